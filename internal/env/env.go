@@ -1,0 +1,103 @@
+// Package env names the environment variables through which the Pulumi program configures the Lambda functions,
+// and reads them strictly.
+package env
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// The router's variables.
+const (
+	MappingTable       = "MAPPING_TABLE"        // name of the tenant to cell mapping table
+	DataTablePrefix    = "DATA_TABLE_PREFIX"    // a cell's data table is this prefix and the cell's id
+	ResultsTablePrefix = "RESULTS_TABLE_PREFIX" // a cell's results table is this prefix and the cell's id
+	CacheSize          = "CACHE_SIZE"           // tenants held in the mapping cache
+	CacheSoftTTL       = "CACHE_SOFT_TTL"       // duration: a mapping is fresh for this long
+	CacheHardTTL       = "CACHE_HARD_TTL"       // duration: a mapping is never used past this age
+	CacheNegativeTTL   = "CACHE_NEGATIVE_TTL"   // duration: an unknown tenant is remembered for this long
+	RefreshTimeout     = "REFRESH_TIMEOUT"      // duration: deadline of one read of the mapping table
+	CellTimeout        = "CELL_TIMEOUT"         // duration: deadline of one call into a cell
+	MaxPayloadBytes    = "MAX_PAYLOAD_BYTES"    // bytes of a payload that the router accepts
+)
+
+// The variables of a cell's functions.
+const (
+	CellID             = "CELL_ID"              // the cell that the function belongs to
+	TopicARN           = "TOPIC_ARN"            // producer: the cell's topic
+	InlinePayloadBytes = "INLINE_PAYLOAD_BYTES" // producer: larger payloads travel as a reference to the item
+	DataTable          = "DATA_TABLE"           // consumer: the cell's data table
+	ResultsTable       = "RESULTS_TABLE"        // consumer: the cell's results table
+	QueueURL           = "QUEUE_URL"            // consumer: the queue whose messages it delays after a failure
+	MaxReceiveCount    = "MAX_RECEIVE_COUNT"    // consumer: the receive after which SQS ejects a message
+	RecordTimeout      = "RECORD_TIMEOUT"       // consumer: duration, deadline of one record
+	RetryBackoffBase   = "RETRY_BACKOFF_BASE"   // consumer: duration, delay after the first failure; doubles each time
+	RetryBackoffMax    = "RETRY_BACKOFF_MAX"    // consumer: duration, the longest delay
+	ResultTTL          = "RESULT_TTL"           // consumer: duration for which an outcome, and so the ledger entry, is kept
+	FaultInjection     = "FAULT_INJECTION"      // consumer: "true" honours the fault.* event types (game days, tests)
+)
+
+// Reader reads variables and collects what is wrong with them, so that a function refuses to start with one error
+// that names all of them. The zero value reads the process's environment.
+type Reader struct {
+	Lookup func(string) (string, bool) // nil means os.LookupEnv
+	errs   []error
+}
+
+// String returns a variable that must be set and not empty.
+func (r *Reader) String(name string) string {
+	lookup := r.Lookup
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	v, _ := lookup(name)
+	if v == "" {
+		r.errs = append(r.errs, fmt.Errorf("environment variable %s is not set", name))
+	}
+	return v
+}
+
+// Int returns a whole number of at least min.
+func (r *Reader) Int(name string, min int) int {
+	v := r.String(name)
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < min {
+		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want a whole number of at least %d", name, v, min))
+	}
+	return n
+}
+
+// Duration returns a positive duration in Go's notation, for example "250ms".
+func (r *Reader) Duration(name string) time.Duration {
+	v := r.String(name)
+	if v == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want a positive duration such as 250ms or 30s", name, v))
+	}
+	return d
+}
+
+// Bool returns "true" or "false".
+func (r *Reader) Bool(name string) bool {
+	v := r.String(name)
+	switch v {
+	case "true":
+		return true
+	case "false", "":
+	default:
+		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want true or false", name, v))
+	}
+	return false
+}
+
+// Err returns everything that was wrong, joined; nil if nothing was.
+func (r *Reader) Err() error { return errors.Join(r.errs...) }

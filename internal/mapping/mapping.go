@@ -1,0 +1,34 @@
+// Package mapping is the control plane's tenant to cell mapping: its items, how to read one, and the router's cache
+// of them.
+package mapping
+
+import "time"
+
+// State says what the router may do with a tenant.
+type State string
+
+const (
+	Active    State = "active"    // events are routed
+	Moving    State = "moving"    // events are routed; a move to another cell is under way
+	Suspended State = "suspended" // events are refused
+)
+
+// Mapping is one tenant's place.
+type Mapping struct {
+	TenantID  string
+	CellID    string
+	Epoch     int64 // grows by one with each change of owner
+	State     State
+	Tier      string // standard | dedicated
+	UpdatedAt time.Time
+}
+
+// The attributes of an item in the mapping table.
+const (
+	AttrTenantID  = "tenant_id"  // S, the hash key
+	AttrCellID    = "cell_id"    // S
+	AttrEpoch     = "epoch"      // N
+	AttrState     = "state"      // S, a State
+	AttrTier      = "tier"       // S
+	AttrUpdatedAt = "updated_at" // S, event.TimeLayout
+)

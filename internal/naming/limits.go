@@ -1,0 +1,60 @@
+package naming
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The longest names that AWS allows, in characters, from each service's API reference (CreateTable, CreateTopic,
+// CreateQueue, CreateFunction, CreateRole, PutParameter).
+const (
+	maxTable     = 255
+	maxTopic     = 256
+	maxQueue     = 80
+	maxFunction  = 64
+	maxRole      = 64
+	maxParameter = 1011
+)
+
+type limited struct {
+	kind, name string
+	max        int
+}
+
+// CheckGlobal returns an error for each global name that AWS would refuse as too long, joined; nil if there is none.
+func (s Stack) CheckGlobal() error {
+	return check("", []limited{
+		{"DynamoDB table", s.MappingTable(), maxTable},
+		{"Lambda function", s.Router(), maxFunction},
+		{"IAM role", s.RouterRole(), maxRole},
+	})
+}
+
+// Check returns an error for each of the cell's names that AWS would refuse as too long, joined; nil if there is none.
+func (c Cell) Check() error {
+	return check("cell "+c.id+": ", []limited{
+		{"DynamoDB table", c.DataTable(), maxTable},
+		{"DynamoDB table", c.ResultsTable(), maxTable},
+		{"SNS topic", c.Topic(), maxTopic},
+		{"SQS queue", c.Queue(), maxQueue},
+		{"SQS queue", c.ConsumerDLQ(), maxQueue},
+		{"SQS queue", c.SubscriptionDLQ(), maxQueue},
+		{"SQS queue", c.StreamDLQ(), maxQueue},
+		{"Lambda function", c.Producer(), maxFunction},
+		{"Lambda function", c.Consumer(), maxFunction},
+		{"IAM role", c.ProducerRole(), maxRole},
+		{"IAM role", c.ConsumerRole(), maxRole},
+		{"SSM parameter", c.Parameter(), maxParameter},
+	})
+}
+
+func check(where string, names []limited) error {
+	var errs []error
+	for _, n := range names {
+		if over := len(n.name) - n.max; over > 0 {
+			errs = append(errs, fmt.Errorf("%s%s name %q is %d characters long, AWS allows %d: shorten the stack name or the cell id by %d",
+				where, n.kind, n.name, len(n.name), n.max, over))
+		}
+	}
+	return errors.Join(errs...)
+}

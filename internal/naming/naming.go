@@ -1,0 +1,79 @@
+// Package naming gives every physical name of a deployment. The Pulumi program, the Lambda functions, the
+// operator's CLI and the tests all take names from here, so that a name has one spelling.
+//
+// A physical name is STACK-STEM or STACK-STEM-CELL: the cell's id comes last, behind a fixed stem, so that two
+// cells, or two stacks, never share a name.
+package naming
+
+// Stack is the name of a Pulumi stack, for example "dev".
+type Stack string
+
+// MappingTable is the global table that maps tenants to cells.
+func (s Stack) MappingTable() string { return string(s) + "-global-tenant-cell-mapping" }
+
+// Router is the router's Lambda function, and its HTTP API.
+func (s Stack) Router() string { return string(s) + "-global-edge-router" }
+
+// RouterRole is the IAM role of the router's Lambda function. Each cell names this role in its tables' resource
+// policies: that grant is the only way into a cell.
+func (s Stack) RouterRole() string { return string(s) + "-edge-cell-router-role" }
+
+// DataTablePrefix is the name of any cell's data table without the cell's id. The router appends the id that it
+// reads from the mapping table, which is how it reaches a cell that it never enumerates.
+func (s Stack) DataTablePrefix() string { return string(s) + "-app-data-cell-" }
+
+// ResultsTablePrefix is the name of any cell's results table without the cell's id.
+func (s Stack) ResultsTablePrefix() string { return string(s) + "-app-results-cell-" }
+
+// CellParameters is the SSM path under which every cell of the stack publishes its facts.
+func (s Stack) CellParameters() string { return "/cellular/" + string(s) + "/cells" }
+
+// Cell gives the names of one cell.
+func (s Stack) Cell(id string) Cell { return Cell{stack: s, id: id} }
+
+// Cell gives the physical names of one cell's resources.
+type Cell struct {
+	stack Stack
+	id    string
+}
+
+func (c Cell) name(stem string) string { return string(c.stack) + "-" + stem + "-cell-" + c.id }
+
+// DataTable holds the accepted events; its stream feeds the pipeline.
+func (c Cell) DataTable() string { return c.stack.DataTablePrefix() + c.id }
+
+// ResultsTable holds the outcome of each event, and what the business logic keeps.
+func (c Cell) ResultsTable() string { return c.stack.ResultsTablePrefix() + c.id }
+
+// Topic is the SNS topic that the producer publishes to.
+func (c Cell) Topic() string { return c.name("processing-topic") }
+
+// Queue is the SQS queue that the consumer reads.
+func (c Cell) Queue() string { return c.name("processing-queue") }
+
+// ConsumerDLQ holds the messages that the consumer could not process.
+func (c Cell) ConsumerDLQ() string { return c.Queue() + "-dlq" }
+
+// SubscriptionDLQ holds the messages that SNS could not deliver to the queue.
+func (c Cell) SubscriptionDLQ() string { return c.Queue() + "-sub-dlq" }
+
+// StreamDLQ holds the metadata of the stream records that the producer could not publish.
+func (c Cell) StreamDLQ() string { return c.Queue() + "-stream-dlq" }
+
+// Producer is the Lambda function that publishes the data table's stream to the topic.
+func (c Cell) Producer() string { return c.name("producer") }
+
+// ProducerRole is the producer's IAM role.
+func (c Cell) ProducerRole() string { return c.Producer() + "-role" }
+
+// Consumer is the Lambda function that applies the queue's messages.
+func (c Cell) Consumer() string { return c.name("consumer") }
+
+// ConsumerRole is the consumer's IAM role.
+func (c Cell) ConsumerRole() string { return c.Consumer() + "-role" }
+
+// Parameter is the SSM parameter that holds the cell's facts as one JSON document.
+func (c Cell) Parameter() string { return c.stack.CellParameters() + "/" + c.id }
+
+// LogGroup is the CloudWatch log group of a Lambda function.
+func LogGroup(function string) string { return "/aws/lambda/" + function }

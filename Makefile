@@ -1,0 +1,43 @@
+# The two that a newcomer types: `make demo` and `make test`. `make help` lists all.
+
+# One build cache for tests, tools and functions: -trimpath builds do not share one with others.
+export GOFLAGS := -trimpath -buildvcs=false
+
+BIN := .build/bin
+CELLCTL := $(BIN)/cellctl
+STATICCHECK := $(BIN)/staticcheck
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test lint bench setup clean cellctl
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: cellctl ## bring the system up on the local cloud, send examples/ through it, check, take it down
+	@exec $(CELLCTL) local demo
+
+local: cellctl ## the same cloud, left running; Ctrl-C takes it down
+	@exec $(CELLCTL) local up
+
+test: setup ## set up what is missing and run every test
+	go test -race -shuffle=on -timeout 25m ./...
+
+setup: cellctl ## install what the local cloud needs: the Pulumi engine and the AWS emulator
+	@$(CELLCTL) local setup
+
+lint: ## gofmt, go vet, staticcheck, go mod tidy
+	@test -z "$$(gofmt -l .)" || { echo "gofmt: these files need formatting:"; gofmt -l .; exit 1; }
+	go vet ./...
+	cd tools && go build -o ../$(STATICCHECK) honnef.co/go/tools/cmd/staticcheck
+	$(STATICCHECK) ./...
+	go mod tidy -diff
+	cd tools && go mod tidy -diff
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+clean: ## remove everything that the other targets made
+	rm -rf .build .local
+
+cellctl:
+	@go build -o $(CELLCTL) ./cmd/cellctl

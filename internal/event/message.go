@@ -1,0 +1,162 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Message is an event as the producer publishes it and the consumer receives it.
+type Message struct {
+	Event
+	// PayloadRef says that the payload did not travel: it stays in the cell's data table, under the event's key,
+	// and Payload is empty.
+	PayloadRef bool
+}
+
+// The names of a message's SNS attributes. They repeat the event's ids outside the body, so that a subscription
+// can filter on them, and so that a message whose body is broken can still be told by its event.
+const (
+	MessageAttrTenantID = AttrTenantID
+	MessageAttrID       = AttrID
+)
+
+// messageVersion is the version of the message format, its field "v". A reader refuses any other: the version
+// changes only when a message can no longer be read by the consumers of the version before.
+const messageVersion = 1
+
+type wireMessage struct {
+	Version    int             `json:"v"`
+	TenantID   string          `json:"tenant_id"`
+	ID         string          `json:"event_id"`
+	Type       string          `json:"type"`
+	Epoch      int64           `json:"epoch"`
+	AcceptedAt string          `json:"accepted_at"`
+	Payload    json.RawMessage `json:"payload,omitempty"`
+	PayloadRef bool            `json:"payload_ref,omitempty"`
+}
+
+// Encode gives the message's body. It fails on an event that DecodeMessage would refuse, so that a broken one
+// stops at its producer. White space between the payload's tokens is lost, nothing else is.
+func (m Message) Encode() ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it would make a payload with markup up to six times as large
+	err := e.Encode(wireMessage{
+		Version:    messageVersion,
+		TenantID:   m.TenantID,
+		ID:         m.ID,
+		Type:       m.Type,
+		Epoch:      m.Epoch,
+		AcceptedAt: FormatTime(m.AcceptedAt),
+		Payload:    m.Payload,
+		PayloadRef: m.PayloadRef,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return escapeForSQS(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// escapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage
+// names the characters that a body may have: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF).
+func escapeForSQS(body []byte) []byte {
+	body = bytes.ReplaceAll(body, []byte("\uFFFE"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
+}
+
+// DecodeMessage reads a message's body. It is strict: an unknown, missing, null or invalid field is an error that
+// names the field and never quotes the payload.
+func DecodeMessage(body []byte) (Message, error) {
+	m, err := decodeMessage(body)
+	if err != nil {
+		return Message{}, fmt.Errorf("decode message: %w", err)
+	}
+	return m, nil
+}
+
+func decodeMessage(body []byte) (Message, error) {
+	var fields messageFields
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return Message{}, fmt.Errorf("not a JSON object: %w", err)
+	}
+	// The version comes first: of a version that is not known, nothing else can be said.
+	var version int
+	if err := fields.take("v", &version); err != nil {
+		return Message{}, err
+	}
+	if version != messageVersion {
+		return Message{}, fmt.Errorf("field v: version %d, want %d", version, messageVersion)
+	}
+
+	var m Message
+	var acceptedAt string
+	err := errors.Join(
+		fields.take("tenant_id", &m.TenantID),
+		fields.take("event_id", &m.ID),
+		fields.take("type", &m.Type),
+		fields.take("epoch", &m.Epoch),
+		fields.take("accepted_at", &acceptedAt),
+	)
+	if err != nil {
+		return Message{}, err
+	}
+	if m.AcceptedAt, err = time.Parse(TimeLayout, acceptedAt); err != nil {
+		return Message{}, fmt.Errorf("field accepted_at: %q, want the form %s", acceptedAt, TimeLayout)
+	}
+	if _, ok := fields["payload_ref"]; ok {
+		if err := fields.take("payload_ref", &m.PayloadRef); err != nil {
+			return Message{}, err
+		}
+	}
+	m.Payload = fields["payload"] // any JSON value, null included
+	delete(fields, "payload")
+	if len(fields) > 0 {
+		return Message{}, fmt.Errorf("unknown field %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+	}
+	return m, m.check()
+}
+
+// messageFields are the fields of a message that are still to be read.
+type messageFields map[string]json.RawMessage
+
+func (f messageFields) take(name string, into any) error {
+	raw, ok := f[name]
+	if !ok || string(raw) == "null" {
+		return fmt.Errorf("field %s: missing", name)
+	}
+	delete(f, name)
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("field %s: %w", name, err)
+	}
+	return nil
+}
+
+func (m Message) check() error {
+	switch {
+	case !ValidTenantID(m.TenantID):
+		return fmt.Errorf("field tenant_id: %q does not match %s", m.TenantID, TenantIDPattern)
+	case !ValidID(m.ID):
+		return fmt.Errorf("field event_id: %q does not match %s", m.ID, IDPattern)
+	case !ValidType(m.Type):
+		return fmt.Errorf("field type: %q does not match %s", m.Type, TypePattern)
+	case m.Epoch < 0:
+		return fmt.Errorf("field epoch: %d is negative", m.Epoch)
+	case m.PayloadRef && m.Payload != nil:
+		return errors.New("field payload: present together with payload_ref, want one of them")
+	case !m.PayloadRef && m.Payload == nil:
+		return errors.New("field payload: missing, and no payload_ref")
+	case !m.PayloadRef && !(utf8.Valid(m.Payload) && json.Valid(m.Payload)):
+		return errors.New("field payload: not JSON in UTF-8")
+	}
+	return nil
+}

@@ -52,25 +52,25 @@ func (c Cell) Topic() string { return c.name("processing-topic") }
 func (c Cell) Queue() string { return c.name("processing-queue") }
 
 // ConsumerDLQ holds the messages that the consumer could not process.
-func (c Cell) ConsumerDLQ() string { return c.Queue() + "-dlq" }
+func (c Cell) ConsumerDLQ() string { return c.name("processing-queue-dlq") }
 
 // SubscriptionDLQ holds the messages that SNS could not deliver to the queue.
-func (c Cell) SubscriptionDLQ() string { return c.Queue() + "-sub-dlq" }
+func (c Cell) SubscriptionDLQ() string { return c.name("processing-queue-sub-dlq") }
 
 // StreamDLQ holds the metadata of the stream records that the producer could not publish.
-func (c Cell) StreamDLQ() string { return c.Queue() + "-stream-dlq" }
+func (c Cell) StreamDLQ() string { return c.name("processing-queue-stream-dlq") }
 
 // Producer is the Lambda function that publishes the data table's stream to the topic.
 func (c Cell) Producer() string { return c.name("producer") }
 
 // ProducerRole is the producer's IAM role.
-func (c Cell) ProducerRole() string { return c.Producer() + "-role" }
+func (c Cell) ProducerRole() string { return c.name("producer-role") }
 
 // Consumer is the Lambda function that applies the queue's messages.
 func (c Cell) Consumer() string { return c.name("consumer") }
 
 // ConsumerRole is the consumer's IAM role.
-func (c Cell) ConsumerRole() string { return c.Consumer() + "-role" }
+func (c Cell) ConsumerRole() string { return c.name("consumer-role") }
 
 // Parameter is the SSM parameter that holds the cell's facts as one JSON document.
 func (c Cell) Parameter() string { return c.stack.CellParameters() + "/" + c.id }

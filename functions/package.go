@@ -1,0 +1,135 @@
+// Package functions builds the Lambda functions below it into the zip files that `pulumi up` uploads.
+//
+// Pulumi hashes a zip as raw bytes, so a zip that differs without a change in the source would redeploy every function
+// of every cell. The build is therefore reproducible: the same source and the same Go toolchain give the same bytes,
+// whatever the directory, the clock, the version control state or the user's Go settings.
+package functions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// The architectures that Lambda offers, by Lambda's names.
+const (
+	ARM64  = "arm64"
+	X86_64 = "x86_64"
+)
+
+// Artifacts are the absolute paths of the packaged functions.
+type Artifacts struct {
+	Router   string
+	Producer string
+	Consumer string
+}
+
+// names are the functions, each a main package in a directory of that name.
+var names = []string{"router", "producer", "consumer"}
+
+// Package builds the functions for architecture (ARM64 or X86_64) and returns their zip files, which stand in
+// .build/functions/ARCHITECTURE under the module's root. The root is found from the working directory upwards.
+//
+// It is safe to run several times at once, in one process or several. A zip whose content has not changed is not
+// written again. An error of the compiler carries the compiler's output.
+func Package(ctx context.Context, architecture string) (Artifacts, error) {
+	goarch, ok := map[string]string{ARM64: "arm64", X86_64: "amd64"}[architecture]
+	if !ok {
+		return Artifacts{}, fmt.Errorf("package functions: architecture %q is unknown, want %s or %s", architecture, ARM64, X86_64)
+	}
+	zips, err := packageAll(ctx, architecture, goarch)
+	if err != nil {
+		return Artifacts{}, fmt.Errorf("package functions for %s: %w", architecture, err)
+	}
+	return Artifacts{Router: zips["router"], Producer: zips["producer"], Consumer: zips["consumer"]}, nil
+}
+
+func packageAll(ctx context.Context, architecture, goarch string) (map[string]string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	out := filepath.Join(root, ".build", "functions", architecture)
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, err
+	}
+	// Inside the output directory, so that a finished zip can be renamed into place: a reader sees the old file or
+	// the new one, never half of one.
+	work, err := os.MkdirTemp(out, ".build-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+
+	if err := build(ctx, root, work, goarch); err != nil {
+		return nil, err
+	}
+	zips := make(map[string]string, len(names))
+	for _, name := range names {
+		zips[name] = filepath.Join(out, name+".zip")
+		if err := writeZip(filepath.Join(work, name), zips[name]); err != nil {
+			return nil, fmt.Errorf("zip %s: %w", name, err)
+		}
+	}
+	return zips, nil
+}
+
+// build compiles every function into a binary of the function's name in dir.
+func build(ctx context.Context, root, dir, goarch string) error {
+	environment, err := buildEnvironment(ctx, root, goarch)
+	if err != nil {
+		return err
+	}
+	args := []string{
+		"build", "-o", dir + string(filepath.Separator),
+		"-trimpath", "-buildvcs=false", "-mod=readonly",
+		"-ldflags=-s -w -buildid=",
+		"-tags=lambda.norpc", // the net/rpc transport serves the retired go1.x runtime only
+	}
+	for _, name := range names {
+		args = append(args, "./functions/"+name)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = root, environment
+	if output, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("go build: %w\n%s", err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}
+
+// moduleRoot returns the closest directory, from the working directory upwards, that holds the go.mod of this module.
+func moduleRoot() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the module's root: %w", err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && modulePath(string(mod)) == "cellular" {
+			return dir, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("find the module's root: %w", err)
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("find the module's root: no go.mod of module cellular in %s or above it: run this inside the project's directory", start)
+		}
+	}
+}
+
+// modulePath is the path that a go.mod file declares; "" if it declares none.
+func modulePath(mod string) string {
+	for line := range strings.Lines(mod) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "module" {
+			return strings.Trim(fields[1], `"`)
+		}
+	}
+	return ""
+}

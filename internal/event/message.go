@@ -149,8 +149,8 @@ func (m Message) check() error {
 		return fmt.Errorf("field event_id: %q does not match %s", m.ID, IDPattern)
 	case !ValidType(m.Type):
 		return fmt.Errorf("field type: %q does not match %s", m.Type, TypePattern)
-	case m.Epoch < 0:
-		return fmt.Errorf("field epoch: %d is negative", m.Epoch)
+	case m.Epoch < 1:
+		return fmt.Errorf("field epoch: %d, want at least 1", m.Epoch)
 	case m.PayloadRef && m.Payload != nil:
 		return errors.New("field payload: present together with payload_ref, want one of them")
 	case !m.PayloadRef && m.Payload == nil:

@@ -37,7 +37,7 @@ func TestMessageSurvivesTheRoundTrip(t *testing.T) {
 			TenantID:   rapid.StringMatching(event.TenantIDPattern).Draw(t, "tenant"),
 			ID:         rapid.StringMatching(event.IDPattern).Draw(t, "id"),
 			Type:       rapid.StringMatching(event.TypePattern).Draw(t, "type"),
-			Epoch:      rapid.Int64Min(0).Draw(t, "epoch"),
+			Epoch:      rapid.Int64Min(1).Draw(t, "epoch"),
 			AcceptedAt: time.UnixMilli(rapid.Int64Range(0, 253402300799999).Draw(t, "ms")).UTC(),
 		}}
 		var payload any
@@ -110,7 +110,7 @@ func TestDecodeMessageNamesTheField(t *testing.T) {
 		"number as type":      {`"order.placed"`, `7`, "field type: json"},
 		"invalid type":        {`"order.placed"`, `""`, `field type: "" does not match`},
 		"fraction as epoch":   {`"epoch":1`, `"epoch":1.5`, "field epoch: json"},
-		"negative epoch":      {`"epoch":1`, `"epoch":-1`, "field epoch: -1 is negative"},
+		"epoch zero":          {`"epoch":1`, `"epoch":0`, "field epoch: 0, want at least 1"},
 		"time without ms":     {`07.089Z`, `07Z`, "field accepted_at: "},
 		"time with an offset": {`07.089Z`, `07.089+01:00`, "field accepted_at: "},
 		"unknown field":       {`"v":1`, `"v":1,"x":"secret"`, "unknown field x"},
@@ -138,9 +138,9 @@ func TestDecodeMessageReportsEveryMissingField(t *testing.T) {
 }
 
 func TestEncodeRefusesWhatDecodeWouldRefuse(t *testing.T) {
-	_, err := event.Message{Event: event.Event{TenantID: "acme", ID: "e-1", Type: "t", Payload: json.RawMessage(`{`)}}.Encode()
+	_, err := event.Message{Event: event.Event{TenantID: "acme", ID: "e-1", Type: "t", Epoch: 1, Payload: json.RawMessage(`{`)}}.Encode()
 	require.ErrorContains(t, err, "encode message: field payload")
-	_, err = event.Message{Event: event.Event{TenantID: "#", ID: "e-1", Type: "t", Payload: json.RawMessage(`1`)}}.Encode()
+	_, err = event.Message{Event: event.Event{TenantID: "#", ID: "e-1", Type: "t", Epoch: 1, Payload: json.RawMessage(`1`)}}.Encode()
 	require.ErrorContains(t, err, "encode message: field tenant_id")
 }
 

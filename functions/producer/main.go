@@ -1,0 +1,23 @@
+// Command producer is the Lambda function that publishes a cell's stream to the cell's topic.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"cellular/internal/env"
+	"cellular/internal/telemetry"
+)
+
+func main() {
+	var vars env.Reader
+	logger := telemetry.Logger(telemetry.Cell(vars.String(env.CellID)))
+	p, err := newProducer(context.Background(), &vars, logger)
+	if err != nil {
+		logger.Error("cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(p.Handle)
+}

@@ -22,6 +22,7 @@ const (
 	RefreshTimeout     = "REFRESH_TIMEOUT"      // duration: deadline of one read of the mapping table
 	CellTimeout        = "CELL_TIMEOUT"         // duration: deadline of one call into a cell
 	MaxPayloadBytes    = "MAX_PAYLOAD_BYTES"    // bytes of a payload that the router accepts
+	TenantClaim        = "TENANT_CLAIM"         // the JWT's claim that names the caller's tenant; not set where callers have no JWT
 )
 
 // The variables of a cell's functions.

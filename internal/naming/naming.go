@@ -77,3 +77,7 @@ func (c Cell) Parameter() string { return c.stack.CellParameters() + "/" + c.id 
 
 // LogGroup is the CloudWatch log group of a Lambda function.
 func LogGroup(function string) string { return "/aws/lambda/" + function }
+
+// AccessLogGroup is the CloudWatch log group of an HTTP API's access log. Groups with this prefix share one entry in the
+// account's log resource policy; each other group would take an entry of its own, and the policy's size is bounded.
+func AccessLogGroup(api string) string { return "/aws/vendedlogs/" + api }

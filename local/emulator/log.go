@@ -1,0 +1,86 @@
+package emulator
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// tailLines of a program's output are shown when it fails.
+const tailLines = 15
+
+// tail is a writer that keeps the last lines written to it.
+type tail struct {
+	onLine func(string) // called with each complete line, if not nil
+
+	mu      sync.Mutex
+	partial []byte
+	lines   []string
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.partial = append(t.partial, p...)
+	for {
+		line, rest, ok := bytes.Cut(t.partial, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		t.partial = rest
+		t.lines = append(t.lines, string(line))
+		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
+		if t.onLine != nil {
+			t.onLine(string(line))
+		}
+	}
+}
+
+// escapes are the terminal's colors.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// String is the lines that are not blank, each on a line of its own and indented; empty if there is none.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var s strings.Builder
+	for _, line := range append(t.lines, string(t.partial)) {
+		if line = strings.TrimRight(escapes.ReplaceAllString(line, ""), " \r"); line != "" {
+			s.WriteString("\n    " + line)
+		}
+	}
+	return s.String()
+}
+
+// serverLog passes the server's log on, and finds in it where the server listens.
+type serverLog struct {
+	out      io.Writer
+	tail     tail
+	endpoint chan string // receives one value
+}
+
+// running is how Werkzeug, the HTTP server under moto, says that it listens.
+var running = regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
+
+func newServerLog(out io.Writer) *serverLog {
+	if out == nil {
+		out = io.Discard
+	}
+	l := &serverLog{out: out, endpoint: make(chan string, 1)}
+	l.tail.onLine = func(line string) {
+		if m := running.FindStringSubmatch(line); m != nil {
+			select {
+			case l.endpoint <- m[1]:
+			default: // a request's log line that happens to look like it
+			}
+		}
+	}
+	return l
+}
+
+func (l *serverLog) Write(p []byte) (int, error) {
+	_, _ = l.tail.Write(p) // never fails
+	return l.out.Write(p)
+}

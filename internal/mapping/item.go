@@ -1,0 +1,71 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+	"cellular/internal/item"
+)
+
+// ErrMalformed is the error for an item of the mapping table that cannot be a mapping. The table answered: trying
+// again does not help, repairing the item does.
+var ErrMalformed = errors.New("malformed mapping item")
+
+// The tiers of a cell and of a tenant.
+const (
+	TierStandard  = "standard"
+	TierDedicated = "dedicated"
+)
+
+// cellIDPattern is what stack config allows. The router makes table names out of a cell's id, so an id of any other
+// shape must not get through.
+const cellIDPattern = `[a-z][a-z0-9-]{1,19}`
+
+var cellID = regexp.MustCompile(`\A` + cellIDPattern + `\z`)
+
+// Routable reports whether the router may send the tenant's requests to the tenant's cell.
+func (m Mapping) Routable() bool { return m.State == Active || m.State == Moving }
+
+// item is the mapping as it stands in the mapping table.
+func (m Mapping) item() map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		AttrTenantID:  &types.AttributeValueMemberS{Value: m.TenantID},
+		AttrCellID:    &types.AttributeValueMemberS{Value: m.CellID},
+		AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch, 10)},
+		AttrState:     &types.AttributeValueMemberS{Value: string(m.State)},
+		AttrTier:      &types.AttributeValueMemberS{Value: m.Tier},
+		AttrUpdatedAt: &types.AttributeValueMemberS{Value: event.FormatTime(m.UpdatedAt)},
+	}
+}
+
+// fromItem is the inverse of item. Its error wraps ErrMalformed and names each attribute that is wrong.
+func fromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
+	r := item.Read(attributes)
+	m := Mapping{
+		TenantID:  r.Checked(AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
+		CellID:    r.Checked(AttrCellID, cellID.MatchString, cellIDPattern),
+		Epoch:     r.Int(AttrEpoch, 1),
+		State:     State(r.Checked(AttrState, validState, "active, moving or suspended")),
+		Tier:      r.Checked(AttrTier, validTier, "standard or dedicated"),
+		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
+	}
+	if err := r.Err(); err != nil {
+		return Mapping{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return m, nil
+}
+
+func validState(s string) bool {
+	switch State(s) {
+	case Active, Moving, Suspended:
+		return true
+	}
+	return false
+}
+
+func validTier(s string) bool { return s == TierStandard || s == TierDedicated }

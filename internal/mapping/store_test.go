@@ -1,0 +1,141 @@
+package mapping_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/dynamotest"
+	"cellular/internal/mapping"
+)
+
+const tableName = "mapping"
+
+func newDB() *dynamotest.DB { return dynamotest.New(map[string]string{tableName: "tenant_id"}) }
+
+func acmeItem() dynamotest.Item {
+	return dynamotest.Item{
+		"tenant_id":  &types.AttributeValueMemberS{Value: "acme"},
+		"cell_id":    &types.AttributeValueMemberS{Value: "alpha"},
+		"epoch":      &types.AttributeValueMemberN{Value: "1"},
+		"state":      &types.AttributeValueMemberS{Value: "active"},
+		"tier":       &types.AttributeValueMemberS{Value: "standard"},
+		"updated_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.000Z"},
+	}
+}
+
+func TestStoreReadsAMapping(t *testing.T) {
+	db := newDB()
+	db.Put(tableName, acmeItem())
+	got, err := mapping.NewStore(db, tableName).Get(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, acme(), got)
+}
+
+type getter func(*dynamodb.GetItemInput)
+
+func (g getter) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	g(in)
+	return &dynamodb.GetItemOutput{}, nil
+}
+
+// The age of a cached answer is counted from its read, so the read must not see an older state of the table.
+func TestStoreReadsConsistently(t *testing.T) {
+	var in *dynamodb.GetItemInput
+	_, err := mapping.NewStore(getter(func(i *dynamodb.GetItemInput) { in = i }), tableName).Get(t.Context(), "acme")
+	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
+	require.True(t, *in.ConsistentRead)
+}
+
+func TestStoreTellsUnknownFromUnreachable(t *testing.T) {
+	db := newDB()
+	store := mapping.NewStore(db, tableName)
+	_, err := store.Get(t.Context(), "acme")
+	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
+	require.ErrorContains(t, err, `"acme"`)
+
+	db.Intercept = func(context.Context, dynamotest.Call) error { return errDown }
+	_, err = store.Get(t.Context(), "acme")
+	require.ErrorIs(t, err, errDown)
+	require.NotErrorIs(t, err, mapping.ErrUnknownTenant)
+	require.ErrorContains(t, err, `read mapping of tenant "acme"`)
+}
+
+func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for _, c := range []struct {
+		attribute string
+		value     types.AttributeValue // nil removes the attribute
+		want      string
+	}{
+		{"cell_id", nil, "attribute cell_id is missing"},
+		{"cell_id", text("../alpha"), `attribute cell_id is "../alpha"`},
+		{"cell_id", text("Alpha"), `attribute cell_id is "Alpha"`},
+		{"epoch", &types.AttributeValueMemberN{Value: "0"}, `attribute epoch is "0"`},
+		{"epoch", text("1"), "attribute epoch is missing or not a number"},
+		{"state", text("sleeping"), `attribute state is "sleeping", want active, moving or suspended`},
+		{"tier", text(""), `attribute tier is ""`},
+		{"updated_at", text("now"), `attribute updated_at is "now"`},
+	} {
+		t.Run(c.attribute, func(t *testing.T) {
+			item := acmeItem()
+			if c.value == nil {
+				delete(item, c.attribute)
+			} else {
+				item[c.attribute] = c.value
+			}
+			db := newDB()
+			db.Put(tableName, item)
+			_, err := mapping.NewStore(db, tableName).Get(t.Context(), "acme")
+			require.ErrorIs(t, err, mapping.ErrMalformed)
+			require.ErrorContains(t, err, `tenant "acme"`)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestWriterMapsATenantOnce(t *testing.T) {
+	db := newDB()
+	writer, store := mapping.NewWriter(db, tableName), mapping.NewStore(db, tableName)
+	before := time.Now().Add(-time.Second)
+	require.NoError(t, writer.Put(t.Context(), mapping.Mapping{TenantID: "acme", CellID: "alpha", Tier: "dedicated"}))
+
+	got, err := store.Get(t.Context(), "acme")
+	require.NoError(t, err)
+	require.WithinRange(t, got.UpdatedAt, before, time.Now())
+	got.UpdatedAt = time.Time{}
+	require.Equal(t, mapping.Mapping{TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "dedicated"}, got)
+
+	err = writer.Put(t.Context(), mapping.Mapping{TenantID: "acme", CellID: "beta", Tier: "standard"})
+	require.ErrorIs(t, err, mapping.ErrExists)
+	got, err = store.Get(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, "alpha", got.CellID)
+}
+
+func TestWriterWritesNothingThatTheRouterWouldRefuse(t *testing.T) {
+	db := newDB()
+	writer := mapping.NewWriter(db, tableName)
+	for want, m := range map[string]mapping.Mapping{
+		"attribute tenant_id": {TenantID: "#", CellID: "alpha", Tier: "standard"},
+		"attribute cell_id":   {TenantID: "acme", CellID: "a", Tier: "standard"},
+		"attribute tier":      {TenantID: "acme", CellID: "alpha"},
+	} {
+		err := writer.Put(t.Context(), m)
+		require.ErrorIs(t, err, mapping.ErrMalformed)
+		require.ErrorContains(t, err, want)
+	}
+	require.Empty(t, db.Calls())
+}
+
+func TestWriterReportsWhatFailed(t *testing.T) {
+	db := newDB()
+	db.Intercept = func(context.Context, dynamotest.Call) error { return errDown }
+	err := mapping.NewWriter(db, tableName).Put(t.Context(), acme())
+	require.ErrorIs(t, err, errDown)
+	require.ErrorContains(t, err, `map tenant "acme"`)
+}

@@ -28,8 +28,8 @@ type Artifacts struct {
 	Consumer string
 }
 
-// names are the functions, each a main package in a directory of that name.
-var names = []string{"router", "producer", "consumer"}
+// mains are the functions, each a main package in a directory of that name.
+var mains = []string{"functions/router", "functions/producer", "functions/consumer"}
 
 // Package builds the functions for architecture (ARM64 or X86_64) and returns their zip files, which stand in
 // .build/functions/ARCHITECTURE under the module's root. The root is found from the working directory upwards.
@@ -37,23 +37,34 @@ var names = []string{"router", "producer", "consumer"}
 // It is safe to run several times at once, in one process or several. A zip whose content has not changed is not
 // written again. An error of the compiler carries the compiler's output.
 func Package(ctx context.Context, architecture string) (Artifacts, error) {
-	goarch, ok := map[string]string{ARM64: "arm64", X86_64: "amd64"}[architecture]
-	if !ok {
-		return Artifacts{}, fmt.Errorf("package functions: architecture %q is unknown, want %s or %s", architecture, ARM64, X86_64)
-	}
-	zips, err := packageAll(ctx, architecture, goarch)
+	zips, err := PackageMains(ctx, architecture, filepath.Join(".build", "functions"), mains...)
 	if err != nil {
-		return Artifacts{}, fmt.Errorf("package functions for %s: %w", architecture, err)
+		return Artifacts{}, err
 	}
-	return Artifacts{Router: zips["router"], Producer: zips["producer"], Consumer: zips["consumer"]}, nil
+	return Artifacts{Router: zips[mains[0]], Producer: zips[mains[1]], Consumer: zips[mains[2]]}, nil
 }
 
-func packageAll(ctx context.Context, architecture, goarch string) (map[string]string, error) {
+// PackageMains builds other main packages exactly as Package builds the functions, so that they can be measured beside
+// them. dirs and out are relative to the module's root. The result maps each of dirs to the absolute path of its zip
+// file, which stands in out/ARCHITECTURE and has the directory's base name.
+func PackageMains(ctx context.Context, architecture, out string, dirs ...string) (map[string]string, error) {
+	goarch, ok := map[string]string{ARM64: "arm64", X86_64: "amd64"}[architecture]
+	if !ok {
+		return nil, fmt.Errorf("package functions: architecture %q is unknown, want %s or %s", architecture, ARM64, X86_64)
+	}
+	zips, err := packageAll(ctx, goarch, filepath.Join(out, architecture), dirs)
+	if err != nil {
+		return nil, fmt.Errorf("package functions for %s: %w", architecture, err)
+	}
+	return zips, nil
+}
+
+func packageAll(ctx context.Context, goarch, out string, dirs []string) (map[string]string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	out := filepath.Join(root, ".build", "functions", architecture)
+	out = filepath.Join(root, out)
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, err
 	}
@@ -65,33 +76,34 @@ func packageAll(ctx context.Context, architecture, goarch string) (map[string]st
 	}
 	defer os.RemoveAll(work)
 
-	if err := build(ctx, root, work, goarch); err != nil {
+	if err := build(ctx, root, work, goarch, dirs); err != nil {
 		return nil, err
 	}
-	zips := make(map[string]string, len(names))
-	for _, name := range names {
-		zips[name] = filepath.Join(out, name+".zip")
-		if err := writeZip(filepath.Join(work, name), zips[name]); err != nil {
+	zips := make(map[string]string, len(dirs))
+	for _, dir := range dirs {
+		name := filepath.Base(dir)
+		zips[dir] = filepath.Join(out, name+".zip")
+		if err := writeZip(filepath.Join(work, name), zips[dir]); err != nil {
 			return nil, fmt.Errorf("zip %s: %w", name, err)
 		}
 	}
 	return zips, nil
 }
 
-// build compiles every function into a binary of the function's name in dir.
-func build(ctx context.Context, root, dir, goarch string) error {
+// build compiles the main packages in dirs into binaries of the directories' base names in out.
+func build(ctx context.Context, root, out, goarch string, dirs []string) error {
 	environment, err := buildEnvironment(ctx, root, goarch)
 	if err != nil {
 		return err
 	}
 	args := []string{
-		"build", "-o", dir + string(filepath.Separator),
+		"build", "-o", out + string(filepath.Separator),
 		"-trimpath", "-buildvcs=false", "-mod=readonly",
 		"-ldflags=-s -w -buildid=",
 		"-tags=lambda.norpc", // the net/rpc transport serves the retired go1.x runtime only
 	}
-	for _, name := range names {
-		args = append(args, "./functions/"+name)
+	for _, dir := range dirs {
+		args = append(args, "./"+dir)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, environment

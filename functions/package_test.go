@@ -153,6 +153,19 @@ func TestPackagingTwiceAtOnceLeavesWholeZipsAndNothingElse(t *testing.T) {
 	require.Equal(t, []string{"consumer.zip", "producer.zip", "router.zip"}, left)
 }
 
+func TestAnyMainPackageIsPackagedAsTheFunctionsAre(t *testing.T) {
+	dir := module(t)
+	artifacts := pack(t, functions.X86_64)
+	zips, err := functions.PackageMains(t.Context(), functions.X86_64, "elsewhere", "functions/router")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"functions/router": filepath.Join(dir, "elsewhere", "x86_64", "router.zip")}, zips)
+	want, err := os.ReadFile(artifacts.Router)
+	require.NoError(t, err)
+	got, err := os.ReadFile(zips["functions/router"])
+	require.NoError(t, err)
+	require.True(t, string(want) == string(got), "the zips differ")
+}
+
 func TestPackageWorksFromADirectoryInsideTheModule(t *testing.T) {
 	dir := module(t)
 	t.Chdir(filepath.Join(dir, "functions", "router"))

@@ -1,0 +1,283 @@
+package router_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/pulumitest"
+	"cellular/router"
+)
+
+const (
+	apiType         = "aws:apigatewayv2/api:Api"
+	authorizerType  = "aws:apigatewayv2/authorizer:Authorizer"
+	functionType    = "aws:lambda/function:Function"
+	integrationType = "aws:apigatewayv2/integration:Integration"
+	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
+	permissionType  = "aws:lambda/permission:Permission"
+	policyType      = "aws:iam/rolePolicy:RolePolicy"
+	roleType        = "aws:iam/role:Role"
+	routeType       = "aws:apigatewayv2/route:Route"
+	stageType       = "aws:apigatewayv2/stage:Stage"
+
+	mappingARN = "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/prod-global-tenant-cell-mapping"
+)
+
+func valid() *router.Args {
+	return &router.Args{
+		Stack:            "prod",
+		MappingTableName: pulumi.String("prod-global-tenant-cell-mapping"),
+		MappingTableARN:  pulumi.String(mappingARN),
+		Code:             "/built/router.zip",
+		Settings: router.Settings{
+			Auth:    router.Auth{Type: router.AuthIAM},
+			SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, CacheSize: 10_000,
+			RefreshTimeout: 500 * time.Millisecond, CellTimeout: 3 * time.Second, MaxPayloadBytes: 393_216,
+			Memory: 512, Timeout: 10 * time.Second, Throttle: router.Throttle{Rate: 100, Burst: 200},
+		},
+		Architecture: "arm64", LogLevel: "info", LogRetentionDays: 30, Tracing: true,
+	}
+}
+
+func program(args *router.Args) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		provider, err := pulumitest.Provider(ctx, "aws")
+		if err != nil {
+			return err
+		}
+		_, err = router.New(ctx, "router", args, pulumi.Providers(provider))
+		return err
+	}
+}
+
+func run(t *testing.T, changes ...func(*router.Args)) *pulumitest.Recorder {
+	t.Helper()
+	args := valid()
+	for _, change := range changes {
+		change(args)
+	}
+	return pulumitest.Run(t, program(args))
+}
+
+func jwt(a *router.Args) {
+	a.Settings.Auth = router.Auth{Type: router.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"events"}, TenantClaim: "tid"}
+}
+
+func TestEveryChildIsUnderTheComponentAndItsProvider(t *testing.T) {
+	r := run(t, jwt)
+	r.AssertAllDescendFrom(t, r.Only(t, router.TypeToken))
+	r.AssertNoDefaultProvider(t)
+	r.AssertNoDuplicateURN(t)
+}
+
+func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
+	function := run(t).Only(t, functionType)
+	require.Equal(t, "prod-global-edge-router", function.Str(t, "name"))
+	require.Equal(t, map[string]any{
+		"MAPPING_TABLE": "prod-global-tenant-cell-mapping", "DATA_TABLE_PREFIX": "prod-app-data-cell-", "RESULTS_TABLE_PREFIX": "prod-app-results-cell-",
+		"CACHE_SIZE": "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
+		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "MAX_PAYLOAD_BYTES": "393216",
+	}, function.Value(t, "environment.variables"))
+	require.Equal(t, "provided.al2023", function.Str(t, "runtime"))
+	require.Equal(t, []any{"arm64"}, function.Value(t, "architectures"))
+	require.EqualValues(t, 512, function.Value(t, "memorySize"))
+	require.EqualValues(t, 10, function.Value(t, "timeout"))
+	require.Equal(t, "Active", function.Value(t, "tracingConfig.mode"))
+	require.False(t, function.Has("reservedConcurrentExecutions"))
+	require.False(t, function.Has("sourceCodeHash"))
+	code, ok := function.Input("code")
+	require.True(t, ok)
+	require.Equal(t, "/built/router.zip", code.ArchiveValue().Path)
+
+	require.Equal(t, "tid", run(t, jwt).Only(t, functionType).Value(t, "environment.variables.TENANT_CLAIM"))
+	require.EqualValues(t, 7, run(t, func(a *router.Args) { a.Settings.ReservedConcurrency = 7 }).Only(t, functionType).Value(t, "reservedConcurrentExecutions"))
+}
+
+func TestTheFunctionWaitsForItsLogGroupAndItsRights(t *testing.T) {
+	r := run(t)
+	function := r.Only(t, functionType)
+	logs := r.WithInput(t, logGroupType, "name", "/aws/lambda/prod-global-edge-router")
+	require.EqualValues(t, 30, logs.Value(t, "retentionInDays"))
+	require.True(t, function.DependsOn(logs))
+	require.True(t, function.DependsOn(r.Only(t, policyType)))
+	require.Equal(t, map[string]any{
+		"logGroup": "/aws/lambda/prod-global-edge-router", "logFormat": "JSON", "applicationLogLevel": "INFO", "systemLogLevel": "WARN",
+	}, function.Value(t, "loggingConfig"))
+	require.Equal(t, "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", function.Str(t, "role"))
+}
+
+type document struct {
+	Statement []struct {
+		Sid              string
+		Action, Resource any
+	}
+}
+
+func TestI2TheRoleMayReadTheMappingAndNothingOfACell(t *testing.T) {
+	r := run(t)
+	var policy document
+	r.Only(t, policyType).JSON(t, "policy", &policy)
+	logs := "arn:aws-us-gov:logs:us-gov-west-1:210987654321:log-group:/aws/lambda/prod-global-edge-router:*"
+	got := map[string][]any{}
+	for _, s := range policy.Statement {
+		got[s.Sid] = []any{s.Action, s.Resource}
+	}
+	require.Equal(t, map[string][]any{
+		"ReadMapping": {"dynamodb:GetItem", mappingARN},
+		"WriteLogs":   {[]any{"logs:CreateLogStream", "logs:PutLogEvents"}, logs},
+		"WriteTraces": {[]any{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"},
+	}, got)
+	require.Equal(t, "prod-edge-cell-router-role", r.Only(t, policyType).Str(t, "role"))
+
+	untraced := run(t, func(a *router.Args) { a.Tracing = false })
+	require.NotContains(t, untraced.Only(t, policyType).Str(t, "policy"), `"*"`)
+	require.Equal(t, "PassThrough", untraced.Only(t, functionType).Value(t, "tracingConfig.mode"))
+	require.Contains(t, untraced.Only(t, roleType).Str(t, "assumeRolePolicy"), `"Service":"lambda.amazonaws.com"`)
+}
+
+func TestRequestsReachTheFunction(t *testing.T) {
+	r := run(t)
+	api, function, integration := r.Only(t, apiType), r.Only(t, functionType), r.Only(t, integrationType)
+	require.Equal(t, "prod-global-edge-router", api.Str(t, "name"))
+	require.Equal(t, "HTTP", api.Str(t, "protocolType"))
+	require.False(t, api.Has("corsConfiguration"))
+	require.False(t, api.Has("disableExecuteApiEndpoint"))
+
+	require.Equal(t, "AWS_PROXY", integration.Str(t, "integrationType"))
+	require.Equal(t, "2.0", integration.Str(t, "payloadFormatVersion"))
+	require.EqualValues(t, 11_000, integration.Value(t, "timeoutMilliseconds"), "the function gives up first")
+	require.Contains(t, integration.Str(t, "integrationUri"), ":function:prod-global-edge-router/invocations")
+	require.True(t, integration.DependsOn(function))
+
+	var keys []string
+	for _, route := range r.OfType(routeType) {
+		keys = append(keys, route.Str(t, "routeKey"))
+		require.True(t, strings.HasPrefix(route.Str(t, "target"), "integrations/"))
+		require.Greater(t, len(route.Str(t, "target")), len("integrations/"))
+		require.True(t, route.DependsOn(integration))
+	}
+	require.ElementsMatch(t, []string{"POST /v1/events", "GET /v1/events/{id}"}, keys)
+
+	permission := r.Only(t, permissionType)
+	require.Equal(t, "apigateway.amazonaws.com", permission.Str(t, "principal"))
+	require.Equal(t, "lambda:InvokeFunction", permission.Str(t, "action"))
+	require.Equal(t, "prod-global-edge-router", permission.Str(t, "function"))
+	require.Regexp(t, `^arn:aws-us-gov:execute-api:us-gov-west-1:210987654321:[0-9a-f]{10}/\*$`, permission.Str(t, "sourceArn"), "this API alone may call")
+	require.True(t, permission.DependsOn(api))
+}
+
+func TestTheStageThrottlesAndLogsWithoutTenantsData(t *testing.T) {
+	r := run(t)
+	stage := r.Only(t, stageType)
+	require.Equal(t, "$default", stage.Str(t, "name"))
+	require.Equal(t, true, stage.Value(t, "autoDeploy"))
+	require.EqualValues(t, 100, stage.Value(t, "defaultRouteSettings.throttlingRateLimit"))
+	require.EqualValues(t, 200, stage.Value(t, "defaultRouteSettings.throttlingBurstLimit"))
+
+	require.Equal(t, "arn:aws-us-gov:logs:us-gov-west-1:210987654321:log-group:/aws/vendedlogs/prod-global-edge-router", stage.Str(t, "accessLogSettings.destinationArn"))
+	var line map[string]string
+	stage.JSON(t, "accessLogSettings.format", &line)
+	require.Equal(t, "$context.status", line["status"])
+	for _, variable := range line {
+		require.NotRegexp(t, `(?i)header|querystring|authorizer|\.path\b|body`, variable)
+	}
+	for _, group := range r.OfType(logGroupType) {
+		require.EqualValues(t, 30, group.Value(t, "retentionInDays"))
+	}
+}
+
+func TestRoutesAskForTheConfiguredAuthorization(t *testing.T) {
+	for kind, want := range map[router.AuthType]string{router.AuthIAM: "AWS_IAM", router.AuthNone: "NONE"} {
+		r := run(t, func(a *router.Args) { a.Settings.Auth.Type = kind })
+		require.Empty(t, r.OfType(authorizerType))
+		for _, route := range r.OfType(routeType) {
+			require.Equal(t, want, route.Str(t, "authorizationType"))
+			require.False(t, route.Has("authorizerId"))
+		}
+	}
+
+	r := run(t, jwt)
+	authorizer := r.Only(t, authorizerType)
+	require.Equal(t, "JWT", authorizer.Str(t, "authorizerType"))
+	require.Equal(t, map[string]any{"issuer": "https://id.example.com", "audiences": []any{"events"}}, authorizer.Value(t, "jwtConfiguration"))
+	require.Equal(t, []any{"$request.header.Authorization"}, authorizer.Value(t, "identitySources"))
+	require.Len(t, r.OfType(routeType), 2)
+	for _, route := range r.OfType(routeType) {
+		require.Equal(t, "JWT", route.Str(t, "authorizationType"))
+		require.NotEmpty(t, route.Str(t, "authorizerId"))
+		require.True(t, route.DependsOn(authorizer))
+	}
+}
+
+func TestWhatCanBeTaggedCarriesTheLayer(t *testing.T) {
+	r := run(t)
+	for _, kind := range []string{apiType, functionType, logGroupType, roleType, stageType} {
+		for _, res := range r.OfType(kind) {
+			require.Equal(t, map[string]any{"Layer": "Edge"}, res.Value(t, "tags"), res)
+		}
+	}
+}
+
+func TestTheOutputsAreWhatOthersNeed(t *testing.T) {
+	var url, role string
+	pulumitest.Run(t, func(ctx *pulumi.Context) error {
+		provider, err := pulumitest.Provider(ctx, "aws")
+		if err != nil {
+			return err
+		}
+		c, err := router.New(ctx, "router", valid(), pulumi.Providers(provider))
+		if err != nil {
+			return err
+		}
+		// Run returns once every output has settled.
+		pulumi.All(c.URL, c.RoleARN).ApplyT(func(values []any) error {
+			url, role = values[0].(string), values[1].(string)
+			return nil
+		})
+		return nil
+	})
+	require.Regexp(t, `^https://[0-9a-f]{10}\.execute-api\.us-gov-west-1\.amazonaws\.com$`, url)
+	require.Equal(t, "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", role)
+}
+
+func TestAPreviewOfANewStackWorks(t *testing.T) {
+	r := pulumitest.Run(t, program(valid()), pulumitest.DryRun())
+	require.True(t, r.Only(t, policyType).Unknown("policy"))
+	require.True(t, r.Only(t, integrationType).Unknown("integrationUri"))
+}
+
+func TestWrongArgsRegisterNothing(t *testing.T) {
+	for want, change := range map[string]func(*router.Args){
+		"Stack is required": func(a *router.Args) { a.Stack = "" },
+		"MappingTableName and MappingTableARN are required": func(a *router.Args) { a.MappingTableARN = nil },
+		"Code is required":                                                 func(a *router.Args) { a.Code = "" },
+		"Architecture is required":                                         func(a *router.Args) { a.Architecture = "" },
+		"LogLevel is required":                                             func(a *router.Args) { a.LogLevel = "" },
+		"LogRetentionDays is 0, want at least 1":                           func(a *router.Args) { a.LogRetentionDays = 0 },
+		"SoftTTL is 1h0m0s, want less than HardTTL, which is 1h0m0s":       func(a *router.Args) { a.Settings.SoftTTL = time.Hour },
+		"NegativeTTL is 0s, want more than 0":                              func(a *router.Args) { a.Settings.NegativeTTL = 0 },
+		"Timeout is 29s, want whole seconds from 1s to less than 29s":      func(a *router.Args) { a.Settings.Timeout = 29 * time.Second },
+		"Timeout is 1.5s, want whole seconds from 1s to less than 29s":     func(a *router.Args) { a.Settings.Timeout = 1500 * time.Millisecond },
+		"CacheSize is 0, want at least 1":                                  func(a *router.Args) { a.Settings.CacheSize = 0 },
+		"ReservedConcurrency is -1, want at least 0":                       func(a *router.Args) { a.Settings.ReservedConcurrency = -1 },
+		`Auth.Type is "", want iam, jwt or none`:                           func(a *router.Args) { a.Settings.Auth.Type = "" },
+		"Auth of type jwt needs Issuer, Audience and TenantClaim":          func(a *router.Args) { a.Settings.Auth.Type = router.AuthJWT },
+		"Auth of type iam has no use for Issuer, Audience and TenantClaim": func(a *router.Args) { a.Settings.Auth.Issuer = "https://x" },
+		"IAM role name": func(a *router.Args) { a.Stack = "a-stack-with-a-name-that-is-much-too-long-for-a-role" },
+	} {
+		args := valid()
+		change(args)
+		r, err := pulumitest.RunErr(program(args))
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "router router: ")
+		require.Empty(t, r.OfType(router.TypeToken))
+		require.Empty(t, r.OfType(roleType))
+	}
+	_, err := pulumitest.RunErr(program(nil))
+	require.ErrorContains(t, err, "router router: args are required")
+	require.ErrorContains(t, (&router.Args{}).Validate(), "Stack is required\nMappingTableName")
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
@@ -83,6 +84,21 @@ func TestADryRunLeavesWhatTheCloudKnowsUnknown(t *testing.T) {
 	require.Equal(t, "the-table", r.Only(t, tableType).Str(t, "name"))
 	require.Equal(t, "explicit", policy.Provider)
 	require.False(t, pulumitest.Run(t, part).Only(t, policyType).Unknown("queueUrl"))
+}
+
+func TestADryRunCopesWithAParameterOfUnknownValue(t *testing.T) {
+	program := func(ctx *pulumi.Context) error {
+		queue, err := sqs.NewQueue(ctx, "queue", nil)
+		if err != nil {
+			return err
+		}
+		_, err = ssm.NewParameter(ctx, "parameter", &ssm.ParameterArgs{Type: pulumi.String("String"), Value: queue.Url})
+		return err
+	}
+	parameter := pulumitest.Run(t, program, pulumitest.DryRun()).Only(t, "aws:ssm/parameter:Parameter")
+	require.True(t, parameter.Unknown("value"))
+	r := pulumitest.Run(t, program)
+	require.Contains(t, r.Only(t, "aws:ssm/parameter:Parameter").Str(t, "value"), "/queue-")
 }
 
 func TestKnownFunctionsAreAnswered(t *testing.T) {

@@ -68,6 +68,9 @@ func RunErr(program pulumi.RunFunc, opts ...Option) (*Recorder, error) {
 		opt(&o)
 	}
 	r := &Recorder{stack: o.stack, dryRun: o.dryRun}
+	if o.dryRun {
+		program = previewable(program)
+	}
 	err := pulumi.RunErr(program, pulumi.WithMocks(Project, o.stack, r), func(info *pulumi.RunInfo) {
 		info.DryRun = o.dryRun
 		info.Config = o.config

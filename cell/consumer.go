@@ -1,0 +1,58 @@
+package cell
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/internal/env"
+	"cellular/internal/iam"
+)
+
+// newConsumer registers the function that applies the queue's messages.
+func (b *builder) newConsumer(t tables, q queues, r roles) (function, error) {
+	c := b.args.Pipeline.Consumer
+	f, err := b.newFunction(functionSpec{
+		part: "consumer", name: b.names.Consumer(), zip: b.args.Code.Consumer, role: r.consumer,
+		reserved: b.args.Pipeline.ConsumerReservedConcurrency,
+		environment: pulumi.StringMap{
+			env.CellID:           pulumi.String(b.args.ID),
+			env.DataTable:        t.data.Name,
+			env.ResultsTable:     t.results.Name,
+			env.QueueURL:         q.queue.Url,
+			env.MaxReceiveCount:  pulumi.String(strconv.Itoa(b.args.Pipeline.Queue.MaxReceiveCount)),
+			env.RecordTimeout:    pulumi.String(c.RecordTimeout.String()),
+			env.RetryBackoffBase: pulumi.String(c.RetryBackoffBase.String()),
+			env.RetryBackoffMax:  pulumi.String(c.RetryBackoffMax.String()),
+			env.ResultTTL:        pulumi.String(c.ResultTTL.String()),
+			env.FaultInjection:   pulumi.String(strconv.FormatBool(b.args.Functions.FaultInjection)),
+		},
+		grants:   func(arn []string) []iam.Statement { return consumerPolicy(arn[0], arn[1], arn[2]) },
+		grantsOn: []pulumi.StringInput{q.queue.Arn, t.data.Arn, t.results.Arn},
+	})
+	if err != nil {
+		return function{}, err
+	}
+	return f, b.mapQueue(q, f)
+}
+
+// mapQueue has Lambda read the queue, with as many consumers at once as the cell may take out of the account's
+// concurrency. Bounding the mapping, and not the function, leaves what is too much in the queue, unreceived.
+func (b *builder) mapQueue(q queues, f function) error {
+	l := b.args.Pipeline.Queue
+	_, err := lambda.NewEventSourceMapping(b.ctx, b.child("consumer-mapping"), &lambda.EventSourceMappingArgs{
+		EventSourceArn:                 q.queue.Arn,
+		FunctionName:                   f.function.Name,
+		BatchSize:                      pulumi.Int(l.BatchSize),
+		MaximumBatchingWindowInSeconds: seconds(l.BatchWindow),
+		FunctionResponseTypes:          reportBatchItemFailures,
+		ScalingConfig:                  lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(l.MaxConcurrency)},
+		Tags:                           b.tags,
+	}, b.mappingOpts(f.policy)...)
+	if err != nil {
+		return fmt.Errorf("map the queue to the consumer: %w", err)
+	}
+	return nil
+}

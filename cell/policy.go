@@ -1,0 +1,110 @@
+package cell
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/internal/iam"
+)
+
+// The cell's grants, as functions of ARNs.
+
+// admitRouter lets the router's role use a table of the cell, and is the only way into the cell from outside.
+func admitRouter(tableARN, routerRoleARN string, actions ...string) []iam.Statement {
+	return []iam.Statement{{
+		Sid: "AdmitRouter", Effect: iam.Allow,
+		Principal: iam.Principal{Role: routerRoleARN},
+		Actions:   actions,
+		Resources: []string{tableARN},
+	}}
+}
+
+// topicPolicy lets the producer publish.
+func topicPolicy(topicARN, producerRoleARN string) []iam.Statement {
+	return []iam.Statement{
+		{
+			Sid: "AdmitProducer", Effect: iam.Allow,
+			Principal: iam.Principal{Role: producerRoleARN},
+			Actions:   []string{"sns:Publish"},
+			Resources: []string{topicARN},
+		},
+		iam.RequireTLS(topicARN, "sns:Publish"),
+	}
+}
+
+// topicMaySend lets the cell's topic, and no other, send to a queue.
+func topicMaySend(queueARN, topicARN string) []iam.Statement {
+	return []iam.Statement{
+		{
+			Sid: "AdmitTopic", Effect: iam.Allow,
+			Principal: iam.Principal{Service: "sns.amazonaws.com"},
+			Actions:   []string{"sqs:SendMessage"},
+			Resources: []string{queueARN},
+			Condition: iam.Condition{"ArnEquals": {"aws:SourceArn": topicARN}},
+		},
+		iam.RequireTLS(queueARN, "sqs:*"),
+	}
+}
+
+// producerMaySend lets the producer's role send to a queue: Lambda does so on its behalf when it gives up on a batch.
+func producerMaySend(queueARN, producerRoleARN string) []iam.Statement {
+	return []iam.Statement{
+		{
+			Sid: "AdmitProducer", Effect: iam.Allow,
+			Principal: iam.Principal{Role: producerRoleARN},
+			Actions:   []string{"sqs:SendMessage"},
+			Resources: []string{queueARN},
+		},
+		iam.RequireTLS(queueARN, "sqs:*"),
+	}
+}
+
+// redriveOnly admits no sender: SQS itself moves messages into the DLQ of a queue.
+func redriveOnly(dlqARN, _ string) []iam.Statement {
+	return []iam.Statement{iam.RequireTLS(dlqARN, "sqs:*")}
+}
+
+// producerPolicy is what the producer's role may do. Lambda asks for all four stream actions when it creates the
+// mapping, ListStreams among them, and is content with the one stream as their resource.
+func producerPolicy(streamARN, topicARN, streamDLQARN string) []iam.Statement {
+	return []iam.Statement{
+		{
+			Sid: "ReadStream", Effect: iam.Allow,
+			Actions:   []string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
+			Resources: []string{streamARN},
+		},
+		{Sid: "Publish", Effect: iam.Allow, Actions: []string{"sns:Publish"}, Resources: []string{topicARN}},
+		{Sid: "Eject", Effect: iam.Allow, Actions: []string{"sqs:SendMessage"}, Resources: []string{streamDLQARN}},
+	}
+}
+
+// consumerPolicy is what the consumer's role may do. A transaction needs the right to each of its operations.
+func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statement {
+	return []iam.Statement{
+		{
+			Sid: "ReadQueue", Effect: iam.Allow,
+			Actions:   []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
+			Resources: []string{queueARN},
+		},
+		{Sid: "ReadPayload", Effect: iam.Allow, Actions: []string{"dynamodb:GetItem"}, Resources: []string{dataTableARN}},
+		{
+			Sid: "Apply", Effect: iam.Allow,
+			Actions:   []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
+			Resources: []string{resultsTableARN},
+		},
+	}
+}
+
+// document renders the statements that build makes of the inputs' values, in their order.
+func document(build func(values []string) []iam.Statement, inputs ...pulumi.StringInput) pulumi.StringOutput {
+	all := make([]any, len(inputs))
+	for i, in := range inputs {
+		all[i] = in
+	}
+	return pulumi.All(all...).ApplyT(func(resolved []any) (string, error) {
+		values := make([]string, len(resolved))
+		for i, v := range resolved {
+			values[i] = v.(string)
+		}
+		return iam.Document(build(values)...)
+	}).(pulumi.StringOutput)
+}

@@ -1,0 +1,74 @@
+package cell
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/internal/event"
+	"cellular/internal/iam"
+)
+
+type tables struct{ data, results *dynamodb.Table }
+
+// newTables registers the data and the results table, and lets the router's role into them.
+func (b *builder) newTables() (tables, error) {
+	data, err := b.newTable("data", &dynamodb.TableArgs{
+		Name: pulumi.String(b.names.DataTable()),
+		Attributes: dynamodb.TableAttributeArray{
+			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(event.AttrAcceptedAt),
+		},
+		// The producer reads the new image. An insert has no old one, and a later change of the view would replace the
+		// stream under the mapping.
+		StreamEnabled:  pulumi.Bool(true),
+		StreamViewType: pulumi.String("NEW_AND_OLD_IMAGES"),
+		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{dynamodb.TableGlobalSecondaryIndexArgs{
+			Name:           pulumi.String(event.TenantTimeIndex),
+			HashKey:        pulumi.String(event.AttrTenantID),
+			RangeKey:       pulumi.String(event.AttrAcceptedAt),
+			ProjectionType: pulumi.String("KEYS_ONLY"),
+		}},
+	}, "dynamodb:PutItem", "dynamodb:GetItem")
+	if err != nil {
+		return tables{}, err
+	}
+	results, err := b.newTable("results", &dynamodb.TableArgs{
+		Name:       pulumi.String(b.names.ResultsTable()),
+		Attributes: dynamodb.TableAttributeArray{stringAttribute(event.AttrKey)},
+		Ttl:        dynamodb.TableTtlArgs{AttributeName: pulumi.String(event.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+	}, "dynamodb:GetItem")
+	if err != nil {
+		return tables{}, err
+	}
+	return tables{data: data, results: results}, nil
+}
+
+// newTable completes args with what both tables have in common and grants the router's role the actions.
+func (b *builder) newTable(part string, args *dynamodb.TableArgs, routerActions ...string) (*dynamodb.Table, error) {
+	protect := pulumi.Bool(b.args.Protect)
+	args.HashKey = pulumi.String(event.AttrKey)
+	args.BillingMode = pulumi.String("PAY_PER_REQUEST")
+	args.ServerSideEncryption = dynamodb.TableServerSideEncryptionArgs{Enabled: pulumi.Bool(true)}
+	args.PointInTimeRecovery = dynamodb.TablePointInTimeRecoveryArgs{Enabled: protect}
+	args.DeletionProtectionEnabled = protect
+	args.Tags = b.tags
+	table, err := dynamodb.NewTable(b.ctx, b.child(part), args, b.stateful()...)
+	if err != nil {
+		return nil, fmt.Errorf("create %s table: %w", part, err)
+	}
+	_, err = dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
+		ResourceArn: table.Arn,
+		Policy: document(func(arn []string) []iam.Statement {
+			return admitRouter(arn[0], arn[1], routerActions...)
+		}, table.Arn, b.args.RouterRoleARN),
+	}, b.childOpts()...)
+	if err != nil {
+		return nil, fmt.Errorf("let the router into the %s table: %w", part, err)
+	}
+	return table, nil
+}
+
+func stringAttribute(name string) dynamodb.TableAttributeArgs {
+	return dynamodb.TableAttributeArgs{Name: pulumi.String(name), Type: pulumi.String("S")}
+}

@@ -1,0 +1,63 @@
+// Package facts is what a cell tells about itself: one JSON document in SSM, which the operator's CLI reads, so that no
+// list of cells exists anywhere else.
+package facts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Cell is one cell's facts.
+type Cell struct {
+	ID                 string `json:"id"`
+	Wave               int    `json:"wave"`       // release wave
+	Tier               string `json:"tier"`       // standard | dedicated
+	MaxTenants         int    `json:"maxTenants"` // the cap that placement honours
+	DataTable          string `json:"dataTable"`
+	ResultsTable       string `json:"resultsTable"`
+	TopicARN           string `json:"topicArn"`
+	QueueURL           string `json:"queueUrl"`
+	QueueARN           string `json:"queueArn"`
+	ConsumerDLQURL     string `json:"consumerDlqUrl"`
+	SubscriptionDLQURL string `json:"subscriptionDlqUrl"`
+	StreamDLQURL       string `json:"streamDlqUrl"`
+	Producer           string `json:"producer"` // name of the function
+	Consumer           string `json:"consumer"` // name of the function
+}
+
+// JSON is the document as the cell publishes it.
+func (c Cell) JSON() (string, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("encode the facts of cell %s: %w", c.ID, err)
+	}
+	return string(text), nil
+}
+
+// Parse reads a document. It reports every fact that is missing, and lets pass those that it does not know, which a
+// newer deployment publishes.
+func Parse(text string) (Cell, error) {
+	var c Cell
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return Cell{}, fmt.Errorf("read the facts of a cell: %w", err)
+	}
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"id", c.ID}, {"tier", c.Tier}, {"dataTable", c.DataTable}, {"resultsTable", c.ResultsTable},
+		{"topicArn", c.TopicARN}, {"queueUrl", c.QueueURL}, {"queueArn", c.QueueARN}, {"consumerDlqUrl", c.ConsumerDLQURL},
+		{"subscriptionDlqUrl", c.SubscriptionDLQURL}, {"streamDlqUrl", c.StreamDLQURL},
+		{"producer", c.Producer}, {"consumer", c.Consumer},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("read the facts of cell %q: %s is missing", c.ID, f.name))
+		}
+	}
+	if c.MaxTenants < 1 {
+		errs = append(errs, fmt.Errorf("read the facts of cell %q: maxTenants is %d, want at least 1", c.ID, c.MaxTenants))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Cell{}, err
+	}
+	return c, nil
+}

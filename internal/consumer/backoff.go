@@ -1,0 +1,51 @@
+package consumer
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// backoff is the delay after the nth receive of a message failed: base, doubled for each receive before, at most limit.
+func backoff(base, limit time.Duration, receives int) time.Duration {
+	d := base
+	for range receives - 1 {
+		if d >= limit/2 {
+			return limit
+		}
+		d *= 2
+	}
+	return min(d, limit)
+}
+
+// maxVisibility is the longest that SQS hides a message for, from ChangeMessageVisibility.
+const maxVisibility = 12 * time.Hour
+
+// visibilitySeconds rounds up to whole seconds, which is what SQS counts in.
+func visibilitySeconds(d time.Duration) int32 {
+	return int32((min(d, maxVisibility) + time.Second - 1) / time.Second)
+}
+
+// The delays between two tries of a contended transaction. A transaction takes some ten milliseconds, so the first
+// try again falls behind the one that won; the cap keeps several tries within a record's timeout of seconds.
+const (
+	contentionBase = 20 * time.Millisecond
+	contentionMax  = 500 * time.Millisecond
+)
+
+// contentionDelay is a random share of a delay that doubles with each try: those that collided do not collide again.
+func contentionDelay(try int) time.Duration {
+	return rand.N(backoff(contentionBase, contentionMax, try+1)) + time.Millisecond
+}
+
+// sleep waits for d. It reports false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

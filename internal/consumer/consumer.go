@@ -1,0 +1,150 @@
+// Package consumer applies a cell's events: it takes messages from the cell's queue, a batch at a time, and applies
+// each event exactly once in effect. What an event does is one function, Apply, that a user writes.
+//
+// # One effect
+//
+// Messages arrive at least once. Apply does not write: it returns the writes as an Effect, and they are sent together
+// with the event's entry in the ledger (its item in the results table) as one transaction, whose condition is that the
+// event has no entry yet. Three deliveries, or a crash between the transaction and the answer, so have one effect.
+// Apply itself may run more than once.
+//
+// # One bad record
+//
+// A record that fails, for whatever reason, is reported alone; the queue keeps it and deletes the others. Apply runs
+// under a recover and a deadline, and a call that ignores its deadline is left behind.
+//
+// The records of a batch are handled one after the other. Apply therefore needs no locks, the events of a tenant do not
+// compete for the same items, and a record that kills the process cannot take back what was applied before it. More
+// throughput comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"cellular/internal/event"
+)
+
+// Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for
+// one event at a time, and again if the event has to be tried again.
+//
+// An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
+// queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.
+type Apply func(ctx context.Context, e event.Event) (Effect, error)
+
+// Effect is what one event does.
+type Effect struct {
+	// Writes become one transaction with the event's entry in the ledger: at most MaxWrites, each to an item of its
+	// own. Business state may live in the results table under keys that start with "#", which no event's key does.
+	// A condition of a write that is not met fails the event for now, and Apply is called again.
+	Writes []types.TransactWriteItem
+	// Result is what a reader of the event's outcome gets. JSON, or nil for none.
+	Result json.RawMessage
+}
+
+// MaxWrites bounds an effect: a transaction takes 100 writes (TransactWriteItems), and the ledger's entry is one.
+const MaxWrites = 99
+
+// Tables is the part of DynamoDB that a consumer needs.
+type Tables interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	TransactWriteItems(
+		context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options),
+	) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// Queue is the part of SQS that a consumer needs.
+type Queue interface {
+	ChangeMessageVisibilityBatch(
+		context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options),
+	) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+}
+
+// Options is what a consumer works with. All of it is required, except AfterApply.
+type Options struct {
+	Apply        Apply
+	Tables       Tables
+	Queue        Queue
+	DataTable    string // where payloads are that did not travel
+	ResultsTable string // the ledger
+	QueueURL     string
+	// MaxReceiveCount is the queue's: the receive after which a message that fails goes to the dead letter queue.
+	MaxReceiveCount int
+	// RecordTimeout bounds one record, from reading its payload to its transaction.
+	RecordTimeout time.Duration
+	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax.
+	BackoffBase, BackoffMax time.Duration
+	// ResultTTL is how long the ledger remembers an event. It has to be longer than a message can live in the queue
+	// and its dead letter queue together, or a late redrive would be applied a second time.
+	ResultTTL time.Duration
+	// AfterApply, if not nil, is called when an event's transaction has committed.
+	AfterApply func(event.Event)
+	Logger     *slog.Logger
+}
+
+// AnswerMargin is the part of an invocation that is kept for settling what failed and for the answer. No record works
+// past it, and one that cannot start before it fails without being tried.
+const AnswerMargin = 2 * time.Second
+
+// maxAbandoned is how many calls of Apply may hang in one process. Each holds a goroutine, its event and, if it spins,
+// a share of the processor. One batch of the default size (10) may hang as a whole without costing the process.
+const maxAbandoned = 16
+
+// Consumer handles the batches of one cell's queue.
+type Consumer struct {
+	Options
+	running atomic.Int64 // calls of Apply that have not returned
+}
+
+// New returns a consumer.
+func New(o Options) *Consumer { return &Consumer{Options: o} }
+
+// Handle applies a batch. The answer names the messages that failed; the error is always nil.
+//
+// It panics if too many calls of Apply never returned: the Lambda runtime then ends the process and starts a fresh
+// one, and the batch is delivered again. That is the only way to be rid of a goroutine that does not listen.
+func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	if n := c.running.Load(); n >= maxAbandoned {
+		panic(fmt.Sprintf("%d calls of the business function never returned: starting over with a fresh process", n))
+	}
+	workCtx, cancelWork := before(ctx, AnswerMargin)
+	defer cancelWork()
+	settleCtx, cancelSettle := before(ctx, AnswerMargin/4)
+	defer cancelSettle()
+
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	var delays []delay
+	for _, d := range inOrder(batch) {
+		start := time.Now()
+		out := c.attempt(workCtx, d)
+		if out.failed() {
+			out = c.settle(settleCtx, d, out)
+		}
+		if out.failed() {
+			response.BatchItemFailures = append(response.BatchItemFailures,
+				events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
+			delays = append(delays, delay{receipt: d.sqs.ReceiptHandle, until: c.delayOf(d, out)})
+		}
+		c.log(ctx, d, out, time.Since(start))
+	}
+	c.delay(settleCtx, delays)
+	return response, nil
+}
+
+// before is ctx without its last margin, where it has an end.
+func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return context.WithCancel(ctx)
+}

@@ -1,0 +1,91 @@
+package consumer
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"cellular/internal/telemetry"
+)
+
+// settleTimeout bounds each call that follows up on a failure. Such a call is worth little waiting: without it the
+// message comes back after the queue's visibility timeout, or goes to the dead letter queue without a note.
+const settleTimeout = time.Second
+
+// settle decides what a failure of a delivery means for its record. On the last receive the event is noted as given
+// up on, unless it turns out to have been applied by an earlier delivery whose answer got lost: then all is well.
+func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome {
+	if d.receives < c.MaxReceiveCount {
+		return out
+	}
+	out.result = ejected
+	if d.eventID == "" {
+		return out // nobody can ask for the outcome of an event that has no name
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	processed, err := c.recordFailed(ctx, d, out.reason)
+	switch {
+	case err != nil:
+		c.Logger.LogAttrs(ctx, slog.LevelError, "the event goes to the dead letter queue, and its status stays accepted",
+			telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), slog.String("error", err.Error()))
+	case processed && d.err == nil:
+		return outcome{result: duplicate}
+	}
+	return out
+}
+
+// delay is how long a message that failed stays hidden in the queue.
+type delay struct {
+	receipt string
+	until   time.Duration
+}
+
+// delayOf is the time until the next delivery. A record with a permanent failure uses up its receives at once, and so
+// does one that is about to be ejected: the queue moves it when it is next due.
+func (c *Consumer) delayOf(d delivery, out outcome) time.Duration {
+	if out.result == ejected || out.reason.permanent() {
+		return 0
+	}
+	return backoff(c.BackoffBase, c.BackoffMax, d.receives)
+}
+
+// maxVisibilityBatch is what one ChangeMessageVisibilityBatch call takes, from its API reference.
+const maxVisibilityBatch = 10
+
+// delay tells the queue when to deliver the failed messages again. Where that fails, the queue's visibility timeout
+// stands, which is later and does no harm.
+func (c *Consumer) delay(ctx context.Context, delays []delay) {
+	for len(delays) > 0 {
+		n := min(len(delays), maxVisibilityBatch)
+		c.delayBatch(ctx, delays[:n])
+		delays = delays[n:]
+	}
+}
+
+func (c *Consumer) delayBatch(ctx context.Context, delays []delay) {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(c.QueueURL)}
+	for i, d := range delays {
+		input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+			Id:                aws.String(strconv.Itoa(i)),
+			ReceiptHandle:     aws.String(d.receipt),
+			VisibilityTimeout: visibilitySeconds(d.until),
+		})
+	}
+	const message = "a failed message keeps the queue's visibility timeout"
+	answer, err := c.Queue.ChangeMessageVisibilityBatch(ctx, input)
+	if err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", err.Error()))
+		return
+	}
+	for _, f := range answer.Failed {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", aws.ToString(f.Code)+": "+aws.ToString(f.Message)))
+	}
+}

@@ -1,0 +1,210 @@
+package consumer_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+)
+
+type item = map[string]types.AttributeValue
+
+// tables is DynamoDB in memory, as far as a consumer uses it: conditional puts, ADD updates and transactions of both,
+// all or nothing. What it does not know is an error.
+type tables struct {
+	mu    sync.Mutex
+	items map[string]item // by TABLE/KEY
+	calls int             // of TransactWriteItems
+	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
+	// written, or after everything is, so that the answer gets lost.
+	before, after func(call int) error
+	putErr        error // of PutItem
+}
+
+func newTables() *tables { return &tables{items: map[string]item{}} }
+
+func place(table *string, key item) string { return *table + "/" + str(key["id"]) }
+
+func str(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func num(v types.AttributeValue) int {
+	if n, ok := v.(*types.AttributeValueMemberN); ok {
+		i, _ := strconv.Atoi(n.Value)
+		return i
+	}
+	return 0
+}
+
+func (s *tables) GetItem(
+	ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.GetItemOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !aws.ToBool(in.ConsistentRead) {
+		return &dynamodb.GetItemOutput{}, nil // an eventually consistent read may miss what was just written
+	}
+	return &dynamodb.GetItemOutput{Item: maps.Clone(s.items[place(in.TableName, in.Key)])}, nil
+}
+
+func (s *tables) PutItem(
+	ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.PutItemOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.putErr != nil {
+		return nil, s.putErr
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	ok, err := holds(in.ConditionExpression, s.items[place(in.TableName, in.Item)], in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
+	}
+	s.items[place(in.TableName, in.Item)] = maps.Clone(in.Item)
+	return &dynamodb.PutItemOutput{}, nil
+}
+
+func (s *tables) TransactWriteItems(
+	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.TransactWriteItemsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if s.before != nil {
+		if err := s.before(s.calls); err != nil {
+			return nil, err
+		}
+	}
+	if n := len(in.TransactItems); n == 0 || n > 100 {
+		return nil, fmt.Errorf("ValidationException: %d items", n)
+	}
+	next := map[string]item{} // what the transaction writes, by place
+	codes := make([]string, len(in.TransactItems))
+	canceled := false
+	for i, w := range in.TransactItems {
+		at, written, ok, err := s.write(w)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := next[at]; twice {
+			return nil, fmt.Errorf("ValidationException: two operations on %s", at)
+		}
+		next[at] = written
+		if codes[i] = "None"; !ok {
+			codes[i], canceled = "ConditionalCheckFailed", true
+		}
+	}
+	if canceled {
+		return nil, cancellation(codes...)
+	}
+	maps.Copy(s.items, next)
+	if s.after != nil {
+		if err := s.after(s.calls); err != nil {
+			return nil, err
+		}
+	}
+	return &dynamodb.TransactWriteItemsOutput{}, nil
+}
+
+func (s *tables) write(w types.TransactWriteItem) (at string, written item, ok bool, err error) {
+	switch {
+	case w.Put != nil:
+		at = place(w.Put.TableName, w.Put.Item)
+		ok, err = holds(w.Put.ConditionExpression, s.items[at], w.Put.ExpressionAttributeNames, w.Put.ExpressionAttributeValues)
+		return at, maps.Clone(w.Put.Item), ok, err
+	case w.Update != nil:
+		at = place(w.Update.TableName, w.Update.Key)
+		written = maps.Clone(s.items[at])
+		if written == nil {
+			written = maps.Clone(w.Update.Key)
+		}
+		var name, value string
+		if _, err := fmt.Sscanf(*w.Update.UpdateExpression, "ADD %s %s", &name, &value); err != nil {
+			return "", nil, false, fmt.Errorf("update %q: %w", *w.Update.UpdateExpression, err)
+		}
+		name = w.Update.ExpressionAttributeNames[name]
+		sum := num(written[name]) + num(w.Update.ExpressionAttributeValues[value])
+		written[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(sum)}
+		return at, written, true, nil
+	}
+	return "", nil, false, fmt.Errorf("unknown write %+v", w)
+}
+
+// holds evaluates a condition: terms attribute_not_exists(#a) and #a = :v, joined by OR. There being none, it holds.
+func holds(condition *string, current item, names map[string]string, values item) (bool, error) {
+	if condition == nil {
+		return true, nil
+	}
+	for term := range strings.SplitSeq(*condition, " OR ") {
+		if name, ok := strings.CutPrefix(term, "attribute_not_exists("); ok {
+			if _, exists := current[names[strings.TrimSuffix(name, ")")]]; !exists {
+				return true, nil
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(term, " = ")
+		if !ok || names[name] == "" || values[value] == nil {
+			return false, fmt.Errorf("condition term %q", term)
+		}
+		if have := current[names[name]]; have != nil && str(have) == str(values[value]) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// cancellation is the error of a transaction, with one code for each of its writes.
+func cancellation(codes ...string) error {
+	err := &types.TransactionCanceledException{Message: aws.String("Transaction cancelled")}
+	for _, code := range codes {
+		err.CancellationReasons = append(err.CancellationReasons, types.CancellationReason{Code: aws.String(code)})
+	}
+	return err
+}
+
+func TestTheTablesOfTheseTestsWriteAllOrNothing(t *testing.T) {
+	s := newTables()
+	add := types.TransactWriteItem{Update: &types.Update{
+		TableName: aws.String("t"), Key: item{"id": text("n")}, UpdateExpression: aws.String("ADD #a :one"),
+		ExpressionAttributeNames:  map[string]string{"#a": "count"},
+		ExpressionAttributeValues: item{":one": &types.AttributeValueMemberN{Value: "1"}},
+	}}
+	put := types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String("t"), Item: item{"id": text("x")}, ConditionExpression: aws.String("attribute_not_exists(#id)"),
+		ExpressionAttributeNames: map[string]string{"#id": "id"},
+	}}
+	in := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{add, put}}
+	_, err := s.TransactWriteItems(t.Context(), in)
+	require.NoError(t, err)
+	_, err = s.TransactWriteItems(t.Context(), in)
+	require.ErrorAs(t, err, new(*types.TransactionCanceledException))
+	require.Equal(t, 1, num(s.items["t/n"]["count"]))
+	in.TransactItems[0] = put
+	_, err = s.TransactWriteItems(t.Context(), in)
+	require.ErrorContains(t, err, "two operations")
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

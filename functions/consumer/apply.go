@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cellular/internal/consumer"
+	"cellular/internal/event"
+)
+
+// apply is the business logic: the one function to replace with your own.
+//
+// It is called with one event at a time and answers what the event does: writes to the cell's tables, which are made
+// exactly once, and a result, which GET /v1/events/{id} shows. It may be called several times for the same event, so
+// whatever it does by itself, other than returning an Effect, has to bear that. State of your own goes into the cell's
+// results table, under keys that start with "#".
+//
+// Return consumer.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
+// before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the
+// payload out of them.
+//
+// This one prices orders (events of a type order.*), and counts every tenant's events by type.
+func apply(_ context.Context, e event.Event, resultsTable string) (consumer.Effect, error) {
+	effect := consumer.Effect{Writes: countByType(e, resultsTable)}
+	if !strings.HasPrefix(e.Type, "order.") {
+		return effect, nil
+	}
+	order, err := parseOrder(e.Payload)
+	if err != nil {
+		return consumer.Effect{}, consumer.Permanent(fmt.Errorf("order: %w", err))
+	}
+	effect.Result, err = json.Marshal(orderResult{Total: order.total(), Currency: order.Currency})
+	return effect, err
+}
+
+// orderResult is what a client reads of an order that was processed.
+type orderResult struct {
+	Total    int64  `json:"total"` // in minor units of the currency, for example cents
+	Currency string `json:"currency"`
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"cellular/internal/consumer"
+	"cellular/internal/env"
+	"cellular/internal/event"
+)
+
+// newConsumer makes the consumer that the environment describes.
+func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
+	options := consumer.Options{
+		DataTable:       vars.String(env.DataTable),
+		ResultsTable:    vars.String(env.ResultsTable),
+		QueueURL:        vars.String(env.QueueURL),
+		MaxReceiveCount: vars.Int(env.MaxReceiveCount, 1),
+		RecordTimeout:   vars.Duration(env.RecordTimeout),
+		BackoffBase:     vars.Duration(env.RetryBackoffBase),
+		BackoffMax:      vars.Duration(env.RetryBackoffMax),
+		ResultTTL:       vars.Duration(env.ResultTTL),
+		Logger:          logger,
+	}
+	options.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+		return apply(ctx, e, options.ResultsTable)
+	}
+	if vars.Bool(env.FaultInjection) {
+		injectFaults(&options)
+	}
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	options.Tables = dynamodb.NewFromConfig(cfg)
+	options.Queue = sqs.NewFromConfig(cfg)
+	return consumer.New(options), nil
+}

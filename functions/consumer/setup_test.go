@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/consumer"
+	"cellular/internal/env"
+	"cellular/internal/event"
+)
+
+func environment() map[string]string {
+	return map[string]string{
+		env.DataTable: "data", env.ResultsTable: "results", env.QueueURL: "https://queue", env.MaxReceiveCount: "5",
+		env.RecordTimeout: "5s", env.RetryBackoffBase: "2s", env.RetryBackoffMax: "5m", env.ResultTTL: "2160h",
+		env.FaultInjection: "false",
+	}
+}
+
+func consumerOf(t *testing.T, vars map[string]string) (*consumer.Consumer, error) {
+	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+	return newConsumer(t.Context(), reader, slog.New(slog.DiscardHandler))
+}
+
+func TestTheEnvironmentConfiguresTheConsumer(t *testing.T) {
+	c, err := consumerOf(t, environment())
+	require.NoError(t, err)
+	require.Equal(t, "data", c.DataTable)
+	require.Equal(t, "results", c.ResultsTable)
+	require.Equal(t, "https://queue", c.QueueURL)
+	require.Equal(t, 5, c.MaxReceiveCount)
+	require.Equal(t, 5*time.Second, c.RecordTimeout)
+	require.Equal(t, 2*time.Second, c.BackoffBase)
+	require.Equal(t, 5*time.Minute, c.BackoffMax)
+	require.Equal(t, 90*24*time.Hour, c.ResultTTL)
+	require.NotNil(t, c.Tables)
+	require.NotNil(t, c.Queue)
+}
+
+func TestEveryMissingVariableIsNamed(t *testing.T) {
+	_, err := consumerOf(t, nil)
+	for name := range environment() {
+		if name != env.FaultInjection { // off where it is not set
+			require.ErrorContains(t, err, name)
+		}
+	}
+}
+
+func TestFaultsAreOrdinaryTypesUnlessInjected(t *testing.T) {
+	vars := environment()
+	c, err := consumerOf(t, vars)
+	require.NoError(t, err)
+	require.Nil(t, c.AfterApply)
+	for _, fault := range []string{faultPanic, faultError, faultHang, faultExit, faultExitAfterApply} {
+		effect, err := c.Apply(t.Context(), event.Event{TenantID: "acme", Type: fault, Payload: json.RawMessage(`{}`)})
+		require.NoError(t, err)
+		require.Len(t, effect.Writes, 1)
+	}
+}
+
+// queue notes for how long a message was hidden.
+type queue struct{ seconds []int32 }
+
+func (q *queue) ChangeMessageVisibilityBatch(
+	_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
+) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
+	for _, e := range in.Entries {
+		q.seconds = append(q.seconds, e.VisibilityTimeout)
+	}
+	return &sqs.ChangeMessageVisibilityBatchOutput{}, nil
+}
+
+func TestI7AMalformedOrderIsNotDelayedForRetries(t *testing.T) {
+	c, err := consumerOf(t, environment())
+	require.NoError(t, err)
+	q := &queue{}
+	c.Queue, c.Tables = q, nil // nothing is written
+	body, err := event.Message{Event: event.Event{
+		TenantID: "acme", ID: "e-1", Type: "order.placed", Epoch: 1, Payload: json.RawMessage(`{}`),
+	}}.Encode()
+	require.NoError(t, err)
+	answer, err := c.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m-1", Body: string(body)}}})
+	require.NoError(t, err)
+	require.Equal(t, []events.SQSBatchItemFailure{{ItemIdentifier: "m-1"}}, answer.BatchItemFailures)
+	require.Equal(t, []int32{0}, q.seconds)
+}

@@ -60,7 +60,7 @@ func PackageMains(ctx context.Context, architecture, out string, dirs ...string)
 }
 
 func packageAll(ctx context.Context, goarch, out string, dirs []string) (map[string]string, error) {
-	root, err := moduleRoot()
+	root, err := ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,8 @@ func build(ctx context.Context, root, out, goarch string, dirs []string) error {
 	return nil
 }
 
-// moduleRoot returns the closest directory, from the working directory upwards, that holds the go.mod of this module.
-func moduleRoot() (string, error) {
+// ModuleRoot returns the closest directory, from the working directory upwards, that holds the go.mod of this module.
+func ModuleRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the module's root: %w", err)

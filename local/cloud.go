@@ -1,0 +1,210 @@
+// Package local is a cloud on this machine, for those who have no AWS account at hand: the real program, the real Pulumi
+// engine and the real function binaries, with AWS replaced by an emulator and three rooms (packages emulator, lambda,
+// gateway and provider). Everything listens on 127.0.0.1 and is gone when the cloud is closed or its process ends.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"cellular/functions"
+	"cellular/local/emulator"
+	"cellular/local/gateway"
+	"cellular/local/lambda"
+	"cellular/local/process"
+	"cellular/local/provider"
+)
+
+// StackName is the stack that runs on the local cloud, configured by Pulumi.local.yaml.
+const StackName = "local"
+
+// closeTimeout bounds how long Close waits for functions and pollers to end. They are killed first.
+const closeTimeout = 10 * time.Second
+
+// Options of Start.
+type Options struct {
+	// Dir is the cloud's directory: virtual environment, state, logs. Empty: .local in the project's root.
+	Dir string
+	// Tools is where the emulator's virtual environment is, so that several clouds can share one. Empty: Dir.
+	Tools string
+	// Config is laid over Pulumi.local.yaml: full keys such as "cellular:cells". Objects are merged.
+	Config map[string]any
+	// Port of the router's HTTP API; 0: any free one.
+	Port int
+	// Logs receives a copy of the functions' logs, each line behind the name of its cell. Nil: only files under Dir/logs.
+	Logs io.Writer
+	// Progress receives a line on what takes long. Nil: nobody.
+	Progress func(string)
+}
+
+// Cloud is a running local cloud.
+type Cloud struct {
+	// AWS reaches the emulator.
+	AWS aws.Config
+	// Lambda and Gateway are the rooms, for those who want to disturb them.
+	Lambda  *lambda.Service
+	Gateway *gateway.Gateway
+	// Dir is the cloud's directory.
+	Dir string
+
+	options  Options
+	root     string
+	lock     *lock
+	logs     *logs
+	group    *process.Group
+	emulator *emulator.Emulator
+	provider *provider.Server
+	engine   Engine
+	settings settings
+}
+
+// Setup installs what Start would install: the engine and the emulator. Nothing is left running.
+func Setup(ctx context.Context, o Options) error {
+	c, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// Start starts the rooms and finds the engine. If it fails, nothing is left running. One cloud at a time runs in a
+// directory; its state from an earlier run is removed, because what the state told of was gone with that run.
+func Start(ctx context.Context, o Options) (*Cloud, error) {
+	root, err := functions.ModuleRoot()
+	if err != nil {
+		return nil, err
+	}
+	if o.Dir == "" {
+		o.Dir = filepath.Join(root, ".local")
+	}
+	if o.Tools == "" {
+		o.Tools = o.Dir
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return nil, err
+	}
+	c := &Cloud{Dir: o.Dir, options: o, root: root}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cloud) start(ctx context.Context) error {
+	var err error
+	if c.settings, err = readSettings(c.root, c.options.Config); err != nil {
+		return fmt.Errorf("read the stack's settings: %w", err)
+	}
+	region, _ := c.settings["aws:region"].(string)
+	if region == "" {
+		return fmt.Errorf("aws:region is not set in Pulumi.%s.yaml", StackName)
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
+		return err
+	}
+	if c.lock, err = acquire(c.Dir); err != nil {
+		return err
+	}
+	for _, old := range []string{c.path("state"), c.path("project")} {
+		if err := os.RemoveAll(old); err != nil {
+			return fmt.Errorf("remove the state of an earlier run: %w", err)
+		}
+	}
+	if c.logs, err = newLogs(c.path("logs"), c.options.Logs); err != nil {
+		return fmt.Errorf("create the logs' directory: %w", err)
+	}
+	if c.group, err = process.NewGroup(); err != nil {
+		return err
+	}
+	if c.engine, err = FindEngine(ctx, c.root, c.group, c.options.Progress); err != nil {
+		return err
+	}
+	return c.startRooms(ctx, region)
+}
+
+func (c *Cloud) startRooms(ctx context.Context, region string) error {
+	log, err := c.logs.open("emulator")
+	if err != nil {
+		return err
+	}
+	c.emulator, err = emulator.Start(ctx, emulator.Options{Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress})
+	if err != nil {
+		return err
+	}
+	c.AWS = aws.Config{
+		Region:       region,
+		BaseEndpoint: aws.String(c.emulator.Endpoint()),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	}
+	c.Lambda, err = lambda.New(lambda.Options{
+		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Logs: c.logs.function,
+		Env: map[string]string{
+			"AWS_ENDPOINT_URL":      c.emulator.Endpoint(),
+			"AWS_ACCESS_KEY_ID":     accessKey,
+			"AWS_SECRET_ACCESS_KEY": secretKey,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	permissions := provider.NewPermissions()
+	c.Gateway = gateway.New(invoker{c.Lambda, permissions}, gateway.Options{
+		Region: region, Port: c.options.Port,
+		AccessLogs: func(string) io.Writer { return c.logs.function("access") },
+	})
+	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{
+		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: permissions,
+	})
+	return err
+}
+
+// The emulator takes any credentials.
+const accessKey, secretKey = "local", "local"
+
+func (c *Cloud) path(name string) string { return filepath.Join(c.Dir, name) }
+
+// Engine is the Pulumi CLI that the cloud uses.
+func (c *Cloud) Engine() Engine { return c.engine }
+
+// Close ends everything that Start started, and waits for its end within a bound. It may be called more than once.
+func (c *Cloud) Close() error {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, fmt.Errorf("not within %s", closeTimeout))
+	defer cancel()
+	var errs []error
+	if c.provider != nil {
+		c.provider.Close()
+	}
+	if c.Gateway != nil {
+		c.Gateway.Close()
+	}
+	if c.Lambda != nil {
+		errs = append(errs, c.Lambda.Close(ctx))
+	}
+	if c.emulator != nil {
+		c.emulator.Stop()
+	}
+	if c.group != nil {
+		errs = append(errs, c.group.Close())
+	}
+	if c.logs != nil {
+		c.logs.close()
+	}
+	if c.lock != nil {
+		errs = append(errs, c.lock.release())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close the local cloud: %w", err)
+	}
+	return nil
+}

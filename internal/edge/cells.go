@@ -1,0 +1,44 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"cellular/internal/event"
+)
+
+// Cells is the way into the cells: all that the router ever asks of one. A call ends soon after its context does.
+type Cells interface {
+	// Write stores an event in a cell. Where the cell already has an event of that tenant and id, Write changes
+	// nothing and returns the one that is there; otherwise it returns nil.
+	Write(ctx context.Context, cellID string, e event.Event) (existing *event.Event, err error)
+
+	// Read tells what became of an event. It returns ErrUnknownEvent where the cell has none.
+	Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error)
+}
+
+// ErrUnknownEvent is the error for an event that its tenant's cell does not have.
+var ErrUnknownEvent = errors.New("unknown event")
+
+// ErrMalformed is the error for an item in a cell that cannot be read. The cell answered: trying again does not help.
+var ErrMalformed = errors.New("malformed item")
+
+// cellFailure is the answer to a request whose call into a cell failed. Whatever the reason, a timeout, throttling, a
+// table that is not there or does not let the router in, the client can do one thing: come back.
+func cellFailure(err error, detail string) error {
+	if errors.Is(err, ErrMalformed) {
+		return err
+	}
+	return unavailable.problem("%s", detail).because(err)
+}
+
+// Record is what a cell tells of an event.
+type Record struct {
+	Type       string
+	Status     event.Status
+	AcceptedAt string          // event.TimeLayout; where the status is accepted
+	AppliedAt  string          // event.TimeLayout; where the status is processed or failed
+	Result     json.RawMessage // what the business logic answered, if anything; where the status is processed
+	Reason     string          // a reason class; where the status is failed
+}

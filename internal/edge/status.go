@@ -1,0 +1,53 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"cellular/internal/event"
+)
+
+// status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT.
+func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID string) (Response, error) {
+	id, err := url.PathUnescape(escapedID)
+	if err != nil || !event.ValidID(id) {
+		return Response{}, malformedFields("The path is wrong:", mismatch("id", event.IDPattern))
+	}
+	tenantID := req.QueryStringParameters["tenant_id"]
+	if tenantID == "" {
+		return Response{}, malformedFields("The query is wrong:", FieldError{"tenant_id", "is missing"})
+	}
+	if !event.ValidTenantID(tenantID) {
+		return Response{}, malformedFields("The query is wrong:", mismatch("tenant_id", event.TenantIDPattern))
+	}
+	x.tenantID, x.eventID = tenantID, id
+	m, err := r.place(ctx, x, tenantID)
+	if err != nil {
+		return Response{}, err
+	}
+	var record Record
+	err = r.inCell(ctx, x, func(ctx context.Context) (err error) {
+		record, err = r.cells.Read(ctx, m.CellID, tenantID, id)
+		return err
+	})
+	if errors.Is(err, ErrUnknownEvent) {
+		return Response{}, unknownEvent.problem("The tenant has no event %q.", id)
+	}
+	if err != nil {
+		return Response{}, cellFailure(err, "The cell did not answer.")
+	}
+	return x.reply(http.StatusOK, struct {
+		ID         string          `json:"id"`
+		TenantID   string          `json:"tenant_id"`
+		Cell       string          `json:"cell"`
+		Type       string          `json:"type,omitempty"`
+		Status     event.Status    `json:"status"`
+		AcceptedAt string          `json:"accepted_at,omitempty"`
+		AppliedAt  string          `json:"applied_at,omitempty"`
+		Result     json.RawMessage `json:"result,omitempty"`
+		Reason     string          `json:"reason,omitempty"`
+	}{id, tenantID, m.CellID, record.Type, record.Status, record.AcceptedAt, record.AppliedAt, record.Result, record.Reason})
+}

@@ -1,0 +1,122 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+	"cellular/internal/item"
+)
+
+// DynamoDB is the part of the client that the router needs to reach a cell.
+type DynamoDB interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+}
+
+// Tables are the cells as their tables. A table's name is a prefix and the cell's id, so a cell is reached without
+// ever having been listed anywhere.
+type Tables struct {
+	Client        DynamoDB
+	DataPrefix    string
+	ResultsPrefix string
+}
+
+// Write implements Cells with one conditional write.
+func (t Tables) Write(ctx context.Context, cellID string, e event.Event) (*event.Event, error) {
+	_, err := t.Client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                           aws.String(t.DataPrefix + cellID),
+		Item:                                e.Item(),
+		ConditionExpression:                 aws.String("attribute_not_exists(" + event.AttrKey + ")"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if exists := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &exists) {
+		existing, err := event.FromItem(exists.Item)
+		if err != nil {
+			return nil, fmt.Errorf("read the event that cell %s already has: %w: %w", cellID, ErrMalformed, err)
+		}
+		return &existing, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write event into cell %s: %w", cellID, err)
+	}
+	return nil, nil
+}
+
+// Read implements Cells. An event that has an outcome has an item in the results table; one that has none yet is in the
+// data table only. Both reads are consistent, so that a client can read what it was just told.
+func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error) {
+	key := event.Key(tenantID, eventID)
+	outcome, err := t.get(ctx, t.ResultsPrefix+cellID, key,
+		event.AttrType, event.AttrStatus, event.AttrAppliedAt, event.AttrResult, event.AttrReason)
+	if err != nil {
+		return Record{}, fmt.Errorf("read outcome in cell %s: %w", cellID, err)
+	}
+	if outcome != nil {
+		return recordOfOutcome(key, outcome)
+	}
+	accepted, err := t.get(ctx, t.DataPrefix+cellID, key, event.AttrType, event.AttrAcceptedAt)
+	if err != nil {
+		return Record{}, fmt.Errorf("read event in cell %s: %w", cellID, err)
+	}
+	if accepted == nil {
+		return Record{}, ErrUnknownEvent
+	}
+	r := item.Read(accepted)
+	record := Record{Status: event.Accepted, Type: r.String(event.AttrType), AcceptedAt: r.String(event.AttrAcceptedAt)}
+	if err := r.Err(); err != nil {
+		return Record{}, fmt.Errorf("%w: event item %q: %w", ErrMalformed, key, err)
+	}
+	return record, nil
+}
+
+// recordOfOutcome reads an item of a results table. A message that nobody could read may have left no type.
+func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Record, error) {
+	r := item.Read(attributes)
+	record := Record{
+		Type:      r.OptionalString(event.AttrType),
+		Status:    event.Status(r.Checked(event.AttrStatus, isOutcome, "processed or failed")),
+		AppliedAt: r.String(event.AttrAppliedAt),
+		Reason:    r.OptionalString(event.AttrReason),
+	}
+	if result := r.OptionalString(event.AttrResult); result != "" {
+		record.Result = json.RawMessage(r.Checked(event.AttrResult, isJSON, "JSON text"))
+	}
+	if err := r.Err(); err != nil {
+		return Record{}, fmt.Errorf("%w: result item %q: %w", ErrMalformed, key, err)
+	}
+	return record, nil
+}
+
+func isOutcome(s string) bool { return s == string(event.Processed) || s == string(event.Failed) }
+func isJSON(s string) bool    { return json.Valid([]byte(s)) }
+
+// get reads the named attributes of an item, or nil where there is no such item. It asks for no more than those: an
+// event's payload, which a status does not need, can be hundreds of kilobytes.
+func (t Tables) get(ctx context.Context, table, key string, attributes ...string) (map[string]types.AttributeValue, error) {
+	// Placeholders, because "type" and "status" are reserved words.
+	names := map[string]string{"#key": event.AttrKey}
+	projection := "#key"
+	for i, attribute := range attributes {
+		placeholder := fmt.Sprintf("#a%d", i)
+		names[placeholder] = attribute
+		projection += ", " + placeholder
+	}
+	out, err := t.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:                &table,
+		Key:                      map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
+		ConsistentRead:           aws.Bool(true),
+		ProjectionExpression:     &projection,
+		ExpressionAttributeNames: names,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}

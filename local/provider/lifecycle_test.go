@@ -1,0 +1,264 @@
+package provider_test
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"github.com/stretchr/testify/require"
+)
+
+func tokenType(token string) tokens.Type { return tokens.Type(token) }
+
+func withoutCancel(t *testing.T) context.Context { return context.WithoutCancel(t.Context()) }
+
+// The types under test, and valid inputs of each.
+const (
+	tableType        = "aws:dynamodb/table:Table"
+	tablePolicyType  = "aws:dynamodb/resourcePolicy:ResourcePolicy"
+	topicType        = "aws:sns/topic:Topic"
+	topicPolicyType  = "aws:sns/topicPolicy:TopicPolicy"
+	subscriptionType = "aws:sns/topicSubscription:TopicSubscription"
+	queueType        = "aws:sqs/queue:Queue"
+	queuePolicyType  = "aws:sqs/queuePolicy:QueuePolicy"
+	redriveAllowType = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
+	roleType         = "aws:iam/role:Role"
+	rolePolicyType   = "aws:iam/rolePolicy:RolePolicy"
+	logGroupType     = "aws:cloudwatch/logGroup:LogGroup"
+	parameterType    = "aws:ssm/parameter:Parameter"
+	functionType     = "aws:lambda/function:Function"
+	mappingType      = "aws:lambda/eventSourceMapping:EventSourceMapping"
+	permissionType   = "aws:lambda/permission:Permission"
+	apiType          = "aws:apigatewayv2/api:Api"
+	integrationType  = "aws:apigatewayv2/integration:Integration"
+	routeType        = "aws:apigatewayv2/route:Route"
+	stageType        = "aws:apigatewayv2/stage:Stage"
+	authorizerType   = "aws:apigatewayv2/authorizer:Authorizer"
+)
+
+const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`
+
+func queueARN(name string) string { return "arn:aws:sqs:us-east-1:" + account + ":" + name }
+
+func allow(principal, action, resource string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"` + action + `","Resource":"` + resource + `"}]}`
+}
+
+func aTable() map[string]any {
+	return map[string]any{
+		"name": "table", "billingMode": "PAY_PER_REQUEST", "hashKey": "id",
+		"attributes": []any{
+			map[string]any{"name": "id", "type": "S"}, map[string]any{"name": "tenant", "type": "S"}, map[string]any{"name": "at", "type": "S"},
+		},
+		"globalSecondaryIndexes": []any{map[string]any{"name": "by-tenant", "hashKey": "tenant", "rangeKey": "at", "projectionType": "KEYS_ONLY"}},
+		"streamEnabled":          true, "streamViewType": "NEW_AND_OLD_IMAGES",
+		"ttl":                       map[string]any{"enabled": true, "attributeName": "expires"},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"deletionProtectionEnabled": false,
+		"tags":                      map[string]any{"Cell": "alpha"},
+	}
+}
+
+// with returns m with some properties replaced; a nil value removes one.
+func with(m map[string]any, changes map[string]any) map[string]any {
+	out := maps.Clone(m)
+	maps.Copy(out, changes)
+	maps.DeleteFunc(out, func(_ string, v any) bool { return v == nil })
+	return out
+}
+
+// lifecycle is one type's way through create, update and delete.
+type lifecycle struct {
+	token   string
+	sdk     any // the SDK's resource struct: every output that it takes for granted must have a value
+	in      map[string]any
+	change  map[string]any
+	changed []string       // the properties that the diff must name
+	outputs map[string]any // some of the outputs
+	untold  bool           // the emulator does not tell this setting, so a read cannot know that it is gone
+}
+
+func emulatedLifecycles() []lifecycle {
+	return []lifecycle{
+		{
+			token: tableType, sdk: dynamodb.Table{}, in: aTable(),
+			change: map[string]any{
+				"deletionProtectionEnabled": nil, "ttl": map[string]any{"enabled": true, "attributeName": "ttl"}, "pointInTimeRecovery": map[string]any{"enabled": false},
+				"streamEnabled": nil, "streamViewType": nil, "tags": map[string]any{"Layer": "DataPlane"},
+				"attributes":             []any{map[string]any{"name": "id", "type": "S"}, map[string]any{"name": "tenant", "type": "S"}},
+				"globalSecondaryIndexes": []any{map[string]any{"name": "by-tenant", "hashKey": "tenant", "projectionType": "ALL"}},
+			},
+			changed: []string{"attributes", "deletionProtectionEnabled", "globalSecondaryIndexes", "pointInTimeRecovery", "streamEnabled", "streamViewType", "tags", "tagsAll", "ttl"},
+			outputs: map[string]any{"arn": "arn:aws:dynamodb:us-east-1:" + account + ":table/table", "name": "table"},
+		},
+		{
+			token: tablePolicyType, sdk: dynamodb.ResourcePolicy{},
+			in: map[string]any{
+				"resourceArn": "arn:aws:dynamodb:us-east-1:" + account + ":table/shared",
+				"policy":      allow(`{"AWS":"arn:aws:iam::`+account+`:role/shared"}`, "dynamodb:PutItem", "arn:aws:dynamodb:us-east-1:"+account+":table/shared"),
+			},
+			change:  map[string]any{"policy": allow(`{"AWS":"arn:aws:iam::`+account+`:role/shared"}`, "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:"+account+":table/shared")},
+			changed: []string{"policy"},
+		},
+		{
+			token: topicType, sdk: sns.Topic{}, in: map[string]any{"name": "topic", "kmsMasterKeyId": "alias/aws/sns", "tags": map[string]any{"Cell": "alpha"}},
+			change: map[string]any{"displayName": "Topic", "tags": map[string]any{"Cell": "beta"}}, changed: []string{"displayName", "tags", "tagsAll"},
+			outputs: map[string]any{"arn": "arn:aws:sns:us-east-1:" + account + ":topic", "owner": account},
+		},
+		{
+			token: topicPolicyType, sdk: sns.TopicPolicy{},
+			in: map[string]any{
+				"arn":    "arn:aws:sns:us-east-1:" + account + ":shared",
+				"policy": allow(`"*"`, "sns:Publish", "arn:aws:sns:us-east-1:"+account+":shared"),
+			},
+			change:  map[string]any{"policy": allow(`"*"`, "sns:Subscribe", "arn:aws:sns:us-east-1:"+account+":shared")},
+			changed: []string{"policy"}, outputs: map[string]any{"owner": account},
+		},
+		{
+			token: subscriptionType, sdk: sns.TopicSubscription{},
+			in: map[string]any{
+				"topic": "arn:aws:sns:us-east-1:" + account + ":shared", "protocol": "sqs", "endpoint": queueARN("shared"), "rawMessageDelivery": true,
+				"redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("shared-dlq") + `"}`,
+			},
+			change: map[string]any{"rawMessageDelivery": false}, changed: []string{"rawMessageDelivery"},
+			outputs: map[string]any{"pendingConfirmation": false, "ownerId": account},
+		},
+		{
+			token: queueType, sdk: sqs.Queue{},
+			in: map[string]any{
+				"name": "queue", "visibilityTimeoutSeconds": 180, "receiveWaitTimeSeconds": 20, "sqsManagedSseEnabled": true,
+				"redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("shared-dlq") + `","maxReceiveCount":5}`, "tags": map[string]any{"Cell": "alpha"},
+			},
+			change:  map[string]any{"visibilityTimeoutSeconds": 240, "redrivePolicy": nil, "tags": nil},
+			changed: []string{"redrivePolicy", "tags", "tagsAll", "visibilityTimeoutSeconds"},
+			outputs: map[string]any{"arn": queueARN("queue"), "messageRetentionSeconds": 345_600.0},
+		},
+		{
+			token: queuePolicyType, sdk: sqs.QueuePolicy{},
+			in:     map[string]any{"queueUrl": "shared", "policy": allow(`{"Service":"sns.amazonaws.com"}`, "sqs:SendMessage", queueARN("shared"))},
+			change: map[string]any{"policy": allow(`{"Service":"sns.amazonaws.com"}`, "sqs:*", queueARN("shared"))}, changed: []string{"policy"},
+		},
+		{
+			token: redriveAllowType, sdk: sqs.RedriveAllowPolicy{},
+			in:     map[string]any{"queueUrl": "shared", "redriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["` + queueARN("a") + `"]}`},
+			change: map[string]any{"redriveAllowPolicy": `{"redrivePermission":"denyAll"}`}, changed: []string{"redriveAllowPolicy"}, untold: true,
+		},
+		{
+			token: roleType, sdk: iam.Role{}, in: map[string]any{"name": "role", "assumeRolePolicy": trust, "tags": map[string]any{"Cell": "alpha"}},
+			change:  map[string]any{"description": "A role", "assumeRolePolicy": strings.Replace(trust, "lambda", "sqs", 1), "tags": map[string]any{}},
+			changed: []string{"assumeRolePolicy", "description", "tags", "tagsAll"},
+			outputs: map[string]any{"arn": "arn:aws:iam::" + account + ":role/role"},
+		},
+		{
+			token: rolePolicyType, sdk: iam.RolePolicy{},
+			in:     map[string]any{"name": "policy", "role": "shared", "policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sqs:SendMessage"],"Resource":["` + queueARN("a") + `"]}]}`},
+			change: map[string]any{"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`}, changed: []string{"policy"},
+		},
+		{
+			token: logGroupType, sdk: cloudwatch.LogGroup{}, in: map[string]any{"name": "/aws/lambda/f", "retentionInDays": 30, "tags": map[string]any{"Cell": "alpha"}},
+			change: map[string]any{"retentionInDays": nil, "tags": map[string]any{"Cell": "beta"}}, changed: []string{"retentionInDays", "tags", "tagsAll"},
+			outputs: map[string]any{"arn": "arn:aws:logs:us-east-1:" + account + ":log-group:/aws/lambda/f"},
+		},
+		{
+			token: parameterType, sdk: ssm.Parameter{}, in: map[string]any{"name": "/cellular/test/cells/alpha", "type": "String", "value": `{"id":"alpha"}`, "tags": map[string]any{"Cell": "alpha"}},
+			change: map[string]any{"value": `{"id":"beta"}`, "tags": map[string]any{"Cell": "beta"}}, changed: []string{"tags", "tagsAll", "value"},
+			outputs: map[string]any{"version": 1.0, "arn": "arn:aws:ssm:us-east-1:" + account + ":parameter/cellular/test/cells/alpha"},
+		},
+	}
+}
+
+// createShared makes what the lifecycles refer to.
+func createShared(e engine) {
+	e.create(roleType, map[string]any{"name": "shared", "assumeRolePolicy": trust})
+	e.create(tableType, with(aTable(), map[string]any{"name": "shared"}))
+	e.create(topicType, map[string]any{"name": "shared"})
+	e.create(queueType, map[string]any{"name": "shared-dlq"})
+	e.create(queueType, map[string]any{"name": "shared"})
+}
+
+func TestEveryTypeIsCreatedReadUpdatedAndDeleted(t *testing.T) {
+	e := attach(t, emulatedOnly(), nil)
+	createShared(e)
+	shared := e.create(queueType, map[string]any{"name": "shared-url"})
+	for _, l := range emulatedLifecycles() {
+		t.Run(l.token, func(t *testing.T) {
+			if l.in["queueUrl"] != nil {
+				l.in["queueUrl"] = shared.id
+			}
+			engine{t, e.client}.lives(l)
+		})
+	}
+}
+
+func (e engine) lives(l lifecycle) {
+	t := e.t
+	m := e.create(l.token, l.in)
+	require.NotEmpty(t, m.id)
+	for _, name := range takenForGranted(l.sdk) {
+		require.Contains(t, m.out, resource.PropertyKey(name), "the SDK turns this output into its zero value if it is missing")
+	}
+	for name, want := range l.outputs {
+		require.Equal(t, want, m.out.Mappable()[name], "output %s", name)
+	}
+
+	require.Equal(t, pulumirpc.DiffResponse_DIFF_NONE, e.diff(m, m.in).GetChanges(), "the same inputs are no change")
+	fresh := e.read(m)
+	require.Equal(t, m.id, fresh.id)
+	require.Empty(t, e.diff(fresh, m.in).GetDetailedDiff(), "a refresh of what nobody touched is no change")
+	if !l.untold {
+		imported := e.read(made{token: l.token, id: m.id})
+		require.Empty(t, lost(imported.in, m.in), "an import finds the properties that were set")
+	}
+
+	wanted, reasons := e.check(l.token, properties(with(l.in, l.change)))
+	require.Empty(t, reasons)
+	d := e.diff(m, wanted)
+	require.ElementsMatch(t, l.changed, d.GetDiffs())
+	require.Empty(t, d.GetReplaces(), "the change is made in place")
+	changed := e.update(m, wanted)
+	require.Equal(t, pulumirpc.DiffResponse_DIFF_NONE, e.diff(changed, wanted).GetChanges(), "after the update there is nothing to do")
+	require.Empty(t, e.diff(e.read(changed), wanted).GetDetailedDiff(), "a read finds what the update set")
+
+	e.delete(changed)
+	if !l.untold {
+		require.Empty(t, e.read(changed).id, "it is gone")
+	}
+	e.delete(changed) // what is gone already is no error
+}
+
+// takenForGranted names the outputs whose type has no way to say "not set".
+func takenForGranted(sdk any) []string {
+	var names []string
+	s := reflect.TypeOf(sdk)
+	for i := range s.NumField() {
+		f := s.Field(i)
+		of := f.Type.Name()
+		if name := f.Tag.Get("pulumi"); name != "" && !strings.HasSuffix(of, "PtrOutput") && !strings.HasSuffix(of, "ArrayOutput") && !strings.HasSuffix(of, "MapOutput") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// lost names the properties of want that got does not have.
+func lost(got, want resource.PropertyMap) []resource.PropertyKey {
+	var names []resource.PropertyKey
+	for _, key := range want.StableKeys() {
+		if _, ok := got[key]; !ok {
+			names = append(names, key)
+		}
+	}
+	return names
+}

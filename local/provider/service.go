@@ -1,0 +1,392 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil/rpcerror"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+const (
+	// operationTimeout bounds one create, read, update or delete. Nothing in the local cloud takes seconds.
+	operationTimeout = time.Minute
+	// cleanUpTimeout bounds the removal of what a failed create left behind.
+	cleanUpTimeout = 10 * time.Second
+)
+
+// service answers the engine.
+type service struct {
+	pulumirpc.UnimplementedResourceProviderServer
+	clients *clients
+	closing <-chan struct{} // closed when the server closes
+}
+
+// GetPluginInfo gives no version: the engine takes what it is attached to.
+func (s *service) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+	return &pulumirpc.PluginInfo{}, nil
+}
+
+// Check refuses inputs that the real provider or AWS would refuse, and fills in the real provider's defaults.
+func (s *service) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	old, err := unmarshal(req.GetOlds())
+	if err != nil {
+		return nil, err
+	}
+	in, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	for key, v := range k.defaults.propertyMap() {
+		if given, ok := in[key]; !ok || given.IsNull() {
+			in[key] = v
+		}
+	}
+	if err := autoName(k, old, in, resource.URN(req.GetUrn()), req.GetRandomSeed()); err != nil {
+		return nil, err
+	}
+	problems := checkShape(k, in)
+	if len(problems) == 0 && k.verify != nil {
+		problems = k.verify(props(in))
+	}
+	inputs, err := marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	return &pulumirpc.CheckResponse{Inputs: inputs, Failures: failures(problems)}, nil
+}
+
+// autoName gives a resource without a physical name one that is made of its logical name, like the real provider.
+func autoName(k *kind, old, in resource.PropertyMap, urn resource.URN, seed []byte) error {
+	if _, ok := k.rules["name"]; !ok {
+		return nil
+	}
+	if v, ok := in["name"]; ok && !v.IsNull() {
+		return nil
+	}
+	if v, ok := old["name"]; ok && v.IsString() {
+		in["name"] = v
+		return nil
+	}
+	name, err := resource.NewUniqueName(seed, urn.Name()+"-", 7, 0, nil)
+	if err != nil {
+		return fmt.Errorf("name %s: %w", urn, err)
+	}
+	in["name"] = resource.NewProperty(name)
+	return nil
+}
+
+// Diff compares the inputs in force with the inputs wanted.
+func (s *service) Diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	old, err := unmarshal(req.GetOldInputs())
+	if err != nil {
+		return nil, err
+	}
+	state, err := unmarshal(req.GetOlds())
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	return diff(k, old, wanted, props(state).strMap("tagsAll"), allTags(ctx, props(wanted))), nil
+}
+
+// Create makes the resource. A create that fails half-way leaves nothing behind; if even that fails, the engine is told
+// what is there.
+func (s *service) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	in, err := unmarshal(req.GetProperties())
+	if err != nil {
+		return nil, err
+	}
+	r := request{in: props(in), tags: allTags(ctx, props(in))}
+	if req.GetPreview() {
+		out, err := marshal(previewed(k, r, nil))
+		return &pulumirpc.CreateResponse{Properties: out}, err
+	}
+	ctx, done := s.operation(ctx)
+	defer done()
+	id, made, err := k.create(ctx, s.clients, r)
+	if err != nil {
+		err = fmt.Errorf("create %s: %w", k.token, err)
+		if id == "" {
+			return nil, err
+		}
+		return nil, s.undo(ctx, k, id, r, err)
+	}
+	out, err := marshal(outputs(k, r, nil, made))
+	return &pulumirpc.CreateResponse{Id: id, Properties: out}, err
+}
+
+// undo deletes what a failed create made.
+func (s *service) undo(ctx context.Context, k *kind, id string, r request, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTimeout)
+	defer cancel()
+	r.id = id
+	err := k.remove(ctx, s.clients, r)
+	if err == nil || errors.Is(err, errGone) {
+		return cause
+	}
+	out, marshalErr := marshal(outputs(k, r, nil, nil))
+	if marshalErr != nil {
+		return errors.Join(cause, marshalErr)
+	}
+	return rpcerror.WithDetails(rpcerror.New(codes.Unknown, cause.Error()), &pulumirpc.ErrorResourceInitFailed{
+		Id: id, Properties: out, Inputs: out,
+		Reasons: []string{cause.Error(), fmt.Sprintf("what was made could not be deleted again: %v", err)},
+	})
+}
+
+// Read returns what is there: for a refresh or an import.
+func (s *service) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	in, err := unmarshal(req.GetInputs())
+	if err != nil {
+		return nil, err
+	}
+	state, err := unmarshal(req.GetProperties())
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := s.operation(ctx)
+	defer done()
+	found, err := k.read(ctx, s.clients, request{id: req.GetId(), in: props(in), out: props(state)})
+	if errors.Is(err, errGone) {
+		return &pulumirpc.ReadResponse{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", k.token, err)
+	}
+	there := found.propertyMap()
+	if tags, ok := there["tagsAll"]; ok {
+		there["tags"] = resource.NewProperty(ownTags(tags.ObjectValue(), connectionOf(ctx).defaultTags()))
+	}
+	out, err := marshal(mergeState(state, there))
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := marshal(readInputs(k, in, there))
+	return &pulumirpc.ReadResponse{Id: req.GetId(), Properties: out, Inputs: inputs}, err
+}
+
+// ownTags are the tags that do not come from the provider's default tags.
+func ownTags(all resource.PropertyMap, defaults map[string]string) resource.PropertyMap {
+	out := resource.PropertyMap{}
+	for key, v := range all {
+		if d, ok := defaults[string(key)]; !ok || !v.IsString() || v.StringValue() != d {
+			out[key] = v
+		}
+	}
+	return out
+}
+
+// mergeState is the state with what was found in place of what was known.
+func mergeState(state, there resource.PropertyMap) resource.PropertyMap {
+	out := state.Copy()
+	maps.Copy(out, keepEquivalent(state, there))
+	return out
+}
+
+// readInputs are the inputs that would give what was found. A refresh reports on the properties that the program sets; an
+// import on all that are not empty.
+func readInputs(k *kind, in, there resource.PropertyMap) resource.PropertyMap {
+	out := in.Copy()
+	found := keepEquivalent(in, there)
+	for key, v := range found {
+		_, isInput := fieldByTag(k.args, string(key))
+		_, wasSet := in[key]
+		switch {
+		case !isInput || !wasSet && len(in) > 0:
+		case !wasSet && isEmpty(v):
+		default:
+			out[key] = v
+		}
+	}
+	if len(in) == 0 {
+		for key, v := range k.defaults.propertyMap() { // the settings that no service tells
+			if _, ok := out[key]; !ok {
+				out[key] = v
+			}
+		}
+	}
+	return out
+}
+
+func isEmpty(v resource.PropertyValue) bool {
+	switch {
+	case v.IsString():
+		return v.StringValue() == ""
+	case v.IsArray():
+		return len(v.ArrayValue()) == 0
+	case v.IsObject():
+		return len(v.ObjectValue()) == 0
+	}
+	return v.IsNull()
+}
+
+// Update changes the resource in place.
+func (s *service) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	old, err := unmarshal(req.GetOldInputs())
+	if err != nil {
+		return nil, err
+	}
+	state, err := unmarshal(req.GetOlds())
+	if err != nil {
+		return nil, err
+	}
+	in, err := unmarshal(req.GetNews())
+	if err != nil {
+		return nil, err
+	}
+	r := request{id: req.GetId(), in: props(in), old: props(old), out: props(state), tags: allTags(ctx, props(in))}
+	if req.GetPreview() {
+		out, err := marshal(previewed(k, r, state))
+		return &pulumirpc.UpdateResponse{Properties: out}, err
+	}
+	ctx, done := s.operation(ctx)
+	defer done()
+	made, err := k.update(ctx, s.clients, r)
+	if err != nil {
+		return nil, fmt.Errorf("update %s %s: %w", k.token, r.id, err)
+	}
+	out, err := marshal(outputs(k, r, state, made))
+	return &pulumirpc.UpdateResponse{Properties: out}, err
+}
+
+// Delete deletes the resource; that it is gone already is success.
+func (s *service) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
+	k, err := kindOfURN(req.GetUrn())
+	if err != nil {
+		return nil, err
+	}
+	in, err := unmarshal(req.GetOldInputs())
+	if err != nil {
+		return nil, err
+	}
+	state, err := unmarshal(req.GetProperties())
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := s.operation(ctx)
+	defer done()
+	if err := k.remove(ctx, s.clients, request{id: req.GetId(), in: props(in), out: props(state)}); err != nil && !errors.Is(err, errGone) {
+		return nil, fmt.Errorf("delete %s %s: %w", k.token, req.GetId(), err)
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// operation bounds a call to the rooms, and ends it when the engine cancels or the server closes.
+func (s *service) operation(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-connectionOf(ctx).cancel:
+			cancel()
+		case <-s.closing:
+			cancel()
+		}
+	}()
+	return ctx, cancel
+}
+
+// outputs are the inputs, the outputs that are kept from before, and those that were made.
+func outputs(k *kind, r request, state resource.PropertyMap, made values) resource.PropertyMap {
+	out := resource.PropertyMap{}
+	for key, v := range state {
+		if _, isInput := fieldByTag(k.args, string(key)); !isInput {
+			out[key] = v
+		}
+	}
+	maps.Copy(out, resource.PropertyMap(r.in))
+	maps.Copy(out, keepEquivalent(resource.PropertyMap(r.in), made.propertyMap()))
+	if k.tagged() {
+		out["tagsAll"] = values{"": r.tags}.propertyMap()[""]
+	}
+	return out
+}
+
+// previewed are the outputs that a preview can tell: those that a create or the change of an input will give are unknown.
+func previewed(k *kind, r request, state resource.PropertyMap) resource.PropertyMap {
+	out := outputs(k, r, state, nil)
+	if state == nil {
+		for _, name := range k.outputs() {
+			if _, ok := out[resource.PropertyKey(name)]; !ok {
+				out[resource.PropertyKey(name)] = computed()
+			}
+		}
+	}
+	for _, input := range sortedKeys(k.renews) {
+		if state != nil && r.changed(input) {
+			for _, name := range k.renews[input] {
+				out[resource.PropertyKey(name)] = computed()
+			}
+		}
+	}
+	return out
+}
+
+func computed() resource.PropertyValue { return resource.MakeComputed(resource.NewProperty("")) }
+
+func kindOfURN(urn string) (*kind, error) {
+	k, err := find(string(resource.URN(urn).Type()))
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	return k, nil
+}
+
+func failures(problems []problem) []*pulumirpc.CheckFailure {
+	var out []*pulumirpc.CheckFailure
+	for _, p := range problems {
+		reason := p.reason
+		if !strings.Contains(reason, p.path) {
+			reason = p.path + " " + reason
+		}
+		out = append(out, &pulumirpc.CheckFailure{Property: p.path, Reason: reason})
+	}
+	return slices.Clip(out)
+}
+
+func unmarshal(s *structpb.Struct) (resource.PropertyMap, error) {
+	in, err := plugin.UnmarshalProperties(s, plugin.MarshalOptions{KeepUnknowns: true, SkipNulls: true})
+	if in == nil {
+		in = resource.PropertyMap{}
+	}
+	return in, err
+}
+
+func marshal(m resource.PropertyMap) (*structpb.Struct, error) {
+	return plugin.MarshalProperties(m, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+}

@@ -87,8 +87,11 @@ func (db *DB) arrive(ctx context.Context, operation, table string, keyed Item) (
 	return key, nil
 }
 
-// GetItem reads one item.
+// GetItem reads one item. It must be read consistently: whatever the router reads, it relies on having the latest.
 func (db *DB) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	if in.ConsistentRead == nil || !*in.ConsistentRead {
+		return nil, fmt.Errorf("inconsistent read of table %s", *in.TableName)
+	}
 	key, err := db.arrive(ctx, "GetItem", *in.TableName, in.Key)
 	if err != nil {
 		return nil, err

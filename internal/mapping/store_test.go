@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
@@ -34,21 +33,6 @@ func TestStoreReadsAMapping(t *testing.T) {
 	got, err := mapping.NewStore(db, tableName).Get(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, acme(), got)
-}
-
-type getter func(*dynamodb.GetItemInput)
-
-func (g getter) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	g(in)
-	return &dynamodb.GetItemOutput{}, nil
-}
-
-// The age of a cached answer is counted from its read, so the read must not see an older state of the table.
-func TestStoreReadsConsistently(t *testing.T) {
-	var in *dynamodb.GetItemInput
-	_, err := mapping.NewStore(getter(func(i *dynamodb.GetItemInput) { in = i }), tableName).Get(t.Context(), "acme")
-	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
-	require.True(t, *in.ConsistentRead)
 }
 
 func TestStoreTellsUnknownFromUnreachable(t *testing.T) {

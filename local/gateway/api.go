@@ -38,8 +38,7 @@ type api struct {
 	stage        *stage // nil until one is created
 
 	server *http.Server
-	served chan struct{}      // closed when the port is
-	cancel context.CancelFunc // ends the requests in flight
+	served chan struct{} // closed when the port is
 }
 
 // Limits of the server; the numbers are of HTTP APIs.
@@ -74,13 +73,10 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 		routes:       map[string]Route{},
 		served:       make(chan struct{}),
 	}
-	var ctx context.Context
-	ctx, a.cancel = context.WithCancel(context.Background())
 	a.server = &http.Server{
 		Handler:           &handler{gateway: g, apiID: id},
 		ReadHeaderTimeout: readHeaderTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(g.options.Logger.Handler(), slog.LevelWarn),
 	}
 	g.apis[id] = a
@@ -151,11 +147,10 @@ func (g *Gateway) DeleteAPI(id string) error {
 }
 
 func (a *api) shutDown(drain time.Duration) {
-	defer a.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	if a.server.Shutdown(ctx) != nil { // it says that the time is over
-		a.server.Close()
+		a.server.Close() // which ends the contexts of the requests
 	}
 	<-a.served
 }

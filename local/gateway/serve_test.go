@@ -178,7 +178,7 @@ func TestTheFunctionsAnswer(t *testing.T) {
 }
 
 func TestHeadersAndCookiesOfTheFunctionReachTheClient(t *testing.T) {
-	s := newSite(t, returns(`{"statusCode":202,"headers":{"x-cell-id":"alpha","location":"/v1/events/1","content-length":"999","connection":"close"},
+	s := newSite(t, returns(`{"statusCode":202,"headers":{"x-cell-id":"alpha","location":"/v1/events/1","content-length":"999","connection":"close","upgrade":"h2c","keep-alive":"timeout=1"},
 		"cookies":["a=1; Secure","b=2"],"body":"ok"}`), gateway.Options{}, gateway.StageConfig{}, "GET /")
 	answer := s.get("/")
 	require.Equal(t, "ok", answer.body)
@@ -186,7 +186,9 @@ func TestHeadersAndCookiesOfTheFunctionReachTheClient(t *testing.T) {
 	require.Equal(t, "/v1/events/1", answer.header.Get("Location"))
 	require.Equal(t, []string{"a=1; Secure", "b=2"}, answer.header.Values("Set-Cookie"))
 	require.Equal(t, "2", answer.header.Get("Content-Length"))
-	require.Empty(t, answer.header.Get("Connection"))
+	for _, name := range []string{"Connection", "Upgrade", "Keep-Alive"} {
+		require.Empty(t, answer.header.Get(name), "it belongs to the connection")
+	}
 }
 
 func TestHeadHasNoBody(t *testing.T) {
@@ -243,15 +245,15 @@ func TestBodiesOverTheLimitsAre413(t *testing.T) {
 		size        int
 		status      int
 	}{
-		"text that Lambda takes":               {"text/plain", 6<<20 - 4096, 200},
-		"text over Lambda's limit":             {"text/plain", 6 << 20, 413},
-		"binary that base64 makes too long":    {"image/png", 5 << 20, 413},
-		"over the limit of API Gateway":        {"text/plain", 10<<20 + 1, 413},
-		"characters that JSON need not escape": {"text/html", 6<<20 - 4096, 200},
+		"text that Lambda takes":            {"text/plain", 6<<20 - 4096, 200},
+		"text over Lambda's limit":          {"text/plain", 6 << 20, 413},
+		"binary that base64 makes too long": {"image/png", 5 << 20, 413},
+		"over the limit of API Gateway":     {"text/plain", 10<<20 + 1, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := returns(`"ok"`)
 			s := newSite(t, f, gateway.Options{}, gateway.StageConfig{}, "POST /")
+			// "<" is what encoding/json would escape, to six times its size.
 			answer := s.do(s.request(http.MethodPost, "/", tc.contentType, strings.Repeat("<", tc.size)))
 			if tc.status == 413 {
 				answer.requireError(t, 413, "Request Entity Too Large")
@@ -284,7 +286,7 @@ func TestTheThrottleIs429(t *testing.T) {
 func TestTheMostSpecificRouteGetsTheRequest(t *testing.T) {
 	keys := []string{
 		"GET /pets", "GET /pets/{id}", "ANY /pets/{id}", "GET /pets/dog/1", "GET /pets/dog/{id}", "POST /pets/dog/{n}",
-		"GET /pets/{proxy+}", "ANY /{proxy+}", "GET /{a}/x y", "GET /only/get", "$default",
+		"GET /pets/{proxy+}", "ANY /{proxy+}", "GET /{a}/x y", "GET /{a}/b/c", "GET /only/get", "$default",
 	}
 	f := returns(`{}`)
 	s := newSite(t, f, gateway.Options{}, gateway.StageConfig{}, keys...)
@@ -299,6 +301,7 @@ func TestTheMostSpecificRouteGetsTheRequest(t *testing.T) {
 		{"GET /pets/dog/2", "GET /pets/dog/{id}", map[string]string{"id": "2"}},
 		{"POST /pets/dog/2", "POST /pets/dog/{n}", map[string]string{"n": "2"}},
 		{"GET /pets/cat/2/3", "GET /pets/{proxy+}", map[string]string{"proxy": "cat/2/3"}},
+		{"GET /pets/b/c", "GET /{a}/b/c", map[string]string{"a": "pets"}}, // greedy comes after
 		{"PUT /pets/cat/2", "ANY /{proxy+}", map[string]string{"proxy": "pets/cat/2"}},
 		{"GET /pets/", "ANY /{proxy+}", map[string]string{"proxy": "pets/"}}, // no variable is empty
 		{"GET /pets/x%20y", "GET /pets/{id}", map[string]string{"id": "x y"}},

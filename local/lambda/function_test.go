@@ -149,6 +149,8 @@ func TestFunctionWithNoConcurrencyIsThrottled(t *testing.T) {
 	_, err := b.Invoke(t.Context(), "worker", nil)
 	require.ErrorIs(t, err, lambda.ErrThrottled)
 	require.ErrorContains(t, err, "invoke function worker: TooManyRequestsException")
+	var throttled interface{ Throttled() bool }
+	require.ErrorAs(t, err, &throttled)
 }
 
 func TestFunctionIsKilledAtItsTimeout(t *testing.T) {
@@ -271,8 +273,11 @@ func TestFunctionUpdateStartsFreshEnvironmentsAndLetsWorkFinish(t *testing.T) {
 	b.create(t, c)
 	old := b.invoke(t, "worker", `{}`).Pid
 
-	finished := make(chan response)
-	go func() { finished <- b.invoke(t, "worker", `{"millis":1500,"text":"old"}`) }()
+	finished := make(chan lambda.Result)
+	go func() {
+		result, _ := b.Invoke(t.Context(), "worker", []byte(`{"millis":1500,"text":"old"}`))
+		finished <- result
+	}()
 	eventually(t, func() bool { return b.logs.count("worker", "working") == 1 }, "the environment is busy")
 	idle := b.invoke(t, "worker", `{}`).Pid
 	require.NotEqual(t, old, idle)
@@ -284,7 +289,9 @@ func TestFunctionUpdateStartsFreshEnvironmentsAndLetsWorkFinish(t *testing.T) {
 	r := b.invoke(t, "worker", `{"do":"env"}`)
 	require.Contains(t, r.Env, "VERSION=2")
 	require.Equal(t, 1, r.Invocations)
-	require.Equal(t, response{Pid: old, Text: "old"}, func() response { r := <-finished; return response{Pid: r.Pid, Text: r.Text} }())
+	require.NoError(t, json.Unmarshal((<-finished).Payload, &r))
+	require.Equal(t, old, r.Pid)
+	require.Equal(t, "old", r.Text)
 	eventually(t, func() bool { return !alive(old) }, "the old environment ends after its work")
 	require.Eventually(t, func() bool {
 		dirs, err := os.ReadDir(filepath.Join(b.dir, "functions", "worker"))

@@ -4,7 +4,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -12,7 +11,14 @@ import (
 const MaxPayloadBytes = 6 << 20
 
 // ErrThrottled is the error of an invocation that found the function at its concurrency limit. The function did not run.
-var ErrThrottled = errors.New("TooManyRequestsException: Rate Exceeded")
+var ErrThrottled error = throttled{}
+
+type throttled struct{}
+
+func (throttled) Error() string { return "TooManyRequestsException: Rate Exceeded" }
+
+// Throttled lets a caller tell this error from others by its behaviour.
+func (throttled) Throttled() bool { return true }
 
 // Invocation is what a function made of one event.
 type Invocation struct {

@@ -40,8 +40,8 @@ func diff(k *kind, old, wanted resource.PropertyMap, tagsBefore, tagsAfter map[s
 		resp.Changes = pulumirpc.DiffResponse_DIFF_SOME
 	}
 	// Two resources cannot have one physical name at the same time.
-	name := old["name"]
-	resp.DeleteBeforeReplace = len(resp.Replaces) > 0 && name.IsString() && name.DeepEquals(wanted["name"])
+	name := old[k.nameProperty()]
+	resp.DeleteBeforeReplace = len(resp.Replaces) > 0 && name.IsString() && name.DeepEquals(wanted[k.nameProperty()])
 	return resp
 }
 

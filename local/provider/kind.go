@@ -71,6 +71,16 @@ func (k *kind) tagged() bool {
 	return ok
 }
 
+// nameProperty is the property with the physical name; "" if the type has none.
+func (k *kind) nameProperty() resource.PropertyKey {
+	for _, name := range []string{"name", "statementId"} {
+		if _, ok := k.rules[name]; ok {
+			return resource.PropertyKey(name)
+		}
+	}
+	return ""
+}
+
 // outputs names the outputs that the SDK takes for granted: those whose type has no way to say "not set".
 func (k *kind) outputs() []string {
 	var names []string

@@ -86,7 +86,7 @@ func (s statement) check(on policyOn) error {
 	resources := s.Resource != nil || s.NotResource != nil
 	switch {
 	case s.Effect != "Allow" && s.Effect != "Deny":
-		return fmt.Errorf("Effect is %q, allowed: Allow, Deny", s.Effect)
+		return fmt.Errorf("the Effect is %q, allowed: Allow, Deny", s.Effect)
 	case (s.Action == nil) == (s.NotAction == nil):
 		return errors.New("needs either Action or NotAction")
 	case emptyList(s.Action), emptyList(s.NotAction), emptyList(s.Resource), emptyList(s.NotResource):

@@ -22,6 +22,8 @@ import (
 const (
 	// operationTimeout bounds one create, read, update or delete. Nothing in the local cloud takes seconds.
 	operationTimeout = time.Minute
+	// autoNameLength is the number of random characters in a name that the real provider makes.
+	autoNameLength = 7
 	// cleanUpTimeout bounds the removal of what a failed create left behind.
 	cleanUpTimeout = 10 * time.Second
 )
@@ -33,9 +35,9 @@ type service struct {
 	closing <-chan struct{} // closed when the server closes
 }
 
-// GetPluginInfo gives no version: the engine takes what it is attached to.
+// GetPluginInfo gives the version that the program's SDK asks for.
 func (s *service) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
-	return &pulumirpc.PluginInfo{}, nil
+	return &pulumirpc.PluginInfo{Version: SDKVersion}, nil
 }
 
 // Check refuses inputs that the real provider or AWS would refuse, and fills in the real provider's defaults.
@@ -73,21 +75,19 @@ func (s *service) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumi
 
 // autoName gives a resource without a physical name one that is made of its logical name, like the real provider.
 func autoName(k *kind, old, in resource.PropertyMap, urn resource.URN, seed []byte) error {
-	if _, ok := k.rules["name"]; !ok {
+	property := k.nameProperty()
+	if v, ok := in[property]; property == "" || ok && !v.IsNull() {
 		return nil
 	}
-	if v, ok := in["name"]; ok && !v.IsNull() {
+	if v, ok := old[property]; ok && v.IsString() {
+		in[property] = v
 		return nil
 	}
-	if v, ok := old["name"]; ok && v.IsString() {
-		in["name"] = v
-		return nil
-	}
-	name, err := resource.NewUniqueName(seed, urn.Name()+"-", 7, 0, nil)
+	name, err := resource.NewUniqueName(seed, urn.Name()+"-", autoNameLength, 0, nil)
 	if err != nil {
 		return fmt.Errorf("name %s: %w", urn, err)
 	}
-	in["name"] = resource.NewProperty(name)
+	in[property] = resource.NewProperty(name)
 	return nil
 }
 

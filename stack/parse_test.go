@@ -1,0 +1,269 @@
+package stack_test
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"cellular/router"
+	"cellular/stack"
+)
+
+// minimal is the least configuration there is, with changes laid over it; an empty value takes a key away.
+func minimal(changes ...string) map[string]string {
+	raw := map[string]string{"aws:region": "eu-west-1", "cellular:cells": `[{"id":"alpha"}]`}
+	for i := 0; i < len(changes); i += 2 {
+		raw[changes[i]] = changes[i+1]
+		if changes[i+1] == "" {
+			delete(raw, changes[i])
+		}
+	}
+	return raw
+}
+
+func TestWhatIsLeftOutTakesItsDefault(t *testing.T) {
+	c, err := stack.Parse("dev", minimal())
+	require.NoError(t, err)
+	require.EqualValues(t, "dev", c.Deployment)
+	require.True(t, c.Protect)
+	require.Equal(t, stack.PlaneAll, c.Plane)
+	require.Equal(t, []stack.Cell{{ID: "alpha", Wave: 0, Tier: "standard", MaxTenants: 100}}, c.Cells)
+	require.Equal(t, router.AuthIAM, c.Router.Auth.Type)
+	require.Equal(t, 6*time.Hour, c.Pipeline.Stream.MaxRecordAge)
+}
+
+func TestAnObjectReplacesOnlyTheFieldsThatItHas(t *testing.T) {
+	c, err := stack.Parse("dev", minimal(
+		"cellular:router", `{"softTTL":"10s","auth":{"type":"jwt","issuer":"https://id.example.com","audience":["a","b"],"tenantClaim":"tid"}}`,
+		"cellular:pipeline", `{"queue":{"maxConcurrency":7}}`,
+		"cellular:protect", "false", "cellular:plane", "cells", "cellular:deployment", "prod", "aws:profile", "ops",
+	))
+	require.NoError(t, err)
+	require.Equal(t, 10*time.Second, c.Router.SoftTTL)
+	require.Equal(t, time.Hour, c.Router.HardTTL)
+	require.Equal(t, router.Auth{Type: router.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"a", "b"}, TenantClaim: "tid"}, c.Router.Auth)
+	require.Equal(t, 7, c.Pipeline.Queue.MaxConcurrency)
+	require.Equal(t, 10, c.Pipeline.Queue.BatchSize)
+	require.False(t, c.Protect)
+	require.Equal(t, stack.PlaneCells, c.Plane)
+	require.EqualValues(t, "prod", c.Deployment)
+	require.Equal(t, "ops", c.Profile)
+}
+
+func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
+	const jwt = `"type":"jwt","issuer":"https://i.example","audience":["a"],"tenantClaim":"t"`
+	for _, test := range []struct {
+		key, value string
+		want       string
+	}{
+		// keys
+		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:cells, cellular:deployment, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
+		{"aws:defaultTags", "{}", "aws:defaultTags: is not handed to the AWS provider, allowed are aws:profile, aws:region"},
+		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, cacheSize, cellTimeout, hardTTL, maxPayloadBytes, memory, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, throttle, timeout"},
+		{"cellular:router", `{"auth":{"kind":"iam"}}`, "cellular:router.auth.kind: unknown key, allowed are audience, issuer, tenantClaim, type"},
+		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"factor":2}}}`, "cellular:pipeline.consumer.retryBackoff.factor: unknown key, allowed are base, max"},
+		{"cellular:cells", `[{"id":"alpha","Wave":1}]`, `cellular:cells[0].Wave (cell "alpha"): unknown key, allowed are id, maxTenants, tier, wave`},
+		// the top level
+		{"aws:region", "", "aws:region: is not set, want the AWS region to deploy to, such as eu-west-1: pulumi config set aws:region eu-west-1"},
+		{"aws:region", "Frankfurt", `aws:region: is "Frankfurt", want an AWS region such as eu-west-1`},
+		{"cellular:plane", "both", `cellular:plane: is "both", want one of all, global, cells`},
+		{"cellular:protect", "yes", `cellular:protect: is "yes", want true or false`},
+		{"cellular:deployment", "a.b", `cellular:deployment: is "a.b", want letters, digits, - and _, of which the first is a letter or a digit`},
+		{"cellular:deployment", strings.Repeat("d", 43), `AWS allows 64`},
+		{"cellular:router", "fast", `cellular:router: is "fast", want an object`},
+		{"cellular:pipeline", `{"queue":[]}`, `cellular:pipeline.queue: is [], want an object`},
+		// cells
+		{"cellular:cells", "", "cellular:cells: lists no cell, want at least one, or cellular:plane: global for a stack without cells"},
+		{"cellular:cells", "[]", "cellular:cells: lists no cell, want at least one, or cellular:plane: global for a stack without cells"},
+		{"cellular:cells", `{"id":"alpha"}`, `cellular:cells: is {"id":"alpha"}, want a list of cells`},
+		{"cellular:cells", `["alpha"]`, `cellular:cells[0]: is "alpha", want an object with the cell's id`},
+		{"cellular:cells", `[{"wave":1}]`, `cellular:cells[0].id: is not set, want the cell's id`},
+		{"cellular:cells", `[{"id":null}]`, `cellular:cells[0].id: is null, want 2 to 20 lower-case letters, digits and -, of which the first is a letter`},
+		{"cellular:cells", `[{"id":"Alpha"}]`, `cellular:cells[0].id (cell "Alpha"): is "Alpha", want 2 to 20 lower-case letters, digits and -, of which the first is a letter`},
+		{"cellular:cells", `[{"id":"a"}]`, `cellular:cells[0].id (cell "a"): is "a", want 2 to 20 lower-case letters, digits and -, of which the first is a letter`},
+		{"cellular:cells", `[{"id":"alpha"},{"id":"beta"},{"id":"alpha"}]`, `cellular:cells[2].id: is "alpha" like cellular:cells[0].id, want ids that differ`},
+		{"cellular:cells", `[{"id":"alpha","wave":-1}]`, `cellular:cells[0].wave (cell "alpha"): is -1, want a whole number from 0 to 99`},
+		{"cellular:cells", `[{"id":"alpha","tier":"gold"}]`, `cellular:cells[0].tier (cell "alpha"): is "gold", want one of standard, dedicated`},
+		{"cellular:cells", `[{"id":"alpha","maxTenants":"ten"}]`, `cellular:cells[0].maxTenants (cell "alpha"): is "ten", want a whole number from 1 to 1000000`},
+		{"cellular:cells", `[{"id":"alpha","maxTenants":1.5}]`, `cellular:cells[0].maxTenants (cell "alpha"): is 1.5, want a whole number from 1 to 1000000`},
+		{"cellular:cells", `[{"id":"alpha","maxTenants":0}]`, `cellular:cells[0].maxTenants (cell "alpha"): is 0, want a whole number from 1 to 1000000`},
+		// who may call
+		{"cellular:router", `{"auth":{"type":"basic"}}`, `cellular:router.auth.type: is "basic", want one of iam, jwt, none`},
+		{"cellular:router", `{"auth":{"type":"none"}}`, "cellular:router.auth.type: is none while cellular:protect is true, want iam or jwt: an open router is for throw-away stacks"},
+		{"cellular:router", `{"auth":{"type":"jwt","audience":["a"],"tenantClaim":"t"}}`, "cellular:router.auth.issuer: is not set, want a value: cellular:router.auth.type is jwt"},
+		{"cellular:router", `{"auth":{"tenantClaim":"t"}}`, "cellular:router.auth.tenantClaim: is set, want none: cellular:router.auth.type is iam, only jwt has a use for it"},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, "https", "http", 1) + `}}`, `cellular:router.auth.issuer: is "http://i.example", want the https URL of the tokens' issuer`},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `"a"`, 1) + `}}`, `cellular:router.auth.audience: is "a", want a list of at least one string, none of them empty`},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `["a",""]`, 1) + `}}`, `cellular:router.auth.audience: is ["a",""], want a list of at least one string, none of them empty`},
+		// the router
+		{"cellular:router", `{"softTTL":30}`, `cellular:router.softTTL: is 30, want a duration from 1s to 1h, written like "1h30m" or "250ms"`},
+		{"cellular:router", `{"softTTL":"1h","hardTTL":"30m"}`, "cellular:router.softTTL: is 1h, want less than the hardTTL of 30m"},
+		{"cellular:router", `{"timeout":"29s"}`, `cellular:router.timeout: is "29s", want a duration in whole seconds from 1s to 28s, written like "1h30m" or "250ms"`},
+		{"cellular:router", `{"timeout":"1500ms"}`, `cellular:router.timeout: is "1500ms", want a duration in whole seconds from 1s to 28s, written like "1h30m" or "250ms"`},
+		{"cellular:router", `{"timeout":"6s"}`, "cellular:router.timeout: is 6s, want more than refreshTimeout and twice the cellTimeout, which are 6.5s"},
+		{"cellular:router", `{"maxPayloadBytes":409600}`, "cellular:router.maxPayloadBytes: is 409600, want a whole number from 1 to 408576"},
+		{"cellular:router", `{"throttle":{"rate":0}}`, "cellular:router.throttle.rate: is 0, want a whole number from 1 to 10000"},
+		// functions
+		{"cellular:functions", `{"architecture":"amd64"}`, `cellular:functions.architecture: is "amd64", want one of arm64, x86_64`},
+		{"cellular:functions", `{"memory":64}`, "cellular:functions.memory: is 64, want a whole number from 128 to 10240"},
+		{"cellular:functions", `{"logRetentionDays":10}`, "cellular:functions.logRetentionDays: is 10, want one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653"},
+		{"cellular:functions", `{"tracing":"true"}`, `cellular:functions.tracing: is "true", want true or false`},
+		// the pipeline
+		{"cellular:pipeline", `{"stream":{"retries":-1}}`, "cellular:pipeline.stream.retries: is -1, want a whole number from 0 to 10000"},
+		{"cellular:pipeline", `{"stream":{"maxRecordAge":"24h"}}`, `cellular:pipeline.stream.maxRecordAge: is "24h", want a duration in whole seconds from 1m to 23h, written like "1h30m" or "250ms"`},
+		{"cellular:pipeline", `{"queue":{"batchSize":11}}`, "cellular:pipeline.queue.batchSize: is 11, want at most 10, or a batchWindow of at least 1s"},
+		{"cellular:pipeline", `{"queue":{"maxConcurrency":1}}`, "cellular:pipeline.queue.maxConcurrency: is 1, want a whole number from 2 to 1000"},
+		{"cellular:pipeline", `{"queue":{"maxReceiveCount":4}}`, "cellular:pipeline.queue.maxReceiveCount: is 4, want a whole number from 5 to 1000"},
+		{"cellular:pipeline", `{"queue":{"retention":"10m"}}`, "cellular:pipeline.queue.retention: is 10m, want more than the 40m that maxReceiveCount receives can take"},
+		{"cellular:pipeline", `{"queue":{"retention":"336h"}}`, "cellular:pipeline.queue.dlqRetention: is 336h, want more than the queue's retention of 336h: a message in a DLQ keeps its age"},
+		{"cellular:pipeline", `{"consumerReservedConcurrency":9}`, "cellular:pipeline.consumerReservedConcurrency: is 9, want 0 or at least the queue's maxConcurrency of 10: receives that are throttled count as failures"},
+		{"cellular:pipeline", `{"consumer":{"recordTimeout":"30s"}}`, "cellular:pipeline.consumer.recordTimeout: is 30s, want less than the functions' timeout of 30s"},
+		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"base":"6m"}}}`, "cellular:pipeline.consumer.retryBackoff.base: is 6m, want at most the max of 5m"},
+		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"max":"13h"}}}`, `cellular:pipeline.consumer.retryBackoff.max: is "13h", want a duration from 1ms to 12h, written like "1h30m" or "250ms"`},
+		{"cellular:pipeline", `{"consumer":{"resultTTL":"774h"}}`, "cellular:pipeline.consumer.resultTTL: is 774h, want more than the 774h that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it"},
+	} {
+		t.Run(test.key+"="+test.value, func(t *testing.T) {
+			_, err := stack.Parse("dev", minimal(test.key, test.value))
+			require.Error(t, err)
+			if strings.HasPrefix(test.want, "AWS allows") {
+				require.ErrorContains(t, err, test.want)
+				return
+			}
+			require.EqualError(t, err, test.want)
+		})
+	}
+}
+
+func TestAStackNameThatAWSDoesNotAllowNeedsADeployment(t *testing.T) {
+	_, err := stack.Parse("team.dev", minimal())
+	require.EqualError(t, err, `cellular:deployment: is not set, so that physical names start with the stack's name "team.dev", which AWS does not allow: `+
+		"set it to letters, digits, - and _, of which the first is a letter or a digit")
+	_, err = stack.Parse("team.dev", minimal("cellular:deployment", "dev"))
+	require.NoError(t, err)
+}
+
+func TestANameThatAWSWouldRefuseIsRefusedByCell(t *testing.T) {
+	_, err := stack.Parse(strings.Repeat("s", 30), minimal("cellular:cells", `[{"id":"a-very-long-cell-id"},{"id":"c2"}]`))
+	require.ErrorContains(t, err, "cellular:cells[0].id: cell a-very-long-cell-id: ")
+	require.NotContains(t, err.Error(), "cellular:cells[1]")
+}
+
+func TestAllMistakesAreReportedAtOnce(t *testing.T) {
+	_, err := stack.Parse("dev", map[string]string{
+		"cellular:cells":    `[{"id":"Alpha"},{"id":"beta","wave":"x","colour":"red"},{"id":"beta"}]`,
+		"cellular:router":   `{"softTTL":"2h","cacheSize":0,"auth":{"type":"jwt"}}`,
+		"cellular:pipeline": `{"queue":{"retention":"14d"},"consumer":{"resultTTL":"1h"}}`,
+		"cellular:protekt":  "false",
+		"other:key":         "is not ours",
+	})
+	require.Error(t, err)
+	lines := strings.Split(err.Error(), "\n")
+	var paths []string
+	for _, line := range lines {
+		path, _, _ := strings.Cut(line, ": ")
+		paths = append(paths, path)
+	}
+	require.ElementsMatch(t, []string{
+		"cellular:protekt", "aws:region", `cellular:cells[0].id (cell "Alpha")`, `cellular:cells[1].wave (cell "beta")`, `cellular:cells[1].colour (cell "beta")`,
+		"cellular:cells[2].id", "cellular:router.softTTL", "cellular:router.cacheSize",
+		"cellular:router.auth.issuer", "cellular:router.auth.audience", "cellular:router.auth.tenantClaim",
+		"cellular:pipeline.queue.retention",
+	}, paths, "a rule about a value that is itself wrong says nothing: the rest of the mistakes are each reported once")
+}
+
+func TestAGlobalStackNeedsNoCells(t *testing.T) {
+	c, err := stack.Parse("dev", minimal("cellular:cells", "", "cellular:plane", "global"))
+	require.NoError(t, err)
+	require.Empty(t, c.Cells)
+}
+
+// validConfig draws a configuration that Parse must take, as its values and the cells in it.
+func validConfig() *rapid.Generator[map[string]string] {
+	seconds := func(low, high int) *rapid.Generator[string] {
+		return rapid.Map(rapid.IntRange(low, high), func(n int) string { return fmt.Sprintf("%q", (time.Duration(n) * time.Second).String()) })
+	}
+	return rapid.Custom(func(t *rapid.T) map[string]string {
+		draw := func(g *rapid.Generator[string]) string { return g.Draw(t, "value") }
+		number := func(low, high int) int { return rapid.IntRange(low, high).Draw(t, "number") }
+		auth := rapid.SampledFrom([]string{
+			`{"type":"iam"}`, `{}`, `{"type":"jwt","issuer":"https://id.example.com","audience":["x"],"tenantClaim":"tid"}`,
+		}).Draw(t, "auth")
+		return map[string]string{
+			"aws:region":       rapid.SampledFrom([]string{"eu-west-1", "us-gov-west-1", "ap-southeast-4"}).Draw(t, "region"),
+			"cellular:protect": rapid.SampledFrom([]string{"true", "false"}).Draw(t, "protect"),
+			"cellular:plane":   rapid.SampledFrom([]string{"all", "global", "cells"}).Draw(t, "plane"),
+			"cellular:cells":   cellsJSON(cellList(8).Draw(t, "cells")),
+			"cellular:router": fmt.Sprintf(`{"auth":%s,"softTTL":%s,"hardTTL":%s,"negativeTTL":%s,"cacheSize":%d,"timeout":%s,"throttle":{"rate":%d,"burst":%d}}`,
+				auth, draw(seconds(1, 3599)), draw(seconds(3600, 86400)), draw(seconds(1, 300)), number(1, 1_000_000), draw(seconds(7, 28)), number(1, 10_000), number(1, 5000)),
+			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(6, 900)), rapid.Bool().Draw(t, "tracing")),
+			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"retries":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
+				number(1, 10_000), number(0, 10_000), number(1, 10), number(1, 240<<10), number(1, 10_000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
+		}
+	})
+}
+
+// cellList draws one to most cells with distinct ids, many of which are a part of another's.
+func cellList(most int) *rapid.Generator[[]stack.Cell] {
+	id := rapid.OneOf(
+		rapid.StringMatching(`[a-z][a-z0-9-]{1,19}`),
+		rapid.SampledFrom([]string{"alpha", "alpha-2", "alpha-dlq", "al", "beta", "beta-alpha", "cell", "data", "queue", "app", "dlq", "producer", "consumer-dlq"}),
+	)
+	cell := rapid.Custom(func(t *rapid.T) stack.Cell {
+		return stack.Cell{
+			ID: id.Draw(t, "id"), Wave: rapid.IntRange(0, 99).Draw(t, "wave"),
+			Tier:       rapid.SampledFrom([]string{"standard", "dedicated"}).Draw(t, "tier"),
+			MaxTenants: rapid.IntRange(1, 1000).Draw(t, "maxTenants"),
+		}
+	})
+	return rapid.SliceOfNDistinct(cell, 1, most, func(c stack.Cell) string { return c.ID })
+}
+
+func cellsJSON(cells []stack.Cell) string {
+	entries := make([]string, len(cells))
+	for i, c := range cells {
+		entries[i] = fmt.Sprintf(`{"id":%q,"wave":%d,"tier":%q,"maxTenants":%d}`, c.ID, c.Wave, c.Tier, c.MaxTenants)
+	}
+	return "[" + strings.Join(entries, ",") + "]"
+}
+
+func TestEveryValidConfigurationParsesAndTheOrderOfCellsChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := validConfig().Draw(t, "raw")
+		cells := cellList(8).Draw(t, "cells")
+		raw["cellular:cells"] = cellsJSON(cells)
+		first, err := stack.Parse("dev", raw)
+		require.NoError(t, err)
+
+		other := maps.Clone(raw)
+		other["cellular:cells"] = cellsJSON(rapid.Permutation(cells).Draw(t, "order"))
+		second, err := stack.Parse("dev", other)
+		require.NoError(t, err)
+		require.Equal(t, first, second)
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all")
+	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "")
+	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane string) {
+		c, err := stack.Parse(name, map[string]string{
+			"aws:region": "eu-west-1", "cellular:cells": cells, "cellular:router": router, "cellular:functions": functions,
+			"cellular:pipeline": pipeline, "cellular:protect": protect, "cellular:plane": plane,
+		})
+		if err != nil {
+			require.Zero(t, c, "a wrong configuration must not be used by accident")
+			return
+		}
+		for i := 1; i < len(c.Cells); i++ {
+			require.Less(t, c.Cells[i-1].ID, c.Cells[i].ID)
+		}
+		require.Less(t, c.Router.SoftTTL, c.Router.HardTTL)
+		require.False(t, c.Protect && c.Router.Auth.Type == "none")
+		require.True(t, len(c.Cells) > 0 || c.Plane == stack.PlaneGlobal)
+	})
+}

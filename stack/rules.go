@@ -1,0 +1,107 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"cellular/router"
+)
+
+// checkRules reports the values that contradict each other.
+func checkRules(c Config, p *problems) {
+	if err := c.Deployment.CheckGlobal(); err != nil {
+		p.add(namespace+"deployment", "", "%w", err)
+	}
+	r := rules{p}
+	checkCells(c, r)
+	checkAuth(c, r)
+	checkRouter(c.Router, r)
+	checkPipeline(c, r)
+}
+
+type rules struct{ *problems }
+
+// require reports the first of the keys unless ok. It says nothing where a key is already reported: its value is then
+// not the one that was given.
+func (r rules) require(ok bool, keys []string, format string, args ...any) {
+	if ok || slices.ContainsFunc(keys, func(key string) bool { return r.bad[namespace+key] }) {
+		return
+	}
+	r.add(namespace+keys[0], "", format, args...)
+}
+
+func checkCells(c Config, r rules) {
+	r.require(len(c.Cells) > 0 || !c.Plane.hasCells() || r.reportedCells(), []string{"cells", "plane"},
+		"lists no cell, want at least one, or %splane: %s for a stack without cells", namespace, PlaneGlobal)
+}
+
+// reportedCells is whether a cell was given and refused.
+func (r rules) reportedCells() bool {
+	for path := range r.bad {
+		if strings.HasPrefix(path, namespace+"cells[") {
+			return true
+		}
+	}
+	return false
+}
+
+// checkAuth keeps an open router to stacks that may be thrown away: whatever a stack is called, one that protects its
+// data does not let anyone write to it.
+func checkAuth(c Config, r rules) {
+	const kind, issuer, audience, claim = "router.auth.type", "router.auth.issuer", "router.auth.audience", "router.auth.tenantClaim"
+	auth := c.Router.Auth
+	r.require(auth.Type != router.AuthNone || !c.Protect, []string{kind, "protect"},
+		"is %s while %sprotect is true, want %s or %s: an open router is for throw-away stacks", router.AuthNone, namespace, router.AuthIAM, router.AuthJWT)
+	for _, field := range []struct {
+		key string
+		set bool
+	}{
+		{issuer, auth.Issuer != ""}, {audience, len(auth.Audience) > 0}, {claim, auth.TenantClaim != ""},
+	} {
+		if auth.Type == router.AuthJWT {
+			r.require(field.set, []string{field.key, kind}, "is not set, want a value: %s%s is %s", namespace, kind, auth.Type)
+		} else {
+			r.require(!field.set, []string{field.key, kind}, "is set, want none: %s%s is %s, only %s has a use for it", namespace, kind, auth.Type, router.AuthJWT)
+		}
+	}
+}
+
+func checkRouter(c router.Settings, r rules) {
+	r.require(c.SoftTTL < c.HardTTL, []string{"router.softTTL", "router.hardTTL"},
+		"is %s, want less than the hardTTL of %s", short(c.SoftTTL), short(c.HardTTL))
+	// The longest request reads the mapping, then both tables of the cell, and has to answer in time even so.
+	calls := c.RefreshTimeout + 2*c.CellTimeout
+	r.require(calls < c.Timeout, []string{"router.timeout", "router.refreshTimeout", "router.cellTimeout"},
+		"is %s, want more than refreshTimeout and twice the cellTimeout, which are %s", short(c.Timeout), short(calls))
+}
+
+func checkPipeline(c Config, r rules) {
+	stream, queue, consumer := c.Pipeline.Stream, c.Pipeline.Queue, c.Pipeline.Consumer
+	const timeout = "functions.timeout"
+
+	r.require(consumer.RecordTimeout < c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
+		"is %s, want less than the functions' timeout of %s", short(consumer.RecordTimeout), short(c.Functions.Timeout))
+	r.require(consumer.RetryBackoffBase <= consumer.RetryBackoffMax, []string{"pipeline.consumer.retryBackoff.base", "pipeline.consumer.retryBackoff.max"},
+		"is %s, want at most the max of %s", short(consumer.RetryBackoffBase), short(consumer.RetryBackoffMax))
+	r.require(queue.BatchSize <= 10 || queue.BatchWindow >= time.Second, []string{"pipeline.queue.batchSize", "pipeline.queue.batchWindow"},
+		"is %d, want at most 10, or a batchWindow of at least 1s", queue.BatchSize)
+	r.require(c.Pipeline.ConsumerReservedConcurrency == 0 || c.Pipeline.ConsumerReservedConcurrency >= queue.MaxConcurrency,
+		[]string{"pipeline.consumerReservedConcurrency", "pipeline.queue.maxConcurrency"},
+		"is %d, want 0 or at least the queue's maxConcurrency of %d: receives that are throttled count as failures", c.Pipeline.ConsumerReservedConcurrency, queue.MaxConcurrency)
+
+	// A message that SQS forgets before its last receive never reaches the DLQ.
+	retries := time.Duration(queue.MaxReceiveCount) * (c.visibilityTimeout() + consumer.RetryBackoffMax)
+	r.require(queue.Retention > retries,
+		[]string{"pipeline.queue.retention", "pipeline.queue.maxReceiveCount", "pipeline.queue.batchWindow", "pipeline.consumer.retryBackoff.max", timeout},
+		"is %s, want more than the %s that maxReceiveCount receives can take", short(queue.Retention), short(retries))
+	r.require(queue.DLQRetention > queue.Retention, []string{"pipeline.queue.dlqRetention", "pipeline.queue.retention"},
+		"is %s, want more than the queue's retention of %s: a message in a DLQ keeps its age", short(queue.DLQRetention), short(queue.Retention))
+
+	// The longest way of one event: retried on the stream, in the stream's DLQ, replayed into the queue, in its DLQ.
+	longest := stream.MaxRecordAge + queue.DLQRetention + queue.Retention + queue.DLQRetention
+	r.require(consumer.ResultTTL > longest,
+		[]string{"pipeline.consumer.resultTTL", "pipeline.stream.maxRecordAge", "pipeline.queue.retention", "pipeline.queue.dlqRetention"},
+		"is %s, want more than the %s that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it",
+		short(consumer.ResultTTL), short(longest))
+}

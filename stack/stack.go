@@ -1,0 +1,187 @@
+// Package stack is the Pulumi program: it reads the stack's configuration and composes the control plane, the router
+// and the cells of it.
+//
+// The parts meet here and nowhere else, and what passes between them is little: the router gets the mapping table, each
+// cell gets the role of the router. No part knows of the cells but this package's loop over them, so a cell can come,
+// change or go and no other resource notices.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/cell"
+	"cellular/controlplane"
+	"cellular/functions"
+	"cellular/router"
+)
+
+// Deploy is the program with the functions built from their source.
+func Deploy(ctx *pulumi.Context) error {
+	return Program(Options{Package: functions.Package})(ctx)
+}
+
+// Options are what the program takes from outside of the stack's configuration.
+type Options struct {
+	// Package builds the functions for an architecture.
+	Package func(ctx context.Context, architecture string) (functions.Artifacts, error)
+}
+
+// Program returns the Pulumi program. It reads all of the configuration and builds the functions before it registers
+// anything. Its outputs are "url" and "mappingTable" where the stack holds the global plane, and "cells", a map of each
+// cell's id to its facts (see package facts), where it holds cells.
+func Program(o Options) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		config, err := Parse(ctx.Stack(), rawConfig(ctx))
+		if err != nil {
+			return fmt.Errorf("the configuration of stack %s is wrong:\n%w", ctx.Stack(), err)
+		}
+		code, err := o.Package(ctx.Context(), config.Functions.Architecture)
+		if err != nil {
+			return err
+		}
+		provider, err := newProvider(ctx, config)
+		if err != nil {
+			return err
+		}
+		d := deployment{ctx: ctx, config: config, code: code, options: []pulumi.ResourceOption{pulumi.Providers(provider)}, provider: provider}
+		return d.register()
+	}
+}
+
+// rawConfig returns the configuration as Parse takes it. The SDK gives the value of a key but lists no keys, so keys
+// that Parse does not know, and refuses, are taken from where the SDK itself finds them in a program that the Pulumi
+// CLI starts. A program that runs inline, within another, has no such list: there an unknown top-level key goes
+// unnoticed. Unknown keys within a value are seen in both.
+func rawConfig(ctx *pulumi.Context) map[string]string {
+	var listed map[string]string
+	// A list that cannot be read is no list; the SDK has no values either then.
+	_ = json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &listed)
+
+	raw := map[string]string{}
+	add := func(key string) {
+		if value, ok := ctx.GetConfig(key); ok {
+			raw[key] = value
+		}
+	}
+	for key := range listed {
+		add(key)
+	}
+	for _, key := range ownKeys {
+		add(namespace + key)
+	}
+	for _, key := range awsKeys {
+		add("aws:" + key)
+	}
+	return raw
+}
+
+// newProvider registers the one AWS provider that everything uses. Each provider is a process of its own, so there is
+// one for the stack and not one per cell.
+func newProvider(ctx *pulumi.Context, c Config) (*aws.Provider, error) {
+	args := &aws.ProviderArgs{
+		Region: pulumi.String(c.Region),
+		DefaultTags: aws.ProviderDefaultTagsArgs{Tags: pulumi.StringMap{
+			"Project":   pulumi.String(ctx.Project()),
+			"Stack":     pulumi.String(ctx.Stack()),
+			"ManagedBy": pulumi.String("pulumi"),
+		}},
+	}
+	if c.Profile != "" {
+		args.Profile = pulumi.String(c.Profile)
+	}
+	provider, err := aws.NewProvider(ctx, "aws", args)
+	if err != nil {
+		return nil, fmt.Errorf("create AWS provider: %w", err)
+	}
+	return provider, nil
+}
+
+// deployment registers the parts of one stack.
+type deployment struct {
+	ctx      *pulumi.Context
+	config   Config
+	code     functions.Artifacts
+	provider *aws.Provider
+	options  []pulumi.ResourceOption // of every component
+}
+
+func (d *deployment) register() error {
+	var roleARN pulumi.StringInput
+	if d.config.Plane.hasGlobal() {
+		edge, err := d.global()
+		if err != nil {
+			return err
+		}
+		roleARN = edge.RoleARN
+	} else {
+		roleARN = d.routerRoleARN()
+	}
+	if d.config.Plane.hasCells() {
+		return d.cells(roleARN)
+	}
+	return nil
+}
+
+// global registers the control plane and the router.
+func (d *deployment) global() (*router.CellRouter, error) {
+	table, err := controlplane.New(d.ctx, "mapping", &controlplane.Args{
+		Stack: d.config.Deployment, Protect: d.config.Protect,
+	}, d.options...)
+	if err != nil {
+		return nil, err
+	}
+	edge, err := router.New(d.ctx, "router", &router.Args{
+		Stack:            d.config.Deployment,
+		MappingTableName: table.Name,
+		MappingTableARN:  table.ARN,
+		Code:             d.code.Router,
+		Settings:         d.config.Router,
+		Architecture:     d.config.Functions.Architecture,
+		LogLevel:         d.config.Functions.LogLevel,
+		LogRetentionDays: d.config.Functions.LogRetentionDays,
+		Tracing:          d.config.Functions.Tracing,
+	}, d.options...)
+	if err != nil {
+		return nil, err
+	}
+	d.ctx.Export("url", edge.URL)
+	d.ctx.Export("mappingTable", table.Name)
+	return edge, nil
+}
+
+// routerRoleARN is the ARN of the router's role where another stack holds the router. AWS refuses a policy for a role
+// that does not exist, so that stack is deployed first.
+func (d *deployment) routerRoleARN() pulumi.StringInput {
+	invoke := pulumi.Provider(d.provider)
+	partition := aws.GetPartitionOutput(d.ctx, aws.GetPartitionOutputArgs{}, invoke).Partition()
+	account := aws.GetCallerIdentityOutput(d.ctx, aws.GetCallerIdentityOutputArgs{}, invoke).AccountId()
+	return pulumi.Sprintf("arn:%s:iam::%s:role/%s", partition, account, d.config.Deployment.RouterRole())
+}
+
+// cells registers every cell that the stack lists.
+func (d *deployment) cells(routerRoleARN pulumi.StringInput) error {
+	facts := pulumi.Map{}
+	for _, c := range d.config.Cells {
+		component, err := cell.New(d.ctx, "cell-"+c.ID, &cell.Args{
+			ID: c.ID, Wave: c.Wave, Tier: c.Tier, MaxTenants: c.MaxTenants,
+			Stack:         d.config.Deployment,
+			Protect:       d.config.Protect,
+			RouterRoleARN: routerRoleARN,
+			Code:          cell.Code{Producer: d.code.Producer, Consumer: d.code.Consumer},
+			Functions:     d.config.Functions,
+			Pipeline:      d.config.Pipeline,
+		}, d.options...)
+		if err != nil {
+			return err
+		}
+		facts[c.ID] = component.Facts
+	}
+	d.ctx.Export("cells", facts)
+	return nil
+}

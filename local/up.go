@@ -148,10 +148,10 @@ func (c *Cloud) workspace(ctx context.Context, s settings) (auto.Stack, io.Write
 		auto.WorkDir(dir),
 		auto.PulumiHome(c.path("pulumi")),
 		auto.EnvVars(map[string]string{
-			"PULUMI_BACKEND_URL":       "file://" + state,
-			"PULUMI_CONFIG_PASSPHRASE": "local", // nothing in the state is secret
-			"PULUMI_DEBUG_PROVIDERS":   "aws:" + strconv.Itoa(c.provider.Port()),
-			"PULUMI_SKIP_UPDATE_CHECK": "true",
+			"PULUMI_BACKEND_URL":                          "file://" + state,
+			"PULUMI_CONFIG_PASSPHRASE":                    "local", // nothing in the state is secret
+			"PULUMI_DEBUG_PROVIDERS":                      "aws:" + strconv.Itoa(c.provider.Port()),
+			"PULUMI_SKIP_UPDATE_CHECK":                    "true",
 			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
 		}))
 	if err != nil {

@@ -45,7 +45,7 @@ func TestAMalformedOrderIsRejectedByTheNameOfItsField(t *testing.T) {
 	manyLines := strings.Repeat(`{"sku":"tea","quantity":1,"unit_price":1},`, maxLines)
 	for name, c := range map[string]struct{ old, new, want string }{
 		"null":              {validOrder, `null`, `"order_id"`},
-		"a list":            {validOrder, `[]`, "want main.order"},
+		"a list":            {validOrder, `[]`, "the payload is not an object"},
 		"no id":             {`"order_id":"A-1",`, ``, `"order_id"`},
 		"number as id":      {`"A-1"`, `17`, `"order_id" has the wrong type, want string`},
 		"no customer":       {`"jane"`, `""`, `"customer"`},

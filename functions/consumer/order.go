@@ -22,9 +22,9 @@ type orderLine struct {
 	UnitPrice *int64 `json:"unit_price"` // in minor units of the currency; zero is a gift
 }
 
-// The bounds of an order. Together they keep a total, at most 10^16, far from the end of an int64.
+// The bounds of an order. Together they keep a total, at most 10^17, far from the end of an int64.
 const (
-	maxLines     = 1_000
+	maxLines     = 10_000
 	maxQuantity  = 10_000
 	maxUnitPrice = 1_000_000_000
 )
@@ -36,6 +36,9 @@ func parseOrder(payload []byte) (order, error) {
 	var o order
 	if err := json.Unmarshal(payload, &o); err != nil {
 		if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			if mismatch.Field == "" {
+				return order{}, errors.New("the payload is not an object")
+			}
 			return order{}, fmt.Errorf("field %q has the wrong type, want %s", mismatch.Field, mismatch.Type)
 		}
 		return order{}, errors.New("not JSON")

@@ -1,0 +1,148 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"cellular/internal/event"
+	"cellular/internal/naming"
+)
+
+// observer looks into cells through the AWS APIs, as an operator could.
+type observer struct {
+	tables *dynamodb.Client
+	queues *sqs.Client
+	stack  naming.Stack
+}
+
+func newObserver(cfg aws.Config, stack naming.Stack) *observer {
+	return &observer{tables: dynamodb.NewFromConfig(cfg), queues: sqs.NewFromConfig(cfg), stack: stack}
+}
+
+// cellState is what a cell holds.
+type cellState struct {
+	Tenants   map[string]bool           // tenants with at least one item in the data table
+	Accepted  map[string]time.Time      // event key -> when it was accepted
+	Processed map[string]time.Time      // event key -> when it was applied
+	Failed    map[string]string         // event key -> reason class
+	Counters  map[string]map[string]int // tenant -> event type -> count: what the business logic did
+	DLQ       map[string]int            // queue name -> messages
+	Waiting   int                       // messages in the queue, visible or in flight
+}
+
+// cell reads one cell. It scans: the sample is a few hundred items.
+func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
+	names := o.stack.Cell(id)
+	s := &cellState{
+		Tenants: map[string]bool{}, Accepted: map[string]time.Time{}, Processed: map[string]time.Time{},
+		Failed: map[string]string{}, Counters: map[string]map[string]int{}, DLQ: map[string]int{},
+	}
+	accepted := &dynamodb.ScanInput{TableName: aws.String(names.DataTable()),
+		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantID, event.AttrAcceptedAt}, ", "))}
+	err := o.scan(ctx, accepted, func(item map[string]types.AttributeValue) error {
+		at, err := time.Parse(event.TimeLayout, text(item, event.AttrAcceptedAt))
+		if err != nil {
+			return err
+		}
+		s.Accepted[text(item, event.AttrKey)] = at
+		s.Tenants[text(item, event.AttrTenantID)] = true
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read data table of cell %s: %w", id, err)
+	}
+	if err := o.scan(ctx, &dynamodb.ScanInput{TableName: aws.String(names.ResultsTable())}, s.addResult); err != nil {
+		return nil, fmt.Errorf("read results table of cell %s: %w", id, err)
+	}
+	for _, queue := range []string{names.StreamDLQ(), names.SubscriptionDLQ(), names.ConsumerDLQ()} {
+		if s.DLQ[queue], err = o.depth(ctx, queue); err != nil {
+			return nil, err
+		}
+	}
+	s.Waiting, err = o.depth(ctx, names.Queue())
+	return s, err
+}
+
+func (s *cellState) addResult(item map[string]types.AttributeValue) error {
+	key := text(item, event.AttrKey)
+	if tenant, ok := strings.CutPrefix(key, "#counters#"); ok {
+		s.Counters[tenant] = map[string]int{}
+		for name, value := range item {
+			if eventType, ok := strings.CutPrefix(name, "type:"); ok {
+				n, err := strconv.Atoi(value.(*types.AttributeValueMemberN).Value)
+				if err != nil {
+					return err
+				}
+				s.Counters[tenant][eventType] = n
+			}
+		}
+		return nil
+	}
+	switch event.Status(text(item, event.AttrStatus)) {
+	case event.Processed:
+		at, err := time.Parse(event.TimeLayout, text(item, event.AttrAppliedAt))
+		if err != nil {
+			return err
+		}
+		s.Processed[key] = at
+	case event.Failed:
+		s.Failed[key] = text(item, event.AttrReason)
+	}
+	return nil
+}
+
+func (o *observer) scan(ctx context.Context, in *dynamodb.ScanInput, visit func(map[string]types.AttributeValue) error) error {
+	in.ConsistentRead = aws.Bool(true)
+	pages := dynamodb.NewScanPaginator(o.tables, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			if err := visit(item); err != nil {
+				return fmt.Errorf("item %s: %w", text(item, event.AttrKey), err)
+			}
+		}
+	}
+	return nil
+}
+
+// depth is the number of messages in a queue, visible, delayed or in flight.
+func (o *observer) depth(ctx context.Context, queue string) (int, error) {
+	url, err := o.queues.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &queue})
+	if err != nil {
+		return 0, fmt.Errorf("find queue %s: %w", queue, err)
+	}
+	out, err := o.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: url.QueueUrl,
+		AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
+	if err != nil {
+		return 0, fmt.Errorf("read depth of queue %s: %w", queue, err)
+	}
+	total := 0
+	for _, name := range []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages,
+		sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible, sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed} {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("read depth of queue %s: %s is %q", queue, name, out.Attributes[string(name)])
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func text(item map[string]types.AttributeValue, name string) string {
+	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}

@@ -1,0 +1,86 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"cellular/internal/naming"
+	"cellular/local"
+)
+
+// stage prints one line per step: what is being done, then what was done and how long it took.
+type stage struct {
+	w     io.Writer
+	live  bool
+	name  string
+	start time.Time
+}
+
+const clearLine = "\r\x1b[K"
+
+func (s *stage) begin(name, what string) {
+	s.name, s.start = name, time.Now()
+	s.transient("%s ...", what)
+}
+
+func (s *stage) transient(format string, args ...any) {
+	if s.live {
+		fmt.Fprintf(s.w, clearLine+"  %-10s %s", s.name, fmt.Sprintf(format, args...))
+	}
+}
+
+func (s *stage) progress(n, of int) { s.transient("%d of %d", n, of) }
+
+// note prints a line that stays.
+func (s *stage) note(text string) {
+	if s.live {
+		fmt.Fprint(s.w, clearLine)
+	}
+	fmt.Fprintf(s.w, "  %-10s %s\n", s.name, text)
+}
+
+func (s *stage) end(format string, args ...any) {
+	s.note(fmt.Sprintf("%6.1f s  %s", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...)))
+}
+
+func (s *stage) blank() { fmt.Fprintln(s.w) }
+
+// writeCells prints what each cell accepted, applied and ejected.
+func writeCells(w io.Writer, t *tally, states map[string]*cellState) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "CELL\tTENANTS\tACCEPTED\tDUPLICATES\tAPPLIED\tDLQ stream\tDLQ subscription\tDLQ consumer\tp50\tp99\t")
+	for _, id := range t.cells() {
+		s, names := states[id], naming.Stack(local.StackName).Cell(id)
+		latencies := s.latencies()
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", id, len(s.Tenants), len(t.accepted[id]), t.duplicates[id], len(s.Processed),
+			s.DLQ[names.StreamDLQ()], s.DLQ[names.SubscriptionDLQ()], s.DLQ[names.ConsumerDLQ()],
+			seconds(percentile(latencies, 50)), seconds(percentile(latencies, 99)))
+	}
+	tw.Flush()
+	fmt.Fprintln(w, "p50 and p99 are from accepted to applied.")
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// writeFindings prints the invariants in their order, and fails if one did not hold.
+func writeFindings(w io.Writer, findings []finding) error {
+	slices.SortFunc(findings, func(a, b finding) int { return strings.Compare(a.Invariant, b.Invariant) })
+	var failed []error
+	for _, f := range findings {
+		verdict := "pass"
+		if f.Err != nil {
+			verdict = "FAIL"
+			failed = append(failed, fmt.Errorf("%s: %w", f.Invariant, f.Err))
+		}
+		fmt.Fprintf(w, "%s  %-20s  %s\n", verdict, f.Invariant, f.Seen)
+	}
+	if err := errors.Join(failed...); err != nil {
+		return fmt.Errorf("%d of %d invariants did not hold:\n%w", len(failed), len(findings), err)
+	}
+	return nil
+}

@@ -53,7 +53,7 @@ func TestAMalformedOrderIsRejectedByTheNameOfItsField(t *testing.T) {
 		"currency":          {`"EUR"`, `"euro"`, `"currency"`},
 		"no lines":          {`"lines"`, `"rows"`, `"lines" has 0 lines`},
 		"lines as text":     {`"sku":"tea","quantity":2`, `"sku":"tea","quantity":"2"`, `"lines.quantity" has the wrong type`},
-		"too many lines":    {`"lines":[`, `"lines":[` + manyLines, `"lines" has 1002 lines, want 1 to 1000`},
+		"too many lines":    {`"lines":[`, `"lines":[` + manyLines, `"lines" has 10002 lines, want 1 to 10000`},
 		"no SKU":            {`"sku":"card",`, ``, `"lines[1].sku"`},
 		"no quantity":       {`"quantity":2,`, ``, `"lines[0].quantity"`},
 		"nothing of it":     {`"quantity":2`, `"quantity":0`, `"lines[0].quantity"`},

@@ -33,8 +33,9 @@ lint: ## gofmt, go vet, staticcheck, go mod tidy
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
 
-bench: ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./internal/...
+bench: ## measure against baselines, into a table and bench.json; BENCH='-run hanging' for a part
+	@go build -o $(BIN)/bench ./bench
+	@exec $(BIN)/bench $(BENCH)
 
 clean: ## remove everything that the other targets made
 	rm -rf .build .local

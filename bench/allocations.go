@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"cellular/bench/internal/floor"
+	"cellular/internal/edge"
+	"cellular/internal/mapping"
+)
+
+// measureAllocations compares what one request costs in the router's own code and in the floor's. The runtime client's
+// decoding of the event and encoding of the answer is in it; the SDK and the network are not.
+func measureAllocations(ctx context.Context, h *harness) ([]row, error) {
+	routerHandler, err := newRouterHandler()
+	if err != nil {
+		return nil, err
+	}
+	var router, least benchmarked
+	err = interleave(ctx, h.rounds,
+		func() error { return router.measure(h, benchmarkHandler(ctx, routerHandler)) },
+		func() error { return least.measure(h, benchmarkHandler(ctx, newFloorHandler())) },
+	)
+	if err != nil {
+		return nil, err
+	}
+	const against = "floor"
+	return []row{
+		newRow("request in process: time", nanoseconds, router.time, against, least.time, nil),
+		newRow("request in process: bytes allocated", byteSize, router.bytes, against, least.bytes, nil),
+		newRow("request in process: allocations", count, router.allocations, against, least.allocations, nil).
+			noted("From the event's JSON to the answer's, in front of a store in memory that does nothing: without the SDK, the network and the Runtime API. The router's log line goes nowhere but is made."),
+	}, nil
+}
+
+func newRouterHandler() (lambda.Handler, error) {
+	cache, err := mapping.NewCache(everyTenant{}, mapping.CacheConfig{
+		Size: 10_000, SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, ReadTimeout: time.Second,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cells := edge.Tables{Client: emptyStore{}, DataPrefix: names.DataTablePrefix(), ResultsPrefix: names.ResultsTablePrefix()}
+	config := edge.Config{CellTimeout: 3 * time.Second, MaxPayloadBytes: 384 << 10}
+	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	return lambda.NewHandler(edge.New(cache, cells, config, logger).Handle), nil
+}
+
+func newFloorHandler() lambda.Handler {
+	return lambda.NewHandler(floor.Handler{Client: emptyStore{}, Table: "floor"}.Handle)
+}
+
+func benchmarkHandler(ctx context.Context, handler lambda.Handler) func(*testing.B) {
+	requests := submissions(tenantCount)
+	return func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			answer, err := handler.Invoke(ctx, requests[i%len(requests)])
+			if err != nil || !accepted(answer) {
+				b.Fatalf("the answer is no 202: %s, %v", answer, err)
+			}
+		}
+	}
+}
+
+// emptyStore is a DynamoDB that has no item and keeps none.
+type emptyStore struct{}
+
+func (emptyStore) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	return &dynamodb.PutItemOutput{}, nil
+}
+
+func (emptyStore) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return &dynamodb.GetItemOutput{}, nil
+}

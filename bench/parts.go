@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"strings"
+)
+
+// part is one thing that is measured.
+type part struct {
+	name string
+	what string
+	run  func(context.Context, *harness) ([]row, error)
+}
+
+// parts are run in this order.
+var parts = []part{
+	{"cache", "a hit of the mapping cache", measureCacheHit},
+	{"allocations", "one request in process, in front of an in-memory store", measureAllocations},
+	{"warm", "a warm environment, one request after the other", measureWarm},
+	{"cold", "the start of an environment", measureColdStart},
+	{"reads", "reads of the mapping table by a fleet of routers", measureReads},
+	{"hanging", "the other cells' requests while one cell hangs", measureHangingCell},
+	{"program", "the Pulumi program as the number of cells grows", measureProgram},
+}
+
+func partNames() string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	return strings.Join(names, ", ")
+}

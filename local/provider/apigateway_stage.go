@@ -51,6 +51,9 @@ var stageKind = &kind{
 		if l := s.Config.AccessLog; l != nil {
 			found["accessLogSettings"] = values{"destinationArn": l.DestinationARN, "format": l.Format}
 		}
+		if t := s.Config.Throttle; t != nil {
+			found["defaultRouteSettings"] = values{"throttlingRateLimit": t.Rate, "throttlingBurstLimit": t.Burst}
+		}
 		if len(s.Config.Variables) > 0 {
 			found["stageVariables"] = s.Config.Variables
 		}

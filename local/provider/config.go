@@ -88,9 +88,9 @@ func (s *service) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*
 		case slices.Contains(ignoredSettings, name), name == "defaultTags":
 		case resource.IsInternalPropertyKey(key):
 		case !known:
-			problems = append(problems, problem{name, fmt.Sprintf("unknown setting %s of the AWS provider, allowed: %s", name, strings.Join(fieldNames(args), ", "))})
+			problems = append(problems, problem{name, fmt.Sprintf("is an unknown setting of the AWS provider, allowed: %s", strings.Join(fieldNames(args), ", "))})
 		default:
-			problems = append(problems, problem{name, fmt.Sprintf("the setting %s of the AWS provider is not supported by the local cloud", name)})
+			problems = append(problems, problem{name, "is a setting of the AWS provider that the local cloud does not support"})
 		}
 	}
 	if region := props(in).str("region"); region != "" && region != s.clients.region {
@@ -156,7 +156,7 @@ func defaultTags(v resource.PropertyValue) (map[string]string, error) {
 		return nil, nil
 	}
 	if !tags.IsObject() {
-		return nil, fmt.Errorf("tags must be an object, got %s", describe(tags))
+		return nil, fmt.Errorf("has tags that must be an object, got %s", describe(tags))
 	}
 	if err := tagMap(tags); err != nil {
 		return nil, err

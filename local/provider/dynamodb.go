@@ -11,6 +11,7 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
 const (
@@ -62,6 +63,9 @@ var tableKind = &kind{
 
 // verifyTable checks that the attributes are those of the keys, no more and no less, as DynamoDB does.
 func verifyTable(in props) []problem {
+	if resource.PropertyMap(in).ContainsUnknowns() {
+		return nil // the check is made again when all is known
+	}
 	var problems []problem
 	if !in.has("hashKey") {
 		problems = append(problems, problem{"hashKey", "is required"})

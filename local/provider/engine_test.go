@@ -64,10 +64,16 @@ type engine struct {
 // attach serves a provider and connects to it. configure are the settings of the program's provider resource.
 func attach(t *testing.T, rooms provider.Rooms, configure map[string]any) engine {
 	t.Helper()
-	server, err := provider.Serve(t.Context(), rooms)
+	return connect(t, serve(t, rooms), configure)
+}
+
+// serve serves until the test's cleanups are done: they delete what the test made.
+func serve(t *testing.T, rooms provider.Rooms) *provider.Server {
+	t.Helper()
+	server, err := provider.Serve(withoutCancel(t), rooms)
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
-	return connect(t, server, configure)
+	return server
 }
 
 func connect(t *testing.T, server *provider.Server, configure map[string]any) engine {
@@ -80,9 +86,6 @@ func connect(t *testing.T, server *provider.Server, configure map[string]any) en
 	require.NoError(t, err)
 	return e
 }
-
-// emulatedOnly are rooms without functions and HTTP APIs.
-func emulatedOnly() provider.Rooms { return provider.Rooms{AWS: emulated} }
 
 func properties(m map[string]any) resource.PropertyMap { return resource.NewPropertyMapFromMap(m) }
 
@@ -138,7 +141,8 @@ func (e engine) create(token string, in map[string]any) made {
 	m, err := e.tryCreate(token, in)
 	require.NoError(e.t, err)
 	e.t.Cleanup(func() {
-		_, _ = e.client.Delete(withoutCancel(e.t), &pulumirpc.DeleteRequest{Id: m.id, Urn: urn(token), Properties: e.marshal(m.out), OldInputs: e.marshal(m.in)})
+		_, err := e.client.Delete(withoutCancel(e.t), &pulumirpc.DeleteRequest{Id: m.id, Urn: urn(token), Properties: e.marshal(m.out), OldInputs: e.marshal(m.in)})
+		require.NoError(e.t, err)
 	})
 	return m
 }

@@ -40,9 +40,9 @@ func (s *service) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pu
 	var problems []problem
 	for _, key := range in.StableKeys() {
 		if _, ok := fieldByTag(f.args, string(key)); !ok {
-			problems = append(problems, problem{string(key), fmt.Sprintf("unknown argument %s of %s, allowed: %s", key, req.GetTok(), strings.Join(fieldNames(f.args), ", "))})
+			problems = append(problems, problem{string(key), fmt.Sprintf("is an unknown argument of %s, allowed: %s", req.GetTok(), strings.Join(fieldNames(f.args), ", "))})
 		} else {
-			problems = append(problems, problem{string(key), fmt.Sprintf("argument %s of %s is not supported by the local cloud", key, req.GetTok())})
+			problems = append(problems, problem{string(key), fmt.Sprintf("is an argument of %s that the local cloud does not support", req.GetTok())})
 		}
 	}
 	if len(problems) > 0 {

@@ -84,7 +84,7 @@ var functionKind = &kind{
 	verify: func(in props) []problem {
 		logging := in.object("loggingConfig")
 		if logging.str("logFormat") == "Text" && (logging.has("applicationLogLevel") || logging.has("systemLogLevel")) {
-			return []problem{{"loggingConfig", "log levels go with logFormat JSON only"}}
+			return []problem{{"loggingConfig", "has log levels, which go with logFormat JSON only"}}
 		}
 		return nil
 	},
@@ -166,7 +166,7 @@ func environmentVariables(v resource.PropertyValue) error {
 		case slices.Contains(reservedVariables, string(name)):
 			return fmt.Errorf("sets %s, which is reserved for Lambda", name)
 		case !variableName.MatchString(string(name)):
-			return fmt.Errorf("has the name %q, allowed: a letter, then letters, digits or _", name)
+			return fmt.Errorf("has the name %q, allowed: a letter, then one or more letters, digits or _", name)
 		}
 		size += len(name)
 		if value.IsString() {

@@ -131,7 +131,7 @@ func verifyMapping(in props) []problem {
 	}
 	refuse(queueOnly, "queue")
 	if !strings.Contains(source, "/stream/") {
-		problems = append(problems, problem{"eventSourceArn", fmt.Sprintf("%q is not the ARN of a table's stream", source)})
+		problems = append(problems, problem{"eventSourceArn", fmt.Sprintf("is %q, which is not the ARN of a table's stream", source)})
 	}
 	if !in.has("startingPosition") {
 		problems = append(problems, problem{"startingPosition", "is required for a stream"})

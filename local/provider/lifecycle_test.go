@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
@@ -87,10 +89,11 @@ type lifecycle struct {
 	change  map[string]any
 	changed []string       // the properties that the diff must name
 	outputs map[string]any // some of the outputs
-	untold  bool           // the emulator does not tell this setting, so a read cannot know that it is gone
+	untold  []string       // inputs that nobody tells, so that an import cannot find them
+	lingers bool           // a read cannot know that the resource is gone
 }
 
-func emulatedLifecycles() []lifecycle {
+func emulatedLifecycles(shared shared) []lifecycle {
 	return []lifecycle{
 		{
 			token: tableType, sdk: dynamodb.Table{}, in: aTable(),
@@ -147,13 +150,13 @@ func emulatedLifecycles() []lifecycle {
 		},
 		{
 			token: queuePolicyType, sdk: sqs.QueuePolicy{},
-			in:     map[string]any{"queueUrl": "shared", "policy": allow(`{"Service":"sns.amazonaws.com"}`, "sqs:SendMessage", queueARN("shared"))},
+			in:     map[string]any{"queueUrl": shared.queueURL, "policy": allow(`{"Service":"sns.amazonaws.com"}`, "sqs:SendMessage", queueARN("shared"))},
 			change: map[string]any{"policy": allow(`{"Service":"sns.amazonaws.com"}`, "sqs:*", queueARN("shared"))}, changed: []string{"policy"},
 		},
 		{
 			token: redriveAllowType, sdk: sqs.RedriveAllowPolicy{},
-			in:     map[string]any{"queueUrl": "shared", "redriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["` + queueARN("a") + `"]}`},
-			change: map[string]any{"redriveAllowPolicy": `{"redrivePermission":"denyAll"}`}, changed: []string{"redriveAllowPolicy"}, untold: true,
+			in:     map[string]any{"queueUrl": shared.queueURL, "redriveAllowPolicy": `{"redrivePermission":"byQueue","sourceQueueArns":["` + queueARN("a") + `"]}`},
+			change: map[string]any{"redriveAllowPolicy": `{"redrivePermission":"denyAll"}`}, changed: []string{"redriveAllowPolicy"}, untold: []string{"redriveAllowPolicy", "queueUrl"}, lingers: true,
 		},
 		{
 			token: roleType, sdk: iam.Role{}, in: map[string]any{"name": "role", "assumeRolePolicy": trust, "tags": map[string]any{"Cell": "alpha"}},
@@ -179,26 +182,104 @@ func emulatedLifecycles() []lifecycle {
 	}
 }
 
-// createShared makes what the lifecycles refer to.
-func createShared(e engine) {
+// roomLifecycles are those of the types that live in the Lambda and Gateway rooms.
+func roomLifecycles(t *testing.T, shared shared) []lifecycle {
+	return []lifecycle{
+		{
+			token: functionType, sdk: lambda.Function{}, in: aFunction(t, "function"),
+			change: map[string]any{
+				"timeout": 20, "code": zipFile(t, "two"), "environment": map[string]any{"variables": map[string]any{"KEY": "2"}}, "tags": map[string]any{"Cell": "beta"},
+				"reservedConcurrentExecutions": 5, "loggingConfig": map[string]any{"logFormat": "JSON", "logGroup": "/aws/lambda/function", "applicationLogLevel": "DEBUG"},
+			},
+			changed: []string{"code", "environment", "loggingConfig", "reservedConcurrentExecutions", "tags", "tagsAll", "timeout"},
+			outputs: map[string]any{"arn": functionARN("function"), "qualifiedArn": functionARN("function") + ":$LATEST", "memorySize": 128.0},
+			untold:  []string{"code"},
+		},
+		{
+			token: mappingType, sdk: lambda.EventSourceMapping{},
+			in: map[string]any{
+				"functionName": "shared", "eventSourceArn": shared.streamARN, "startingPosition": "TRIM_HORIZON", "batchSize": 100, "maximumRetryAttempts": 5,
+				"maximumRecordAgeInSeconds": 3600, "bisectBatchOnFunctionError": true, "functionResponseTypes": []any{"ReportBatchItemFailures"},
+				"filterCriteria":    map[string]any{"filters": []any{map[string]any{"pattern": `{"eventName":["INSERT"]}`}}},
+				"destinationConfig": map[string]any{"onFailure": map[string]any{"destinationArn": queueARN("shared-dlq")}},
+			},
+			change: map[string]any{"batchSize": 50, "maximumRetryAttempts": 2, "enabled": false}, changed: []string{"batchSize", "enabled", "maximumRetryAttempts"},
+			outputs: map[string]any{"functionArn": functionARN("shared"), "state": "Enabled"},
+		},
+		{
+			token: mappingType, sdk: lambda.EventSourceMapping{},
+			in: map[string]any{
+				"functionName": "shared", "eventSourceArn": queueARN("shared"), "scalingConfig": map[string]any{"maximumConcurrency": 10}, "tags": map[string]any{"Cell": "alpha"},
+			},
+			change: map[string]any{"scalingConfig": map[string]any{"maximumConcurrency": 2}}, changed: []string{"scalingConfig"},
+			untold: []string{"tags"},
+		},
+		{
+			token: apiType, sdk: apigatewayv2.Api{}, in: map[string]any{"name": "api", "protocolType": "HTTP", "tags": map[string]any{"Layer": "Edge"}},
+			change: map[string]any{"description": "An API", "name": "renamed", "tags": nil}, changed: []string{"description", "name", "tags", "tagsAll"},
+		},
+		{
+			token: integrationType, sdk: apigatewayv2.Integration{},
+			in: map[string]any{
+				"apiId": shared.apiID, "integrationType": "AWS_PROXY", "integrationMethod": "POST", "payloadFormatVersion": "2.0",
+				"integrationUri": functionARN("shared"), "timeoutMilliseconds": 11_000,
+			},
+			change: map[string]any{"timeoutMilliseconds": nil}, changed: []string{"timeoutMilliseconds"},
+		},
+		{
+			token: routeType, sdk: apigatewayv2.Route{},
+			in:     map[string]any{"apiId": shared.apiID, "routeKey": "POST /v1/events", "target": "integrations/" + shared.integrationID},
+			change: map[string]any{"routeKey": "GET /v1/events/{id}"}, changed: []string{"routeKey"},
+		},
+		{
+			token: stageType, sdk: apigatewayv2.Stage{},
+			in: map[string]any{
+				"apiId": shared.apiID, "name": "$default", "autoDeploy": true, "tags": map[string]any{"Layer": "Edge"},
+				"accessLogSettings":    map[string]any{"destinationArn": "arn:aws:logs:us-east-1:" + account + ":log-group:access", "format": `{"id":"$context.requestId"}`},
+				"defaultRouteSettings": map[string]any{"throttlingRateLimit": 50.5, "throttlingBurstLimit": 100},
+			},
+			change:  map[string]any{"defaultRouteSettings": map[string]any{"throttlingRateLimit": 10, "throttlingBurstLimit": 100}},
+			changed: []string{"defaultRouteSettings"},
+			outputs: map[string]any{"executionArn": "arn:aws:execute-api:us-east-1:" + account + ":" + shared.apiID + "/$default"},
+		},
+	}
+}
+
+func functionARN(name string) string {
+	return "arn:aws:lambda:us-east-1:" + account + ":function:" + name
+}
+
+func aFunction(t *testing.T, name string) map[string]any {
+	return map[string]any{
+		"name": name, "role": "arn:aws:iam::" + account + ":role/shared", "runtime": "provided.al2023", "handler": "bootstrap", "code": zipFile(t, "one"),
+		"architectures": []any{"x86_64"}, "timeout": 10, "environment": map[string]any{"variables": map[string]any{"KEY": "1"}},
+		"loggingConfig": map[string]any{"logFormat": "JSON", "logGroup": "/aws/lambda/function"}, "tags": map[string]any{"Cell": "alpha"},
+	}
+}
+
+// shared is what the lifecycles refer to.
+type shared struct{ queueURL, streamARN, apiID, integrationID string }
+
+func createShared(e engine) shared {
 	e.create(roleType, map[string]any{"name": "shared", "assumeRolePolicy": trust})
-	e.create(tableType, with(aTable(), map[string]any{"name": "shared"}))
+	table := e.create(tableType, with(aTable(), map[string]any{"name": "shared"}))
 	e.create(topicType, map[string]any{"name": "shared"})
 	e.create(queueType, map[string]any{"name": "shared-dlq"})
-	e.create(queueType, map[string]any{"name": "shared"})
+	queue := e.create(queueType, map[string]any{"name": "shared"})
+	e.create(functionType, aFunction(e.t, "shared"))
+	api := e.create(apiType, map[string]any{"name": "shared", "protocolType": "HTTP"})
+	integration := e.create(integrationType, map[string]any{
+		"apiId": api.id, "integrationType": "AWS_PROXY", "payloadFormatVersion": "2.0", "integrationUri": functionARN("shared"),
+	})
+	return shared{queueURL: queue.id, streamARN: table.out["streamArn"].StringValue(), apiID: api.id, integrationID: integration.id}
 }
 
 func TestEveryTypeIsCreatedReadUpdatedAndDeleted(t *testing.T) {
-	e := attach(t, emulatedOnly(), nil)
-	createShared(e)
-	shared := e.create(queueType, map[string]any{"name": "shared-url"})
-	for _, l := range emulatedLifecycles() {
-		t.Run(l.token, func(t *testing.T) {
-			if l.in["queueUrl"] != nil {
-				l.in["queueUrl"] = shared.id
-			}
-			engine{t, e.client}.lives(l)
-		})
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	shared := createShared(e)
+	for _, l := range append(emulatedLifecycles(shared), roomLifecycles(t, shared)...) {
+		t.Run(l.token, func(t *testing.T) { engine{t, e.client}.lives(l) })
 	}
 }
 
@@ -217,10 +298,8 @@ func (e engine) lives(l lifecycle) {
 	fresh := e.read(m)
 	require.Equal(t, m.id, fresh.id)
 	require.Empty(t, e.diff(fresh, m.in).GetDetailedDiff(), "a refresh of what nobody touched is no change")
-	if !l.untold {
-		imported := e.read(made{token: l.token, id: m.id})
-		require.Empty(t, lost(imported.in, m.in), "an import finds the properties that were set")
-	}
+	imported := e.read(made{token: l.token, id: l.importID(m)})
+	require.ElementsMatch(t, l.untold, lost(imported.in, m.in), "an import finds the properties that were set")
 
 	wanted, reasons := e.check(l.token, properties(with(l.in, l.change)))
 	require.Empty(t, reasons)
@@ -232,7 +311,7 @@ func (e engine) lives(l lifecycle) {
 	require.Empty(t, e.diff(e.read(changed), wanted).GetDetailedDiff(), "a read finds what the update set")
 
 	e.delete(changed)
-	if !l.untold {
+	if !l.lingers {
 		require.Empty(t, e.read(changed).id, "it is gone")
 	}
 	e.delete(changed) // what is gone already is no error
@@ -252,12 +331,20 @@ func takenForGranted(sdk any) []string {
 	return names
 }
 
+// importID is the id that a user gives to an import.
+func (l lifecycle) importID(m made) string {
+	if apiID, ok := l.in["apiId"]; ok {
+		return apiID.(string) + "/" + m.id
+	}
+	return m.id
+}
+
 // lost names the properties of want that got does not have.
-func lost(got, want resource.PropertyMap) []resource.PropertyKey {
-	var names []resource.PropertyKey
+func lost(got, want resource.PropertyMap) []string {
+	var names []string
 	for _, key := range want.StableKeys() {
 		if _, ok := got[key]; !ok {
-			names = append(names, key)
+			names = append(names, string(key))
 		}
 	}
 	return names

@@ -38,25 +38,25 @@ type statement struct {
 func policy(on policyOn, maxBytes int) rule {
 	doc := document(func(d policyDocument) error {
 		if !slices.Contains([]string{"2012-10-17", "2008-10-17"}, d.Version) {
-			return fmt.Errorf("policy Version is %q, allowed: 2012-10-17, 2008-10-17", d.Version)
+			return fmt.Errorf("has the policy Version %q, allowed: 2012-10-17, 2008-10-17", d.Version)
 		}
 		statements, err := parseStatements(d.Statement)
 		if err != nil {
 			return err
 		}
 		if len(statements) == 0 {
-			return errors.New("policy has no Statement")
+			return errors.New("has no Statement")
 		}
 		for i, s := range statements {
 			if err := s.check(on); err != nil {
-				return fmt.Errorf("policy statement %d: %w", i, err)
+				return fmt.Errorf("has a bad statement %d: it %w", i, err)
 			}
 		}
 		return nil
 	})
 	return text(func(s string) error {
 		if len(s) > maxBytes {
-			return fmt.Errorf("policy is %d bytes long, allowed: %d", len(s), maxBytes)
+			return fmt.Errorf("is a policy of %d bytes, allowed: %d", len(s), maxBytes)
 		}
 		return doc(stringValue(s))
 	})
@@ -72,10 +72,10 @@ func parseStatements(raw json.RawMessage) ([]statement, error) {
 	out := make([]statement, len(list))
 	for i, e := range list {
 		if err := one(stringValue(string(e))); err != nil {
-			return nil, fmt.Errorf("policy statement %d: %w", i, err)
+			return nil, fmt.Errorf("has a bad statement %d: it %w", i, err)
 		}
 		if err := json.Unmarshal(e, &out[i]); err != nil {
-			return nil, fmt.Errorf("policy statement %d: %w", i, err)
+			return nil, fmt.Errorf("has a bad statement %d: it %w", i, err)
 		}
 	}
 	return out, nil
@@ -86,7 +86,7 @@ func (s statement) check(on policyOn) error {
 	resources := s.Resource != nil || s.NotResource != nil
 	switch {
 	case s.Effect != "Allow" && s.Effect != "Deny":
-		return fmt.Errorf("the Effect is %q, allowed: Allow, Deny", s.Effect)
+		return fmt.Errorf("has the Effect %q, allowed: Allow, Deny", s.Effect)
 	case (s.Action == nil) == (s.NotAction == nil):
 		return errors.New("needs either Action or NotAction")
 	case emptyList(s.Action), emptyList(s.NotAction), emptyList(s.Resource), emptyList(s.NotResource):

@@ -57,9 +57,9 @@ func named(class string, min, max int) rule {
 	return text(func(s string) error {
 		switch {
 		case len(s) < min || len(s) > max:
-			return fmt.Errorf("%q is %d characters long, allowed: %d to %d", s, len(s), min, max)
+			return fmt.Errorf("is %q, %d characters long, allowed: %d to %d", s, len(s), min, max)
 		case !re.MatchString(s):
-			return fmt.Errorf("%q has a character outside of %s", s, class)
+			return fmt.Errorf("is %q, which has a character outside of %s", s, class)
 		}
 		return nil
 	})
@@ -86,7 +86,7 @@ func arnOf(services ...string) rule {
 	return text(func(s string) error {
 		parts := strings.SplitN(s, ":", 6)
 		if len(parts) != 6 || parts[0] != "arn" || !slices.Contains(services, parts[2]) || parts[5] == "" {
-			return fmt.Errorf("%q is not the ARN of a resource of %s", s, strings.Join(services, " or "))
+			return fmt.Errorf("is %q, which is not the ARN of a resource of %s", s, strings.Join(services, " or "))
 		}
 		return nil
 	})
@@ -117,11 +117,11 @@ func tagMap(v resource.PropertyValue) error {
 	for k, e := range tags {
 		switch {
 		case len(k) < 1 || len(k) > 128:
-			return fmt.Errorf("tag key %q is %d characters long, allowed: 1 to 128", k, len(k))
+			return fmt.Errorf("has the tag key %q of %d characters, allowed: 1 to 128", k, len(k))
 		case strings.HasPrefix(strings.ToLower(string(k)), "aws:"):
-			return fmt.Errorf("tag key %q: the prefix aws: is reserved", k)
+			return fmt.Errorf("has the tag key %q: the prefix aws: is reserved", k)
 		case e.IsString() && len(e.StringValue()) > 256:
-			return fmt.Errorf("tag %q has a value of %d characters, allowed: 256", k, len(e.StringValue()))
+			return fmt.Errorf("has the tag %q with a value of %d characters, allowed: 256", k, len(e.StringValue()))
 		}
 	}
 	return nil

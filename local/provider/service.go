@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -161,96 +158,6 @@ func (s *service) undo(ctx context.Context, k *kind, id string, r request, cause
 	})
 }
 
-// Read returns what is there: for a refresh or an import.
-func (s *service) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
-	k, err := kindOfURN(req.GetUrn())
-	if err != nil {
-		return nil, err
-	}
-	in, err := unmarshal(req.GetInputs())
-	if err != nil {
-		return nil, err
-	}
-	state, err := unmarshal(req.GetProperties())
-	if err != nil {
-		return nil, err
-	}
-	ctx, done := s.operation(ctx)
-	defer done()
-	found, err := k.read(ctx, s.clients, request{id: req.GetId(), in: props(in), out: props(state)})
-	if errors.Is(err, errGone) {
-		return &pulumirpc.ReadResponse{}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", k.token, err)
-	}
-	there := found.propertyMap()
-	if tags, ok := there["tagsAll"]; ok {
-		there["tags"] = resource.NewProperty(ownTags(tags.ObjectValue(), connectionOf(ctx).defaultTags()))
-	}
-	out, err := marshal(mergeState(state, there))
-	if err != nil {
-		return nil, err
-	}
-	inputs, err := marshal(readInputs(k, in, there))
-	return &pulumirpc.ReadResponse{Id: req.GetId(), Properties: out, Inputs: inputs}, err
-}
-
-// ownTags are the tags that do not come from the provider's default tags.
-func ownTags(all resource.PropertyMap, defaults map[string]string) resource.PropertyMap {
-	out := resource.PropertyMap{}
-	for key, v := range all {
-		if d, ok := defaults[string(key)]; !ok || !v.IsString() || v.StringValue() != d {
-			out[key] = v
-		}
-	}
-	return out
-}
-
-// mergeState is the state with what was found in place of what was known.
-func mergeState(state, there resource.PropertyMap) resource.PropertyMap {
-	out := state.Copy()
-	maps.Copy(out, keepEquivalent(state, there))
-	return out
-}
-
-// readInputs are the inputs that would give what was found. A refresh reports on the properties that the program sets; an
-// import on all that are not empty.
-func readInputs(k *kind, in, there resource.PropertyMap) resource.PropertyMap {
-	out := in.Copy()
-	found := keepEquivalent(in, there)
-	for key, v := range found {
-		_, isInput := fieldByTag(k.args, string(key))
-		_, wasSet := in[key]
-		switch {
-		case !isInput || !wasSet && len(in) > 0:
-		case !wasSet && isEmpty(v):
-		default:
-			out[key] = v
-		}
-	}
-	if len(in) == 0 {
-		for key, v := range k.defaults.propertyMap() { // the settings that no service tells
-			if _, ok := out[key]; !ok {
-				out[key] = v
-			}
-		}
-	}
-	return out
-}
-
-func isEmpty(v resource.PropertyValue) bool {
-	switch {
-	case v.IsString():
-		return v.StringValue() == ""
-	case v.IsArray():
-		return len(v.ArrayValue()) == 0
-	case v.IsObject():
-		return len(v.ObjectValue()) == 0
-	}
-	return v.IsNull()
-}
-
 // Update changes the resource in place.
 func (s *service) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
 	k, err := kindOfURN(req.GetUrn())
@@ -321,44 +228,6 @@ func (s *service) operation(ctx context.Context) (context.Context, context.Cance
 	return ctx, cancel
 }
 
-// outputs are the inputs, the outputs that are kept from before, and those that were made.
-func outputs(k *kind, r request, state resource.PropertyMap, made values) resource.PropertyMap {
-	out := resource.PropertyMap{}
-	for key, v := range state {
-		if _, isInput := fieldByTag(k.args, string(key)); !isInput {
-			out[key] = v
-		}
-	}
-	maps.Copy(out, resource.PropertyMap(r.in))
-	maps.Copy(out, keepEquivalent(resource.PropertyMap(r.in), made.propertyMap()))
-	if k.tagged() {
-		out["tagsAll"] = values{"": r.tags}.propertyMap()[""]
-	}
-	return out
-}
-
-// previewed are the outputs that a preview can tell: those that a create or the change of an input will give are unknown.
-func previewed(k *kind, r request, state resource.PropertyMap) resource.PropertyMap {
-	out := outputs(k, r, state, nil)
-	if state == nil {
-		for _, name := range k.outputs() {
-			if _, ok := out[resource.PropertyKey(name)]; !ok {
-				out[resource.PropertyKey(name)] = computed()
-			}
-		}
-	}
-	for _, input := range sortedKeys(k.renews) {
-		if state != nil && r.changed(input) {
-			for _, name := range k.renews[input] {
-				out[resource.PropertyKey(name)] = computed()
-			}
-		}
-	}
-	return out
-}
-
-func computed() resource.PropertyValue { return resource.MakeComputed(resource.NewProperty("")) }
-
 func kindOfURN(urn string) (*kind, error) {
 	k, err := find(string(resource.URN(urn).Type()))
 	if err != nil {
@@ -370,13 +239,9 @@ func kindOfURN(urn string) (*kind, error) {
 func failures(problems []problem) []*pulumirpc.CheckFailure {
 	var out []*pulumirpc.CheckFailure
 	for _, p := range problems {
-		reason := p.reason
-		if !strings.Contains(reason, p.path) {
-			reason = p.path + " " + reason
-		}
-		out = append(out, &pulumirpc.CheckFailure{Property: p.path, Reason: reason})
+		out = append(out, &pulumirpc.CheckFailure{Property: p.path, Reason: p.path + " " + p.reason})
 	}
-	return slices.Clip(out)
+	return out
 }
 
 func unmarshal(s *structpb.Struct) (resource.PropertyMap, error) {

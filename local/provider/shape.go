@@ -14,7 +14,7 @@ import (
 // problem is something wrong with one property.
 type problem struct {
 	path   string // of the property, as the user would write it: "attributes[0].type"
-	reason string
+	reason string // reads on from the path: "is required"
 }
 
 var archiveType = reflect.TypeFor[pulumi.Archive]()
@@ -52,7 +52,7 @@ func (s *shape) object(t reflect.Type, ruleAt, at string, in resource.PropertyMa
 		switch {
 		case resource.IsInternalPropertyKey(key):
 		case !ok:
-			s.add(join(at, name), "unknown property %s of %s, allowed: %s", join(at, name), s.kind.token, strings.Join(allowed, ", "))
+			s.add(join(at, name), "is an unknown property of %s, allowed: %s", s.kind.token, strings.Join(allowed, ", "))
 		default:
 			s.value(f.Type, join(ruleAt, name), join(at, name), in[key])
 		}
@@ -74,7 +74,7 @@ func (s *shape) value(t reflect.Type, ruleAt, at string, v resource.PropertyValu
 		t = t.Elem()
 	}
 	if !s.supported(ruleAt) {
-		s.add(at, "property %s of %s is not supported by the local cloud, supported: %s", at, s.kind.token, strings.Join(sortedKeys(s.kind.rules), ", "))
+		s.add(at, "is a property of %s that the local cloud does not support, supported: %s", s.kind.token, strings.Join(sortedKeys(s.kind.rules), ", "))
 		return
 	}
 	if unknown(v) {

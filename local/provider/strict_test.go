@@ -1,0 +1,246 @@
+package provider_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"cellular/local/provider"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"github.com/stretchr/testify/require"
+)
+
+func aMapping() map[string]any {
+	return map[string]any{
+		"functionName": "f", "startingPosition": "TRIM_HORIZON", "eventSourceArn": "arn:aws:dynamodb:us-east-1:" + account + ":table/t/stream/2026",
+	}
+}
+
+func aQueueMapping() map[string]any {
+	return map[string]any{"functionName": "f", "eventSourceArn": queueARN("q")}
+}
+
+func aStage() map[string]any {
+	return map[string]any{"apiId": "a", "name": "$default", "autoDeploy": true}
+}
+
+func anIntegration() map[string]any {
+	return map[string]any{
+		"apiId": "a", "integrationType": "AWS_PROXY", "payloadFormatVersion": "2.0", "integrationUri": functionARN("f"),
+	}
+}
+
+func aRolePolicy(policy string) map[string]any {
+	return map[string]any{"name": "p", "role": "r", "policy": policy}
+}
+
+const topicARN = "arn:aws:sns:us-east-1:" + account + ":t"
+
+// TestRefusesWhatAWSWouldRefuse: each case changes valid inputs of a type in one way; want is part of the only reason.
+func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	fn := func(change map[string]any) map[string]any { return with(aFunction(t, "f"), change) }
+	cases := []struct {
+		name, token string
+		in          map[string]any
+		want        string
+	}{
+		{"misspelt property", queueType, map[string]any{"name": "q", "visibilityTimeout": 30}, "visibilityTimeout is an unknown property of aws:sqs/queue:Queue, allowed: contentBasedDeduplication, "},
+		{"misspelt property of an object", tableType, with(aTable(), map[string]any{"ttl": map[string]any{"attribute": "x"}}), "ttl.attribute is an unknown property of aws:dynamodb/table:Table, allowed: attributeName, enabled"},
+		{"misspelt property in a list", tableType, with(aTable(), map[string]any{"attributes": []any{map[string]any{"name": "id", "type": "S", "kind": "x"}}}), "attributes[0].kind is an unknown property"},
+		{"property that the local cloud lacks", queueType, map[string]any{"name": "q", "fifoQueue": true}, "fifoQueue is a property of aws:sqs/queue:Queue that the local cloud does not support"},
+		{"wrong kind", queueType, map[string]any{"name": "q", "delaySeconds": "5"}, `delaySeconds must be a whole number, got the string "5"`},
+		{"fraction of a second", queueType, map[string]any{"name": "q", "delaySeconds": 1.5}, "delaySeconds must be a whole number, got 1.5"},
+		{"missing property", parameterType, map[string]any{"name": "p", "value": "v"}, "type is required"},
+		{"missing property of an object", functionType, fn(map[string]any{"loggingConfig": map[string]any{"logGroup": "g"}}), "loggingConfig.logFormat is required"},
+
+		{"queue name too long", queueType, map[string]any{"name": strings.Repeat("q", 81)}, "81 characters long, allowed: 1 to 80"},
+		{"queue name with a dot", queueType, map[string]any{"name": "q.q"}, "has a character outside of"},
+		{"visibility over 12 hours", queueType, map[string]any{"name": "q", "visibilityTimeoutSeconds": 43_201}, "is 43201, allowed: 0 to 43200"},
+		{"retention over 14 days", queueType, map[string]any{"name": "q", "messageRetentionSeconds": 1_209_601}, "allowed: 60 to"},
+		{"long poll over 20 s", queueType, map[string]any{"name": "q", "receiveWaitTimeSeconds": 21}, "allowed: 0 to 20"},
+		{"redrive to a topic", queueType, map[string]any{"name": "q", "redrivePolicy": `{"deadLetterTargetArn":"` + topicARN + `","maxReceiveCount":5}`}, "is not the ARN of a resource of sqs"},
+		{"redrive after no receive", queueType, map[string]any{"name": "q", "redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("d") + `","maxReceiveCount":0}`}, "maxReceiveCount is 0, allowed: 1 to 1000"},
+		{"redrive with an unknown member", queueType, map[string]any{"name": "q", "redrivePolicy": `{"deadLetterTarget":"x"}`}, "unknown field"},
+		{"redrive allow without sources", redriveAllowType, map[string]any{"queueUrl": "u", "redriveAllowPolicy": `{"redrivePermission":"byQueue"}`}, "sourceQueueArns go with redrivePermission byQueue"},
+		{"redrive allow of a kind that is not", redriveAllowType, map[string]any{"queueUrl": "u", "redriveAllowPolicy": `{"redrivePermission":"some"}`}, "allowed: allowAll, denyAll, byQueue"},
+		{"queue policy without a principal", queuePolicyType, map[string]any{"queueUrl": "u", "policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}`}, "has no Principal"},
+		{"tag with a reserved prefix", queueType, map[string]any{"name": "q", "tags": map[string]any{"aws:x": "y"}}, "the prefix aws: is reserved"},
+		{"tag value too long", queueType, map[string]any{"name": "q", "tags": map[string]any{"x": strings.Repeat("v", 257)}}, "allowed: 256"},
+
+		{"topic name with a dot", topicType, map[string]any{"name": "t.t"}, "has a character outside of"},
+		{"topic policy that is no JSON", topicPolicyType, map[string]any{"arn": topicARN, "policy": "{"}, "is not a valid document"},
+		{"topic policy without a resource", topicPolicyType, map[string]any{"arn": topicARN, "policy": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sns:Publish"}}`}, "has no Resource"},
+		{"policy of an unknown version", topicPolicyType, map[string]any{"arn": topicARN, "policy": `{"Version":"2026-01-01","Statement":[]}`}, "allowed: 2012-10-17"},
+		{"policy with a misspelt element", topicPolicyType, map[string]any{"arn": topicARN, "policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principals":"*","Action":"sns:Publish","Resource":"x"}]}`}, "unknown field"},
+		{"subscription by e-mail", subscriptionType, map[string]any{"topic": topicARN, "protocol": "email", "endpoint": queueARN("q")}, "allowed: sqs"},
+		{"subscription to a function", subscriptionType, map[string]any{"topic": topicARN, "protocol": "sqs", "endpoint": functionARN("f")}, "is not the ARN of a resource of sqs"},
+
+		{"table name too short", tableType, with(aTable(), map[string]any{"name": "t"}), "allowed: 3 to 255"},
+		{"provisioned capacity", tableType, with(aTable(), map[string]any{"billingMode": nil}), `billingMode is "PROVISIONED", allowed: PAY_PER_REQUEST`},
+		{"attribute that no key uses", tableType, with(aTable(), map[string]any{"globalSecondaryIndexes": nil, "attributes": []any{map[string]any{"name": "id", "type": "S"}, map[string]any{"name": "more", "type": "S"}}}), `declares "more", which no key uses`},
+		{"key without an attribute", tableType, with(aTable(), map[string]any{"rangeKey": "sort"}), `does not declare "sort"`},
+		{"attribute of an unknown type", tableType, with(aTable(), map[string]any{"attributes": []any{map[string]any{"name": "id", "type": "String"}}}), "attributes[0].type is \"String\", allowed: S, N, B"},
+		{"stream without a view", tableType, with(aTable(), map[string]any{"streamViewType": nil}), "goes with streamEnabled"},
+		{"stream of an unknown view", tableType, with(aTable(), map[string]any{"streamViewType": "ALL"}), "allowed: KEYS_ONLY"},
+		{"TTL of no attribute", tableType, with(aTable(), map[string]any{"ttl": map[string]any{"enabled": true}}), "is required where ttl is enabled"},
+		{"resource policy of another service's resource", tablePolicyType, map[string]any{"resourceArn": queueARN("q"), "policy": allow(`"*"`, "dynamodb:GetItem", "x")}, "is not the ARN of a resource of dynamodb"},
+
+		{"role that trusts with a resource", roleType, map[string]any{"name": "r", "assumeRolePolicy": allow(`{"Service":"lambda.amazonaws.com"}`, "sts:AssumeRole", "*")}, "has a Resource, which a trust policy must not have"},
+		{"role name with a slash", roleType, map[string]any{"name": "a/b", "assumeRolePolicy": trust}, "has a character outside of"},
+		{"trust policy too long", roleType, map[string]any{"name": "r", "assumeRolePolicy": trust + strings.Repeat(" ", 2_048)}, "allowed: 2048"},
+		{"role policy with a principal", rolePolicyType, aRolePolicy(allow(`"*"`, "sqs:*", "*")), "which a role's policy must not have"},
+		{"role policy without a resource", rolePolicyType, aRolePolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*"}]}`), "has no Resource"},
+		{"role policy with an empty list", rolePolicyType, aRolePolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":[]}]}`), "has an empty list"},
+		{"role policy of an unknown effect", rolePolicyType, aRolePolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Permit","Action":"sqs:*","Resource":"*"}]}`), `it has the Effect "Permit", allowed: Allow, Deny`},
+
+		{"log retention that CloudWatch lacks", logGroupType, map[string]any{"name": "g", "retentionInDays": 10}, "is 10, allowed: [0 1 3 5 7 14 30 60"},
+		{"parameter of an unknown type", parameterType, map[string]any{"name": "p", "type": "Text", "value": "v"}, "allowed: String, StringList, SecureString"},
+		{"parameter too large", parameterType, map[string]any{"name": "p", "type": "String", "value": strings.Repeat("v", 4_097)}, "has 4097 bytes, allowed in the Standard tier: 4096"},
+
+		{"function of another runtime", functionType, fn(map[string]any{"runtime": "go1.x"}), "allowed: provided.al2023"},
+		{"function on two architectures", functionType, fn(map[string]any{"architectures": []any{"x86_64", "arm64"}}), "has 2 entries, allowed: 1 to 1"},
+		{"function with Go's name of an architecture", functionType, fn(map[string]any{"architectures": []any{"amd64"}}), "allowed: x86_64, arm64"},
+		{"function that may run too long", functionType, fn(map[string]any{"timeout": 901}), "allowed: 1 to 900"},
+		{"function with too little memory", functionType, fn(map[string]any{"memorySize": 64}), "allowed: 128 to 10240"},
+		{"function that sets Lambda's own variable", functionType, fn(map[string]any{"environment": map[string]any{"variables": map[string]any{"AWS_REGION": "x"}}}), "sets AWS_REGION, which is reserved"},
+		{"function with too much environment", functionType, fn(map[string]any{"environment": map[string]any{"variables": map[string]any{"BIG": strings.Repeat("v", 4_096)}}}), "takes 4099 bytes, allowed: 4096"},
+		{"function with a log level for text", functionType, fn(map[string]any{"loggingConfig": map[string]any{"logFormat": "Text", "applicationLogLevel": "INFO"}}), "has log levels, which go with logFormat JSON only"},
+		{"function with slog's name of a level", functionType, fn(map[string]any{"loggingConfig": map[string]any{"logFormat": "JSON", "applicationLogLevel": "info"}}), "allowed: TRACE, DEBUG, INFO"},
+		{"function without code", functionType, fn(map[string]any{"code": nil}), "code is required"},
+		{"function with a role's name", functionType, fn(map[string]any{"role": "shared"}), "is not the ARN of a resource of iam"},
+
+		{"stream mapping without a position", mappingType, with(aMapping(), map[string]any{"startingPosition": nil}), "startingPosition is required for a stream"},
+		{"mapping of a table", mappingType, with(aMapping(), map[string]any{"eventSourceArn": "arn:aws:dynamodb:us-east-1:" + account + ":table/t"}), "is not the ARN of a table's stream"},
+		{"queue concurrency on a stream", mappingType, with(aMapping(), map[string]any{"scalingConfig": map[string]any{"maximumConcurrency": 5}}), "is only for mappings of a queue"},
+		{"record age under a minute", mappingType, with(aMapping(), map[string]any{"maximumRecordAgeInSeconds": 59}), "allowed: 60 to 604800"},
+		{"too many filters", mappingType, with(aMapping(), map[string]any{"filterCriteria": map[string]any{"filters": []any{
+			map[string]any{"pattern": "{}"}, map[string]any{"pattern": "{}"}, map[string]any{"pattern": "{}"}, map[string]any{"pattern": "{}"}, map[string]any{"pattern": "{}"}, map[string]any{"pattern": "{}"},
+		}}}), "has 6 entries, allowed: 0 to 5"},
+		{"filter that is no JSON", mappingType, with(aMapping(), map[string]any{"filterCriteria": map[string]any{"filters": []any{map[string]any{"pattern": "INSERT"}}}}), "filterCriteria.filters[0].pattern is not a valid document"},
+		{"response type that Lambda lacks", mappingType, with(aMapping(), map[string]any{"functionResponseTypes": []any{"ReportItemFailures"}}), "allowed: ReportBatchItemFailures"},
+		{"stream setting on a queue", mappingType, with(aQueueMapping(), map[string]any{"bisectBatchOnFunctionError": true}), "is only for mappings of a stream"},
+		{"position in a queue", mappingType, with(aQueueMapping(), map[string]any{"startingPosition": "LATEST"}), "is only for mappings of a stream"},
+		{"one consumer of a queue", mappingType, with(aQueueMapping(), map[string]any{"scalingConfig": map[string]any{"maximumConcurrency": 1}}), "is 1, allowed: 2 to 1000"},
+		{"large queue batch without a window", mappingType, with(aQueueMapping(), map[string]any{"batchSize": 11}), "is 11, allowed for a queue without a batching window: 1 to 10"},
+		{"permission of another action", permissionType, map[string]any{"function": "f", "action": "lambda:*", "principal": "apigateway.amazonaws.com"}, "allowed: lambda:InvokeFunction"},
+
+		{"WebSocket API", apiType, map[string]any{"name": "a", "protocolType": "WEBSOCKET"}, "allowed: HTTP"},
+		{"payload format of REST APIs", integrationType, with(anIntegration(), map[string]any{"payloadFormatVersion": nil}), `is "1.0", allowed: 2.0`},
+		{"integration that waits too long", integrationType, with(anIntegration(), map[string]any{"timeoutMilliseconds": 30_001}), "allowed: 50 to 30000"},
+		{"route that asks for a check", routeType, map[string]any{"apiId": "a", "routeKey": "GET /", "target": "integrations/i", "authorizationType": "AWS_IAM"}, "allowed: NONE"},
+		{"stage with a name", stageType, with(aStage(), map[string]any{"name": "prod"}), "allowed: $default"},
+		{"stage that is deployed by hand", stageType, with(aStage(), map[string]any{"autoDeploy": nil}), "autoDeploy is false, the local cloud supports only true"},
+		{"access log to a queue", stageType, with(aStage(), map[string]any{"accessLogSettings": map[string]any{"destinationArn": queueARN("q"), "format": "x"}}), "is not the ARN of a resource of logs"},
+	}
+	covered := map[string]bool{}
+	for _, c := range cases {
+		covered[c.token] = true
+		t.Run(c.name, func(t *testing.T) {
+			_, reasons := engine{t, e.client}.check(c.token, properties(c.in))
+			require.Len(t, reasons, 1)
+			require.Contains(t, reasons[0], c.want)
+		})
+	}
+	for _, l := range append(emulatedLifecycles(shared{}), roomLifecycles(t, shared{})...) {
+		require.True(t, covered[l.token], "no case for %s", l.token)
+	}
+}
+
+func TestReportsEveryProblemAtOnce(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	_, reasons := e.check(queueType, properties(map[string]any{"name": "q.q", "delaySeconds": 901, "delay": 1}))
+	require.Len(t, reasons, 3)
+}
+
+func TestRefusesUnknownTypesAndFunctions(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	_, err := e.client.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn("aws:s3/bucket:Bucket")})
+	require.ErrorContains(t, err, "the local cloud has no resource type aws:s3/bucket:Bucket, it has: aws:apigatewayv2/api:Api, ")
+	_, err = e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc"})
+	require.ErrorContains(t, err, "the local cloud has no function aws:ec2/getVpc:getVpc, it has: aws:index/getCallerIdentity:getCallerIdentity, ")
+}
+
+func TestTellsAccountPartitionAndRegion(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	for token, want := range map[string]map[string]any{
+		"aws:index/getCallerIdentity:getCallerIdentity": {"accountId": account},
+		"aws:index/getPartition:getPartition":           {"partition": "aws", "dnsSuffix": "amazonaws.com"},
+		"aws:index/getRegion:getRegion":                 {"name": "us-east-1"},
+	} {
+		resp, err := e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: token})
+		require.NoError(t, err)
+		for name, v := range want {
+			require.Equal(t, v, e.unmarshal(resp.GetReturn()).Mappable()[name])
+		}
+	}
+	resp, err := e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "aws:index/getRegion:getRegion", Args: e.marshal(properties(map[string]any{"regionName": "x"}))})
+	require.NoError(t, err)
+	require.Contains(t, resp.GetFailures()[0].GetReason(), "regionName is an unknown argument")
+}
+
+func TestRefusesProviderSettingsThatItCannotHonour(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	for name, c := range map[string]struct {
+		in   map[string]any
+		want []string
+	}{
+		"what the program sets": {map[string]any{"region": "us-east-1", "profile": "work", "skipRegionValidation": "true", "defaultTags": `{"tags":{"Stack":"dev"}}`}, nil},
+		"another region":        {map[string]any{"region": "eu-west-1"}, []string{`region is "eu-west-1", but the local cloud has one region, us-east-1`}},
+		"a misspelt setting":    {map[string]any{"defaultTag": "x"}, []string{"defaultTag is an unknown setting of the AWS provider"}},
+		"a role to assume":      {map[string]any{"assumeRole": "{}"}, []string{"assumeRole is a setting of the AWS provider that the local cloud does not support"}},
+		"tags that are a list":  {map[string]any{"defaultTags": `{"tags":["x"]}`}, []string{"defaultTags has tags that must be an object, got a value of type []"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := e.client.CheckConfig(t.Context(), &pulumirpc.CheckRequest{News: e.marshal(properties(c.in))})
+			require.NoError(t, err)
+			var reasons []string
+			for _, f := range resp.GetFailures() {
+				reasons = append(reasons, f.GetReason())
+			}
+			require.Len(t, reasons, len(c.want))
+			for i, want := range c.want {
+				require.Contains(t, reasons[i], want)
+			}
+		})
+	}
+}
+
+// What a preview does not know yet must not be refused.
+func TestAcceptsWhatIsNotKnownYet(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	unknown := resource.MakeComputed(resource.NewProperty(""))
+	for _, l := range append(emulatedLifecycles(shared{queueURL: "u"}), roomLifecycles(t, shared{apiID: "a", streamARN: "s", integrationID: "i"})...) {
+		for name := range l.in {
+			in := properties(l.in)
+			in[resource.PropertyKey(name)] = unknown
+			if l.token == mappingType {
+				in["eventSourceArn"] = unknown
+			}
+			_, reasons := e.check(l.token, in)
+			require.Empty(t, reasons, "%s with an unknown %s", l.token, name)
+		}
+	}
+}
+
+func TestProviderHasTheVersionOfTheProgramsSDK(t *testing.T) {
+	text, err := os.ReadFile("../../go.mod")
+	require.NoError(t, err)
+	version := regexp.MustCompile(`github.com/pulumi/pulumi-aws/sdk/v6 v(\S+)`).FindSubmatch(text)
+	require.NotNil(t, version)
+	require.Equal(t, string(version[1]), provider.SDKVersion)
+}
+
+// A rule for a property that does not exist would never be applied, and nobody would notice.
+func TestDefinitionsMentionOnlyWhatTheSDKHas(t *testing.T) {
+	require.Empty(t, provider.UnknownToSDK())
+}

@@ -23,7 +23,8 @@ const (
 	Hit         Outcome = "hit"         // fresh in the cache
 	Miss        Outcome = "miss"        // read, because the cache had nothing usable
 	Refreshed   Outcome = "refreshed"   // read, because the cached answer was past its soft TTL
-	Stale       Outcome = "stale"       // past its soft TTL, used because it could not be refreshed
+	Stale       Outcome = "stale"       // past its soft TTL, used because the read to refresh it failed
+	Held        Outcome = "held"        // past its soft TTL, used without a read because one failed a moment ago
 	Negative    Outcome = "negative"    // cached: the tenant is unknown
 	Unknown     Outcome = "unknown"     // read: the tenant is unknown
 	Unavailable Outcome = "unavailable" // no answer
@@ -47,7 +48,8 @@ type CacheConfig struct {
 	// HardTTL is the age past which an answer is never used. It has no jitter: it is a promise in both directions.
 	HardTTL time.Duration
 
-	// NegativeTTL is how long a tenant is taken to be unknown without asking again, less up to a tenth of jitter.
+	// NegativeTTL is how long a tenant is taken to be unknown without asking again, plus up to a tenth of jitter: what a
+	// flood of made-up tenants can cost the control plane is counted by it, so it is a floor.
 	NegativeTTL time.Duration
 
 	// ReadTimeout is the deadline of one read.
@@ -80,8 +82,9 @@ func (c CacheConfig) Validate() error {
 }
 
 const (
-	// jitter is the share of a TTL or holdoff that chance may take off it, never add to it: routers that learned of a
-	// tenant at the same moment ask again at different ones.
+	// jitter is the share of a TTL or holdoff that is left to chance, so that routers which learned of a tenant at the
+	// same moment ask again at different ones. It never breaks a promise: a time that is a ceiling gets shorter by it,
+	// the negative TTL, which is a floor, gets longer, and the hard TTL has none.
 	jitter = 0.1
 
 	// holdoffReads is how long, in read timeouts, no refresh is tried after a read failed. A source that swallows
@@ -166,7 +169,7 @@ func (c *Cache) Lookup(ctx context.Context, tenantID string) (Mapping, Outcome, 
 	}
 	if cached != nil && now < c.askAgain {
 		c.mu.Unlock()
-		return cached.mapping, Stale, nil
+		return cached.mapping, Held, nil
 	}
 	if cached == nil {
 		if until, ok := c.unknown.Get(tenantID); ok && now < until {
@@ -215,6 +218,11 @@ func (c *Cache) answer(tenantID string, stale *entry, read result) (Mapping, Out
 // shortened returns d less up to a tenth, by chance.
 func (c *Cache) shortened(d time.Duration) time.Duration {
 	return d - time.Duration(float64(d)*jitter*c.config.Random())
+}
+
+// lengthened returns d plus up to a tenth, by chance.
+func (c *Cache) lengthened(d time.Duration) time.Duration {
+	return d + time.Duration(float64(d)*jitter*c.config.Random())
 }
 
 func unknownTenant(tenantID string) error {

@@ -75,7 +75,7 @@ func (c *Cache) settle(tenantID string, f *flight) {
 		c.known.Add(tenantID, f.entry)
 		c.unknown.Remove(tenantID)
 	case errors.Is(f.err, ErrUnknownTenant):
-		c.unknown.Add(tenantID, f.startedAt+c.shortened(c.config.NegativeTTL))
+		c.unknown.Add(tenantID, f.startedAt+c.lengthened(c.config.NegativeTTL))
 		c.known.Remove(tenantID)
 	case errors.Is(f.err, ErrMalformed):
 		// The control plane answers. One tenant's bad item must not keep the others from being refreshed.

@@ -2,11 +2,15 @@ package mapping_test
 
 import (
 	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"cellular/internal/mapping"
 )
@@ -137,5 +141,66 @@ func TestAPanicWhileReadingStrandsNobody(t *testing.T) {
 		require.ErrorIs(t, (<-waited).err, mapping.ErrUnavailable)
 		source.hook = nil
 		require.Equal(t, looked{acme(), mapping.Miss, nil}, look(t.Context(), cache))
+	})
+}
+
+// crowded is a source that notices when it is asked for a tenant twice at a time.
+type crowded struct {
+	table *table
+
+	mu       sync.Mutex
+	underWay map[string]int
+	most     int
+}
+
+func (c *crowded) Get(ctx context.Context, tenantID string) (mapping.Mapping, error) {
+	c.mu.Lock()
+	c.underWay[tenantID]++
+	c.most = max(c.most, c.underWay[tenantID])
+	c.mu.Unlock()
+	for range rand.IntN(20) {
+		runtime.Gosched() // whoever else is about to read gets the chance
+	}
+	defer func() {
+		c.mu.Lock()
+		c.underWay[tenantID]--
+		c.mu.Unlock()
+	}()
+	return c.table.Get(ctx, tenantID)
+}
+
+func TestNeverMoreThanOneReadOfATenantIsUnderWay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"acme", "globex", "initech", "nobody"}
+		source := &crowded{table: newTable(), underWay: map[string]int{}}
+		for _, name := range names[:3] {
+			m := acme()
+			m.TenantID = name
+			source.table.rows[name] = m
+		}
+		if rapid.Bool().Draw(t, "down") {
+			source.table.err = errDown
+		}
+		clock := newClock()
+		config := noJitter(clock)
+		config.Size = rapid.IntRange(1, 4).Draw(t, "size")
+		cache, err := mapping.NewCache(source, config)
+		require.NoError(t, err)
+		var callers sync.WaitGroup
+		for range rapid.IntRange(2, 8).Draw(t, "callers") {
+			wanted := rapid.SliceOfN(rapid.SampledFrom(names), 1, 10).Draw(t, "wanted")
+			step := time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second
+			callers.Go(func() {
+				for _, name := range wanted {
+					_, _, _ = cache.Lookup(context.Background(), name)
+					clock.pass(step)
+				}
+			})
+		}
+		callers.Wait()
+		require.Equal(t, 1, source.most)
+		known, unknown := cache.Len()
+		require.LessOrEqual(t, known, config.Size)
+		require.LessOrEqual(t, unknown, config.Size)
 	})
 }

@@ -118,6 +118,10 @@ func logValues(r *http.Request, x *exchange, a answer, latency time.Duration) ma
 	if x.functionStatus != 0 {
 		v["integration.status"] = strconv.Itoa(x.functionStatus)
 	}
+	v["authorizer.error"] = x.refusal
+	if x.caller != nil {
+		logCaller(v, *x.caller)
+	}
 	both(v, x.integrationError, "integrationErrorMessage", "integration.error")
 	for name, value := range v {
 		quoted := encode(value)
@@ -128,6 +132,19 @@ func logValues(r *http.Request, x *exchange, a answer, latency time.Duration) ma
 		v["error.messageString"] = string(encode(a.message)) // with its quotes
 	}
 	return v
+}
+
+// logCaller sets the variables that tell who sent a request.
+func logCaller(values map[string]string, c caller) {
+	if c.JWT != nil {
+		for name, claim := range c.JWT.Claims {
+			values[authorizerVariable+"claims."+name] = claim
+		}
+	}
+	if c.IAM != nil {
+		values["identity.accountId"], values["identity.caller"] = c.IAM.AccountID, c.IAM.CallerID
+		values["identity.user"], values["identity.userArn"] = c.IAM.UserID, c.IAM.UserARN
+	}
 }
 
 // both sets a value that has two names.

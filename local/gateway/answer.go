@@ -27,6 +27,7 @@ func gatewayError(status int, message string) answer {
 // The errors that a client can meet, by what API Gateway answers.
 func notFound() answer        { return gatewayError(http.StatusNotFound, "Not Found") }
 func badRequest() answer      { return gatewayError(http.StatusBadRequest, "Bad Request") }
+func forbidden() answer       { return gatewayError(http.StatusForbidden, "Forbidden") }
 func tooManyRequests() answer { return gatewayError(http.StatusTooManyRequests, "Too Many Requests") }
 func tooLarge() answer {
 	return gatewayError(http.StatusRequestEntityTooLarge, "Request Entity Too Large")

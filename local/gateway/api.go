@@ -34,6 +34,7 @@ type API struct {
 type api struct {
 	API
 	integrations map[string]Integration
+	authorizers  map[string]Authorizer
 	routes       map[string]Route
 	stage        *stage // nil until one is created
 
@@ -70,6 +71,7 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 			Created:      time.Now(),
 		},
 		integrations: map[string]Integration{},
+		authorizers:  map[string]Authorizer{},
 		routes:       map[string]Route{},
 		served:       make(chan struct{}),
 	}
@@ -92,7 +94,7 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 // listen takes the preferred port for the first API. The caller holds the lock.
 func (g *Gateway) listen() (net.Listener, error) {
 	if g.closed {
-		return nil, errors.New("the gateway is closed")
+		return nil, errClosed
 	}
 	port := g.options.Port
 	if len(g.apis) > 0 {

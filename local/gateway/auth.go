@@ -1,16 +1,63 @@
 package gateway
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
 
-// authorizationNone is the one type of authorization that can be enforced here. Another type is refused when the route
-// is configured: a route that asked for a check is never served without it. A type that is added has its check at the
-// head of handler.answer, before the body is read and the function is called.
-const authorizationNone = "NONE"
+// The types of authorization that a route can have. Any other is refused when the route is configured: a route that
+// asks for a check is never served without it.
+const (
+	authorizationNone = "NONE"    // anyone
+	authorizationIAM  = "AWS_IAM" // a request signed with credentials of the account, see iam.go
+	authorizationJWT  = "JWT"     // a token of the authorizer's issuer, see jwt.go
+)
 
-func checkAuthorization(authorizationType string) error {
-	if authorizationType != "" && authorizationType != authorizationNone {
-		return fmt.Errorf("authorization type is %q, want NONE: the local gateway enforces no other, and leaves no route silently open",
-			authorizationType)
+// check tells who sent a request, or why it is not let through.
+type check func(r *http.Request, body []byte, now time.Time) (*caller, *refusal)
+
+// caller is who sent a request: requestContext.authorizer of the event.
+type caller struct {
+	JWT *tokenCaller `json:"jwt,omitempty"`
+	IAM *iamCaller   `json:"iam,omitempty"`
+}
+
+// refusal is the answer to a request that is not let through, and the reason, for the API's owner.
+type refusal struct {
+	answer answer
+	reason string
+}
+
+// checkAuthorization checks what a route says about it. The caller holds the lock.
+func (g *Gateway) checkAuthorization(a *api, c RouteConfig) error {
+	switch c.AuthorizationType {
+	case authorizationJWT:
+		if _, ok := a.authorizers[c.AuthorizerID]; !ok {
+			return fmt.Errorf("authorizer %q: %w", c.AuthorizerID, ErrNotFound)
+		}
+		return nil
+	case authorizationIAM:
+		if len(g.options.Credentials) == 0 {
+			return fmt.Errorf("authorization type is %s, and the gateway has no credentials to check signatures with", authorizationIAM)
+		}
+	case authorizationNone, "":
+	default:
+		return fmt.Errorf("authorization type is %q, want %s, %s or %s", c.AuthorizationType, authorizationNone, authorizationIAM, authorizationJWT)
+	}
+	if c.AuthorizerID != "" {
+		return fmt.Errorf("authorizer is %q, want none: only authorization type %s has one", c.AuthorizerID, authorizationJWT)
+	}
+	return nil
+}
+
+// check returns the check of a route, nil if anyone may pass. The caller holds the lock.
+func (g *Gateway) check(a *api, c RouteConfig) check {
+	switch c.AuthorizationType {
+	case authorizationJWT:
+		return a.authorizers[c.AuthorizerID].check
+	case authorizationIAM:
+		return g.checkSignature
 	}
 	return nil
 }

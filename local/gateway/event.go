@@ -30,6 +30,7 @@ type event struct {
 
 type requestContext struct {
 	AccountID    string      `json:"accountId"`
+	Authorizer   *caller     `json:"authorizer,omitempty"`
 	APIID        string      `json:"apiId"`
 	DomainName   string      `json:"domainName"`
 	DomainPrefix string      `json:"domainPrefix"`
@@ -65,6 +66,7 @@ func newEvent(r *http.Request, x *exchange, t target, body []byte) event {
 		StageVariables:        t.variables,
 		RequestContext: requestContext{
 			AccountID:    x.account,
+			Authorizer:   x.caller,
 			APIID:        x.apiID,
 			DomainName:   r.Host,
 			DomainPrefix: x.apiID,

@@ -5,7 +5,11 @@
 // read, the bodies of errors, limits, throttling, and the access log. Differences, all on purpose:
 //   - an API's endpoint is http://127.0.0.1:PORT, and domainName is what the client put in Host;
 //   - the $default stage with automatic deployment is the only one served;
-//   - a route has to be open (see auth.go); Lambda permissions are not looked at;
+//   - the issuer of a JWT authorizer is never asked: the gateway stands in for it, with keys of its own (see Token);
+//   - an authorizer takes its token from the Authorization header, and a route asks for no scopes;
+//   - AWS_IAM knows Options.Credentials and signatures in the Authorization header, no temporary credentials and no
+//     presigned URLs; whether a policy allows the principal execute-api:Invoke is not looked at;
+//   - Lambda permissions are not looked at;
 //   - without a throttle on the stage there is no limit, where AWS has one for the account.
 //
 // What it does not know it refuses when it is configured, never when it serves.
@@ -18,6 +22,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +34,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("conflict")
 )
+
+var errClosed = errors.New("the gateway is closed")
 
 // Invoker runs Lambda functions. The error of an invocation that was refused because the function is at its
 // concurrency limit has a method Throttled() bool that returns true.
@@ -40,7 +48,11 @@ type Invoker interface {
 // Options of New.
 type Options struct {
 	Account string // account id in events and ARNs; empty: 123456789012
-	Region  string // region in ARNs; empty: us-east-1
+	Region  string // region in ARNs and signatures; empty: us-east-1
+
+	// Credentials are the secrets of the access keys that requests to routes of type AWS_IAM are signed with. Without
+	// any there can be no such route.
+	Credentials map[string]string
 
 	// Port is the port of the first API; it is an error if somebody else has it. Zero, and every further API, gets a
 	// port that the kernel picks.
@@ -54,8 +66,11 @@ type Options struct {
 	// time. Nil: nowhere.
 	AccessLogs func(destinationARN string) io.Writer
 
-	// Logger receives why an integration failed, which clients are never told. Nil: nowhere.
+	// Logger receives why a request was refused or an integration failed, which clients are never told. Nil: nowhere.
 	Logger *slog.Logger
+
+	// Now is the clock by which tokens and signatures are valid. Nil: time.Now.
+	Now func() time.Time
 }
 
 // Gateway holds HTTP APIs. It is safe for concurrent use.
@@ -66,6 +81,8 @@ type Gateway struct {
 	mu     sync.RWMutex // guards what follows, and everything below an api
 	closed bool
 	apis   map[string]*api
+
+	issuers issuers // that authorizers name
 
 	logMu sync.Mutex // one line of an access log at a time
 }
@@ -84,10 +101,14 @@ func New(invoker Invoker, o Options) *Gateway {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Credentials = maps.Clone(o.Credentials)
 	return &Gateway{invoker: invoker, options: o, apis: map[string]*api{}}
 }
 
-// Close removes every API, all at once.
+// Close removes every API, all at once, and ends the issuers.
 func (g *Gateway) Close() {
 	g.mu.Lock()
 	g.closed = true
@@ -99,6 +120,7 @@ func (g *Gateway) Close() {
 		all.Go(func() { a.shutDown(g.options.DrainTimeout) })
 	}
 	all.Wait()
+	g.issuers.close()
 }
 
 // api finds an API. The caller holds the lock.
@@ -115,5 +137,7 @@ func newID(length int) string { return strings.ToLower(rand.Text())[:length] }
 
 const (
 	apiIDLength      = 10
-	resourceIDLength = 7 // of integrations and routes
+	resourceIDLength = 7 // of integrations, routes and authorizers
 )
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -32,6 +32,8 @@ type exchange struct {
 	started   time.Time
 
 	routeKey          string        // empty if no route matched
+	caller            *caller       // nil if the route is open, or the request was refused
+	refusal           string        // why the request was refused
 	invoked           bool          // the function was called
 	invocation        time.Duration // how long that took
 	integrationStatus int           // what Lambda answered; 0 if it did not
@@ -47,6 +49,7 @@ type target struct {
 	variables      map[string]string // of the stage
 	function       string
 	timeout        time.Duration
+	check          check // nil: anyone may pass
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -74,6 +77,14 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, x *exchange) (*
 		return t.stage, tooLarge()
 	} else if err != nil {
 		return t.stage, badRequest() // the client went away, or its chunks are malformed
+	}
+	if t.check != nil {
+		caller, refused := t.check(r, body, h.gateway.options.Now())
+		if refused != nil {
+			h.refused(x, refused.reason)
+			return t.stage, refused.answer
+		}
+		x.caller = caller
 	}
 	payload := encode(newEvent(r, x, t, body))
 	if len(payload) > maxLambdaBytes {
@@ -121,6 +132,11 @@ func (h *handler) invoke(ctx context.Context, x *exchange, t target, payload []b
 	return a
 }
 
+func (h *handler) refused(x *exchange, reason string) {
+	x.refusal = reason
+	h.gateway.options.Logger.Info("request refused", "api", h.apiID, "request", x.requestID, "route", x.routeKey, "reason", reason)
+}
+
 func (h *handler) failed(x *exchange, t target, err error) {
 	x.integrationError = err.Error()
 	h.gateway.options.Logger.Warn("integration failed",
@@ -148,6 +164,7 @@ func (g *Gateway) target(apiID string, r *http.Request) (target, bool) {
 	}
 	integration := a.integrations[best.integrationID]
 	t.routeKey, t.function, t.timeout = best.Config.Key, integration.function, integration.Config.Timeout
+	t.check = g.check(a, best.Config)
 	return t, true
 }
 

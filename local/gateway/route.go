@@ -9,7 +9,8 @@ import (
 type RouteConfig struct {
 	Key               string // "METHOD /path/{variable}", "ANY /path/{rest+}" or "$default"
 	Target            string // "integrations/ID"
-	AuthorizationType string // NONE; empty means it
+	AuthorizationType string // NONE, AWS_IAM or JWT; empty means NONE
+	AuthorizerID      string // JWT: of the API; else empty
 }
 
 // Route is a route of an API.
@@ -29,7 +30,7 @@ func (g *Gateway) CreateRoute(apiID string, c RouteConfig) (Route, error) {
 	if err != nil {
 		return Route{}, fmt.Errorf("create route %q: %w", c.Key, err)
 	}
-	r, err := a.newRoute(newID(resourceIDLength), c)
+	r, err := g.newRoute(a, newID(resourceIDLength), c)
 	if err != nil {
 		return Route{}, fmt.Errorf("create route %q: %w", c.Key, err)
 	}
@@ -56,7 +57,7 @@ func (g *Gateway) UpdateRoute(apiID, id string, c RouteConfig) (Route, error) {
 	if err != nil {
 		return Route{}, fmt.Errorf("update %w", err)
 	}
-	r, err := a.newRoute(id, c)
+	r, err := g.newRoute(a, id, c)
 	if err != nil {
 		return Route{}, fmt.Errorf("update route %s (%q): %w", id, c.Key, err)
 	}
@@ -89,12 +90,12 @@ func (g *Gateway) route(apiID, id string) (*api, Route, error) {
 	return a, r, nil
 }
 
-func (a *api) newRoute(id string, c RouteConfig) (Route, error) {
+func (g *Gateway) newRoute(a *api, id string, c RouteConfig) (Route, error) {
 	key, err := parseRouteKey(c.Key)
 	if err != nil {
 		return Route{}, err
 	}
-	if err := checkAuthorization(c.AuthorizationType); err != nil {
+	if err := g.checkAuthorization(a, c); err != nil {
 		return Route{}, err
 	}
 	integrationID, ok := strings.CutPrefix(c.Target, "integrations/")

@@ -33,7 +33,8 @@ type Options struct {
 }
 
 // Program returns the Pulumi program. It reads all of the configuration and builds the functions before it registers
-// anything. Its outputs are "url" and "mappingTable" where the stack holds the global plane, and "cells", a map of each
+// anything. (The Pulumi CLI compares the top-level keys with the types in Pulumi.yaml first, and stops at the first
+// that is of another.) Its outputs are "url" and "mappingTable" where the stack holds the global plane, and "cells", a map of each
 // cell's id to its facts (see package facts), where it holds cells.
 func Program(o Options) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {

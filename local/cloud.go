@@ -160,7 +160,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	}
 	permissions := provider.NewPermissions()
 	c.Gateway = gateway.New(invoker{c.Lambda, permissions}, gateway.Options{
-		Region: region, Port: c.options.Port,
+		Region: region, Port: c.options.Port, Credentials: map[string]string{accessKey: secretKey},
 		AccessLogs: func(string) io.Writer { return c.logs.function("access") },
 	})
 	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{

@@ -17,6 +17,7 @@ import (
 type Gateway interface {
 	APIs
 	Routes
+	Authorizers
 }
 
 // APIs are the APIs of the gateway and their stages.
@@ -184,11 +185,13 @@ var routeKind = &kind{
 		"apiId":             nil,
 		"routeKey":          length(1, 2_048),
 		"target":            length(1, 128),
-		"authorizationType": oneOf("NONE"), // the local gateway leaves no route open that asks for a check
+		"authorizationType": oneOf("NONE", "AWS_IAM", "JWT"),
+		"authorizerId":      nil,
 		"apiKeyRequired":    oneFlag(false),
 	},
 	required:  []string{"target"},
 	defaults:  values{"authorizationType": "NONE", "apiKeyRequired": false},
+	verify:    verifyRoute,
 	replaceOn: []string{"apiId"},
 	create: func(_ context.Context, c *clients, r request) (string, values, error) {
 		route, err := c.gateway.CreateRoute(r.in.str("apiId"), routeConfig(r))
@@ -202,7 +205,7 @@ var routeKind = &kind{
 		}
 		return values{
 			"apiId": apiID, "routeKey": route.Config.Key, "target": route.Config.Target,
-			"authorizationType": orDefault(route.Config.AuthorizationType, "NONE"),
+			"authorizationType": orDefault(route.Config.AuthorizationType, "NONE"), "authorizerId": route.Config.AuthorizerID,
 		}, nil
 	},
 	update: func(_ context.Context, c *clients, r request) (values, error) {
@@ -215,5 +218,8 @@ var routeKind = &kind{
 }
 
 func routeConfig(r request) gateway.RouteConfig {
-	return gateway.RouteConfig{Key: r.in.str("routeKey"), Target: r.in.str("target"), AuthorizationType: r.in.str("authorizationType")}
+	return gateway.RouteConfig{
+		Key: r.in.str("routeKey"), Target: r.in.str("target"),
+		AuthorizationType: r.in.str("authorizationType"), AuthorizerID: r.in.str("authorizerId"),
+	}
 }

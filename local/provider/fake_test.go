@@ -123,7 +123,7 @@ func (f *fakeLambda) DeleteMapping(ctx context.Context, id string) error {
 
 // newRooms are the emulator, a fake Lambda, and the real gateway.
 func newRooms(t *testing.T) (provider.Rooms, *fakeLambda) {
-	g := gateway.New(nil, gateway.Options{})
+	g := gateway.New(nil, gateway.Options{Credentials: map[string]string{"key": "secret"}})
 	t.Cleanup(g.Close)
 	fake := newFakeLambda()
 	return provider.Rooms{AWS: emulated, Lambda: fake, Gateway: g}, fake

@@ -105,7 +105,7 @@ var kinds = index(
 	parameterKind,
 
 	functionKind, mappingKind, permissionKind,
-	apiKind, integrationKind, routeKind, stageKind,
+	apiKind, integrationKind, routeKind, stageKind, authorizerKind,
 )
 
 func index(all ...*kind) map[string]*kind {

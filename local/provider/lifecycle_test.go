@@ -232,6 +232,18 @@ func roomLifecycles(t *testing.T, shared shared) []lifecycle {
 			change: map[string]any{"routeKey": "GET /v1/events/{id}"}, changed: []string{"routeKey"},
 		},
 		{
+			token: routeType, sdk: apigatewayv2.Route{},
+			in: map[string]any{
+				"apiId": shared.apiID, "routeKey": "PUT /", "target": "integrations/" + shared.integrationID, "authorizationType": "JWT", "authorizerId": shared.authorizerID,
+			},
+			change: map[string]any{"authorizationType": "AWS_IAM", "authorizerId": nil}, changed: []string{"authorizationType", "authorizerId"},
+		},
+		{
+			token: authorizerType, sdk: apigatewayv2.Authorizer{}, in: anAuthorizer(shared.apiID),
+			change:  map[string]any{"jwtConfiguration": map[string]any{"issuer": "https://id.example.com/", "audiences": []any{"b"}}},
+			changed: []string{"jwtConfiguration"},
+		},
+		{
 			token: stageType, sdk: apigatewayv2.Stage{},
 			in: map[string]any{
 				"apiId": shared.apiID, "name": "$default", "autoDeploy": true, "tags": map[string]any{"Layer": "Edge"},
@@ -258,7 +270,14 @@ func aFunction(t *testing.T, name string) map[string]any {
 }
 
 // shared is what the lifecycles refer to.
-type shared struct{ queueURL, streamARN, apiID, integrationID string }
+type shared struct{ queueURL, streamARN, apiID, integrationID, authorizerID string }
+
+func anAuthorizer(apiID string) map[string]any {
+	return map[string]any{
+		"apiId": apiID, "name": "jwt", "authorizerType": "JWT", "identitySources": []any{"$request.header.Authorization"},
+		"jwtConfiguration": map[string]any{"issuer": "https://id.example.com/", "audiences": []any{"a"}},
+	}
+}
 
 func createShared(e engine) shared {
 	e.create(roleType, map[string]any{"name": "shared", "assumeRolePolicy": trust})
@@ -271,7 +290,8 @@ func createShared(e engine) shared {
 	integration := e.create(integrationType, map[string]any{
 		"apiId": api.id, "integrationType": "AWS_PROXY", "payloadFormatVersion": "2.0", "integrationUri": functionARN("shared"),
 	})
-	return shared{queueURL: queue.id, streamARN: table.out["streamArn"].StringValue(), apiID: api.id, integrationID: integration.id}
+	authorizer := e.create(authorizerType, anAuthorizer(api.id))
+	return shared{queueURL: queue.id, streamARN: table.out["streamArn"].StringValue(), apiID: api.id, integrationID: integration.id, authorizerID: authorizer.id}
 }
 
 func TestEveryTypeIsCreatedReadUpdatedAndDeleted(t *testing.T) {

@@ -129,7 +129,7 @@ func (s *service) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pu
 	defer done()
 	id, made, err := k.create(ctx, s.clients, r)
 	if err != nil {
-		err = fmt.Errorf("create %s: %w", k.token, err)
+		err = fmt.Errorf("create %s %s: %w", k.token, r.in.str(string(k.nameProperty())), err)
 		if id == "" {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ func measureAllocations(ctx context.Context, h *harness) ([]row, error) {
 		return nil, err
 	}
 	var router, least benchmarked
-	err = interleave(ctx, h.rounds,
+	err = interleave(ctx, pick(h, 11, 1),
 		func() error { return router.measure(h, benchmarkHandler(ctx, routerHandler)) },
 		func() error { return least.measure(h, benchmarkHandler(ctx, newFloorHandler())) },
 	)

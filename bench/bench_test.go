@@ -60,11 +60,13 @@ func TestTheRoutersVariablesAreThoseOfTheProgram(t *testing.T) {
 	recorder := pulumitest.Run(t, program, pulumitest.WithStack(string(names)),
 		pulumitest.WithConfig(map[string]string{"aws:region": pulumitest.Region, "cellular:plane": "global"}))
 	router := recorder.WithInput(t, "aws:lambda/function:Function", "name", names.Router())
-	for name, value := range routerVariables {
-		deployed, ok := router.Input("environment.variables." + name)
-		require.True(t, ok, name)
-		require.Equal(t, deployed.StringValue(), value, name)
+	variables, ok := router.Input("environment.variables")
+	require.True(t, ok)
+	deployed := map[string]string{}
+	for name, value := range variables.ObjectValue() {
+		deployed[string(name)] = value.StringValue()
 	}
+	require.Equal(t, deployed, routerVariables)
 }
 
 func TestARatioIsOfTheSameRound(t *testing.T) {

@@ -20,7 +20,7 @@ func measureCacheHit(ctx context.Context, h *harness) ([]row, error) {
 		return nil, err
 	}
 	var hit, plain benchmarked
-	err = interleave(ctx, h.rounds,
+	err = interleave(ctx, pick(h, 11, 1),
 		func() error { return hit.measure(h, cacheHit) },
 		func() error { return plain.measure(h, benchmarkMapGet) },
 	)

@@ -19,7 +19,7 @@ import (
 // for the cell timeout of 3 s, so that 30 are held at a time.
 const (
 	hangingRate = 200.0 // requests per second to all cells
-	amplePool   = 48    // environments; enough for the 30 that hang, their chance variation and the rest
+	amplePool   = 60    // environments; enough for the 30 that hang, their variation by chance and the rest
 	tightPool   = 16    // environments; as if the function's concurrency were reserved for less than the hang holds
 	hangingCell = "cell-07"
 )
@@ -70,13 +70,14 @@ func measureHangingCell(ctx context.Context, h *harness) (rows []row, err error)
 	in := func(n int) string { return fmt.Sprintf("a cell hangs, %d environments: ", n) }
 	return []row{
 		newRow(in(amplePool)+"others' p50", nanoseconds, hanging.p50, against, healthy.p50, ratioAtMost(1.05)).
-			noted("%d cells, %g requests/s in all by chance, evenly spread; a request that finds no idle environment is refused, as Lambda does. Here there are as many environments as it takes: Lambda's scaling without a limit.", cellCount, hangingRate),
+			noted("%d cells, %g requests/s in all by chance, evenly spread; a request that finds no idle environment is refused, as Lambda does; an answer other than 202 counts as refused too. Here there are as many environments as it takes: Lambda's scaling without a limit.", cellCount, hangingRate),
 		newRow(in(amplePool)+"others' p99", nanoseconds, hanging.p99, against, healthy.p99, ratioAtMost(1.1)),
 		newRow(in(amplePool)+"others refused", percent, hanging.refused, against, healthy.refused, valueAtMost(0)),
 		newRow(in(amplePool)+"its own p50", nanoseconds, hanging.own, against, healthy.own, nil),
-		newRow(in(tightPool)+"others' p50", nanoseconds, tightHanging.p50, against, tightHealthy.p50, ratioAtMost(1.05)).
-			noted("Of the requests that were not refused."),
-		newRow(in(tightPool)+"others' p99", nanoseconds, tightHanging.p99, against, tightHealthy.p99, ratioAtMost(1.1)),
+		newRow(in(tightPool)+"others' p50", nanoseconds, tightHanging.p50, against, tightHealthy.p50, nil).
+			noted("Of the requests that were not refused, so the row of those that were is the one that counts."),
+		newRow(in(tightPool)+"others' p99", nanoseconds, tightHanging.p99, against, tightHealthy.p99, nil).
+			noted("Of the requests that were not refused, so the row of those that were is the one that counts."),
 		newRow(in(tightPool)+"others refused", percent, tightHanging.refused, against, tightHealthy.refused, valueAtMost(0)).
 			noted("%s", saturation(tightHanging.refused)),
 	}, nil
@@ -113,10 +114,8 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 				own = append(own, float64(s.took))
 			}
 		case s.ramp:
-		case s.refused:
+		case s.refused || !s.accepted:
 			arrived, refused = arrived+1, refused+1
-		case !s.accepted:
-			return errors.New("a request to a cell that does not hang was answered with an error")
 		default:
 			arrived++
 			others = append(others, float64(s.took))

@@ -20,7 +20,7 @@ import (
 // harness is what the parts share.
 type harness struct {
 	quick  bool
-	rounds int
+	rounds int // of the parts that take long; the others have more
 	group  *process.Group
 	dir    string // of unpacked functions
 
@@ -79,7 +79,7 @@ func (h *harness) packages(ctx context.Context) (*packages, error) {
 	}
 	architecture, ok := map[string]string{"amd64": functions.X86_64, "arm64": functions.ARM64}[runtime.GOARCH]
 	if !ok {
-		return nil, fmt.Errorf("Lambda has no architecture %s", runtime.GOARCH)
+		return nil, fmt.Errorf("there is no Lambda architecture for %s", runtime.GOARCH)
 	}
 	artifacts, err := functions.Package(ctx, architecture)
 	if err != nil {

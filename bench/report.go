@@ -9,6 +9,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"cellular/bench/internal/procfs"
 )
 
 // report is what a run found out; bench.json is its JSON.
@@ -18,6 +20,7 @@ type report struct {
 	Go      string    `json:"go"`
 	System  string    `json:"system"`
 	CPUs    int       `json:"cpus"`
+	Load    float64   `json:"load"` // average of the minute before the run: what the machine did besides
 	Rows    []row     `json:"rows"`
 }
 
@@ -25,6 +28,7 @@ func newReport(quick bool) *report {
 	return &report{
 		Started: time.Now().UTC().Truncate(time.Second), Quick: quick,
 		Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
+		Load: procfs.Load(),
 	}
 }
 
@@ -49,7 +53,8 @@ func (r *report) write(w io.Writer, path string) error {
 
 func (r *report) table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\n%s, %s, %d CPUs. Medians of the rounds; in brackets the lowest and the highest round.\n\n", r.Go, r.System, r.CPUs)
+	fmt.Fprintf(w, "\n%s, %s, %d CPUs, load %.1f before the run. Medians of the rounds; in brackets the lowest and the highest round.\n\n",
+		r.Go, r.System, r.CPUs, r.Load)
 	fmt.Fprintln(t, "MEASURE\tVALUE\tBASELINE\tRATIO\tTARGET\tVERDICT")
 	var notes []string
 	for _, row := range r.Rows {
@@ -70,11 +75,17 @@ func (r *report) table(w io.Writer) error {
 	for i, note := range notes {
 		fmt.Fprintf(w, "[%d] %s\n", i+1, note)
 	}
+	if r.busy() {
+		fmt.Fprintln(w, "\nOther programs were using the machine: times are worth little, and verdicts on them can go either way.")
+	}
 	if r.Quick {
 		fmt.Fprintln(w, "\nThis was a quick run: the figures mean nothing.")
 	}
 	return nil
 }
+
+// busy reports whether other programs took a noticeable part of the processors.
+func (r *report) busy() bool { return r.Load > 0.25*float64(r.CPUs) }
 
 // value has the spread of the rounds where there is one.
 func (r row) value() string {

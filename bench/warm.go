@@ -25,7 +25,7 @@ func measureWarm(ctx context.Context, h *harness) (rows []row, err error) {
 	defer func() { err = errors.Join(err, stub.Close()) }()
 
 	requests := submissions(10 * tenantCount)
-	duration := pick(h, 2*time.Second, 100*time.Millisecond)
+	duration := pick(h, time.Second, 100*time.Millisecond)
 	router := &lane{stub: stub, requests: requests}
 	least := &lane{stub: stub, requests: requests}
 	uncached := &lane{stub: stub, requests: requests}
@@ -43,7 +43,7 @@ func measureWarm(ctx context.Context, h *harness) (rows []row, err error) {
 		}
 		l.load = load{}
 	}
-	err = interleave(ctx, h.rounds,
+	err = interleave(ctx, pick(h, 15, 1),
 		func() error { return router.run(ctx, duration) },
 		func() error { return least.run(ctx, duration) },
 		func() error { return uncached.run(ctx, duration) },

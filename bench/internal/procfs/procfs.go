@@ -1,4 +1,4 @@
-// Package procfs reads from /proc what a Linux process used.
+// Package procfs reads from /proc what a Linux process, or the machine, used.
 package procfs
 
 import (
@@ -47,4 +47,15 @@ func PeakMemory(pid int) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("read peak memory: /proc/%d/status has no VmHWM", pid)
+}
+
+// Load is how many threads ran or waited for a processor, on average over the last minute; 0 where that cannot be told.
+func Load() float64 {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	var load float64
+	_, _ = fmt.Sscan(string(content), &load) // what cannot be read leaves 0
+	return load
 }

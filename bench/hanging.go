@@ -79,20 +79,24 @@ func measureHangingCell(ctx context.Context, h *harness) (rows []row, err error)
 		newRow(in(tightPool)+"others' p99", nanoseconds, tightHanging.p99, against, tightHealthy.p99, nil).
 			noted("Of the requests that were not refused, so the row of those that were is the one that counts."),
 		newRow(in(tightPool)+"others refused", percent, tightHanging.refused, against, tightHealthy.refused, valueAtMost(0)).
-			noted("%s", saturation(tightHanging.refused)),
+			noted("%s", saturation(tightHanging.starved)),
 	}, nil
 }
 
 // saturation says whether it was the pool that gave way.
-func saturation(refused series) string {
-	if refused.summary().Median == 0 {
+func saturation(starved series) string {
+	if starved.summary().Median == 0 {
 		return "The pool is not saturated by the cell that hangs."
 	}
 	return "The pool of environments is what saturates: the requests of the cell that hangs hold an environment each until the cell timeout, and the others find none idle."
 }
 
 // neighbours are the figures, by round, of the requests to the cells that do not hang, and of the one that does.
-type neighbours struct{ p50, p99, refused, own series }
+type neighbours struct {
+	p50, p99, own series // ns; own are those of the cell that hangs
+	refused       series // % of the others that were not answered with 202
+	starved       series // of these, how many found no idle environment
+}
 
 // play plays one round; with a stub, hangingCell hangs in it.
 func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamostub.Stub) error {
@@ -105,7 +109,7 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 		return err
 	}
 	var others, own []float64
-	arrived, refused := 0, 0
+	arrived, starved := 0, 0
 	for _, s := range samples {
 		switch {
 		case s.cell == hangingCell:
@@ -114,8 +118,10 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 				own = append(own, float64(s.took))
 			}
 		case s.ramp:
-		case s.refused || !s.accepted:
-			arrived, refused = arrived+1, refused+1
+		case s.refused:
+			arrived, starved = arrived+1, starved+1
+		case !s.accepted:
+			arrived++
 		default:
 			arrived++
 			others = append(others, float64(s.took))
@@ -128,8 +134,9 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 	n.own = append(n.own, quantile(own, 0.5))
 	share := math.NaN()
 	if arrived > 0 {
-		share = 100 * float64(refused) / float64(arrived)
+		share = 100 * float64(arrived-len(others)) / float64(arrived)
 	}
 	n.refused = append(n.refused, share)
+	n.starved = append(n.starved, float64(starved))
 	return nil
 }

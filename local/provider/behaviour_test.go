@@ -133,6 +133,18 @@ func TestReadSeesWhatSomebodyElseChanged(t *testing.T) {
 	require.Equal(t, []string{"visibilityTimeoutSeconds"}, e.diff(e.read(m), m.in).GetDiffs())
 }
 
+// The emulator forgets a queue's policy when another attribute is set without it.
+func TestAChangeOfAQueueKeepsItsPolicy(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	queue := e.create(queueType, map[string]any{"name": "kept"})
+	policy := e.create(queuePolicyType, map[string]any{"queueUrl": queue.id, "policy": allow(`"*"`, "sqs:SendMessage", queueARN("kept"))})
+	e.create(redriveAllowType, map[string]any{"queueUrl": queue.id, "redriveAllowPolicy": `{"redrivePermission":"denyAll"}`})
+	wanted, _ := e.check(queueType, properties(map[string]any{"name": "kept", "visibilityTimeoutSeconds": 60}))
+	e.update(queue, wanted)
+	require.Empty(t, e.diff(e.read(policy), policy.in).GetDiffs())
+}
+
 func TestRefusesWhatPointsNowhere(t *testing.T) {
 	rooms, _ := newRooms(t)
 	e := attach(t, rooms, nil)

@@ -34,7 +34,7 @@ func (a *Args) Validate() error {
 		return errors.New("args are required")
 	}
 	if a.Stack == "" {
-		return errors.New("Stack is required")
+		return errors.New("the stack is required")
 	}
 	return a.Stack.CheckGlobal()
 }

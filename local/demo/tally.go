@@ -56,9 +56,7 @@ func (t *tally) add(answers []answer) {
 
 func (t *tally) cells() []string { return slices.Sorted(maps.Keys(t.accepted)) }
 
-// settled reports whether every accepted event was applied or ejected.
-func (t *tally) settled(states map[string]*cellState) bool { return len(t.unsettled(states)) == 0 }
-
+// unsettled says which accepted events are neither applied nor ejected.
 func (t *tally) unsettled(states map[string]*cellState) []string {
 	var missing []string
 	for cell, keys := range t.accepted {

@@ -194,6 +194,11 @@ func TestPermissionsLetAServiceInvokeAFunctionUntilTheyAreRemoved(t *testing.T) 
 	e.delete(m)
 	require.False(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "shared"))
 	require.Empty(t, e.read(m).id)
+
+	doomed := e.create(functionType, aFunction(t, "doomed"))
+	e.create(permissionType, map[string]any{"function": "doomed", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"})
+	e.delete(doomed)
+	require.False(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "doomed"), "a new function of that name starts without a policy")
 }
 
 // A create that fails half-way must leave nothing behind, or the next try would fail because the name is taken.

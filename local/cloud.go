@@ -169,7 +169,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	return err
 }
 
-// The emulator takes any credentials.
+// The emulator takes any credentials. The gateway takes requests that are signed with these, where a route asks for it.
 const accessKey, secretKey = "local", "local"
 
 func (c *Cloud) path(name string) string { return filepath.Join(c.Dir, name) }

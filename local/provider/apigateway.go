@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"cellular/local/gateway"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
+
+	"cellular/local/gateway"
 )
 
 // Gateway is the room of HTTP APIs.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"reflect"
 
-	"cellular/local/gateway"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"cellular/local/gateway"
 )
 
 // Authorizers check the tokens that requests carry.

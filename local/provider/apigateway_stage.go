@@ -4,9 +4,9 @@ import (
 	"context"
 	"reflect"
 
-	"cellular/local/gateway"
-
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigatewayv2"
+
+	"cellular/local/gateway"
 )
 
 var stageKind = &kind{

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"cellular/local/provider"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -14,6 +12,8 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"cellular/local/provider"
 )
 
 func TestPreviewMakesNothingAndKnowsWhatItCannotKnow(t *testing.T) {

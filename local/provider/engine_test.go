@@ -7,10 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"cellular/local/emulator"
-	"cellular/local/process"
-	"cellular/local/provider"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -20,6 +16,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"cellular/local/emulator"
+	"cellular/local/process"
+	"cellular/local/provider"
 )
 
 const account = "123456789012" // the emulator's

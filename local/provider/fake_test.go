@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
+	"github.com/stretchr/testify/require"
+
 	"cellular/local/gateway"
 	"cellular/local/lambda"
 	"cellular/local/provider"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
-	"github.com/stretchr/testify/require"
 )
 
 // fakeLambda keeps functions and mappings, and runs nothing.

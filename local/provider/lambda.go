@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"cellular/local/lambda"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awslambda "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"cellular/local/lambda"
 )
 
 // Lambda is the room of functions and event source mappings.
@@ -150,6 +150,7 @@ func codeArchive(v resource.PropertyValue) error {
 	return nil
 }
 
+// oneFlag allows only the value that the local cloud can honour.
 func oneFlag(want bool) rule {
 	return func(v resource.PropertyValue) error {
 		if v.BoolValue() != want {
@@ -159,6 +160,7 @@ func oneFlag(want bool) rule {
 	}
 }
 
+// environmentVariables refuses names and sizes that Lambda refuses.
 func environmentVariables(v resource.PropertyValue) error {
 	size := 0
 	for name, value := range v.ObjectValue() {

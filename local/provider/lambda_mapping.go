@@ -8,14 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"cellular/local/lambda"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	awslambda "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"cellular/local/lambda"
 )
 
 // Mappings are the event source mappings of the Lambda room.

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"cellular/local/provider"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
+
+	"cellular/local/provider"
 )
 
 func aMapping() map[string]any {

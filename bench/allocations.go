@@ -12,7 +12,10 @@ import (
 
 	"cellular/bench/internal/floor"
 	"cellular/internal/edge"
+	"cellular/internal/env"
+	"cellular/internal/guard"
 	"cellular/internal/mapping"
+	"cellular/internal/telemetry"
 )
 
 // measureAllocations compares what one request costs in the router's own code and in the floor's. The runtime client's
@@ -47,9 +50,18 @@ func newRouterHandler() (lambda.Handler, error) {
 		return nil, err
 	}
 	cells := edge.Tables{Client: emptyStore{}, DataPrefix: names.DataTablePrefix(), ResultsPrefix: names.ResultsTablePrefix()}
-	config := edge.Config{CellTimeout: 3 * time.Second, MaxPayloadBytes: 384 << 10}
-	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	return lambda.NewHandler(edge.New(cache, cells, config, logger).Handle), nil
+	limit := guard.Limit{Rate: 1_000_000, Burst: 1_000_000} // nothing is shed
+	router, err := edge.New(cache, cells, edge.Config{
+		Auth: edge.Auth{Type: env.AuthIAM}, CellTimeout: 3 * time.Second, MaxPayloadBytes: 384 << 10,
+		TenantLimit: limit, Tenants: 10_000,
+		Cell: guard.CellConfig{
+			InFlight: 16, Limit: limit, Breaker: guard.BreakerConfig{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
+		},
+	}, telemetry.NewRecords(io.Discard, names.MetricsNamespace(), slog.LevelInfo))
+	if err != nil {
+		return nil, err
+	}
+	return lambda.NewHandler(router.Handle), nil
 }
 
 func newFloorHandler() lambda.Handler {

@@ -33,7 +33,7 @@ func measureWarm(ctx context.Context, h *harness) (rows []row, err error) {
 		*lane
 		function  function
 		variables map[string]string
-	}{{router, p.router, routerVariables}, {least, p.floor, nil}, {uncached, p.router, withoutCache()}} {
+	}{{router, p.router, withoutLimits(routerVariables)}, {least, p.floor, nil}, {uncached, p.router, withoutLimits(withoutCache())}} {
 		if l.environment, err = h.start(l.function, stub.URL(), l.variables); err != nil {
 			return nil, err
 		}

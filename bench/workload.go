@@ -29,6 +29,26 @@ var routerVariables = map[string]string{
 	env.RefreshTimeout:     "500ms",
 	env.CellTimeout:        "3s",
 	env.MaxPayloadBytes:    "393216",
+	env.AuthType:           env.AuthIAM,
+	env.TenantRate:         "100",
+	env.TenantBurst:        "200",
+	env.CellInFlight:       "16",
+	env.CellRate:           "200",
+	env.CellBurst:          "400",
+	env.BreakerFailures:    "3",
+	env.BreakerOpenFor:     "5s",
+	env.BreakerProbes:      "1",
+	env.MetricsNamespace:   names.MetricsNamespace(),
+}
+
+// withoutLimits are the variables of a router that sheds nothing: its limits are for a store that takes milliseconds, and
+// the benchmarks' answers at once.
+func withoutLimits(variables map[string]string) map[string]string {
+	ample := maps.Clone(variables)
+	for _, limit := range []string{env.TenantRate, env.TenantBurst, env.CellRate, env.CellBurst} {
+		ample[limit] = "1000000"
+	}
+	return ample
 }
 
 // withoutCache are the variables of a router that reads the mapping table for every request: no answer is fresh.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/internal/env"
 	"cellular/internal/naming"
 )
 
@@ -36,12 +37,15 @@ type Settings struct {
 	NegativeTTL         time.Duration // an unknown tenant is remembered for this long
 	CacheSize           int           // tenants
 	RefreshTimeout      time.Duration // deadline of one read of the mapping table
-	CellTimeout         time.Duration // deadline of one call into a cell
+	CellTimeout         time.Duration // deadline of one call into a cell, with its retry
 	MaxPayloadBytes     int           // of a payload; a DynamoDB item has 400 KB for it and the rest of the event
 	Memory              int           // MiB
 	Timeout             time.Duration // of the function: whole seconds, less than the API's limit of 30
 	ReservedConcurrency int           // 0 reserves none
 	Throttle            Throttle
+	TenantLimit         TenantLimit
+	CellLimit           CellLimit
+	Breaker             Breaker
 }
 
 // Auth says who may call the API.
@@ -56,15 +60,38 @@ type Auth struct {
 type AuthType string
 
 const (
-	AuthIAM  AuthType = "iam"  // a request is signed by an AWS principal that may invoke the API
-	AuthJWT  AuthType = "jwt"  // a request carries a bearer token of the issuer
-	AuthNone AuthType = "none" // anyone may call: for throw-away stacks only
+	AuthIAM  AuthType = env.AuthIAM  // a request is signed by an AWS principal that may invoke the API, for any tenant
+	AuthJWT  AuthType = env.AuthJWT  // a request carries a bearer token of the issuer, for the tenant that it names
+	AuthNone AuthType = env.AuthNone // anyone may call: for throw-away stacks only
 )
 
 // Throttle bounds the API's requests, over all tenants.
 type Throttle struct {
 	Rate  int // per second
 	Burst int
+}
+
+// TenantLimit bounds one tenant's requests to one process of the function, which answers one request at a time: what is
+// over it is refused with 429. It shares a process out, so that a tenant that floods costs itself only. The tenant's
+// total is the limit times the processes that run; the bound of all requests is the Throttle.
+type TenantLimit struct {
+	Rate  int // per second
+	Burst int
+}
+
+// CellLimit bounds the calls of one process into one cell, over its tenants: what is over it is refused with 503. It is
+// at least a tenant's limit, so that a cell's share outlasts any one of its tenants.
+type CellLimit struct {
+	InFlight int // calls under way
+	Rate     int // per second
+	Burst    int
+}
+
+// Breaker stops a process from calling a cell that does not answer, so that its tenants get a fast 503.
+type Breaker struct {
+	Failures int           // in a row, after which no call is made
+	OpenFor  time.Duration // for this long
+	Probes   int           // calls that have to succeed then, until the cell is called as before
 }
 
 // apiLimit is how long an HTTP API waits for its integration.
@@ -93,7 +120,7 @@ func (a *Args) Validate() error {
 		value time.Duration
 	}{
 		{"SoftTTL", s.SoftTTL}, {"HardTTL", s.HardTTL}, {"NegativeTTL", s.NegativeTTL},
-		{"RefreshTimeout", s.RefreshTimeout}, {"CellTimeout", s.CellTimeout},
+		{"RefreshTimeout", s.RefreshTimeout}, {"CellTimeout", s.CellTimeout}, {"Breaker.OpenFor", s.Breaker.OpenFor},
 	} {
 		require(wait.value > 0, "%s is %s, want more than 0", wait.name, wait.value)
 	}
@@ -106,6 +133,9 @@ func (a *Args) Validate() error {
 	}{
 		{"CacheSize", s.CacheSize}, {"MaxPayloadBytes", s.MaxPayloadBytes}, {"Memory", s.Memory},
 		{"Throttle.Rate", s.Throttle.Rate}, {"Throttle.Burst", s.Throttle.Burst},
+		{"TenantLimit.Rate", s.TenantLimit.Rate}, {"TenantLimit.Burst", s.TenantLimit.Burst},
+		{"CellLimit.InFlight", s.CellLimit.InFlight}, {"CellLimit.Rate", s.CellLimit.Rate}, {"CellLimit.Burst", s.CellLimit.Burst},
+		{"Breaker.Failures", s.Breaker.Failures}, {"Breaker.Probes", s.Breaker.Probes},
 	} {
 		require(size.value > 0, "%s is %d, want at least 1", size.name, size.value)
 	}

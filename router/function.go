@@ -79,6 +79,16 @@ func (b *builder) environment() pulumi.StringMap {
 		env.RefreshTimeout:     pulumi.String(s.RefreshTimeout.String()),
 		env.CellTimeout:        pulumi.String(s.CellTimeout.String()),
 		env.MaxPayloadBytes:    pulumi.String(strconv.Itoa(s.MaxPayloadBytes)),
+		env.AuthType:           pulumi.String(s.Auth.Type),
+		env.TenantRate:         pulumi.String(strconv.Itoa(s.TenantLimit.Rate)),
+		env.TenantBurst:        pulumi.String(strconv.Itoa(s.TenantLimit.Burst)),
+		env.CellInFlight:       pulumi.String(strconv.Itoa(s.CellLimit.InFlight)),
+		env.CellRate:           pulumi.String(strconv.Itoa(s.CellLimit.Rate)),
+		env.CellBurst:          pulumi.String(strconv.Itoa(s.CellLimit.Burst)),
+		env.BreakerFailures:    pulumi.String(strconv.Itoa(s.Breaker.Failures)),
+		env.BreakerOpenFor:     pulumi.String(s.Breaker.OpenFor.String()),
+		env.BreakerProbes:      pulumi.String(strconv.Itoa(s.Breaker.Probes)),
+		env.MetricsNamespace:   pulumi.String(b.args.Stack.MetricsNamespace()),
 	}
 	if s.Auth.Type == AuthJWT {
 		variables[env.TenantClaim] = pulumi.String(s.Auth.TenantClaim)

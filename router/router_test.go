@@ -38,6 +38,8 @@ func valid() *router.Args {
 			SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, CacheSize: 10_000,
 			RefreshTimeout: 500 * time.Millisecond, CellTimeout: 3 * time.Second, MaxPayloadBytes: 393_216,
 			Memory: 512, Timeout: 10 * time.Second, Throttle: router.Throttle{Rate: 100, Burst: 200},
+			TenantLimit: router.TenantLimit{Rate: 50, Burst: 60}, CellLimit: router.CellLimit{InFlight: 16, Rate: 70, Burst: 80},
+			Breaker: router.Breaker{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
 		},
 		Architecture: "arm64", LogLevel: "info", LogRetentionDays: 30, Tracing: true,
 	}
@@ -81,6 +83,8 @@ func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
 		"MAPPING_TABLE": "prod-global-tenant-cell-mapping", "DATA_TABLE_PREFIX": "prod-app-data-cell-", "RESULTS_TABLE_PREFIX": "prod-app-results-cell-",
 		"CACHE_SIZE": "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
 		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "MAX_PAYLOAD_BYTES": "393216",
+		"AUTH_TYPE": "iam", "METRICS_NAMESPACE": "Cellular/prod", "TENANT_RATE": "50", "TENANT_BURST": "60",
+		"CELL_IN_FLIGHT": "16", "CELL_RATE": "70", "CELL_BURST": "80", "BREAKER_FAILURES": "3", "BREAKER_OPEN_FOR": "5s", "BREAKER_PROBES": "1",
 	}, function.Value(t, "environment.variables"))
 	require.Equal(t, "provided.al2023", function.Str(t, "runtime"))
 	require.Equal(t, []any{"arm64"}, function.Value(t, "architectures"))
@@ -93,7 +97,9 @@ func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "/built/router.zip", code.ArchiveValue().Path)
 
-	require.Equal(t, "tid", run(t, jwt).Only(t, functionType).Value(t, "environment.variables.TENANT_CLAIM"))
+	withTokens := run(t, jwt).Only(t, functionType)
+	require.Equal(t, "jwt", withTokens.Value(t, "environment.variables.AUTH_TYPE"))
+	require.Equal(t, "tid", withTokens.Value(t, "environment.variables.TENANT_CLAIM"))
 	require.EqualValues(t, 7, run(t, func(a *router.Args) { a.Settings.ReservedConcurrency = 7 }).Only(t, functionType).Value(t, "reservedConcurrentExecutions"))
 }
 
@@ -262,6 +268,9 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 		"NegativeTTL is 0s, want more than 0":                              func(a *router.Args) { a.Settings.NegativeTTL = 0 },
 		"Timeout is 29s, want whole seconds from 1s to less than 29s":      func(a *router.Args) { a.Settings.Timeout = 29 * time.Second },
 		"Timeout is 1.5s, want whole seconds from 1s to less than 29s":     func(a *router.Args) { a.Settings.Timeout = 1500 * time.Millisecond },
+		"TenantLimit.Rate is 0, want at least 1":                           func(a *router.Args) { a.Settings.TenantLimit.Rate = 0 },
+		"CellLimit.InFlight is 0, want at least 1":                         func(a *router.Args) { a.Settings.CellLimit.InFlight = 0 },
+		"Breaker.OpenFor is 0s, want more than 0":                          func(a *router.Args) { a.Settings.Breaker.OpenFor = 0 },
 		"CacheSize is 0, want at least 1":                                  func(a *router.Args) { a.Settings.CacheSize = 0 },
 		"ReservedConcurrency is -1, want at least 0":                       func(a *router.Args) { a.Settings.ReservedConcurrency = -1 },
 		`Auth.Type is "", want iam, jwt or none`:                           func(a *router.Args) { a.Settings.Auth.Type = "" },

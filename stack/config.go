@@ -71,6 +71,9 @@ func defaults() Config {
 			Memory:          256,
 			Timeout:         10 * time.Second,
 			Throttle:        router.Throttle{Rate: 1000, Burst: 2000},
+			TenantLimit:     router.TenantLimit{Rate: 100, Burst: 200},
+			CellLimit:       router.CellLimit{InFlight: 16, Rate: 200, Burst: 400},
+			Breaker:         router.Breaker{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
 		},
 		Functions: cell.Functions{
 			Architecture:     functions.ARM64,

@@ -151,6 +151,20 @@ func readRouter(o *object, r *router.Settings) {
 		o.integer("rate", &r.Throttle.Rate, 1, 10_000) // the account's quota in a Region
 		o.integer("burst", &r.Throttle.Burst, 1, 5_000)
 	})
+	o.object("tenantLimit", func(o *object) {
+		o.integer("rate", &r.TenantLimit.Rate, 1, 10_000)
+		o.integer("burst", &r.TenantLimit.Burst, 1, 10_000)
+	})
+	o.object("cellLimit", func(o *object) {
+		o.integer("inFlight", &r.CellLimit.InFlight, 1, 1_000)
+		o.integer("rate", &r.CellLimit.Rate, 1, 10_000)
+		o.integer("burst", &r.CellLimit.Burst, 1, 10_000)
+	})
+	o.object("breaker", func(o *object) {
+		o.integer("failures", &r.Breaker.Failures, 1, 100)
+		o.duration("openFor", &r.Breaker.OpenFor, 100*time.Millisecond, 5*time.Minute)
+		o.integer("probes", &r.Breaker.Probes, 1, 100)
+	})
 }
 
 func isHTTPS(s string) bool {

@@ -70,10 +70,14 @@ func checkAuth(c Config, r rules) {
 func checkRouter(c router.Settings, r rules) {
 	r.require(c.SoftTTL < c.HardTTL, []string{"router.softTTL", "router.hardTTL"},
 		"is %s, want less than the hardTTL of %s", short(c.SoftTTL), short(c.HardTTL))
-	// The longest request reads the mapping, then both tables of the cell, and has to answer in time even so.
-	calls := c.RefreshTimeout + 2*c.CellTimeout
-	r.require(calls < c.Timeout, []string{"router.timeout", "router.refreshTimeout", "router.cellTimeout"},
-		"is %s, want more than refreshTimeout and twice the cellTimeout, which are %s", short(c.Timeout), short(calls))
+	// The longest request reads the mapping and then uses up its time in the cell, and has to be answered even so.
+	waits := c.RefreshTimeout + c.CellTimeout
+	r.require(waits < c.Timeout, []string{"router.timeout", "router.refreshTimeout", "router.cellTimeout"},
+		"is %s, want more than refreshTimeout and cellTimeout, which are %s", short(c.Timeout), short(waits))
+	r.require(c.CellLimit.Rate >= c.TenantLimit.Rate, []string{"router.cellLimit.rate", "router.tenantLimit.rate"},
+		"is %d, want at least the tenantLimit's rate of %d: one tenant alone must not use up its cell's share", c.CellLimit.Rate, c.TenantLimit.Rate)
+	r.require(c.CellLimit.Burst >= c.TenantLimit.Burst, []string{"router.cellLimit.burst", "router.tenantLimit.burst"},
+		"is %d, want at least the tenantLimit's burst of %d: one tenant alone must not use up its cell's share", c.CellLimit.Burst, c.TenantLimit.Burst)
 }
 
 func checkPipeline(c Config, r rules) {

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	logger := telemetry.Logger()
-	router, err := edge.FromEnvironment(context.Background(), &env.Reader{}, logger)
+	router, err := edge.FromEnvironment(context.Background(), &env.Reader{}, os.Stdout, telemetry.Level(logger))
 	if err != nil {
 		logger.Error("the router cannot start", "error", err)
 		os.Exit(1)

@@ -27,7 +27,8 @@ var ErrMalformed = errors.New("malformed item")
 // cellFailure is the answer to a request whose call into a cell failed. Whatever the reason, a timeout, throttling, a
 // table that is not there or does not let the router in, the client can do one thing: come back.
 func cellFailure(err error, detail string) error {
-	if errors.Is(err, ErrMalformed) {
+	var answer *problem
+	if errors.Is(err, ErrMalformed) || errors.As(err, &answer) {
 		return err
 	}
 	return unavailable.problem("%s", detail).because(err)

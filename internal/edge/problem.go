@@ -3,8 +3,11 @@ package edge
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // kind is a class of error answers. Its name is what a client's code can switch on.
@@ -16,6 +19,8 @@ type kind struct {
 
 var (
 	malformed        = kind{"malformed-request", http.StatusBadRequest, "Malformed request"}
+	unauthorized     = kind{"unauthorized", http.StatusUnauthorized, "Unauthorized"}
+	foreignTenant    = kind{"foreign-tenant", http.StatusForbidden, "Not the caller's tenant"}
 	suspended        = kind{"tenant-suspended", http.StatusForbidden, "Tenant suspended"}
 	unknownTenant    = kind{"unknown-tenant", http.StatusNotFound, "Unknown tenant"}
 	unknownEvent     = kind{"unknown-event", http.StatusNotFound, "Unknown event"}
@@ -24,13 +29,10 @@ var (
 	conflict         = kind{"id-conflict", http.StatusConflict, "Id already used"}
 	tooLarge         = kind{"too-large", http.StatusRequestEntityTooLarge, "Too large"}
 	unsupportedMedia = kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type"}
+	tooManyRequests  = kind{"too-many-requests", http.StatusTooManyRequests, "Too many requests"}
 	internal         = kind{"internal", http.StatusInternalServerError, "Internal error"}
 	unavailable      = kind{"unavailable", http.StatusServiceUnavailable, "Temporarily unavailable"}
 )
-
-// retryAfter is when a client that got a 503 should come back: the shortest time that the header can tell. Requests
-// fail one by one, not all at once, so it needs no jitter.
-const retryAfter = 1 // seconds
 
 // FieldError says what is wrong with one field of a request.
 type FieldError struct {
@@ -44,8 +46,11 @@ type problem struct {
 	kind   kind
 	detail string
 	fields []FieldError
-	allow  string // the method that the resource has, where the request's is another
 	cause  error
+
+	allow      string        // of a 405: the method that the resource has
+	challenge  string        // of a 401: how to authenticate
+	retryAfter time.Duration // of a 429 or 503: when to come back, at the earliest; 0 is as soon as the header can tell
 }
 
 func (k kind) problem(format string, args ...any) *problem {
@@ -66,6 +71,21 @@ func (p *problem) Error() string {
 }
 
 func (p *problem) Unwrap() error { return p.cause }
+
+// headers adds the header fields that belong to the kind of problem.
+func (p *problem) headers(h map[string]string) {
+	h["Content-Type"] = "application/problem+json"
+	switch p.kind {
+	case methodNotAllowed:
+		h["Allow"] = p.allow
+	case unauthorized:
+		h["WWW-Authenticate"] = p.challenge
+	case tooManyRequests, unavailable:
+		// Whole seconds, rounded up: who comes earlier is turned away again. There is no jitter in it, because requests
+		// are refused one by one and the times differ.
+		h["Retry-After"] = strconv.Itoa(int(max(1, math.Ceil(p.retryAfter.Seconds()))))
+	}
+}
 
 // malformedFields is the problem of a request with wrong fields; where says which part of it they are in.
 func malformedFields(where string, fields ...FieldError) *problem {

@@ -3,15 +3,15 @@
 // not get the chance to fail the next.
 //
 // The path of a request is short and has one place for each concern: the routes (Router.serve), the body
-// (decodeSubmission), who may be routed (Router.place), the call into the cell (Router.inCell), the form of an error
-// (problem), the log line (exchange.log).
+// (decodeSubmission), who calls (Auth.identify), who may be routed (Router.place), the call into the cell
+// (Router.inCell), the form of an error (problem), the log line and the metrics (exchange.record).
 package edge
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -21,7 +21,9 @@ import (
 	"github.com/google/uuid"
 
 	"cellular/internal/event"
+	"cellular/internal/guard"
 	"cellular/internal/mapping"
+	"cellular/internal/telemetry"
 )
 
 // Request and Response are those of an HTTP API with payload format 2.0. API Gateway writes header names in lower case.
@@ -35,33 +37,61 @@ type Directory interface {
 	Lookup(ctx context.Context, tenantID string) (mapping.Mapping, mapping.Outcome, error)
 }
 
-// Config is the router's bounds.
+// Config is who may call the router, and its bounds. All fields are required unless they say otherwise.
 type Config struct {
-	CellTimeout     time.Duration // deadline of one call into a cell
+	Auth            Auth
+	CellTimeout     time.Duration // deadline of one call into a cell, with its retry
 	MaxPayloadBytes int           // of the JSON text of an event's payload
+	TenantLimit     guard.Limit   // of one tenant's requests, in this process
+	Tenants         int           // whose requests are counted at a time
+	Cell            guard.CellConfig
 
-	Now   func() time.Time // nil means time.Now
-	NewID func() string    // makes the ids of events that come without one; nil means UUIDv7
+	Now    func() time.Time // nil means time.Now
+	NewID  func() string    // makes the ids of events that come without one; nil means UUIDv7
+	Random func() float64   // where the retry's jitter comes from, in [0, 1); nil means math/rand
+}
+
+func (c Config) validate() error {
+	errs := []error{c.Auth.validate()}
+	if c.CellTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("cell timeout is %s, want a positive duration", c.CellTimeout))
+	}
+	if c.MaxPayloadBytes < 1 {
+		errs = append(errs, fmt.Errorf("maximum of payload bytes is %d, want at least 1", c.MaxPayloadBytes))
+	}
+	return errors.Join(errs...)
 }
 
 // Router answers the requests of the HTTP API. It is safe for concurrent use.
 type Router struct {
-	directory Directory
-	cells     Cells
-	config    Config
-	logger    *slog.Logger
+	directory  Directory
+	cells      Cells
+	config     Config
+	tenants    *guard.Buckets
+	cellGuards *guard.Cells
+	records    *telemetry.Records
 }
 
-// New returns a router that finds cells in directory, reaches them through cells, and writes one line per request to
-// logger.
-func New(directory Directory, cells Cells, config Config, logger *slog.Logger) *Router {
+// New returns a router that finds cells in directory, reaches them through cells, and writes one record per request.
+// Its error names everything that is wrong with the configuration.
+func New(directory Directory, cells Cells, config Config, records *telemetry.Records) (*Router, error) {
+	tenants, tenantsErr := guard.NewBuckets(config.TenantLimit, config.Tenants)
+	cellGuards, cellsErr := guard.NewCells(config.Cell)
+	if err := errors.Join(config.validate(), tenantsErr, cellsErr); err != nil {
+		return nil, err
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	if config.NewID == nil {
 		config.NewID = func() string { return uuid.Must(uuid.NewV7()).String() }
 	}
-	return &Router{directory: directory, cells: cells, config: config, logger: logger}
+	if config.Random == nil {
+		config.Random = rand.Float64
+	}
+	return &Router{
+		directory: directory, cells: cells, config: config, tenants: tenants, cellGuards: cellGuards, records: records,
+	}, nil
 }
 
 // Handle answers one request. Its error is always nil: whatever goes wrong is an answer too.
@@ -71,7 +101,7 @@ func (r *Router) Handle(ctx context.Context, req Request) (Response, error) {
 	if err != nil {
 		response = x.refuse(err)
 	}
-	x.log(ctx, r.logger, r.config.Now(), response.StatusCode, err)
+	x.record(ctx, r.records, r.config.Now(), response.StatusCode, err)
 	return response, nil
 }
 
@@ -97,8 +127,13 @@ func (r *Router) serveSafely(ctx context.Context, x *exchange, req Request) (res
 
 const eventsPath = "/v1/events"
 
-// serve is the router's routes. The API's only stage has no prefix in its paths.
+// serve is the router's routes. The API's only stage has no prefix in its paths. Who the caller is comes first: who may
+// not call learns nothing, not even what there is to call.
 func (r *Router) serve(ctx context.Context, x *exchange, req Request) (Response, error) {
+	var err error
+	if x.caller, err = r.config.Auth.identify(req.RequestContext.Authorizer); err != nil {
+		return Response{}, err
+	}
 	if req.RawPath == eventsPath {
 		if x.method != http.MethodPost {
 			return Response{}, notAllowed(http.MethodPost)
@@ -120,10 +155,24 @@ func notAllowed(allow string) *problem {
 	return p
 }
 
-// place finds the cell of a tenant that may be routed. Both kinds of request come through here, before they reach any
-// cell, so this is where a tenant is turned away.
+// place finds the cell of a tenant that the caller may speak for and that may be routed. Both kinds of request come
+// through here, before they reach any cell, so this is where a tenant is turned away.
+//
+// The tenant's own limit comes before the mapping is looked up. A flood then costs the control plane no more than the
+// limit, even of a tenant that is not there; it is the tenant's alone, so that the answer is a 429.
 func (r *Router) place(ctx context.Context, x *exchange, tenantID string) (mapping.Mapping, error) {
+	if p := x.caller.mayNot(tenantID); p != nil {
+		x.tenantID = x.caller.tenantID
+		return mapping.Mapping{}, p
+	}
+	x.tenantID = tenantID
 	start := r.config.Now()
+	if wait, ok := r.tenants.Take(start, tenantID); !ok {
+		x.shed = guard.TenantRate
+		p := tooManyRequests.problem("The tenant sends more than its limit; nothing was accepted.")
+		p.retryAfter = wait
+		return mapping.Mapping{}, p
+	}
 	m, outcome, err := r.directory.Lookup(ctx, tenantID)
 	x.lookup, x.lookupTook = outcome, r.config.Now().Sub(start)
 	switch {
@@ -136,15 +185,4 @@ func (r *Router) place(ctx context.Context, x *exchange, tenantID string) (mappi
 	}
 	x.cellID = m.CellID
 	return m, nil
-}
-
-// inCell makes one call into a cell and bounds it in time. Every call into a cell goes through here, so this is where
-// the other tenants are protected from a cell that is slow or down.
-func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, r.config.CellTimeout)
-	defer cancel()
-	start := r.config.Now()
-	err := call(ctx)
-	x.cellTook = r.config.Now().Sub(start)
-	return err
 }

@@ -10,7 +10,8 @@ import (
 	"cellular/internal/event"
 )
 
-// status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT.
+// status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT. A caller that may speak for one tenant
+// alone need not name it.
 func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID string) (Response, error) {
 	id, err := url.PathUnescape(escapedID)
 	if err != nil || !event.ValidID(id) {
@@ -18,12 +19,15 @@ func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID
 	}
 	tenantID := req.QueryStringParameters["tenant_id"]
 	if tenantID == "" {
+		tenantID = x.caller.tenantID
+	}
+	if tenantID == "" {
 		return Response{}, malformedFields("The query is wrong:", FieldError{"tenant_id", "is missing"})
 	}
 	if !event.ValidTenantID(tenantID) {
 		return Response{}, malformedFields("The query is wrong:", mismatch("tenant_id", event.TenantIDPattern))
 	}
-	x.tenantID, x.eventID = tenantID, id
+	x.eventID = id
 	m, err := r.place(ctx, x, tenantID)
 	if err != nil {
 		return Response{}, err

@@ -21,7 +21,7 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 	if err != nil {
 		return Response{}, err
 	}
-	x.tenantID, x.eventID = s.tenantID, s.id
+	x.eventID = s.id
 	if x.eventID == "" {
 		x.eventID = r.config.NewID()
 	}
@@ -46,7 +46,8 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 		if existing.Type != e.Type || !sameJSON(existing.Payload, e.Payload) {
 			return Response{}, conflict.problem("The tenant already has an event with this id and another type or payload.")
 		}
-		x.replayed = true
+		// What a retry finds may be what the call before it wrote, whose answer was lost.
+		x.replayed = x.attempts == 1 || !existing.AcceptedAt.Equal(e.AcceptedAt)
 	}
 	return x.accepted()
 }

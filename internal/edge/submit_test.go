@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -64,8 +65,7 @@ func TestAnEventWithoutAnIDGetsOne(t *testing.T) {
 
 func TestMadeIDsAreTimeOrderedUUIDs(t *testing.T) {
 	w := newWorld(t)
-	cells := edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
-	w.router = edge.New(everybodyIn("alpha"), cells, edge.Config{CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload}, discard())
+	w.router = newRouter(t, everybodyIn("alpha"), w.tables(), configured(func(c *edge.Config) { c.NewID = nil }), w.logs)
 	a := w.post(`{"tenant_id":"acme","type":"t","payload":1}`)
 	id, err := uuid.Parse(a.body["id"].(string))
 	require.NoError(t, err)
@@ -295,7 +295,7 @@ func TestACellThatFailsIsA503AndNoOtherCellIsTried(t *testing.T) {
 func refuse(part string) func(context.Context, dynamotest.Call) error {
 	return func(_ context.Context, c dynamotest.Call) error {
 		if strings.Contains(c.Table, part) {
-			return &types.InternalServerError{Message: new("AccessDeniedException: not authorized on arn:aws:dynamodb:::table/" + c.Table)}
+			return &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized on arn:aws:dynamodb:::table/" + c.Table}
 		}
 		return nil
 	}
@@ -307,21 +307,23 @@ func TestARetryAfterATimeoutIsTheSameEvent(t *testing.T) {
 	w := newWorld(t)
 	body := `{"tenant_id":"acme","type":"t","payload":{"n":1}}`
 	lost := true
-	w.router = edge.New(everybodyIn("alpha"), &losesAnswers{
-		Cells: edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}, lost: &lost,
-	}, edge.Config{CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload}, discard())
+	w.router = newRouter(t, everybodyIn("alpha"), &losesAnswers{Cells: w.tables(), lost: &lost},
+		configured(func(c *edge.Config) { c.NewID = nil }), w.logs)
+	for _, options := range [][]func(*edge.Request){nil, {header("idempotency-key", "the-clients-own")}} {
+		lost = true
+		a := w.post(body, options...)
+		w.wantProblem(a, http.StatusServiceUnavailable, "unavailable")
+		id := a.Headers["Idempotency-Key"]
+		require.Equal(t, id, a.body["event_id"])
+		require.Equal(t, options != nil, id == "the-clients-own")
+		require.NotNil(t, w.db.Item(dataPrefix+"alpha", "acme#"+id))
 
-	a := w.post(body)
-	w.wantProblem(a, http.StatusServiceUnavailable, "unavailable")
-	id := a.Headers["Idempotency-Key"]
-	require.Equal(t, id, a.body["event_id"])
-	require.NotNil(t, w.db.Item(dataPrefix+"alpha", "acme#"+id))
-
-	lost = false
-	a = w.post(body, header("idempotency-key", id))
-	require.Equal(t, http.StatusAccepted, a.StatusCode, a.Body)
-	require.Equal(t, id, a.body["id"])
-	require.Equal(t, "true", a.Headers["Idempotent-Replayed"])
+		lost = false
+		a = w.post(body, header("idempotency-key", id))
+		require.Equal(t, http.StatusAccepted, a.StatusCode, a.Body)
+		require.Equal(t, id, a.body["id"])
+		require.Equal(t, "true", a.Headers["Idempotent-Replayed"])
+	}
 }
 
 // losesAnswers is cells that do what they are asked, and whose answers get lost.

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -86,7 +85,7 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 		Reason:    r.OptionalString(event.AttrReason),
 	}
 	if result := r.OptionalString(event.AttrResult); result != "" {
-		record.Result = json.RawMessage(r.Checked(event.AttrResult, isJSON, "JSON text"))
+		record.Result = r.JSON(event.AttrResult)
 	}
 	if err := r.Err(); err != nil {
 		return Record{}, fmt.Errorf("%w: result item %q: %w", ErrMalformed, key, err)
@@ -95,7 +94,6 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 }
 
 func isOutcome(s string) bool { return s == string(event.Processed) || s == string(event.Failed) }
-func isJSON(s string) bool    { return json.Valid([]byte(s)) }
 
 // get reads the named attributes of an item, or nil where there is no such item. It asks for no more than those: an
 // event's payload, which a status does not need, can be hundreds of kilobytes.

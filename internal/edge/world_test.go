@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -19,7 +20,10 @@ import (
 
 	"cellular/internal/dynamotest"
 	"cellular/internal/edge"
+	"cellular/internal/env"
+	"cellular/internal/guard"
 	"cellular/internal/mapping"
+	"cellular/internal/telemetry"
 )
 
 // The physical names of the tables in these tests. No answer may contain any part of one.
@@ -35,7 +39,34 @@ const (
 	readTimeout = 500 * time.Millisecond
 	cellTimeout = 3 * time.Second
 	maxPayload  = 1024
+	openFor     = 5 * time.Second
 )
+
+// configured is a router's configuration that lets everybody in and limits nobody, with changes.
+func configured(changes ...func(*edge.Config)) edge.Config {
+	plenty := guard.Limit{Rate: 1 << 20, Burst: 1 << 20}
+	c := edge.Config{
+		Auth:        edge.Auth{Type: env.AuthNone},
+		CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
+		Cell: guard.CellConfig{
+			InFlight: 1 << 20, Limit: plenty, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},
+			Random: func() float64 { return 0 },
+		},
+		NewID:  func() string { return "made-by-the-router" },
+		Random: func() float64 { return 0 },
+	}
+	for _, change := range changes {
+		change(&c)
+	}
+	return c
+}
+
+func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Router {
+	t.Helper()
+	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo))
+	require.NoError(t, err)
+	return router
+}
 
 // world is a router with the real cache and the real tables' code in front of a database in memory: everything but AWS.
 type world struct {
@@ -48,7 +79,7 @@ type world struct {
 	passed time.Duration // on the cache's clocks
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
 	t.Helper()
 	w := &world{T: t, logs: new(lines), db: dynamotest.New(map[string]string{
 		mappingTable:         "tenant_id",
@@ -60,13 +91,13 @@ func newWorld(t *testing.T) *world {
 		Clock: w.clock, Random: func() float64 { return 0 },
 	})
 	require.NoError(t, err)
-	tables := edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
-	w.router = edge.New(cache, tables, edge.Config{
-		CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload,
-		NewID: func() string { return "made-by-the-router" },
-	}, slog.New(slog.NewJSONHandler(w.logs, nil)))
+	w.router = newRouter(t, cache, w.tables(), configured(changes...), w.logs)
 	w.mapTenant("acme", "alpha", mapping.Active)
 	return w
+}
+
+func (w *world) tables() edge.Tables {
+	return edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
 }
 
 func (w *world) clock() mapping.Instant {
@@ -178,7 +209,9 @@ func (w *world) wantProblem(a answer, status int, kind string) {
 	require.Equal(w, a.Headers["X-Request-Id"], a.body["instance"])
 	require.NotEmpty(w, a.body["title"])
 	require.NotEmpty(w, a.body["detail"])
-	require.Equal(w, status == http.StatusServiceUnavailable, a.Headers["Retry-After"] != "", "Retry-After belongs to 503")
+	late := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+	require.Equal(w, late, a.Headers["Retry-After"] != "", "Retry-After belongs to 429 and 503")
+	require.Equal(w, status == http.StatusUnauthorized, a.Headers["WWW-Authenticate"] != "", "WWW-Authenticate belongs to 401")
 	w.wantNoInternals(a)
 }
 

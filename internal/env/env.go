@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,7 +24,24 @@ const (
 	RefreshTimeout     = "REFRESH_TIMEOUT"      // duration: deadline of one read of the mapping table
 	CellTimeout        = "CELL_TIMEOUT"         // duration: deadline of one call into a cell
 	MaxPayloadBytes    = "MAX_PAYLOAD_BYTES"    // bytes of a payload that the router accepts
-	TenantClaim        = "TENANT_CLAIM"         // the JWT's claim that names the caller's tenant; not set where callers have no JWT
+	AuthType           = "AUTH_TYPE"            // AuthIAM, AuthJWT or AuthNone
+	TenantClaim        = "TENANT_CLAIM"         // the token's claim that names the caller's tenant; with AuthJWT alone
+	TenantRate         = "TENANT_RATE"          // requests per second of one tenant, per process
+	TenantBurst        = "TENANT_BURST"         // requests of one tenant at once, per process
+	CellInFlight       = "CELL_IN_FLIGHT"       // calls into one cell under way, per process
+	CellRate           = "CELL_RATE"            // calls per second into one cell, per process
+	CellBurst          = "CELL_BURST"           // calls into one cell at once, per process
+	BreakerFailures    = "BREAKER_FAILURES"     // failed calls into a cell in a row that open its circuit breaker
+	BreakerOpenFor     = "BREAKER_OPEN_FOR"     // duration: an open breaker lets no call through for this long
+	BreakerProbes      = "BREAKER_PROBES"       // calls that have to succeed after that for the breaker to close
+	MetricsNamespace   = "METRICS_NAMESPACE"    // where CloudWatch files the router's metrics
+)
+
+// The values of AuthType: what has told callers apart before the router sees a request.
+const (
+	AuthIAM  = "iam"  // API Gateway has verified the request's signature by an AWS principal
+	AuthJWT  = "jwt"  // API Gateway has verified the request's bearer token
+	AuthNone = "none" // nothing has
 )
 
 // The variables of a cell's functions.
@@ -85,6 +104,15 @@ func (r *Reader) Duration(name string) time.Duration {
 		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want a positive duration such as 250ms or 30s", name, v))
 	}
 	return d
+}
+
+// OneOf returns a string that is one of those allowed.
+func (r *Reader) OneOf(name string, allowed ...string) string {
+	v := r.String(name)
+	if v != "" && !slices.Contains(allowed, v) {
+		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want one of %s", name, v, strings.Join(allowed, ", ")))
+	}
+	return v
 }
 
 // Bool returns "true" or "false".

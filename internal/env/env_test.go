@@ -17,12 +17,13 @@ func reader(variables map[string]string) *env.Reader {
 }
 
 func TestReadsVariables(t *testing.T) {
-	r := reader(map[string]string{"TABLE": "t", "SIZE": "10", "TTL": "250ms", "ON": "true", "OFF": "false"})
+	r := reader(map[string]string{"TABLE": "t", "SIZE": "10", "TTL": "250ms", "ON": "true", "OFF": "false", "KIND": "b"})
 	require.Equal(t, "t", r.String("TABLE"))
 	require.Equal(t, 10, r.Int("SIZE", 10))
 	require.Equal(t, 250*time.Millisecond, r.Duration("TTL"))
 	require.True(t, r.Bool("ON"))
 	require.False(t, r.Bool("OFF"))
+	require.Equal(t, "b", r.OneOf("KIND", "a", "b"))
 	require.NoError(t, r.Err())
 }
 
@@ -32,7 +33,7 @@ func TestTheZeroReaderReadsTheProcess(t *testing.T) {
 }
 
 func TestNamesEveryVariableThatIsWrong(t *testing.T) {
-	r := reader(map[string]string{"EMPTY": "", "WORD": "many", "SMALL": "1", "NEGATIVE": "-1s", "BARE": "30", "YES": "yes"})
+	r := reader(map[string]string{"EMPTY": "", "WORD": "many", "SMALL": "1", "NEGATIVE": "-1s", "BARE": "30", "YES": "yes", "KIND": "c"})
 	r.String("UNSET")
 	r.String("EMPTY")
 	r.Int("UNSET2", 0)
@@ -43,6 +44,8 @@ func TestNamesEveryVariableThatIsWrong(t *testing.T) {
 	r.Duration("BARE")
 	r.Bool("UNSET4")
 	r.Bool("YES")
+	r.OneOf("UNSET5", "a", "b")
+	r.OneOf("KIND", "a", "b")
 	require.EqualError(t, r.Err(), `environment variable UNSET is not set
 environment variable EMPTY is not set
 environment variable UNSET2 is not set
@@ -52,5 +55,7 @@ environment variable UNSET3 is not set
 environment variable NEGATIVE is "-1s", want a positive duration such as 250ms or 30s
 environment variable BARE is "30", want a positive duration such as 250ms or 30s
 environment variable UNSET4 is not set
-environment variable YES is "yes", want true or false`)
+environment variable YES is "yes", want true or false
+environment variable UNSET5 is not set
+environment variable KIND is "c", want one of a, b`)
 }

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -30,7 +29,7 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 		TenantID:   r.Checked(AttrTenantID, ValidTenantID, TenantIDPattern),
 		ID:         r.Checked(AttrID, ValidID, IDPattern),
 		Type:       r.Checked(AttrType, ValidType, TypePattern),
-		Payload:    json.RawMessage(r.Checked(AttrPayload, validJSON, "JSON text")),
+		Payload:    r.JSON(AttrPayload),
 		Epoch:      r.Int(AttrEpoch, 1),
 		AcceptedAt: r.Time(AttrAcceptedAt, TimeLayout),
 	}
@@ -43,5 +42,3 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 	}
 	return e, nil
 }
-
-func validJSON(s string) bool { return json.Valid([]byte(s)) }

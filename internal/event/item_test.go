@@ -62,7 +62,7 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 		{"tenant_id", text("ac#me"), `attribute tenant_id is "ac#me"`},
 		{"event_id", number("1"), "attribute event_id is not a string"},
 		{"type", text(""), `attribute type is ""`},
-		{"payload", text("{"), "want JSON text"},
+		{"payload", text("{"), "is not JSON text"},
 		{"epoch", number("0"), "at least 1"},
 		{"epoch", text("3"), "attribute epoch is missing or not a number"},
 		{"accepted_at", text("yesterday"), `attribute accepted_at is "yesterday"`},

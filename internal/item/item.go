@@ -3,6 +3,7 @@
 package item
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -81,6 +82,17 @@ func (r *Reader) Checked(name string, valid func(string) bool, want string) stri
 		r.fail(name, fmt.Sprintf("is %q, want %s", s, want))
 	}
 	return s
+}
+
+// JSON returns a string attribute that must be there and be JSON text. Such a text is a tenant's data: unlike other
+// values that are wrong, it does not stand in the error.
+func (r *Reader) JSON(name string) json.RawMessage {
+	before := len(r.errs)
+	s := r.String(name)
+	if len(r.errs) == before && !json.Valid([]byte(s)) {
+		r.fail(name, "is not JSON text")
+	}
+	return json.RawMessage(s)
 }
 
 func (r *Reader) fail(name, what string) {

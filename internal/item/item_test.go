@@ -31,6 +31,7 @@ func TestReadsWhatIsThere(t *testing.T) {
 	require.Equal(t, int64(7), r.Int("number", 7))
 	require.Equal(t, time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC), r.Time("day", layout))
 	require.Equal(t, "hello", r.Checked("text", func(s string) bool { return s == "hello" }, "hello"))
+	require.Equal(t, "7", string(item.Read(map[string]types.AttributeValue{"j": &types.AttributeValueMemberS{Value: "7"}}).JSON("j")))
 	require.NoError(t, r.Err())
 }
 
@@ -45,6 +46,8 @@ func TestNamesEveryAttributeThatIsWrong(t *testing.T) {
 	r.Time("text", layout)
 	r.Time("gone", layout)
 	r.Checked("empty", func(s string) bool { return s != "" }, "anything but nothing")
+	r.JSON("text")
+	r.JSON("nowhere")
 	require.EqualError(t, r.Err(), `attribute absent is missing, want a string
 attribute number is not a string
 attribute large is not a string
@@ -53,5 +56,7 @@ attribute number is "7", want a whole number of at least 8
 attribute large is "1E+30", want a whole number of at least 0
 attribute text is "hello", want a time such as 2006-01-02
 attribute gone is missing, want a string
-attribute empty is "", want anything but nothing`)
+attribute empty is "", want anything but nothing
+attribute text is not JSON text
+attribute nowhere is missing, want a string`)
 }

@@ -25,6 +25,10 @@ func (s Stack) DataTablePrefix() string { return string(s) + "-app-data-cell-" }
 // ResultsTablePrefix is the name of any cell's results table without the cell's id.
 func (s Stack) ResultsTablePrefix() string { return string(s) + "-app-results-cell-" }
 
+// MetricsNamespace is where CloudWatch files the metrics that the functions' logs hold. CloudWatch has no other wall
+// between two deployments in one account and Region, so that their cells' metrics never mix.
+func (s Stack) MetricsNamespace() string { return "Cellular/" + string(s) }
+
 // CellParameters is the SSM path under which every cell of the stack publishes its facts.
 func (s Stack) CellParameters() string { return "/cellular/" + string(s) + "/cells" }
 

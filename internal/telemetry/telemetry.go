@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -13,6 +14,16 @@ import (
 // request id.
 func Logger(attrs ...slog.Attr) *slog.Logger {
 	return slog.New(lambdacontext.NewLogHandler().WithAttrs(attrs))
+}
+
+// Level is the least level that a logger writes.
+func Level(logger *slog.Logger) slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
+		if logger.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError
 }
 
 // Cell, Tenant and Event are the attributes that a line carries wherever they are known, so that one query finds all

@@ -1,13 +1,18 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"strings"
 )
 
 // brief reduces an error of the Automation API, which carries everything that the CLI printed, to the CLI's own
-// diagnostics. The whole of it stands in logs/engine.log. An error without diagnostics is returned as it is.
-func brief(err error) error {
+// diagnostics. The whole of it stands in logs/engine.log. An error without diagnostics is returned as it is. Where the
+// context ended, that is the reason: the Automation API does not say so.
+func brief(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	var found []string
 	taking := false
 	for line := range strings.Lines(err.Error()) {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -94,12 +95,16 @@ Diagnostics:
 Resources:
     + 3 created
 stderr: `)
-	err := brief(whole)
+	err := brief(t.Context(), whole)
 	require.EqualError(t, err, "aws:sqs:Queue (cell-beta-queue):\nerror: create queue: taken")
 	require.ErrorIs(t, err, whole)
 
 	other := errors.New("no diagnostics here")
-	require.Equal(t, other, brief(other))
+	require.Equal(t, other, brief(t.Context(), other))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, brief(ctx, whole), context.Canceled)
 }
 
 func TestALogLineStandsBehindTheNameOfItsCell(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *Cloud) Up(ctx context.Context, overrides map[string]any) (Outputs, Chan
 	}
 	result, err := s.Up(ctx, optup.Parallel(parallel), optup.ProgressStreams(log), optup.ErrorProgressStreams(log), optup.SuppressProgress())
 	if err != nil {
-		return Outputs{}, nil, fmt.Errorf("pulumi up: %w", brief(err))
+		return Outputs{}, nil, fmt.Errorf("pulumi up: %w", brief(ctx, err))
 	}
 	changes := Changes{}
 	if result.Summary.ResourceChanges != nil {
@@ -72,7 +72,7 @@ func (c *Cloud) Preview(ctx context.Context, overrides map[string]any) (Changes,
 	}
 	result, err := s.Preview(ctx, optpreview.Parallel(parallel), optpreview.ProgressStreams(log), optpreview.ErrorProgressStreams(log), optpreview.SuppressProgress())
 	if err != nil {
-		return nil, fmt.Errorf("pulumi preview: %w", brief(err))
+		return nil, fmt.Errorf("pulumi preview: %w", brief(ctx, err))
 	}
 	changes := Changes{}
 	for operation, n := range result.ChangeSummary {
@@ -89,7 +89,7 @@ func (c *Cloud) Destroy(ctx context.Context) (Changes, error) {
 	}
 	result, err := s.Destroy(ctx, optdestroy.Parallel(parallel), optdestroy.ProgressStreams(log), optdestroy.ErrorProgressStreams(log), optdestroy.SuppressProgress())
 	if err != nil {
-		return nil, fmt.Errorf("pulumi destroy: %w", brief(err))
+		return nil, fmt.Errorf("pulumi destroy: %w", brief(ctx, err))
 	}
 	changes := Changes{}
 	if result.Summary.ResourceChanges != nil {
@@ -106,7 +106,7 @@ func (c *Cloud) State(ctx context.Context) (apitype.DeploymentV3, error) {
 	}
 	exported, err := s.Export(ctx)
 	if err != nil {
-		return apitype.DeploymentV3{}, fmt.Errorf("pulumi stack export: %w", brief(err))
+		return apitype.DeploymentV3{}, fmt.Errorf("pulumi stack export: %w", brief(ctx, err))
 	}
 	var d apitype.DeploymentV3
 	if err := json.Unmarshal(exported.Deployment, &d); err != nil {

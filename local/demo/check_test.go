@@ -2,6 +2,7 @@ package demo
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,19 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 	require.EqualValues(t, 99, percentile(ds, 99))
 	require.EqualValues(t, 7, percentile([]time.Duration{7}, 99))
 	require.Zero(t, percentile(nil, 50))
+}
+
+func TestLookupsAreCountedFromTheRoutersLog(t *testing.T) {
+	l, err := countLookups(strings.NewReader(`{"message":"request","mapping":"miss"}
+{"message":"request","mapping":"hit"}
+a line that is no record
+{"message":"request","status":400}
+{"message":"request","mapping":"hit"}
+{"message":"request","mapping":"stale"}
+`))
+	require.NoError(t, err)
+	require.Equal(t, lookups{total: 4, cached: 2, reads: 2}, l)
+	require.Contains(t, l.String(), "2 of 4 tenants were looked up in the mapping cache (50.0 %), 2 in the mapping table")
 }
 
 func TestTheSampleIsWhatTheDemoPromises(t *testing.T) {

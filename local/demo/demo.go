@@ -87,11 +87,16 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	d.found(t.isolation(states), t.nothingLost(states), t.containedPoison(states))
+	cache, err := d.routerLookups()
+	if err != nil {
+		return err
+	}
 	if err := d.destroy(ctx); err != nil {
 		return err
 	}
 	d.out.blank()
 	writeCells(d.out.w, t, states)
+	fmt.Fprintln(d.out.w, cache)
 	d.out.blank()
 	return writeFindings(d.out.w, d.findings)
 }

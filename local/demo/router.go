@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"cellular/internal/mapping"
+	"cellular/internal/naming"
+	"cellular/local"
+)
+
+// lookups counts how the router came by the mappings of its requests.
+type lookups struct {
+	total, cached, reads int
+}
+
+// routerLookups reads the router's log, which has a line per request.
+func (d *demo) routerLookups() (lookups, error) {
+	f, err := os.Open(filepath.Join(d.cloud.Dir, "logs", naming.Stack(local.StackName).Router()+".log"))
+	if err != nil {
+		return lookups{}, err
+	}
+	defer f.Close()
+	return countLookups(f)
+}
+
+func countLookups(log io.Reader) (lookups, error) {
+	var l lookups
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var line struct {
+			Mapping mapping.Outcome `json:"mapping"`
+		}
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Mapping == "" {
+			continue // a line of the runtime, or of a request that was refused before the lookup
+		}
+		l.total++
+		switch line.Mapping {
+		case mapping.Hit, mapping.Negative, mapping.Held:
+			l.cached++
+		default:
+			l.reads++
+		}
+	}
+	return l, lines.Err()
+}
+
+func (l lookups) String() string {
+	return fmt.Sprintf("Router: %d of %d tenants were looked up in the mapping cache (%.1f %%), %d in the mapping table; each of its processes has a cache of its own.",
+		l.cached, l.total, 100*float64(l.cached)/float64(max(l.total, 1)), l.reads)
+}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -51,8 +52,12 @@ func newLocalUp() *cobra.Command {
 	return cmd
 }
 
-// runLocal runs the system until the context ends.
+// runLocal runs the system, with the sample's tenants in their cells, until the context ends.
 func runLocal(ctx context.Context, o local.Options, stderr io.Writer) (err error) {
+	examples, err := loadExamples("")
+	if err != nil {
+		return err
+	}
 	cloud, err := local.Start(ctx, o)
 	if err != nil {
 		return err
@@ -63,35 +68,55 @@ func runLocal(ctx context.Context, o local.Options, stderr io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	describe(stderr, cloud, outputs)
+	if err := demo.Place(ctx, cloud, outputs, examples.Tenants); err != nil {
+		return err
+	}
+	describe(stderr, cloud, outputs, examples.Tenants)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "\ntaking everything down ...")
 	return nil
 }
 
-func describe(w io.Writer, cloud *local.Cloud, outputs local.Outputs) {
-	fmt.Fprintf(w, `
-The router answers at %[1]s. No tenant is placed yet; to place one and send it an event:
+// loadExamples reads the sample input of a directory; "" is the project's.
+func loadExamples(dir string) (demo.Examples, error) {
+	if dir == "" {
+		root, err := functions.ModuleRoot()
+		if err != nil {
+			return demo.Examples{}, err
+		}
+		dir = filepath.Join(root, "examples")
+	}
+	return demo.Load(dir)
+}
 
-  export AWS_ENDPOINT_URL=%[2]s AWS_REGION=%[3]s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-  aws dynamodb put-item --table-name %[4]s --item \
-    '{"tenant_id":{"S":"acme"},"cell_id":{"S":"alpha"},"epoch":{"N":"1"},"state":{"S":"active"},"tier":{"S":"standard"},"updated_at":{"S":"2026-01-01T00:00:00.000Z"}}'
-  curl -i %[1]s/v1/events -H 'Content-Type: application/json' \
-    -d '{"tenant_id":"acme","type":"order.placed","payload":{"order_id":"1","customer":"Ada","currency":"EUR","lines":[{"sku":"A","quantity":1,"unit_price":100}]}}'
-
-`, outputs.URL, *cloud.AWS.BaseEndpoint, cloud.AWS.Region, outputs.MappingTable)
+func describe(w io.Writer, cloud *local.Cloud, outputs local.Outputs, placements []demo.Placement) {
+	fmt.Fprintf(w, "\nThe router answers at %s, the AWS APIs at %s.\n\n", outputs.URL, *cloud.AWS.BaseEndpoint)
+	tenants := map[string][]string{}
+	for _, p := range placements {
+		tenants[p.CellID] = append(tenants[p.CellID], p.TenantID)
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "CELL\tWAVE\tTIER\tDATA TABLE\tRESULTS TABLE")
+	fmt.Fprintln(tw, "CELL\tWAVE\tTIER\tDATA TABLE\tRESULTS TABLE\tTENANTS")
 	for _, id := range slices.Sorted(maps.Keys(outputs.Cells)) {
 		c := outputs.Cells[id]
-		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\n", id, c.Wave, c.Tier, c.DataTable, c.ResultsTable)
+		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", id, c.Wave, c.Tier, c.DataTable, c.ResultsTable, strings.Join(tenants[id], " "))
 	}
 	tw.Flush()
-	fmt.Fprintf(w, "\nThe functions' logs follow, and stand in %s. Ctrl-C takes everything down.\n\n", filepath.Join(cloud.Dir, "logs"))
+	fmt.Fprintf(w, `
+Send an event, and read what became of it:
+
+  curl -i %[1]s/v1/events -H 'Content-Type: application/json' -d \
+    '{"tenant_id":"%[2]s","id":"first","type":"order.placed","payload":{"order_id":"1","customer":"Ada","currency":"EUR","lines":[{"sku":"A","quantity":2,"unit_price":1999}]}}'
+  curl -i '%[1]s/v1/events/first?tenant_id=%[2]s'
+
+The functions' logs follow, and stand in %[3]s. Ctrl-C takes everything down.
+
+`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"))
 }
 
 func newLocalDemo() *cobra.Command {
 	var o demo.Options
+	var dir string
 	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "Bring the system up, send the sample events, check the invariants, take it down",
@@ -99,20 +124,18 @@ func newLocalDemo() *cobra.Command {
 		Example: "  cellctl local demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Examples == "" {
-				root, err := functions.ModuleRoot()
-				if err != nil {
-					return err
-				}
-				o.Examples = filepath.Join(root, "examples")
+			examples, err := loadExamples(dir)
+			if err != nil {
+				return err
 			}
+			o.Examples = examples
 			o.Out = cmd.OutOrStdout()
 			o.Live = isTerminal(o.Out)
 			return demo.Run(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory of the local cloud's state and logs (default .local of the project)")
-	cmd.Flags().StringVar(&o.Examples, "examples", "", "directory of the sample input (default examples of the project)")
+	cmd.Flags().StringVar(&dir, "examples", "", "directory of the sample input (default examples of the project)")
 	return cmd
 }
 

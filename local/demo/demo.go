@@ -30,7 +30,7 @@ const (
 
 // Options of Run.
 type Options struct {
-	Examples string // directory of the sample input
+	Examples Examples
 	Dir      string // of the local cloud; empty: .local in the project's root
 	Out      io.Writer
 	Live     bool // Out is a terminal: progress replaces its own line
@@ -39,10 +39,7 @@ type Options struct {
 // Run runs the demo. It fails if an invariant did not hold, or if the demo could not be run to its end; everything that
 // it started is gone in either case.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &demo{out: &stage{w: o.Out, live: o.Live}}
-	if d.examples, err = Load(o.Examples); err != nil {
-		return err
-	}
+	d := &demo{out: &stage{w: o.Out, live: o.Live}, examples: o.Examples}
 	fmt.Fprintln(o.Out, "Cellular on this machine: the real program, engine and functions; no AWS account is used.")
 	fmt.Fprintln(o.Out)
 
@@ -127,14 +124,21 @@ func (d *demo) deploy(ctx context.Context) error {
 	d.out.end("%d resources to create, %d untouched", preview["create"], preview["same"])
 
 	d.out.begin("place", "tenants")
-	writer := mapping.NewWriter(dynamodb.NewFromConfig(d.cloud.AWS), outputs.MappingTable)
-	for _, p := range d.examples.Tenants {
-		err := writer.Put(ctx, mapping.Mapping{TenantID: p.TenantID, CellID: p.CellID, Tier: "standard"})
-		if err != nil {
+	if err := Place(ctx, d.cloud, outputs, d.examples.Tenants); err != nil {
+		return err
+	}
+	d.out.end("%d tenants in %d cells", len(d.examples.Tenants), len(outputs.Cells))
+	return nil
+}
+
+// Place puts tenants into cells, as they are in the sample.
+func Place(ctx context.Context, cloud *local.Cloud, outputs local.Outputs, placements []Placement) error {
+	writer := mapping.NewWriter(dynamodb.NewFromConfig(cloud.AWS), outputs.MappingTable)
+	for _, p := range placements {
+		if err := writer.Put(ctx, mapping.Mapping{TenantID: p.TenantID, CellID: p.CellID, Tier: mapping.TierStandard}); err != nil {
 			return err
 		}
 	}
-	d.out.end("%d tenants in %d cells", len(d.examples.Tenants), len(outputs.Cells))
 	return nil
 }
 

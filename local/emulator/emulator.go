@@ -123,9 +123,13 @@ func attach(ctx context.Context, endpoint string) (*Emulator, error) {
 // serve starts moto's server. It asks for port 0 and reads the port from the server's log, so that nobody can take the
 // port between its choice and its use.
 func serve(ctx context.Context, o Options, command ...string) (*Emulator, error) {
+	oneAtATime, err := serialEnv(o.Dir)
+	if err != nil {
+		return nil, err
+	}
 	log := newServerLog(o.Log)
 	cmd := exec.Command(command[0], append(command[1:], "-H", "127.0.0.1", "-p", "0")...)
-	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1")
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1", oneAtATime)
 	cmd.Stdout, cmd.Stderr = log, log
 	server, err := o.Group.Start(cmd)
 	if err != nil {

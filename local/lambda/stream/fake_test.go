@@ -263,7 +263,7 @@ func inBubble(t *testing.T, test func(t *testing.T, b *bench)) {
 	})
 }
 
-// run starts a poller; the returned function stops it and waits for its end.
+// run starts a poller; the returned function stops it and waits for its end. The end of the test does so too.
 func (b *bench) run() (stop func()) {
 	stopping, done := make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -272,11 +272,13 @@ func (b *bench) run() (stop func()) {
 		defer close(done)
 		p.Run(ctx, stopping)
 	}()
-	return func() {
+	stop = sync.OnceFunc(func() {
 		close(stopping)
 		<-done
 		cancel()
-	}
+	})
+	b.function.t.Cleanup(stop)
+	return stop
 }
 
 // runFor runs a poller for a time.

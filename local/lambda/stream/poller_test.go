@@ -370,6 +370,26 @@ func TestMappingContinuesWhereItWasStopped(t *testing.T) {
 	})
 }
 
+func TestMappingContinuesWhereItsSlowestLaneWasStopped(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.config.Parallelization, b.config.MaxRetries = 4, -1
+		b.put(numbered(0, 39)...)
+		b.handle = func(c call) (source.Invocation, error) {
+			if slices.Contains(c.items, "item-10") {
+				return crash()
+			}
+			return report(c)
+		}
+		b.runFor(time.Second)
+		b.handle = nil
+		before := len(b.items())
+		b.runFor(time.Second)
+		again := slices.Concat(b.items()[before:]...)
+		require.Contains(t, again, "item-10", "the record that was retried comes again")
+		require.NotContains(t, again, "item-9", "what is before it does not")
+	})
+}
+
 func TestMappingStopsInTheMiddleOfADelay(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.put("a")

@@ -92,7 +92,7 @@ func (p *position) done(sequence string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range p.read {
-		if p.read[i].sequence == sequence {
+		if p.read[i].sequence == sequence && !p.read[i].handled {
 			p.read[i].handled = true
 			break
 		}

@@ -112,7 +112,7 @@ func records(raw []json.RawMessage) (any, error) {
 		if strings.HasPrefix(item, "poison") {
 			fmt.Println("failed", item)
 			failed = append(failed, map[string]string{"itemIdentifier": id})
-			if stream.EventSource != "" {
+			if stream.EventSource == "aws:dynamodb" { // what follows is retried with it
 				break
 			}
 			continue

@@ -91,7 +91,7 @@ func TestAReadIsRetriedToo(t *testing.T) {
 	})
 }
 
-func TestOneRetryIsAllThereIs(t *testing.T) {
+func TestI10OneRetryIsAllThereIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		throttled := &types.ProvisionedThroughputExceededException{}
@@ -105,7 +105,7 @@ func TestOneRetryIsAllThereIs(t *testing.T) {
 }
 
 // The pause and the second call share the deadline of the first: a retry makes no request longer than it may be.
-func TestNoRetryIsMadePastTheDeadline(t *testing.T) {
+func TestI10NoRetryIsMadePastTheDeadline(t *testing.T) {
 	for name, first := range map[string]time.Duration{"hardly any time left": cellTimeout - time.Millisecond, "some time left": cellTimeout / 2} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

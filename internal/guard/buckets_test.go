@@ -79,7 +79,7 @@ func TestAFloodGetsItsRateAndNoMore(t *testing.T) {
 	})
 }
 
-func TestTheBucketsAreBounded(t *testing.T) {
+func TestI10TheBucketsAreBounded(t *testing.T) {
 	buckets := newBuckets(t, guard.Limit{Rate: 1, Burst: 1}, 100)
 	for i := range 1000 {
 		_, ok := buckets.Take(time.Unix(1, 0), fmt.Sprintf("tenant-%d", i))

@@ -11,7 +11,7 @@ import (
 	"cellular/internal/guard"
 )
 
-func TestACellHasSoManyCallsUnderWayAndNoMore(t *testing.T) {
+func TestI10ACellHasSoManyCallsUnderWayAndNoMore(t *testing.T) {
 	config := unlimited(1, 1)
 	config.InFlight = 2
 	r := newRig(t, config)

@@ -60,7 +60,7 @@ func TestEveryChildIsUnderTheComponentAndItsProvider(t *testing.T) {
 
 func TestWrongArgsRegisterNothing(t *testing.T) {
 	for want, args := range map[string]*controlplane.Args{
-		"mapping table mapping: args are required": nil,
+		"mapping table mapping: args are required":     nil,
 		"mapping table mapping: the stack is required": {},
 		"AWS allows 64": {Stack: naming.Stack(strings.Repeat("s", 64))},
 	} {

@@ -1,0 +1,260 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+)
+
+// cell is one cell, seen by an operator.
+type cell struct {
+	facts.Cell
+	world *world
+}
+
+// take gives the test a cell for itself, until it ends. It finds and leaves the DLQs empty.
+func (w *world) take(t *testing.T) *cell {
+	t.Helper()
+	var c *cell
+	select {
+	case c = <-w.free:
+	case <-t.Context().Done():
+		t.Fatal("no cell is free")
+	}
+	t.Cleanup(func() {
+		defer func() { w.free <- c }()
+		for _, queue := range c.dlqs() {
+			c.empty(t, queue)
+		}
+	})
+	return c
+}
+
+// others are the other cells.
+func (c *cell) others() []*cell {
+	var list []*cell
+	for id, facts := range c.world.outputs.Cells {
+		if id != c.ID {
+			list = append(list, &cell{facts, c.world})
+		}
+	}
+	return list
+}
+
+func (c *cell) dlqs() []string {
+	return []string{c.StreamDLQURL, c.SubscriptionDLQURL, c.ConsumerDLQURL}
+}
+
+// pause stops the function's event source mapping when it has finished what it works on, until resume is called or the
+// test ends.
+func (c *cell) pause(t *testing.T, function string) (resume func()) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // what is paused has to go on, even after a test that failed
+	set := func(enabled bool) {
+		m, err := c.world.cloud.Lambda.GetMapping(ctx, c.world.mappings[function])
+		require.NoError(t, err)
+		if m.Config.Enabled != enabled {
+			m.Config.Enabled = enabled
+			_, err = c.world.cloud.Lambda.UpdateMapping(ctx, c.world.mappings[function], m.Config)
+			require.NoError(t, err)
+		}
+	}
+	set(false)
+	t.Cleanup(func() { set(true) })
+	return func() { set(true) }
+}
+
+// item reads an item; nil if there is none.
+func (c *cell) item(t *testing.T, table, key string) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := c.world.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: &table, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
+	})
+	require.NoError(t, err)
+	return out.Item
+}
+
+// counters are what the business logic has counted of a tenant, by event type.
+func (c *cell) counters(t *testing.T, tenant string) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	for name, value := range c.item(t, c.ResultsTable, "#counters#"+tenant) {
+		if eventType, ok := strings.CutPrefix(name, "type:"); ok {
+			n, err := strconv.Atoi(value.(*types.AttributeValueMemberN).Value)
+			require.NoError(t, err)
+			counts[eventType] = n
+		}
+	}
+	return counts
+}
+
+// awaitApplied polls the results table, past the router, until every event was applied.
+func (c *cell) awaitApplied(t *testing.T, tenant string, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		await(t, fmt.Sprintf("cell %s applied event %s of tenant %s", c.ID, id, tenant), func() (string, bool) {
+			status := text(c.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
+			return status, status == string(event.Processed)
+		})
+	}
+}
+
+// awaitWaiting polls until so many messages wait in the cell's queue.
+func (c *cell) awaitWaiting(t *testing.T, n int) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d messages wait in the queue of cell %s", n, c.ID), func() (int, bool) {
+		waiting := c.waiting(t, c.QueueURL)
+		return waiting, waiting == n
+	})
+}
+
+// waiting is the number of messages in a queue that may be received.
+func (c *cell) waiting(t *testing.T, queue string) int {
+	t.Helper()
+	const name = sqstypes.QueueAttributeNameApproximateNumberOfMessages
+	out, err := c.world.queues.GetQueueAttributes(context.WithoutCancel(t.Context()), &sqs.GetQueueAttributesInput{
+		QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{name},
+	})
+	require.NoError(t, err)
+	n, err := strconv.Atoi(out.Attributes[string(name)])
+	require.NoError(t, err)
+	return n
+}
+
+// letters are the messages of a DLQ, at most ten. They stay in it.
+func (c *cell) letters(t *testing.T, queue string) []string {
+	t.Helper()
+	var list []string
+	for _, m := range c.receive(t, queue) {
+		list = append(list, aws.ToString(m.Body))
+		_, err := c.world.queues.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &queue, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
+		})
+		require.NoError(t, err)
+	}
+	return list
+}
+
+// empty deletes the messages of a DLQ one by one: a queue can be purged once in a minute only.
+func (c *cell) empty(t *testing.T, queue string) {
+	t.Helper()
+	for _, m := range c.receive(t, queue) {
+		_, err := c.world.queues.DeleteMessage(context.WithoutCancel(t.Context()), &sqs.DeleteMessageInput{
+			QueueUrl: &queue, ReceiptHandle: m.ReceiptHandle,
+		})
+		require.NoError(t, err)
+	}
+}
+
+// receive receives up to ten messages of a queue, if there are any: to receive from an empty queue takes as long as its
+// long poll.
+func (c *cell) receive(t *testing.T, queue string) []sqstypes.Message {
+	t.Helper()
+	if c.waiting(t, queue) == 0 {
+		return nil
+	}
+	out, err := c.world.queues.ReceiveMessage(context.WithoutCancel(t.Context()), &sqs.ReceiveMessageInput{
+		QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+	})
+	require.NoError(t, err)
+	return out.Messages
+}
+
+// awaitLetters polls until the DLQ holds as many messages as there are parts, each with one of the parts in it.
+func (c *cell) awaitLetters(t *testing.T, queue string, parts ...string) []string {
+	t.Helper()
+	list := await(t, fmt.Sprintf("%d messages in DLQ %s", len(parts), queue), func() ([]string, bool) {
+		list := c.letters(t, queue)
+		return list, len(list) >= len(parts)
+	})
+	require.Len(t, list, len(parts))
+	for _, part := range parts {
+		require.Contains(t, strings.Join(list, "\n"), part)
+	}
+	return list
+}
+
+// traces are the items and messages of the cell in which a tenant's name stands.
+func (c *cell) traces(t *testing.T, tenant string) []string {
+	t.Helper()
+	var found []string
+	for _, table := range []string{c.DataTable, c.ResultsTable} {
+		out, err := c.world.tables.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
+		require.NoError(t, err)
+		for _, item := range out.Items {
+			if strings.Contains(text(item, event.AttrKey), tenant) {
+				found = append(found, table+": "+text(item, event.AttrKey))
+			}
+		}
+	}
+	for _, queue := range c.dlqs() {
+		for _, letter := range c.letters(t, queue) {
+			if strings.Contains(letter, tenant) {
+				found = append(found, queue+": "+letter)
+			}
+		}
+	}
+	return found
+}
+
+// requireUnseenElsewhere fails if another cell knows anything of the tenant.
+func (c *cell) requireUnseenElsewhere(t *testing.T, tenant string) {
+	t.Helper()
+	require.NotEmpty(t, c.traces(t, tenant), "the tenant's own cell knows it")
+	for _, other := range c.others() {
+		require.Empty(t, other.traces(t, tenant), "cell %s", other.ID)
+	}
+}
+
+// message is the message that the cell's producer published for an event.
+func (c *cell) message(t *testing.T, tenant, id string) string {
+	t.Helper()
+	e, err := event.FromItem(c.item(t, c.DataTable, event.Key(tenant, id)))
+	require.NoError(t, err)
+	body, err := event.Message{Event: e}.Encode()
+	require.NoError(t, err)
+	return string(body)
+}
+
+// send puts a message into the cell's queue, with the attributes that name its event.
+func (c *cell) send(t *testing.T, tenant, id, body string) {
+	t.Helper()
+	attribute := func(value string) sqstypes.MessageAttributeValue {
+		return sqstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
+	}
+	_, err := c.world.queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: &c.QueueURL, MessageBody: &body,
+		MessageAttributes: map[string]sqstypes.MessageAttributeValue{
+			event.MessageAttrTenantID: attribute(tenant), event.MessageAttrID: attribute(id),
+		},
+	})
+	require.NoError(t, err)
+}
+
+func text(item map[string]types.AttributeValue, name string) string {
+	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}
+
+// decode reads a JSON document.
+func decode[T any](t *testing.T, document string) T {
+	t.Helper()
+	var v T
+	require.NoError(t, json.Unmarshal([]byte(document), &v), "%s", document)
+	return v
+}

@@ -1,0 +1,115 @@
+package e2e_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+)
+
+func TestI7PoisonIsEjectedAlone(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.take(t)
+	tenant := w.tenant(t, c.ID)
+	resume := c.pause(t, c.Consumer)
+
+	reasons := map[string]string{"rejects": "rejected", "panics": "panic", "fails": "error", "garbled": "malformed"}
+	good := w.acceptOrders(t, tenant, "before", 2)
+	w.accept(t, tenant, "rejects", placed, `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[]}`)
+	w.accept(t, tenant, "panics", "fault.panic", `{}`)
+	w.accept(t, tenant, "fails", "fault.error", `{}`)
+	c.send(t, tenant, "garbled", "not a message")
+	good = append(good, w.acceptOrders(t, tenant, "after", 2)...)
+	c.awaitWaiting(t, len(good)+len(reasons)) // no more than a batch holds
+	resume()
+
+	for id, reason := range reasons {
+		a := w.awaitStatus(t, tenant, "failed", id)
+		require.Equal(t, reason, a.field(t, "reason"), "%s", a)
+	}
+	c.awaitLetters(t, c.ConsumerDLQURL, `"rejects"`, `"panics"`, `"fails"`, "not a message")
+
+	w.awaitStatus(t, tenant, "processed", good...)
+	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
+	batch := map[string]bool{}
+	for _, id := range slices.Concat(good, slices.Collect(maps.Keys(reasons))) {
+		attempts := attempts(w.logged(t, tenant, id))
+		require.NotEmpty(t, attempts)
+		batch[attempts[0].RequestID] = true
+		if slices.Contains(good, id) {
+			require.Len(t, attempts, 1, "a good event is not delivered again for its siblings' sake")
+		}
+	}
+	require.Len(t, batch, 1, "they were siblings in one batch")
+	c.requireUnseenElsewhere(t, tenant)
+}
+
+func TestI7ARecordThatHangsFailsAlone(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.take(t)
+	tenant := w.tenant(t, c.ID)
+	resume := c.pause(t, c.Consumer)
+	good := w.acceptOrders(t, tenant, "before", 2)
+	w.accept(t, tenant, "hangs", "fault.hang", `{}`)
+	good = append(good, w.acceptOrders(t, tenant, "after", 2)...)
+	c.awaitWaiting(t, len(good)+1)
+	resume()
+
+	a := w.awaitStatus(t, tenant, "failed", "hangs")
+	require.Equal(t, "deadline", a.field(t, "reason"), "%s", a)
+	c.awaitLetters(t, c.ConsumerDLQURL, `"hangs"`)
+	w.awaitStatus(t, tenant, "processed", good...)
+	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
+}
+
+// attempts are the records of the consumer.
+func attempts(list []record) []record {
+	return slices.DeleteFunc(list, func(r record) bool { return r.Outcome == "" })
+}
+
+func TestI7ABadStreamRecordIsEjectedAloneAndItsShardMovesOn(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.take(t)
+	tenant := w.tenant(t, c.ID)
+	resume := c.pause(t, c.Producer)
+	good := w.acceptOrders(t, tenant, "before", 3)
+	// Whatever wrote it, it is in the table and it is no event: it has no type, no epoch, no time.
+	_, err := w.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &c.DataTable, Item: map[string]types.AttributeValue{
+		event.AttrKey:      &types.AttributeValueMemberS{Value: event.Key(tenant, "bad")},
+		event.AttrTenantID: &types.AttributeValueMemberS{Value: tenant},
+		event.AttrPayload:  &types.AttributeValueMemberS{Value: "confidential"},
+	}})
+	require.NoError(t, err)
+	good = append(good, w.acceptOrders(t, tenant, "after", 3)...)
+	resume()
+
+	letter := decode[struct {
+		RequestContext     struct{ Condition string }
+		DDBStreamBatchInfo struct {
+			BatchSize           int
+			StartSequenceNumber string
+		}
+	}](t, c.awaitLetters(t, c.StreamDLQURL, "DDBStreamBatchInfo")[0])
+	require.Equal(t, "RetryAttemptsExhausted", letter.RequestContext.Condition)
+	require.Equal(t, 1, letter.DDBStreamBatchInfo.BatchSize, "it is ejected alone")
+	require.NotEmpty(t, letter.DDBStreamBatchInfo.StartSequenceNumber)
+	for _, content := range []string{tenant, "confidential", "bad"} {
+		require.NotContains(t, strings.Join(c.letters(t, c.StreamDLQURL), ""), content, "the letter is metadata only")
+	}
+
+	good = append(good, w.acceptOrders(t, tenant, "later", 1)...)
+	w.awaitStatus(t, tenant, "processed", good...)
+	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
+	for _, other := range c.others() {
+		require.Empty(t, other.letters(t, other.StreamDLQURL), "cell %s", other.ID)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/consumer"
 	"cellular/internal/env"
 	"cellular/internal/event"
+	"cellular/internal/telemetry"
 )
 
 // newConsumer makes the consumer that the environment describes.
@@ -36,7 +37,7 @@ func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*c
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}

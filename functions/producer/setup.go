@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/env"
 	"cellular/internal/producer"
+	"cellular/internal/telemetry"
 )
 
 // newProducer makes the producer that the environment describes.
@@ -22,7 +23,7 @@ func newProducer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*p
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}

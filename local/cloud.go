@@ -33,7 +33,7 @@ const closeTimeout = 10 * time.Second
 type Options struct {
 	// Dir is the cloud's directory: virtual environment, state, logs. Empty: .local in the project's root.
 	Dir string
-	// Tools is where the emulator's virtual environment is, so that several clouds can share one. Empty: Dir.
+	// Tools is where the emulator's virtual environment is, which all clouds share. Empty: .local in the project's root.
 	Tools string
 	// Config is laid over Pulumi.local.yaml: full keys such as "cellular:cells". Objects are merged.
 	Config map[string]any
@@ -82,11 +82,11 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Dir == "" {
-		o.Dir = filepath.Join(root, ".local")
-	}
 	if o.Tools == "" {
-		o.Tools = o.Dir
+		o.Tools = filepath.Join(root, ".local")
+	}
+	if o.Dir == "" {
+		o.Dir = o.Tools
 	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}

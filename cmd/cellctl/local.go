@@ -44,6 +44,9 @@ func newLocalUp() *cobra.Command {
   cellctl local up --port 8080`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if port < 0 || port > 65535 {
+				return usageError{fmt.Errorf("--port is %d, want 0 (any free port) to 65535; see '%s --help'", port, cmd.CommandPath())}
+			}
 			return runLocal(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: cmd.OutOrStdout(), Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
 		},
 	}

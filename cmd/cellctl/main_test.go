@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// run runs a command line as main does.
+func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err := exec(t.Context(), args, &out, &errs)
+	code = exitCode(err, false, &errs)
+	return out.String(), errs.String(), code
+}
+
+func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
+	for _, c := range []struct {
+		args   []string
+		stderr string
+	}{
+		{[]string{"nonsense"}, "cellctl: cellctl: unknown argument \"nonsense\"; see 'cellctl --help'\n"},
+		{[]string{"local", "nonsense"}, "cellctl: cellctl local: unknown argument \"nonsense\"; see 'cellctl local --help'\n"},
+		{[]string{"local", "up", "now"}, "cellctl: cellctl local up: unknown argument \"now\"; see 'cellctl local up --help'\n"},
+		{[]string{"local", "up", "--prot", "1"}, "cellctl: unknown flag: --prot; see 'cellctl local up --help'\n"},
+		{[]string{"local", "up", "--port", "http"}, "cellctl: invalid argument \"http\" for \"--port\" flag: strconv.ParseInt: parsing \"http\": invalid syntax; see 'cellctl local up --help'\n"},
+		{[]string{"local", "up", "--port", "70000"}, "cellctl: --port is 70000, want 0 (any free port) to 65535; see 'cellctl local up --help'\n"},
+	} {
+		stdout, stderr, code := run(t, c.args...)
+		require.Equal(t, exitUsage, code, c.args)
+		require.Equal(t, c.stderr, stderr)
+		require.Empty(t, stdout, "nothing but data goes to stdout")
+	}
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	for _, args := range [][]string{{}, {"local"}, {"local", "up"}, {"local", "demo"}, {"local", "setup"}} {
+		stdout, stderr, code := run(t, append(args, "--help")...)
+		require.Zero(t, code, args)
+		require.Contains(t, stdout, "Usage:", args)
+		require.Empty(t, stderr)
+	}
+}
+
+func TestSampleInputThatIsNotThereIsNamed(t *testing.T) {
+	_, stderr, code := run(t, "local", "demo", "--examples", "no/such/directory")
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, stderr, "cellctl: load examples: open no/such/directory/tenants.jsonl")
+}
+
+func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
+	var stderr bytes.Buffer
+	require.Equal(t, exitInterrupted, exitCode(context.Canceled, true, &stderr))
+	require.Equal(t, "cellctl: interrupted\n", stderr.String())
+}

@@ -61,7 +61,7 @@ func newRouterHandler() (lambda.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lambda.NewHandler(router.Handle), nil
+	return lambda.NewHandler(router), nil
 }
 
 func newFloorHandler() lambda.Handler {

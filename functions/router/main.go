@@ -20,5 +20,5 @@ func main() {
 		logger.Error("the router cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(router.Handle)
+	lambda.Start(router)
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"cellular/internal/env"
 	"cellular/internal/event"
 )
@@ -45,17 +43,17 @@ type caller struct {
 
 // identify tells who sent a request. It fails closed: a request that reaches the function without the proof that its
 // route should have asked for is refused, so that a route without authorizer lets nobody in.
-func (a Auth) identify(by *events.APIGatewayV2HTTPRequestContextAuthorizerDescription) (caller, error) {
+func (a Auth) identify(by authorizer) (caller, error) {
 	switch a.Type {
 	case env.AuthNone:
 		return caller{}, nil
 	case env.AuthIAM:
-		if by == nil || by.IAM == nil || by.IAM.CallerID == "" {
+		if by.IAM.CallerID == "" {
 			return caller{}, a.unauthorized("The request is not signed by an AWS principal.")
 		}
 		return caller{principal: by.IAM.CallerID}, nil
 	}
-	if by == nil || by.JWT == nil {
+	if by.JWT == nil {
 		return caller{}, a.unauthorized("The request has no bearer token.")
 	}
 	// A claim that is a list or an object arrives as text, which is no tenant's id.

@@ -32,8 +32,8 @@ func principal(id string) *authorizer {
 	return &authorizer{IAM: &events.APIGatewayV2HTTPRequestContextAuthorizerIAMDescription{CallerID: id}}
 }
 
-func verified(by *authorizer) func(*edge.Request) {
-	return func(req *edge.Request) { req.RequestContext.Authorizer = by }
+func verified(by *authorizer) func(*request) {
+	return func(req *request) { req.RequestContext.Authorizer = by }
 }
 
 func (w *world) getWith(id, query string, by *authorizer) answer {
@@ -114,7 +114,7 @@ func TestWhoMayNotCallLearnsNothing(t *testing.T) {
 	known, unknown := w.post(order), w.post(`{"tenant_id":"nobody","type":"t","payload":1}`)
 	require.Equal(t, known.Body, unknown.Body)
 	require.Equal(t, known.Body, w.post(`not JSON`).Body)
-	require.Equal(t, known.Body, w.post(order, func(req *edge.Request) { req.RawPath = "/v1/secrets" }).Body)
+	require.Equal(t, known.Body, w.post(order, func(req *request) { req.RawPath = "/v1/secrets" }).Body)
 	require.Equal(t, "Bearer", known.Headers["WWW-Authenticate"])
 
 	by := verified(token(map[string]string{"tid": "globex"}))

@@ -256,7 +256,7 @@ func TestACellThatHangsHoldsNoMoreThanItsShareOfCalls(t *testing.T) {
 		for i := range requests {
 			go func() {
 				body := fmt.Sprintf(`{"tenant_id":"acme","id":"e-%d","type":"t","payload":1}`, i)
-				if a, _ := w.router.Handle(t.Context(), post(t, body)); a.StatusCode == http.StatusServiceUnavailable {
+				if a, _ := w.router.Handle(t.Context(), received(t, post(t, body))); a.StatusCode == http.StatusServiceUnavailable {
 					took <- time.Since(start)
 				}
 			}()

@@ -111,7 +111,7 @@ func TestTheDeployedRouterReachesItsTablesAndRetriesOnce(t *testing.T) {
 	send := func(status int, calls int64) {
 		t.Helper()
 		d.calls.Store(0)
-		response, err := router.Handle(t.Context(), post(t, order))
+		response, err := router.Handle(t.Context(), received(t, post(t, order)))
 		require.NoError(t, err)
 		require.Equal(t, status, response.StatusCode, response.Body)
 		require.Equal(t, calls, d.calls.Load())
@@ -131,7 +131,7 @@ func TestADeployedRouterGivesUpOnACellThatHangs(t *testing.T) {
 	require.NoError(t, err)
 	d.hung.Store(1)
 	for _, calls := range []int64{2, 3, 3} {
-		response, err := router.Handle(t.Context(), post(t, order))
+		response, err := router.Handle(t.Context(), received(t, post(t, order)))
 		require.NoError(t, err)
 		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode, response.Body)
 		require.Equal(t, calls, d.calls.Load(), "a call that ran out of time is not made again, and counts for the breaker")

@@ -81,7 +81,7 @@ func TestEachLineIsTheRequestsMetricsToo(t *testing.T) {
 // Whatever a client sends that is not an id stays out of the log, whichever way the request goes.
 func TestNoSecretGetsIntoTheLog(t *testing.T) {
 	const secret = "s3cr3t"
-	secretive := func(req *edge.Request) {
+	secretive := func(req *request) {
 		for name, value := range map[string]string{
 			"authorization": "Bearer " + secret, "cookie": secret, "x-api-key": secret, "user-agent": secret, "x-forwarded-for": secret,
 			"content-type": "application/json; " + secret, "x-request-id": "not an id: " + secret,
@@ -100,37 +100,37 @@ func TestNoSecretGetsIntoTheLog(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, byToken, breaker(1, 1))
-		request := func(body string, options ...func(*edge.Request)) answer {
-			return w.post(body, append([]func(*edge.Request){secretive, claims}, options...)...)
+		send := func(body string, options ...func(*request)) answer {
+			return w.post(body, append([]func(*request){secretive, claims}, options...)...)
 		}
-		require.Equal(t, http.StatusAccepted, request(body).StatusCode)
-		require.Equal(t, http.StatusConflict, request(strings.Replace(body, "card", "other", 1)).StatusCode)
-		require.Equal(t, http.StatusUnauthorized, request(body, verified(token(map[string]string{"tid": "not an id: " + secret}))).StatusCode)
-		require.Equal(t, http.StatusForbidden, request(strings.Replace(body, "acme", "tenant-"+secret, 1)).StatusCode)
+		require.Equal(t, http.StatusAccepted, send(body).StatusCode)
+		require.Equal(t, http.StatusConflict, send(strings.Replace(body, "card", "other", 1)).StatusCode)
+		require.Equal(t, http.StatusUnauthorized, send(body, verified(token(map[string]string{"tid": "not an id: " + secret}))).StatusCode)
+		require.Equal(t, http.StatusForbidden, send(strings.Replace(body, "acme", "tenant-"+secret, 1)).StatusCode)
 		for _, wrong := range []string{
 			secret, `{"` + secret + `":1}`, `{"tenant_id":"not an id ` + secret + `"}`, `{"tenant_id":"acme","type":"` + secret + ` "}`,
 			`{"tenant_id":"acme","id":"` + secret + `#","type":"t","payload":1}`, `{"tenant_id":"acme","payload":` + secret,
 		} {
-			require.Equal(t, http.StatusBadRequest, request(wrong).StatusCode)
+			require.Equal(t, http.StatusBadRequest, send(wrong).StatusCode)
 		}
-		require.Equal(t, http.StatusBadRequest, request(body, header("idempotency-key", secret+"#")).StatusCode)
-		require.Equal(t, http.StatusUnsupportedMediaType, request(body, header("content-type", secret)).StatusCode)
-		require.Equal(t, http.StatusRequestEntityTooLarge, request(strings.Replace(body, secret, strings.Repeat(secret, 1000), 1)).StatusCode)
-		require.Equal(t, http.StatusNotFound, request(body, func(req *edge.Request) { req.RawPath = "/" + secret }).StatusCode)
-		get := func(req *edge.Request) { req.RawPath, req.RequestContext.HTTP.Method = "/v1/events/e1", http.MethodGet }
-		require.Equal(t, http.StatusOK, request("", get).StatusCode)
+		require.Equal(t, http.StatusBadRequest, send(body, header("idempotency-key", secret+"#")).StatusCode)
+		require.Equal(t, http.StatusUnsupportedMediaType, send(body, header("content-type", secret)).StatusCode)
+		require.Equal(t, http.StatusRequestEntityTooLarge, send(strings.Replace(body, secret, strings.Repeat(secret, 1000), 1)).StatusCode)
+		require.Equal(t, http.StatusNotFound, send(body, func(req *request) { req.RawPath = "/" + secret }).StatusCode)
+		get := func(req *request) { req.RawPath, req.RequestContext.HTTP.Method = "/v1/events/e1", http.MethodGet }
+		require.Equal(t, http.StatusOK, send("", get).StatusCode)
 
 		w.db.Put(resultsPrefix+"alpha", dynamotest.Item{
 			"id": text("acme#e1"), "applied_at": text("now"), "status": text("processed"), "result": text(secret),
 		})
-		require.Equal(t, http.StatusInternalServerError, request("", get).StatusCode, "a result that is no JSON")
+		require.Equal(t, http.StatusInternalServerError, send("", get).StatusCode, "a result that is no JSON")
 		w.db.Put(dataPrefix+"alpha", dynamotest.Item{
 			"id": text("acme#e2"), "tenant_id": text("acme"), "event_id": text("e2"), "payload": text("{" + secret),
 		})
-		require.Equal(t, http.StatusInternalServerError, request(strings.Replace(body, "e1", "e2", 1)).StatusCode, "a payload that is no JSON")
+		require.Equal(t, http.StatusInternalServerError, send(strings.Replace(body, "e1", "e2", 1)).StatusCode, "a payload that is no JSON")
 		w.down("alpha")
-		require.Equal(t, http.StatusServiceUnavailable, request(body).StatusCode)
-		require.Equal(t, http.StatusServiceUnavailable, request(body).StatusCode, "the breaker is open")
+		require.Equal(t, http.StatusServiceUnavailable, send(body).StatusCode)
+		require.Equal(t, http.StatusServiceUnavailable, send(body).StatusCode, "the breaker is open")
 
 		require.Equal(t, 19, strings.Count(w.logs.String(), "\n"), "one line per request")
 		require.NotContains(t, w.logs.String(), secret)

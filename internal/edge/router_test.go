@@ -39,7 +39,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(c.method+" "+c.path, func(t *testing.T) {
 			w := newWorld(t)
-			a := w.post(order, func(req *edge.Request) {
+			a := w.post(order, func(req *request) {
 				req.RawPath, req.RequestContext.HTTP.Method = c.path, c.method
 			})
 			w.wantProblem(a, c.status, c.kind)
@@ -115,7 +115,7 @@ func TestAPanicIsAnAnswerAndTheProcessGoesOn(t *testing.T) {
 
 func BenchmarkSubmit(b *testing.B) {
 	router := newRouter(b, everybodyIn("alpha"), acceptsAll{}, configured(), io.Discard)
-	req := post(b, order)
+	req := received(b, post(b, order))
 	b.ReportAllocs()
 	for b.Loop() {
 		if a, _ := router.Handle(b.Context(), req); a.StatusCode != http.StatusAccepted {

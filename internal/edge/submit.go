@@ -54,7 +54,7 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 
 // readSubmission reads the event out of a request.
 func (r *Router) readSubmission(req Request) (submission, error) {
-	if mediaType := req.Headers["content-type"]; !isJSONType(mediaType) {
+	if mediaType := req.Headers.ContentType; !isJSONType(mediaType) {
 		return submission{}, unsupportedMedia.problem("The body's type is %q, want application/json.", shorten(mediaType))
 	}
 	body := []byte(req.Body)
@@ -74,7 +74,7 @@ func (r *Router) readSubmission(req Request) (submission, error) {
 	if len(s.payload) > r.config.MaxPayloadBytes {
 		return submission{}, tooLarge.problem("The payload has %d bytes, at most %d are allowed.", len(s.payload), r.config.MaxPayloadBytes)
 	}
-	if err := s.takeKey(req.Headers["idempotency-key"]); err != nil {
+	if err := s.takeKey(req.Headers.IdempotencyKey); err != nil {
 		return submission{}, err
 	}
 	return s, nil

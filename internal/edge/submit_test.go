@@ -189,7 +189,7 @@ func TestPayloadsUpToTheLimitAreAccepted(t *testing.T) {
 	a = w.post("\n" + strings.Repeat(" ", 10000) + order)
 	w.wantProblem(a, http.StatusRequestEntityTooLarge, "too-large")
 
-	encoded := func(req *edge.Request) {
+	encoded := func(req *request) {
 		req.Body, req.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(req.Body)), true
 	}
 	require.Equal(t, http.StatusAccepted, w.post(`{"tenant_id":"acme","id":"b","type":"t","payload":"`+strings.Repeat("x", maxPayload-2)+`"}`, encoded).StatusCode)
@@ -198,7 +198,7 @@ func TestPayloadsUpToTheLimitAreAccepted(t *testing.T) {
 
 func TestABodyThatIsNoBase64IsMalformed(t *testing.T) {
 	w := newWorld(t)
-	a := w.post("{}", func(req *edge.Request) { req.IsBase64Encoded = true })
+	a := w.post("{}", func(req *request) { req.IsBase64Encoded = true })
 	w.wantProblem(a, http.StatusBadRequest, "malformed-request")
 	require.Contains(t, a.body["detail"], "base64")
 }
@@ -309,7 +309,7 @@ func TestARetryAfterATimeoutIsTheSameEvent(t *testing.T) {
 	lost := true
 	w.router = newRouter(t, everybodyIn("alpha"), &losesAnswers{Cells: w.tables(), lost: &lost},
 		configured(func(c *edge.Config) { c.NewID = nil }), w.logs)
-	for _, options := range [][]func(*edge.Request){nil, {header("idempotency-key", "the-clients-own")}} {
+	for _, options := range [][]func(*request){nil, {header("idempotency-key", "the-clients-own")}} {
 		lost = true
 		a := w.post(body, options...)
 		w.wantProblem(a, http.StatusServiceUnavailable, "unavailable")

@@ -3,6 +3,7 @@ package edge_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +15,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
@@ -163,22 +166,23 @@ type answer struct {
 	body map[string]any
 }
 
-func (w *world) handle(req edge.Request) answer {
+func (w *world) handle(req request) answer {
 	w.Helper()
-	response, err := w.router.Handle(w.Context(), req)
+	response, err := w.router.Invoke(w.Context(), wire(w.T, req))
 	require.NoError(w, err)
-	a := answer{Response: response}
-	require.NoError(w, json.Unmarshal([]byte(response.Body), &a.body), "body %q", response.Body)
+	var a answer
+	require.NoError(w, json.Unmarshal(response, &a.Response), "response %q", response)
+	require.NoError(w, json.Unmarshal([]byte(a.Body), &a.body), "body %q", a.Body)
 	return a
 }
 
 // post submits a body. Options change the request.
-func (w *world) post(body string, options ...func(*edge.Request)) answer {
+func (w *world) post(body string, options ...func(*request)) answer {
 	w.Helper()
 	return w.handle(post(w.T, body, options...))
 }
 
-func post(t testing.TB, body string, options ...func(*edge.Request)) edge.Request {
+func post(t testing.TB, body string, options ...func(*request)) request {
 	req := fixture(t, "post.json")
 	req.Body = body
 	for _, o := range options {
@@ -187,8 +191,8 @@ func post(t testing.TB, body string, options ...func(*edge.Request)) edge.Reques
 	return req
 }
 
-func header(name, value string) func(*edge.Request) {
-	return func(req *edge.Request) { req.Headers[name] = value }
+func header(name, value string) func(*request) {
+	return func(req *request) { req.Headers[name] = value }
 }
 
 func (w *world) get(id, tenant string) answer {
@@ -227,13 +231,35 @@ func (w *world) wantNoInternals(a answer) {
 	}
 }
 
-func fixture(t testing.TB, name string) edge.Request {
+// request is all that API Gateway says of a request.
+type request = events.APIGatewayV2HTTPRequest
+
+func fixture(t testing.TB, name string) request {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	require.NoError(t, err)
-	var req edge.Request
+	var req request
 	require.NoError(t, json.Unmarshal(b, &req))
 	return req
+}
+
+// wire is a request as API Gateway sends it to the router. It encodes a body that is no text.
+func wire(t testing.TB, req request) []byte {
+	t.Helper()
+	if !utf8.ValidString(req.Body) {
+		req.Body, req.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(req.Body)), true
+	}
+	b, err := json.Marshal(req)
+	require.NoError(t, err)
+	return b
+}
+
+// received is a request as the router reads it.
+func received(t testing.TB, req request) edge.Request {
+	t.Helper()
+	var got edge.Request
+	require.NoError(t, json.Unmarshal(wire(t, req), &got))
+	return got
 }
 
 // lines is the log.

@@ -1,0 +1,164 @@
+// Package routertest_test checks what the router protects tenants and cells from, on the local cloud: the real router
+// binary, deployed by the real engine from stack config, behind the HTTP API. Between it and the emulator is a wire that
+// can do to one table's requests what a bad day does.
+//
+// There are two clouds, because some tests want narrow limits and some wide ones. Each test has tenants of its own; none is
+// parallel. Only the test of a hanging cell touches beta.
+package routertest_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/facts"
+	"cellular/local"
+	"cellular/local/emulator"
+	"cellular/local/process"
+)
+
+// environments is the router's reserved concurrency: so many processes answer requests, each with a cache, breakers and
+// buckets of its own. What is sent one after another lands in the same one.
+const environments = 8
+
+// The cloud with wide limits.
+const (
+	cellTimeout     = 3 * time.Second
+	breakerFailures = 2
+	breakerOpenFor  = 2 * time.Second
+)
+
+var wide = deployed(map[string]any{
+	"softTTL": "10m", "hardTTL": "20m", "negativeTTL": "5m",
+	"cellTimeout": cellTimeout.String(),
+	"breaker":     map[string]any{"failures": breakerFailures, "openFor": breakerOpenFor.String(), "probes": 1},
+})
+
+// The cloud with narrow limits.
+const (
+	hardTTL     = 5 * time.Second
+	tenantRate  = 5 // requests per second
+	tenantBurst = 10
+)
+
+var narrow = deployed(map[string]any{
+	"softTTL": "1s", "hardTTL": hardTTL.String(), "refreshTimeout": "200ms",
+	"tenantLimit": map[string]any{"rate": tenantRate, "burst": tenantBurst},
+})
+
+// world is a deployed system, and the ways to look into it.
+type world struct {
+	group   *process.Group // of the emulator
+	wire    *wire
+	cloud   *local.Cloud
+	outputs local.Outputs
+	tables  *dynamodb.Client // past the wire
+}
+
+// worlds are those to take down in the end, as far as they came up.
+var worlds []*world
+
+// deployed returns a cloud with these settings laid over the router's in Pulumi.local.yaml. The first test that needs
+// it deploys it.
+func deployed(router map[string]any) func() (*world, error) {
+	return sync.OnceValues(func() (*world, error) {
+		w := &world{}
+		worlds = append(worlds, w)
+		return w, w.deploy(context.Background(), router)
+	})
+}
+
+func (w *world) deploy(ctx context.Context, router map[string]any) error {
+	const tools = "../../.local"
+	progress := func(line string) { fmt.Println(line) }
+	// The emulator is one of our own, and the cloud takes the wire for it.
+	err := os.Unsetenv(emulator.EndpointVariable)
+	if err != nil {
+		return err
+	}
+	if w.group, err = process.NewGroup(); err != nil {
+		return err
+	}
+	moto, err := emulator.Start(ctx, emulator.Options{Dir: tools, Group: w.group, Progress: progress})
+	if err != nil {
+		return err
+	}
+	if w.wire, err = newWire(moto.Endpoint()); err != nil {
+		return err
+	}
+	if err := os.Setenv(emulator.EndpointVariable, w.wire.URL); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "cellular-router-")
+	if err != nil {
+		return err
+	}
+	w.cloud, err = local.Start(ctx, local.Options{
+		Dir: dir, Tools: tools, Progress: progress,
+		Config: map[string]any{
+			"cellular:cells":  []any{map[string]any{"id": "alpha"}, map[string]any{"id": "beta"}},
+			"cellular:router": map[string]any{"reservedConcurrency": environments},
+		},
+	})
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	past := w.cloud.AWS.Copy()
+	past.BaseEndpoint = aws.String(moto.Endpoint())
+	w.tables = dynamodb.NewFromConfig(past)
+	w.outputs, _, err = w.cloud.Up(ctx, map[string]any{"cellular:router": router})
+	return err
+}
+
+// start returns the cloud.
+func start(t *testing.T, cloud func() (*world, error)) *world {
+	t.Helper()
+	w, err := cloud()
+	require.NoError(t, err, "deploy to the local cloud")
+	return w
+}
+
+func (w *world) alpha() facts.Cell { return w.outputs.Cells["alpha"] }
+func (w *world) beta() facts.Cell  { return w.outputs.Cells["beta"] }
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	for _, w := range worlds {
+		if err := w.takeDown(code != 0); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// takeDown ends everything. What a failed run logged is kept.
+func (w *world) takeDown(failed bool) error {
+	var errs []error
+	if w.cloud != nil {
+		errs = append(errs, w.cloud.Close())
+		if failed {
+			fmt.Fprintf(os.Stderr, "the logs of this run are in %s/logs\n", w.cloud.Dir)
+		} else {
+			errs = append(errs, os.RemoveAll(w.cloud.Dir))
+		}
+	}
+	if w.wire != nil {
+		w.wire.CloseClientConnections()
+		w.wire.Close()
+	}
+	if w.group != nil {
+		errs = append(errs, w.group.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,134 @@
+package routertest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// wire is a reverse proxy in front of the emulator. It passes everything on as it is, unless a test has tapped a table.
+type wire struct {
+	*httptest.Server
+	emulator http.Handler
+
+	mu   sync.Mutex
+	taps map[string]*tap // by table
+}
+
+func newWire(endpoint string) (*wire, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64 // the default of 2 would make a connection for nearly every request
+	w := &wire{taps: map[string]*tap{}, emulator: &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // queues' URLs are made of it
+		},
+		Transport: transport,
+		ErrorLog:  log.New(io.Discard, "", 0), // of clients that go away, which some tests want
+	}}
+	w.Server = httptest.NewServer(w)
+	return w, nil
+}
+
+// ServeHTTP passes a request on, through the tap of the table that it names.
+func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_") {
+		w.emulator.ServeHTTP(rw, r)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client has gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var request struct{ TableName string }
+	_ = json.Unmarshal(body, &request) // what is no JSON is the emulator's to refuse
+	w.mu.Lock()
+	tap := w.taps[request.TableName]
+	w.mu.Unlock()
+	if tap == nil {
+		w.emulator.ServeHTTP(rw, r)
+		return
+	}
+	tap.do(tap.count.Add(1), tap.open, rw, r, w.emulator)
+}
+
+// disturbance is what happens to the nth request for a table until the tap on it is opened.
+type disturbance func(n int64, opened <-chan struct{}, rw http.ResponseWriter, r *http.Request, emulator http.Handler)
+
+// watch disturbs nothing: the requests are counted.
+func watch(_ int64, _ <-chan struct{}, rw http.ResponseWriter, r *http.Request, emulator http.Handler) {
+	emulator.ServeHTTP(rw, r)
+}
+
+// hang leaves requests without an answer. Those whose clients still wait are passed on when the tap is opened.
+func hang(_ int64, opened <-chan struct{}, rw http.ResponseWriter, r *http.Request, emulator http.Handler) {
+	select {
+	case <-opened:
+		emulator.ServeHTTP(rw, r)
+	case <-r.Context().Done():
+	}
+}
+
+// fail answers that the service cannot answer.
+func fail(_ int64, _ <-chan struct{}, rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	rw.WriteHeader(http.StatusInternalServerError)
+	_, _ = io.WriteString(rw, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"it is a bad day"}`)
+}
+
+// loseAnswers has the first requests carried out, and cuts the connection instead of answering.
+func loseAnswers(first int64) disturbance {
+	return func(n int64, _ <-chan struct{}, rw http.ResponseWriter, r *http.Request, emulator http.Handler) {
+		if n > first {
+			emulator.ServeHTTP(rw, r)
+			return
+		}
+		emulator.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// tap disturbs and counts the requests for one table.
+type tap struct {
+	do      disturbance
+	count   atomic.Int64
+	open    chan struct{}
+	restore func()
+}
+
+// tap taps a table until restore is called or the test ends.
+func (w *wire) tap(t *testing.T, table string, do disturbance) *tap {
+	t.Helper()
+	p := &tap{do: do, open: make(chan struct{})}
+	p.restore = sync.OnceFunc(func() {
+		w.mu.Lock()
+		delete(w.taps, table)
+		w.mu.Unlock()
+		close(p.open)
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.NotContains(t, w.taps, table)
+	w.taps[table] = p
+	t.Cleanup(p.restore)
+	return p
+}
+
+// seen is how many requests have come.
+func (p *tap) seen() int { return int(p.count.Load()) }

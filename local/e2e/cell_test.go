@@ -116,22 +116,33 @@ func (c *cell) awaitApplied(t *testing.T, tenant string, ids ...string) {
 func (c *cell) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
 	await(t, fmt.Sprintf("%d messages wait in the queue of cell %s", n, c.ID), func() (int, bool) {
-		waiting := c.waiting(t, c.QueueURL)
+		waiting, _ := c.depth(t, c.QueueURL)
 		return waiting, waiting == n
 	})
 }
 
-// waiting is the number of messages in a queue that may be received.
-func (c *cell) waiting(t *testing.T, queue string) int {
+// awaitDrained polls until the cell's queue holds nothing, not even a message that is to be delivered again.
+func (c *cell) awaitDrained(t *testing.T) {
 	t.Helper()
-	const name = sqstypes.QueueAttributeNameApproximateNumberOfMessages
+	await(t, "the queue of cell "+c.ID+" is empty", func() (string, bool) {
+		waiting, received := c.depth(t, c.QueueURL)
+		return fmt.Sprintf("%d messages wait, %d are received and not deleted", waiting, received), waiting+received == 0
+	})
+}
+
+// depth is the number of a queue's messages that may be received, and of those that were and are not deleted yet.
+func (c *cell) depth(t *testing.T, queue string) (waiting, received int) {
+	t.Helper()
 	out, err := c.world.queues.GetQueueAttributes(context.WithoutCancel(t.Context()), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{name},
+		QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
 	})
 	require.NoError(t, err)
-	n, err := strconv.Atoi(out.Attributes[string(name)])
-	require.NoError(t, err)
-	return n
+	number := func(name sqstypes.QueueAttributeName) int {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		require.NoError(t, err)
+		return n
+	}
+	return number(sqstypes.QueueAttributeNameApproximateNumberOfMessages), number(sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
 }
 
 // letters are the messages of a DLQ, at most ten. They stay in it.
@@ -163,7 +174,7 @@ func (c *cell) empty(t *testing.T, queue string) {
 // long poll.
 func (c *cell) receive(t *testing.T, queue string) []sqstypes.Message {
 	t.Helper()
-	if c.waiting(t, queue) == 0 {
+	if waiting, _ := c.depth(t, queue); waiting == 0 {
 		return nil
 	}
 	out, err := c.world.queues.ReceiveMessage(context.WithoutCancel(t.Context()), &sqs.ReceiveMessageInput{

@@ -81,6 +81,7 @@ func TestEveryLineOfACellsFunctionsNamesTheCell(t *testing.T) {
 	w.accept(t, tenant, "bad", placed, `{}`)
 	w.awaitStatus(t, tenant, "processed", ids...)
 	w.awaitStatus(t, tenant, "failed", "bad")
+	c.awaitLetters(t, c.ConsumerDLQURL, `"bad"`)
 
 	own := map[string]int{} // part -> lines that the function itself wrote
 	for _, line := range w.logs.all() {

@@ -32,6 +32,7 @@ func TestI6RedeliveryHasOneEffect(t *testing.T) {
 	require.NoError(t, err)
 
 	w.awaitLogged(t, tenant, "again", "four deliveries turn out to be duplicates", 4, isDuplicate)
+	c.awaitDrained(t)
 	require.Equal(t, map[string]int{placed: 1}, c.counters(t, tenant))
 	require.Equal(t, before, c.item(t, c.ResultsTable, event.Key(tenant, "again")))
 }
@@ -51,6 +52,7 @@ func TestI6AConsumerThatDiesMidBatchAppliesNothingTwice(t *testing.T) {
 	ids = append(ids, "crash")
 	w.awaitStatus(t, tenant, "processed", ids...)
 	w.awaitLogged(t, tenant, "crash", "the event that crashed the consumer comes again", 1, isDuplicate)
+	c.awaitDrained(t)
 	require.Equal(t, map[string]int{placed: 6, "fault.exit-after-apply": 1}, c.counters(t, tenant))
 	require.Empty(t, c.letters(t, c.ConsumerDLQURL))
 }
@@ -131,10 +133,12 @@ func TestI6ARedriveAppliesWhatHadFailed(t *testing.T) {
 		status := text(c.item(t, c.ResultsTable, event.Key(tenant, "redriven")), event.AttrStatus)
 		return status, status == string(event.Failed)
 	})
+	c.awaitLetters(t, c.ConsumerDLQURL, `"redriven"`)
 	for range 2 {
 		c.send(t, tenant, "redriven", good)
 	}
 	c.awaitApplied(t, tenant, "redriven")
 	w.awaitLogged(t, tenant, "redriven", "the second delivery is a duplicate", 1, isDuplicate)
+	c.awaitDrained(t)
 	require.Equal(t, map[string]int{placed: 2}, c.counters(t, tenant), fmt.Sprint(w.logged(t, tenant, "")))
 }

@@ -35,6 +35,7 @@ func TestI7PoisonIsEjectedAlone(t *testing.T) {
 		require.Equal(t, reason, a.field(t, "reason"), "%s", a)
 	}
 	c.awaitLetters(t, c.ConsumerDLQURL, `"rejects"`, `"panics"`, `"fails"`, "not a message")
+	c.awaitDrained(t)
 
 	w.awaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
@@ -66,6 +67,7 @@ func TestI7ARecordThatHangsFailsAlone(t *testing.T) {
 	a := w.awaitStatus(t, tenant, "failed", "hangs")
 	require.Equal(t, "deadline", a.field(t, "reason"), "%s", a)
 	c.awaitLetters(t, c.ConsumerDLQURL, `"hangs"`)
+	c.awaitDrained(t)
 	w.awaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
 }

@@ -72,7 +72,12 @@ func (s *site) bearer(t *testing.T, audience string, claims map[string]any, ttl 
 	t.Helper()
 	token, err := s.cloud.Gateway.Token(issuer, audience, claims, ttl)
 	require.NoError(t, err)
-	s.secrets = append(s.secrets, strings.Split(token, ".")...)
+	_, signed, _ := strings.Cut(token, ".") // the header is no secret
+	claimsPart, signature, _ := strings.Cut(signed, ".")
+	s.secrets = append(s.secrets, signature)
+	if len(claimsPart) > 16 { // few characters may be in a log by chance
+		s.secrets = append(s.secrets, claimsPart)
+	}
 	return "Bearer " + token
 }
 

@@ -219,11 +219,11 @@ func TestNothingRunsBeforeItMay(t *testing.T) {
 func TestZeroesAreSentWhereTheyMeanSomething(t *testing.T) {
 	r := deploy(t, []string{"alpha"}, func(a *cell.Args) {
 		a.Pipeline.Stream.Retries, a.Pipeline.Stream.BatchWindow, a.Pipeline.Queue.BatchWindow = 0, 0, 0
-		a.Functions.Timeout = 8 * time.Second
+		a.Functions.Timeout = 9 * time.Second
 	})
 	m := part(t, r, mappingType, "producer-mapping")
 	require.Equal(t, 0.0, m.Value(t, "maximumRetryAttempts"))
 	require.Equal(t, 0.0, m.Value(t, "maximumBatchingWindowInSeconds"))
-	require.Equal(t, 48.0, part(t, r, queueType, "queue").Value(t, "visibilityTimeoutSeconds"))
+	require.Equal(t, 54.0, part(t, r, queueType, "queue").Value(t, "visibilityTimeoutSeconds"))
 	require.NotContains(t, part(t, r, functionType, "producer").Inputs, resource.PropertyKey("reservedConcurrentExecutions"))
 }

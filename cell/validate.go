@@ -8,10 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"cellular/internal/consumer"
 	"cellular/internal/mapping"
 )
 
 const day = 24 * time.Hour
+
+// AnswerMargin is the part of each invocation that the consumer keeps for its answer. A timeout without room for a whole
+// record beside it would leave every record unstarted.
+const AnswerMargin = consumer.AnswerMargin
 
 var idPattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{1,19}\z`)
 
@@ -79,8 +84,9 @@ func (a *Args) validateTogether(p *problems) {
 	queue, consumer := a.Pipeline.Queue, a.Pipeline.Consumer
 	p.require(queue.BatchSize <= 10 || queue.BatchWindow >= time.Second,
 		"Pipeline.Queue.BatchSize is %d, want at most 10, or a BatchWindow of at least 1s", queue.BatchSize)
-	p.require(consumer.RecordTimeout < a.Functions.Timeout,
-		"Pipeline.Consumer.RecordTimeout is %s, want less than Functions.Timeout, %s", consumer.RecordTimeout, a.Functions.Timeout)
+	p.require(consumer.RecordTimeout+AnswerMargin <= a.Functions.Timeout,
+		"Pipeline.Consumer.RecordTimeout is %s, want at least %s less than Functions.Timeout, %s: the consumer keeps that much for its answer",
+		consumer.RecordTimeout, AnswerMargin, a.Functions.Timeout)
 	p.require(consumer.RetryBackoffBase <= consumer.RetryBackoffMax,
 		"Pipeline.Consumer.RetryBackoffBase is %s, want at most RetryBackoffMax, %s", consumer.RetryBackoffBase, consumer.RetryBackoffMax)
 	reserved := a.Pipeline.ConsumerReservedConcurrency

@@ -46,7 +46,7 @@ func TestValidateNamesTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 		{`Queue.Retention is 25m0s, want more than the 25m0s`, func(a *cell.Args) { a.Pipeline.Queue.Retention = 25 * time.Minute }},
 		{`Queue.DLQRetention is 96h0m0s, want more than Retention`, func(a *cell.Args) { a.Pipeline.Queue.DLQRetention = a.Pipeline.Queue.Retention }},
 		{`Queue.DLQRetention is 336h0m1s, want 1m0s to 336h0m0s`, func(a *cell.Args) { a.Pipeline.Queue.DLQRetention += time.Second }},
-		{`Consumer.RecordTimeout is 30s, want less than`, func(a *cell.Args) { a.Pipeline.Consumer.RecordTimeout = a.Functions.Timeout }},
+		{`Consumer.RecordTimeout is 29s, want at least 2s less than Functions.Timeout, 30s`, func(a *cell.Args) { a.Pipeline.Consumer.RecordTimeout = a.Functions.Timeout - time.Second }},
 		{`Consumer.RetryBackoffBase is 6m0s, want at most RetryBackoffMax, 5m0s`, func(a *cell.Args) { a.Pipeline.Consumer.RetryBackoffBase = 6 * time.Minute }},
 		{`Consumer.RetryBackoffMax is 13h0m0s`, func(a *cell.Args) { a.Pipeline.Consumer.RetryBackoffMax = 13 * time.Hour }},
 		{`Consumer.ResultTTL is 432h0m0s, want more than Retention and DLQRetention`, func(a *cell.Args) { a.Pipeline.Consumer.ResultTTL = 432 * time.Hour }},

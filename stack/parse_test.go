@@ -128,7 +128,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"queue":{"retention":"10m"}}`, "cellular:pipeline.queue.retention: is 10m, want more than the 40m that maxReceiveCount receives can take"},
 		{"cellular:pipeline", `{"queue":{"retention":"336h"}}`, "cellular:pipeline.queue.dlqRetention: is 336h, want more than the queue's retention of 336h: a message in a DLQ keeps its age"},
 		{"cellular:pipeline", `{"consumerReservedConcurrency":9}`, "cellular:pipeline.consumerReservedConcurrency: is 9, want 0 or at least the queue's maxConcurrency of 10: receives that are throttled count as failures"},
-		{"cellular:pipeline", `{"consumer":{"recordTimeout":"30s"}}`, "cellular:pipeline.consumer.recordTimeout: is 30s, want less than the functions' timeout of 30s"},
+		{"cellular:pipeline", `{"consumer":{"recordTimeout":"29s"}}`, "cellular:pipeline.consumer.recordTimeout: is 29s, want at least 2s less than the functions' timeout of 30s, which the consumer keeps for its answer"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"base":"6m"}}}`, "cellular:pipeline.consumer.retryBackoff.base: is 6m, want at most the max of 5m"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"max":"13h"}}}`, `cellular:pipeline.consumer.retryBackoff.max: is "13h", want a duration from 1ms to 12h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"consumer":{"resultTTL":"774h"}}`, "cellular:pipeline.consumer.resultTTL: is 774h, want more than the 774h that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it"},
@@ -206,7 +206,7 @@ func validConfig() *rapid.Generator[map[string]string] {
 			"cellular:cells":   cellsJSON(cellList(8).Draw(t, "cells")),
 			"cellular:router": fmt.Sprintf(`{"auth":%s,"softTTL":%s,"hardTTL":%s,"negativeTTL":%s,"cacheSize":%d,"timeout":%s,"throttle":{"rate":%d,"burst":%d}}`,
 				auth, draw(seconds(1, 3599)), draw(seconds(3600, 86400)), draw(seconds(1, 300)), number(1, 1_000_000), draw(seconds(7, 28)), number(1, 10_000), number(1, 5000)),
-			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(6, 900)), rapid.Bool().Draw(t, "tracing")),
+			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(7, 900)), rapid.Bool().Draw(t, "tracing")),
 			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"retries":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
 				number(1, 10_000), number(0, 10_000), number(1, 10), number(1, 240<<10), number(1, 10_000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"cellular/cell"
 	"cellular/router"
 )
 
@@ -84,8 +85,9 @@ func checkPipeline(c Config, r rules) {
 	stream, queue, consumer := c.Pipeline.Stream, c.Pipeline.Queue, c.Pipeline.Consumer
 	const timeout = "functions.timeout"
 
-	r.require(consumer.RecordTimeout < c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
-		"is %s, want less than the functions' timeout of %s", short(consumer.RecordTimeout), short(c.Functions.Timeout))
+	r.require(consumer.RecordTimeout+cell.AnswerMargin <= c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
+		"is %s, want at least %s less than the functions' timeout of %s, which the consumer keeps for its answer",
+		short(consumer.RecordTimeout), short(cell.AnswerMargin), short(c.Functions.Timeout))
 	r.require(consumer.RetryBackoffBase <= consumer.RetryBackoffMax, []string{"pipeline.consumer.retryBackoff.base", "pipeline.consumer.retryBackoff.max"},
 		"is %s, want at most the max of %s", short(consumer.RetryBackoffBase), short(consumer.RetryBackoffMax))
 	r.require(queue.BatchSize <= 10 || queue.BatchWindow >= time.Second, []string{"pipeline.queue.batchSize", "pipeline.queue.batchWindow"},

@@ -45,6 +45,7 @@ func parent(script string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("registered")
 	return child.Wait()
 }
 
@@ -63,12 +64,21 @@ func newFamily(t *testing.T) *family {
 }
 
 // awaitStart returns once a member has written a line, "up" in these tests, so that signal handlers are in place.
-func (f *family) awaitStart() {
+func (f *family) awaitStart() { f.awaitLines("up") }
+
+// awaitLines returns once the members have written these lines, in any order.
+func (f *family) awaitLines(want ...string) {
 	f.write.Close()
-	line := make([]byte, 3)
-	_, err := io.ReadFull(f.read, line)
-	require.NoError(f.t, err)
-	require.Equal(f.t, "up\n", string(line))
+	var got []string
+	for range want {
+		var line []byte
+		for b := make([]byte, 1); b[0] != '\n'; line = append(line, b[0]) {
+			_, err := io.ReadFull(f.read, b)
+			require.NoError(f.t, err)
+		}
+		got = append(got, strings.TrimSpace(string(line)))
+	}
+	require.ElementsMatch(f.t, want, got)
 }
 
 // requireExtinct fails if a member still lives after half a minute, and returns what they wrote.
@@ -233,7 +243,7 @@ func TestAKilledParentLeavesNobody(t *testing.T) {
 			program.Stdout, program.Stderr = f.write, os.Stderr
 			program.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			require.NoError(t, program.Start())
-			f.awaitStart()
+			f.awaitLines("up", "registered")
 			require.NoError(t, tc.kill(program.Process.Pid))
 			require.Error(t, program.Wait())
 			f.requireExtinct()

@@ -230,7 +230,7 @@ func TestWhatCannotBeCleanedUpIsReported(t *testing.T) {
 	attach(t, newRoomsOf(t), nil).delete(made{token: tableType, id: "left-over"})
 }
 
-func TestCancelEndsWhatIsInFlightOnThatConnectionAlone(t *testing.T) {
+func TestCancelLetsWhatIsInFlightFinishAndBeginsNothingOnThatConnection(t *testing.T) {
 	rooms, fake := newRooms(t)
 	fake.block, fake.blocked = make(chan struct{}), make(chan struct{})
 	server := serve(t, rooms)
@@ -246,9 +246,11 @@ func TestCancelEndsWhatIsInFlightOnThatConnectionAlone(t *testing.T) {
 	<-fake.blocked
 	_, err := interrupted.client.Cancel(t.Context(), &emptypb.Empty{})
 	require.NoError(t, err)
-	require.ErrorContains(t, <-ended, "context canceled")
+	_, err = interrupted.tryCreate(roleType, map[string]any{"name": "too-late", "assumeRolePolicy": trust})
+	require.ErrorContains(t, err, "context canceled")
 
 	close(fake.block)
+	require.NoError(t, <-ended, "the engine learns of what was made")
 	go func() { <-fake.blocked }()
 	other.create(functionType, aFunction(t, "g"))
 }

@@ -58,7 +58,8 @@ func (c *connection) defaultTags() map[string]string {
 	return nil
 }
 
-// Cancel ends every operation in flight on the connection, and every later one.
+// Cancel has no further operation begin on the connection. Those in flight are finished: a create that is cut off may
+// have been made all the same, and then the engine would not know of it.
 func (s *service) Cancel(ctx context.Context, _ *emptypb.Empty) (*emptypb.Empty, error) {
 	c := connectionOf(ctx)
 	c.once.Do(func() { close(c.cancel) })

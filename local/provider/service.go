@@ -213,14 +213,18 @@ func (s *service) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*em
 	return &emptypb.Empty{}, nil
 }
 
-// operation bounds a call to the rooms, and ends it when the engine cancels or the server closes.
+// operation bounds a call to the rooms, and ends it when the server closes. Where the engine has cancelled, the call does
+// not begin.
 func (s *service) operation(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	select {
+	case <-connectionOf(ctx).cancel:
+		cancel()
+	default:
+	}
 	go func() {
 		select {
 		case <-ctx.Done():
-		case <-connectionOf(ctx).cancel:
-			cancel()
 		case <-s.closing:
 			cancel()
 		}

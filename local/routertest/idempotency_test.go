@@ -85,7 +85,7 @@ func TestAnEventWhoseAnswerGotLostIsAcceptedOnce(t *testing.T) {
 	t.Run("the router tries again", func(t *testing.T) {
 		w := start(t, wide)
 		tenant := w.tenant(t, w.alpha())
-		losing := w.wire.tap(t, w.alpha().DataTable, loseAnswers(1))
+		losing := w.wire.tapWrites(t, w.alpha().DataTable, loseAnswers(1))
 		a := w.send(unnamed(tenant))
 		requireAccepted(t, a)
 		require.Equal(t, 2, losing.seen())
@@ -95,7 +95,7 @@ func TestAnEventWhoseAnswerGotLostIsAcceptedOnce(t *testing.T) {
 	t.Run("the client tries again", func(t *testing.T) {
 		w := start(t, wide)
 		tenant := w.tenant(t, w.alpha())
-		losing := w.wire.tap(t, w.alpha().DataTable, loseAnswers(2))
+		losing := w.wire.tapWrites(t, w.alpha().DataTable, loseAnswers(2))
 		refused := w.send(unnamed(tenant))
 		requireProblem(t, refused, http.StatusServiceUnavailable, "unavailable")
 		require.Equal(t, 2, losing.seen(), "the router tries once more, and no more")

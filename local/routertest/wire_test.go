@@ -61,7 +61,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	tap := w.taps[request.TableName]
 	w.mu.Unlock()
-	if tap == nil {
+	if tap == nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), tap.operation) {
 		w.emulator.ServeHTTP(rw, r)
 		return
 	}
@@ -106,16 +106,28 @@ func loseAnswers(first int64) disturbance {
 
 // tap disturbs and counts the requests for one table.
 type tap struct {
-	do      disturbance
-	count   atomic.Int64
-	open    chan struct{}
-	restore func()
+	do        disturbance
+	operation string // the only one that is seen; "" is any
+	count     atomic.Int64
+	open      chan struct{}
+	restore   func()
 }
 
 // tap taps a table until restore is called or the test ends.
 func (w *wire) tap(t *testing.T, table string, do disturbance) *tap {
 	t.Helper()
-	p := &tap{do: do, open: make(chan struct{})}
+	return w.tapOperation(t, table, "", do)
+}
+
+// tapWrites taps the writes of a table: its cell's consumer reads there whenever it likes.
+func (w *wire) tapWrites(t *testing.T, table string, do disturbance) *tap {
+	t.Helper()
+	return w.tapOperation(t, table, ".PutItem", do)
+}
+
+func (w *wire) tapOperation(t *testing.T, table, operation string, do disturbance) *tap {
+	t.Helper()
+	p := &tap{do: do, operation: operation, open: make(chan struct{})}
 	p.restore = sync.OnceFunc(func() {
 		w.mu.Lock()
 		delete(w.taps, table)

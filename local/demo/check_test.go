@@ -117,7 +117,7 @@ a line that is no record
 `))
 	require.NoError(t, err)
 	require.Equal(t, lookups{total: 4, cached: 2, reads: 2}, l)
-	require.Contains(t, l.String(), "2 of 4 tenants were looked up in the mapping cache (50.0 %), 2 in the mapping table")
+	require.Contains(t, l.String(), "2 of 4 lookups of a tenant were answered by the mapping cache (50.0 %), 2 by the mapping table")
 }
 
 func TestTheSampleIsWhatTheDemoPromises(t *testing.T) {

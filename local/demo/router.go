@@ -51,6 +51,6 @@ func countLookups(log io.Reader) (lookups, error) {
 }
 
 func (l lookups) String() string {
-	return fmt.Sprintf("Router: %d of %d tenants were looked up in the mapping cache (%.1f %%), %d in the mapping table; each of its processes has a cache of its own.",
+	return fmt.Sprintf("Router: %d of %d lookups of a tenant were answered by the mapping cache (%.1f %%), %d by the mapping table; each process has a cache of its own.",
 		l.cached, l.total, 100*float64(l.cached)/float64(max(l.total, 1)), l.reads)
 }

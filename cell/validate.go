@@ -3,13 +3,13 @@ package cell
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"cellular/internal/consumer"
 	"cellular/internal/mapping"
+	"cellular/internal/naming"
 )
 
 const day = 24 * time.Hour
@@ -17,8 +17,6 @@ const day = 24 * time.Hour
 // AnswerMargin is the part of each invocation that the consumer keeps for its answer. A timeout without room for a whole
 // record beside it would leave every record unstarted.
 const AnswerMargin = consumer.AnswerMargin
-
-var idPattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{1,19}\z`)
 
 // The values that AWS takes.
 var (
@@ -34,7 +32,7 @@ func (a *Args) Validate() error {
 		return errors.New("no arguments")
 	}
 	var p problems
-	p.require(idPattern.MatchString(a.ID), "ID is %q, want 2 to 20 lower-case letters, digits and -, the first a letter", a.ID)
+	p.require(naming.ValidCellID(a.ID), "ID is %q, want 2 to 20 lower-case letters, digits and -, the first a letter", a.ID)
 	p.between("Wave", a.Wave, 0, 1_000_000)
 	oneOf(&p, "Tier", a.Tier, []string{mapping.TierStandard, mapping.TierDedicated})
 	p.between("MaxTenants", a.MaxTenants, 1, 1_000_000)

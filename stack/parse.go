@@ -29,7 +29,6 @@ var (
 )
 
 var (
-	cellID         = regexp.MustCompile(`\A[a-z][a-z0-9-]{1,19}\z`)
 	deploymentName = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9_-]*\z`) // what SQS and Lambda allow in a name
 	region         = regexp.MustCompile(`\A[a-z]{2}(-[a-z]+)+-[0-9]+\z`)
 )
@@ -258,7 +257,7 @@ func readCell(path string, values map[string]any, p *problems) (Cell, bool) {
 	}
 	c := defaultCell()
 	o := newObject(path+".", label, values, p)
-	o.text("id", &c.ID, cellID.MatchString, "2 to 20 lower-case letters, digits and -, of which the first is a letter")
+	o.text("id", &c.ID, naming.ValidCellID, "2 to 20 lower-case letters, digits and -, of which the first is a letter")
 	o.integer("wave", &c.Wave, 0, 99)
 	choice(o, "tier", &c.Tier, mapping.TierStandard, mapping.TierDedicated)
 	o.integer("maxTenants", &c.MaxTenants, 1, 1_000_000)

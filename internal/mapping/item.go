@@ -3,13 +3,13 @@ package mapping
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
 	"cellular/internal/item"
+	"cellular/internal/naming"
 )
 
 // ErrMalformed is the error for an item of the mapping table that cannot be a mapping. The table answered: trying
@@ -21,12 +21,6 @@ const (
 	TierStandard  = "standard"
 	TierDedicated = "dedicated"
 )
-
-// cellIDPattern is what stack config allows. The router makes table names out of a cell's id, so an id of any other
-// shape must not get through.
-const cellIDPattern = `[a-z][a-z0-9-]{1,19}`
-
-var cellID = regexp.MustCompile(`\A` + cellIDPattern + `\z`)
 
 // Routable reports whether the router may send the tenant's requests to the tenant's cell.
 func (m Mapping) Routable() bool { return m.State == Active || m.State == Moving }
@@ -48,7 +42,7 @@ func fromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 	r := item.Read(attributes)
 	m := Mapping{
 		TenantID:  r.Checked(AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
-		CellID:    r.Checked(AttrCellID, cellID.MatchString, cellIDPattern),
+		CellID:    r.Checked(AttrCellID, naming.ValidCellID, naming.CellIDPattern),
 		Epoch:     r.Int(AttrEpoch, 1),
 		State:     State(r.Checked(AttrState, validState, "active, moving or suspended")),
 		Tier:      r.Checked(AttrTier, validTier, "standard or dedicated"),

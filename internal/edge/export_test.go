@@ -21,5 +21,3 @@ func DecodeSubmission(body []byte) (s Submission, detail string, ok bool) {
 func ProblemBody(detail, field, requestID, eventID string) string {
 	return malformedFields(detail, FieldError{field, detail}).body(requestID, eventID)
 }
-
-var SameJSON = sameJSON

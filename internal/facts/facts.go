@@ -1,5 +1,5 @@
-// Package facts is what a cell tells about itself: one JSON document in SSM, which the operator's CLI reads, so that no
-// list of cells exists anywhere else.
+// Package facts is what each part of a deployment tells about itself: one JSON document in SSM per cell, one of the
+// control plane and one of the router. The operator's CLI reads them, so that no list of cells exists anywhere else.
 package facts
 
 import (
@@ -24,6 +24,31 @@ type Cell struct {
 	StreamDLQURL       string `json:"streamDlqUrl"`
 	Producer           string `json:"producer"` // name of the function
 	Consumer           string `json:"consumer"` // name of the function
+
+	Settings Settings `json:"settings"`
+}
+
+// Settings is how a cell's parts are configured, as far as its operation depends on it. Durations are in seconds.
+type Settings struct {
+	Protect                     bool   `json:"protect"`
+	Architecture                string `json:"architecture"`
+	FunctionTimeout             int    `json:"functionTimeout"`
+	FunctionMemory              int    `json:"functionMemory"` // MiB
+	StreamBatchSize             int    `json:"streamBatchSize"`
+	StreamRetries               int    `json:"streamRetries"`
+	StreamMaxRecordAge          int    `json:"streamMaxRecordAge"`
+	StreamParallelization       int    `json:"streamParallelization"`
+	InlinePayloadBytes          int    `json:"inlinePayloadBytes"`
+	QueueBatchSize              int    `json:"queueBatchSize"`
+	QueueVisibilityTimeout      int    `json:"queueVisibilityTimeout"`
+	QueueMaxReceiveCount        int    `json:"queueMaxReceiveCount"`
+	QueueMaxConcurrency         int    `json:"queueMaxConcurrency"`
+	QueueRetention              int    `json:"queueRetention"`
+	DLQRetention                int    `json:"dlqRetention"`
+	ResultTTL                   int    `json:"resultTtl"`
+	ProducerReservedConcurrency int    `json:"producerReservedConcurrency"` // 0 reserves none
+	ConsumerReservedConcurrency int    `json:"consumerReservedConcurrency"` // 0 reserves none
+	FaultInjection              bool   `json:"faultInjection"`
 }
 
 // JSON is the document as the cell publishes it.
@@ -52,6 +77,9 @@ func Parse(text string) (Cell, error) {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("read the facts of cell %q: %s is missing", c.ID, f.name))
 		}
+	}
+	if c.Settings.InlinePayloadBytes < 1 || c.Settings.ResultTTL < 1 {
+		errs = append(errs, fmt.Errorf("read the facts of cell %q: settings are missing", c.ID))
 	}
 	if c.MaxTenants < 1 {
 		errs = append(errs, fmt.Errorf("read the facts of cell %q: maxTenants is %d, want at least 1", c.ID, c.MaxTenants))

@@ -25,9 +25,9 @@ const (
 // Routable reports whether the router may send the tenant's requests to the tenant's cell.
 func (m Mapping) Routable() bool { return m.State == Active || m.State == Moving }
 
-// item is the mapping as it stands in the mapping table.
-func (m Mapping) item() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+// Item is the mapping as it stands in the mapping table.
+func (m Mapping) Item() map[string]types.AttributeValue {
+	attributes := map[string]types.AttributeValue{
 		AttrTenantID:  &types.AttributeValueMemberS{Value: m.TenantID},
 		AttrCellID:    &types.AttributeValueMemberS{Value: m.CellID},
 		AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch, 10)},
@@ -35,10 +35,14 @@ func (m Mapping) item() map[string]types.AttributeValue {
 		AttrTier:      &types.AttributeValueMemberS{Value: m.Tier},
 		AttrUpdatedAt: &types.AttributeValueMemberS{Value: event.FormatTime(m.UpdatedAt)},
 	}
+	if m.MovingTo != "" {
+		attributes[AttrMovingTo] = &types.AttributeValueMemberS{Value: m.MovingTo}
+	}
+	return attributes
 }
 
-// fromItem is the inverse of item. Its error wraps ErrMalformed and names each attribute that is wrong.
-func fromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
+// FromItem is the inverse of Item. Its error wraps ErrMalformed and names each attribute that is wrong.
+func FromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 	r := item.Read(attributes)
 	m := Mapping{
 		TenantID:  r.Checked(AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
@@ -47,6 +51,7 @@ func fromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 		State:     State(r.Checked(AttrState, validState, "active, moving or suspended")),
 		Tier:      r.Checked(AttrTier, validTier, "standard or dedicated"),
 		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
+		MovingTo:  r.OptionalString(AttrMovingTo),
 	}
 	if err := r.Err(); err != nil {
 		return Mapping{}, fmt.Errorf("%w: %w", ErrMalformed, err)

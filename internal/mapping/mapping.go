@@ -2,7 +2,10 @@
 // of them.
 package mapping
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // State says what the router may do with a tenant.
 type State string
@@ -20,6 +23,7 @@ type Mapping struct {
 	Epoch     int64 // grows by one with each change of owner
 	State     State
 	Tier      string // standard | dedicated
+	MovingTo  string // the cell that a move under way takes the tenant to, or back to; "" without a move
 	UpdatedAt time.Time
 }
 
@@ -31,4 +35,16 @@ const (
 	AttrState     = "state"      // S, a State
 	AttrTier      = "tier"       // S
 	AttrUpdatedAt = "updated_at" // S, event.TimeLayout
+	AttrMovingTo  = "moving_to"  // S; only while a move is under way
 )
+
+// CellIndex is the mapping table's index of the tenants of a cell: hash AttrCellID, range AttrTenantID, all attributes.
+const CellIndex = "by-cell"
+
+const probePrefix = "cellctl-probe."
+
+// ProbeTenant is the tenant that a cell is probed with. It belongs to nobody, and does not count as one of the cell's.
+func ProbeTenant(cellID string) string { return probePrefix + cellID }
+
+// IsProbeTenant reports whether a tenant is one that cells are probed with.
+func IsProbeTenant(tenantID string) bool { return strings.HasPrefix(tenantID, probePrefix) }

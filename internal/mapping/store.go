@@ -44,7 +44,7 @@ func (s *Store) Get(ctx context.Context, tenantID string) (Mapping, error) {
 	if len(out.Item) == 0 {
 		return Mapping{}, fmt.Errorf("tenant %q: %w", tenantID, ErrUnknownTenant)
 	}
-	m, err := fromItem(out.Item)
+	m, err := FromItem(out.Item)
 	if err != nil {
 		return Mapping{}, fmt.Errorf("tenant %q: %w", tenantID, err)
 	}

@@ -33,8 +33,8 @@ func NewWriter(client Putter, table string) *Writer { return &Writer{client: cli
 // would make an item that the router refuses.
 func (w *Writer) Put(ctx context.Context, m Mapping) error {
 	m.Epoch, m.State, m.UpdatedAt = 1, Active, time.Now()
-	attributes := m.item()
-	if _, err := fromItem(attributes); err != nil {
+	attributes := m.Item()
+	if _, err := FromItem(attributes); err != nil {
 		return fmt.Errorf("map tenant %q: %w", m.TenantID, err)
 	}
 	_, err := w.client.PutItem(ctx, &dynamodb.PutItemInput{

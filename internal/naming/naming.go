@@ -11,6 +11,13 @@ type Stack string
 // MappingTable is the global table that maps tenants to cells.
 func (s Stack) MappingTable() string { return string(s) + "-global-tenant-cell-mapping" }
 
+// CellTable is the global table of what is in the cells: their status and how many tenants each has. What the cells are
+// stands in their parameters.
+func (s Stack) CellTable() string { return string(s) + "-global-cell-states" }
+
+// MoveTable is the global table of the moves of tenants between cells, under way and done.
+func (s Stack) MoveTable() string { return string(s) + "-global-tenant-moves" }
+
 // Router is the router's Lambda function, and its HTTP API.
 func (s Stack) Router() string { return string(s) + "-global-edge-router" }
 
@@ -31,6 +38,12 @@ func (s Stack) MetricsNamespace() string { return "Cellular/" + string(s) }
 
 // CellParameters is the SSM path under which every cell of the stack publishes its facts.
 func (s Stack) CellParameters() string { return "/cellular/" + string(s) + "/cells" }
+
+// ControlPlaneParameter is the SSM parameter that holds the control plane's facts as one JSON document.
+func (s Stack) ControlPlaneParameter() string { return "/cellular/" + string(s) + "/control-plane" }
+
+// RouterParameter is the SSM parameter that holds the router's facts as one JSON document.
+func (s Stack) RouterParameter() string { return "/cellular/" + string(s) + "/router" }
 
 // Cell gives the names of one cell.
 func (s Stack) Cell(id string) Cell { return Cell{stack: s, id: id} }

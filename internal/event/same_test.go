@@ -1,4 +1,4 @@
-package edge_test
+package event_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"cellular/internal/edge"
+	"cellular/internal/event"
 )
 
 func TestSameJSON(t *testing.T) {
@@ -45,8 +45,8 @@ func TestSameJSON(t *testing.T) {
 		{`[[1]]`, `[1]`, false},
 		{`[1]`, `{"0":1}`, false},
 	} {
-		require.Equal(t, c.same, edge.SameJSON([]byte(c.a), []byte(c.b)), "%s and %s", c.a, c.b)
-		require.Equal(t, c.same, edge.SameJSON([]byte(c.b), []byte(c.a)), "%s and %s", c.b, c.a)
+		require.Equal(t, c.same, event.SameJSON([]byte(c.a), []byte(c.b)), "%s and %s", c.a, c.b)
+		require.Equal(t, c.same, event.SameJSON([]byte(c.b), []byte(c.a)), "%s and %s", c.b, c.a)
 	}
 }
 
@@ -56,11 +56,11 @@ func TestSameNumbersAreTheSameExactly(t *testing.T) {
 		a, b := number.Draw(t, "a"), number.Draw(t, "b")
 		x, _ := new(big.Rat).SetString(a)
 		y, _ := new(big.Rat).SetString(b)
-		require.Equal(t, x.Cmp(y) == 0, edge.SameJSON([]byte(a), []byte(b)))
+		require.Equal(t, x.Cmp(y) == 0, event.SameJSON([]byte(a), []byte(b)))
 
 		whole := rapid.IntRange(-10000, 10000).Draw(t, "whole")
 		zeros := rapid.SampledFrom([]string{"", ".0", ".000", "e0", "E+00", ".0e-0"}).Draw(t, "zeros")
-		require.True(t, edge.SameJSON([]byte(strconv.Itoa(whole)), []byte(strconv.Itoa(whole)+zeros)))
+		require.True(t, event.SameJSON([]byte(strconv.Itoa(whole)), []byte(strconv.Itoa(whole)+zeros)))
 	})
 }
 
@@ -72,6 +72,6 @@ func TestReformattingChangesNothing(t *testing.T) {
 		require.NoError(t, err)
 		indented, err := json.MarshalIndent(v, " ", "\t")
 		require.NoError(t, err)
-		require.True(t, edge.SameJSON(compact, indented))
+		require.True(t, event.SameJSON(compact, indented))
 	})
 }

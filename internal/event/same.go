@@ -1,4 +1,4 @@
-package edge
+package event
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// sameJSON reports whether two JSON texts mean the same: white space, the order of an object's fields, escapes in
+// SameJSON reports whether two JSON texts mean the same: white space, the order of an object's fields, escapes in
 // strings and the notation of numbers do not matter. Numbers are compared exactly, not as floating point, in which two
 // large ids could be one.
-func sameJSON(a, b []byte) bool {
+func SameJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}

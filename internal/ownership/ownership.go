@@ -1,0 +1,132 @@
+// Package ownership says which cell may apply a tenant's events. A cell that has ever given a tenant away, or taken one
+// over, has one item for that tenant in its results table: the fence. It holds the floor, the lowest epoch whose events
+// the cell applies. A cell without a fence for a tenant applies whatever reaches it, which is how every tenant starts.
+//
+// The fence is enforced where it cannot be raced: it is a condition of the very transaction that applies an event, and
+// of every transaction in which a move writes to a cell. Whoever raises a floor therefore knows that nothing stamped
+// below it takes effect from then on, however long a process was frozen or a request was under way.
+package ownership
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+	"cellular/internal/item"
+	"cellular/internal/naming"
+)
+
+// State is a cell's part in the life of a tenant.
+type State string
+
+const (
+	Incoming State = "incoming" // a move copies the tenant into this cell
+	Owner    State = "owner"    // the tenant came by a move, and is at home here
+	Outgoing State = "outgoing" // a move takes the tenant out of this cell
+	Left     State = "left"     // the tenant has gone; what arrives late is diverted
+)
+
+// The attributes of a fence. None is event.AttrTenantID: a fence belongs to its cell and never moves with the tenant.
+const (
+	AttrTenant    = "fenced_tenant" // S
+	AttrFloor     = "floor"         // N
+	AttrState     = "state"         // S, a State
+	AttrPeer      = "peer_cell"     // S, the other cell of the move; "" once there is nothing to be found there any more
+	AttrUpdatedAt = "updated_at"    // S, event.TimeLayout
+)
+
+const keyPrefix = "#owner#"
+
+// Key is the key of a tenant's fence in a results table.
+func Key(tenantID string) string { return keyPrefix + tenantID }
+
+// Fence is one tenant's fence in one cell.
+type Fence struct {
+	TenantID  string
+	Floor     int64 // the lowest epoch whose events the cell applies
+	State     State
+	Peer      string // where else the tenant's events may be read; "" for nowhere
+	UpdatedAt time.Time
+}
+
+// ErrMalformed is the error for an item that cannot be a fence.
+var ErrMalformed = errors.New("malformed ownership item")
+
+// Item is the fence as it stands in the results table.
+func (f Fence) Item() map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{
+		event.AttrKey: text(Key(f.TenantID)),
+		AttrTenant:    text(f.TenantID),
+		AttrFloor:     number(f.Floor),
+		AttrState:     text(string(f.State)),
+		AttrPeer:      text(f.Peer),
+		AttrUpdatedAt: text(event.FormatTime(f.UpdatedAt)),
+	}
+}
+
+// FromItem is the inverse of Item. Its error wraps ErrMalformed and names each attribute that is wrong.
+func FromItem(attributes map[string]types.AttributeValue) (Fence, error) {
+	r := item.Read(attributes)
+	f := Fence{
+		TenantID:  r.Checked(AttrTenant, event.ValidTenantID, event.TenantIDPattern),
+		Floor:     r.Int(AttrFloor, 1),
+		State:     State(r.Checked(AttrState, validState, "incoming, owner, outgoing or left")),
+		Peer:      r.Checked(AttrPeer, validPeer, "empty or "+naming.CellIDPattern),
+		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
+	}
+	if err := r.Err(); err != nil {
+		return Fence{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return f, nil
+}
+
+func validState(s string) bool {
+	switch State(s) {
+	case Incoming, Owner, Outgoing, Left:
+		return true
+	}
+	return false
+}
+
+func validPeer(s string) bool { return s == "" || naming.ValidCellID(s) }
+
+// MayApply is the condition, as an operation of a transaction, that the cell applies events of this epoch.
+func MayApply(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
+	return check(resultsTable, tenantID, "attribute_not_exists(#floor) OR #floor <= :epoch",
+		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
+}
+
+// MustDivert is the opposite of MayApply.
+func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
+	return check(resultsTable, tenantID, "#floor > :epoch",
+		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
+}
+
+// StillHolds is the condition that the fence has this floor and state. A move whose process was frozen finds out by it
+// that another one has gone on without it.
+func StillHolds(resultsTable, tenantID string, floor int64, state State) types.TransactWriteItem {
+	return check(resultsTable, tenantID, "#floor = :floor AND #state = :state",
+		map[string]string{"#floor": AttrFloor, "#state": AttrState},
+		map[string]types.AttributeValue{":floor": number(floor), ":state": text(string(state))})
+}
+
+func check(table, tenantID, condition string, names map[string]string, values map[string]types.AttributeValue) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName:                 aws.String(table),
+		Key:                       map[string]types.AttributeValue{event.AttrKey: text(Key(tenantID))},
+		ConditionExpression:       aws.String(condition),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: values,
+	}}
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

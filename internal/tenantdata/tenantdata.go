@@ -1,0 +1,163 @@
+// Package tenantdata finds and reads all that a cell holds of one tenant, a page at a time: its events, their outcomes,
+// and what the business logic keeps for it.
+//
+// What there is comes from the tables' indexes, which are eventually consistent: an item that was written a moment ago
+// may be missing from a listing. What an item says is read consistently. Whoever must not miss an item lists again
+// later; whoever deletes deletes only what it has read.
+package tenantdata
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+)
+
+// DynamoDB is the part of the client that is needed.
+type DynamoDB interface {
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+}
+
+// Item is an item of a table.
+type Item = map[string]types.AttributeValue
+
+// PageSize is how many keys a page has at most: what one BatchGetItem reads, from its API reference.
+const PageSize = 100
+
+// EventKeys calls each with the keys of the events that a data table holds of a tenant and that were accepted at since
+// or later, oldest first, a page at a time. It ends with the first error of each.
+func EventKeys(ctx context.Context, client DynamoDB, dataTable, tenantID string, since time.Time, each func(keys []string) error) error {
+	q := &dynamodb.QueryInput{
+		TableName:                &dataTable,
+		IndexName:                aws.String(event.TenantTimeIndex),
+		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted >= :since"),
+		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#accepted": event.AttrAcceptedAt},
+		ExpressionAttributeValues: Item{
+			":tenant": text(tenantID), ":since": text(event.FormatTime(since)),
+		},
+	}
+	if err := pages(ctx, client, q, each); err != nil {
+		return fmt.Errorf("list the events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+// ResultKeys calls each with the keys of all that a results table holds of a tenant: the outcomes of its events, and the
+// items of the business logic, whose keys start with "#".
+func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := pages(ctx, client, byHash(resultsTable, event.TenantIndex, event.AttrTenantID, tenantID), each); err != nil {
+		return fmt.Errorf("list the results of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+// WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
+func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := pages(ctx, client, byHash(resultsTable, event.WaitingIndex, event.AttrWaiting, tenantID), each); err != nil {
+		return fmt.Errorf("list the diverted events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+func byHash(table, index, attribute, tenantID string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName:                 &table,
+		IndexName:                 &index,
+		KeyConditionExpression:    aws.String("#tenant = :tenant"),
+		ExpressionAttributeNames:  map[string]string{"#tenant": attribute},
+		ExpressionAttributeValues: Item{":tenant": text(tenantID)},
+	}
+}
+
+func pages(ctx context.Context, client DynamoDB, q *dynamodb.QueryInput, each func(keys []string) error) error {
+	q.Limit = aws.Int32(PageSize)
+	for {
+		out, err := client.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		keys := make([]string, 0, len(out.Items))
+		for _, item := range out.Items {
+			keys = append(keys, Key(item))
+		}
+		if len(keys) > 0 {
+			if err := each(keys); err != nil {
+				return err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		q.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// maxUnprocessed bounds how often Read asks again for keys that a throttled table left out. The SDK's own retries do not
+// cover these.
+const maxUnprocessed = 8
+
+// Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.
+func Read(ctx context.Context, client DynamoDB, table string, keys []string) (map[string]Item, error) {
+	found := make(map[string]Item, len(keys))
+	for start := 0; start < len(keys); start += PageSize {
+		if err := readPage(ctx, client, table, keys[start:min(start+PageSize, len(keys))], found); err != nil {
+			return nil, fmt.Errorf("read %d items of table %s: %w", len(keys), table, err)
+		}
+	}
+	return found, nil
+}
+
+func readPage(ctx context.Context, client DynamoDB, table string, keys []string, found map[string]Item) error {
+	want := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
+	for _, key := range keys {
+		want.Keys = append(want.Keys, Item{event.AttrKey: text(key)})
+	}
+	request := map[string]types.KeysAndAttributes{table: want}
+	for try := range maxUnprocessed {
+		if try > 0 {
+			if err := pause(ctx, try); err != nil {
+				return err
+			}
+		}
+		out, err := client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+		if err != nil {
+			return err
+		}
+		for _, item := range out.Responses[table] {
+			found[Key(item)] = item
+		}
+		if len(out.UnprocessedKeys) == 0 {
+			return nil
+		}
+		request = out.UnprocessedKeys
+	}
+	return fmt.Errorf("the table left out keys %d times in a row: it is throttled", maxUnprocessed)
+}
+
+// pause waits before the nth try of what a throttled table left out: 50 ms, doubled each time.
+func pause(ctx context.Context, try int) error {
+	timer := time.NewTimer(50 * time.Millisecond << (try - 1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Key is an item's key, or "" where it has none.
+func Key(item Item) string {
+	if key, ok := item[event.AttrKey].(*types.AttributeValueMemberS); ok {
+		return key.Value
+	}
+	return ""
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -1,0 +1,36 @@
+// Package controltables names what the items of the control plane's tables are made of, besides the mapping table (see
+// package mapping): the cell states and the moves. The stack that makes the tables and the code that works on them read
+// these names here, so that neither has to import the other.
+package controltables
+
+import "cellular/internal/mapping"
+
+// The attributes that both tables use. A tenant's id has the name that it has in the mapping table.
+const (
+	AttrTenantID  = mapping.AttrTenantID  // S: the hash key of the moves table
+	AttrUpdatedAt = mapping.AttrUpdatedAt // S
+)
+
+// The cell states table has one item per cell that was ever given a tenant or drained. AttrCellID (S) is its hash key.
+const (
+	AttrCellID  = mapping.AttrCellID
+	AttrStatus  = "status"  // S: active, draining or retired
+	AttrTenants = "tenants" // N: how many tenants are placed in the cell, or reserved there by an open move
+)
+
+// The moves table has one item per move, of hash key AttrTenantID and range key AttrEpoch.
+const (
+	// AttrEpoch (N) is the epoch that the move gives to the tenant's new owner.
+	AttrEpoch = mapping.AttrEpoch
+
+	// AttrOpen (S) is OpenValue while the move is under way, and absent once it is finished.
+	AttrOpen  = "open"
+	OpenValue = "open"
+
+	// OpenIndex has the moves under way and no others: hash AttrOpen, range AttrTenantID, with all attributes. It lists
+	// what is to be finished, however many moves there ever were.
+	OpenIndex = "open"
+
+	// AttrExpiresAt (N, seconds since 1970) is the table's TTL attribute, which only a finished move has.
+	AttrExpiresAt = "expires_at"
+)

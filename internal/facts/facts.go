@@ -3,7 +3,6 @@
 package facts
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -52,37 +51,27 @@ type Settings struct {
 }
 
 // JSON is the document as the cell publishes it.
-func (c Cell) JSON() (string, error) {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return "", fmt.Errorf("encode the facts of cell %s: %w", c.ID, err)
-	}
-	return string(text), nil
-}
+func (c Cell) JSON() (string, error) { return encode("cell "+c.ID, c) }
 
 // Parse reads a document. It reports every fact that is missing, and lets pass those that it does not know, which a
 // newer deployment publishes.
 func Parse(text string) (Cell, error) {
 	var c Cell
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return Cell{}, fmt.Errorf("read the facts of a cell: %w", err)
+	if err := decode("a cell", text, &c); err != nil {
+		return Cell{}, err
 	}
-	var errs []error
-	for _, f := range []struct{ name, value string }{
-		{"id", c.ID}, {"tier", c.Tier}, {"dataTable", c.DataTable}, {"resultsTable", c.ResultsTable},
-		{"topicArn", c.TopicARN}, {"queueUrl", c.QueueURL}, {"queueArn", c.QueueARN}, {"consumerDlqUrl", c.ConsumerDLQURL},
-		{"subscriptionDlqUrl", c.SubscriptionDLQURL}, {"streamDlqUrl", c.StreamDLQURL},
-		{"producer", c.Producer}, {"consumer", c.Consumer},
-	} {
-		if f.value == "" {
-			errs = append(errs, fmt.Errorf("read the facts of cell %q: %s is missing", c.ID, f.name))
-		}
-	}
-	if c.Settings.InlinePayloadBytes < 1 || c.Settings.ResultTTL < 1 {
-		errs = append(errs, fmt.Errorf("read the facts of cell %q: settings are missing", c.ID))
-	}
+	of := fmt.Sprintf("cell %q", c.ID)
+	errs := []error{missing(of, []fact{
+		{"id", c.ID != ""}, {"tier", c.Tier != ""},
+		{"dataTable", c.DataTable != ""}, {"resultsTable", c.ResultsTable != ""},
+		{"topicArn", c.TopicARN != ""}, {"queueUrl", c.QueueURL != ""}, {"queueArn", c.QueueARN != ""},
+		{"consumerDlqUrl", c.ConsumerDLQURL != ""}, {"subscriptionDlqUrl", c.SubscriptionDLQURL != ""}, {"streamDlqUrl", c.StreamDLQURL != ""},
+		{"producer", c.Producer != ""}, {"consumer", c.Consumer != ""},
+		// Two that no cell can be without stand for all of the settings: most of the others may be 0.
+		{"settings", c.Settings.InlinePayloadBytes > 0 && c.Settings.ResultTTL > 0},
+	})}
 	if c.MaxTenants < 1 {
-		errs = append(errs, fmt.Errorf("read the facts of cell %q: maxTenants is %d, want at least 1", c.ID, c.MaxTenants))
+		errs = append(errs, fmt.Errorf("read the facts of %s: maxTenants is %d, want at least 1", of, c.MaxTenants))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Cell{}, err

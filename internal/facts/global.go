@@ -2,9 +2,13 @@ package facts
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
+)
+
+// What the documents of the global plane are called in errors.
+const (
+	ofControlPlane = "the control plane"
+	ofRouter       = "the router"
 )
 
 // ControlPlane is the control plane's facts.
@@ -15,17 +19,21 @@ type ControlPlane struct {
 }
 
 // JSON is the document as the control plane publishes it.
-func (c ControlPlane) JSON() (string, error) { return encode("control plane", c) }
+func (c ControlPlane) JSON() (string, error) { return encode(ofControlPlane, c) }
 
 // ParseControlPlane reads a document. It reports every fact that is missing.
 func ParseControlPlane(text string) (ControlPlane, error) {
 	var c ControlPlane
-	err := decode("control plane", text, &c, func() map[string]bool {
-		return map[string]bool{
-			"mappingTable": c.MappingTable != "", "cellTable": c.CellTable != "", "moveTable": c.MoveTable != "",
-		}
+	if err := decode(ofControlPlane, text, &c); err != nil {
+		return ControlPlane{}, err
+	}
+	err := missing(ofControlPlane, []fact{
+		{"mappingTable", c.MappingTable != ""}, {"cellTable", c.CellTable != ""}, {"moveTable", c.MoveTable != ""},
 	})
-	return c, err
+	if err != nil {
+		return ControlPlane{}, err
+	}
+	return c, nil
 }
 
 // Router is the router's facts. A Duration is written in Go's notation, such as "1h0m0s".
@@ -41,18 +49,22 @@ type Router struct {
 }
 
 // JSON is the document as the router publishes it.
-func (r Router) JSON() (string, error) { return encode("router", r) }
+func (r Router) JSON() (string, error) { return encode(ofRouter, r) }
 
 // ParseRouter reads a document. It reports every fact that is missing.
 func ParseRouter(text string) (Router, error) {
 	var r Router
-	err := decode("router", text, &r, func() map[string]bool {
-		return map[string]bool{
-			"url": r.URL != "", "function": r.Function != "", "role": r.Role != "", "auth": r.Auth != "",
-			"softTTL": r.SoftTTL > 0, "hardTTL": r.HardTTL > 0, "refreshTimeout": r.RefreshTimeout > 0, "cellTimeout": r.CellTimeout > 0,
-		}
+	if err := decode(ofRouter, text, &r); err != nil {
+		return Router{}, err
+	}
+	err := missing(ofRouter, []fact{
+		{"url", r.URL != ""}, {"function", r.Function != ""}, {"role", r.Role != ""}, {"auth", r.Auth != ""},
+		{"softTTL", r.SoftTTL > 0}, {"hardTTL", r.HardTTL > 0}, {"refreshTimeout", r.RefreshTimeout > 0}, {"cellTimeout", r.CellTimeout > 0},
 	})
-	return r, err
+	if err != nil {
+		return Router{}, err
+	}
+	return r, nil
 }
 
 // Duration is a time.Duration that is text in JSON.
@@ -70,25 +82,4 @@ func (d *Duration) UnmarshalJSON(text []byte) error {
 	parsed, err := time.ParseDuration(s)
 	*d = Duration(parsed)
 	return err
-}
-
-func encode(of string, document any) (string, error) {
-	text, err := json.Marshal(document)
-	if err != nil {
-		return "", fmt.Errorf("encode the facts of the %s: %w", of, err)
-	}
-	return string(text), nil
-}
-
-func decode(of, text string, document any, present func() map[string]bool) error {
-	if err := json.Unmarshal([]byte(text), document); err != nil {
-		return fmt.Errorf("read the facts of the %s: %w", of, err)
-	}
-	var errs []error
-	for name, ok := range present() {
-		if !ok {
-			errs = append(errs, fmt.Errorf("read the facts of the %s: %s is missing", of, name))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -3,7 +3,9 @@ package lambda
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,4 +163,16 @@ func nameOf(function string) string {
 		return function
 	}
 	return parts[6]
+}
+
+// Functions returns every function, in no order.
+func (s *Service) Functions() []Function {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.functions))
+	s.mu.Unlock()
+	views := make([]Function, len(all))
+	for i, f := range all {
+		views[i] = f.snapshot()
+	}
+	return views
 }

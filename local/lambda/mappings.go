@@ -102,6 +102,17 @@ func (s *Service) GetMapping(_ context.Context, id string) (Mapping, error) {
 	return m.snapshot(), nil
 }
 
+// Mappings returns every mapping, in no order.
+func (s *Service) Mappings() []Mapping {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	views := make([]Mapping, 0, len(s.mappings))
+	for _, m := range s.mappings {
+		views = append(views, m.snapshot())
+	}
+	return views
+}
+
 // UpdateMapping changes, enables or disables a mapping. It lets the function finish what it works on, then goes on where
 // the mapping was. Event source, starting position and function cannot change.
 func (s *Service) UpdateMapping(ctx context.Context, id string, config MappingConfig) (Mapping, error) {

@@ -1,0 +1,133 @@
+// Package api gives the local cloud's Lambda the address that the AWS SDK and CLI expect: the part of Lambda's API that
+// reads functions and event source mappings, and Invoke, as REST with JSON over HTTP on loopback.
+//
+// Functions are changed by the program alone, so nothing here creates, updates or deletes. Whatever is not served is
+// refused with the names of what is. Requests are not authenticated: the address is of this machine only, as the
+// emulator's is.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"cellular/local/lambda"
+)
+
+// Functions is the part of the local Lambda that is served. *lambda.Service is one.
+type Functions interface {
+	GetFunction(ctx context.Context, name string) (lambda.Function, error)
+	Functions() []lambda.Function
+	GetMapping(ctx context.Context, id string) (lambda.Mapping, error)
+	Mappings() []lambda.Mapping
+	Invoke(ctx context.Context, name string, payload []byte) (lambda.Result, error)
+}
+
+// Server serves the API until it is closed.
+type Server struct {
+	endpoint string
+	http     *http.Server
+}
+
+// Serve starts on a loopback port that the kernel picks.
+func Serve(functions Functions) (*Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("serve Lambda's API: %w", err)
+	}
+	s := &Server{
+		endpoint: "http://" + listener.Addr().String(),
+		http:     &http.Server{Handler: Handler(functions), ReadHeaderTimeout: 10 * time.Second},
+	}
+	go s.http.Serve(listener) // its error is always that it was closed
+	return s, nil
+}
+
+// Endpoint is the URL for the SDK's AWS_ENDPOINT_URL_LAMBDA.
+func (s *Server) Endpoint() string { return s.endpoint }
+
+// Close ends the server and what it is serving, at once.
+func (s *Server) Close() error { return s.http.Close() }
+
+// Handler answers the API's requests.
+func Handler(functions Functions) http.Handler {
+	a := api{functions}
+	mux := http.NewServeMux()
+	handle := func(pattern string, operation func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			answer, err := operation(r)
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			write(w, http.StatusOK, answer)
+		})
+	}
+	handle("GET /2015-03-31/functions/{function}", a.getFunction)
+	handle("GET /2015-03-31/functions/{function}/configuration", a.getFunctionConfiguration)
+	handle("GET /2019-09-30/functions/{function}/concurrency", a.getFunctionConcurrency)
+	handle("GET /2015-03-31/event-source-mappings", a.listEventSourceMappings)
+	handle("GET /2015-03-31/event-source-mappings/{$}", a.listEventSourceMappings)
+	handle("GET /2015-03-31/event-source-mappings/{uuid}", a.getEventSourceMapping)
+	handle("GET /2016-08-19/account-settings", a.getAccountSettings)
+	handle("GET /2016-08-19/account-settings/{$}", a.getAccountSettings)
+	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", a.invoke)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { refuse(w, notServed(r)) })
+	return mux
+}
+
+type api struct{ functions Functions }
+
+// failure is an error as Lambda's clients know it.
+type failure struct {
+	status  int
+	kind    string // the SDK makes its typed error of it
+	message string
+}
+
+func (f failure) Error() string { return f.kind + ": " + f.message }
+
+func notServed(r *http.Request) error {
+	return failure{http.StatusNotImplemented, "NotImplementedException", fmt.Sprintf("the local Lambda does not serve %s %s; it serves GetFunction, "+
+		"GetFunctionConfiguration, GetFunctionConcurrency, GetEventSourceMapping, ListEventSourceMappings, GetAccountSettings and Invoke", r.Method, r.URL.Path)}
+}
+
+func invalid(format string, args ...any) error {
+	return failure{http.StatusBadRequest, "InvalidParameterValueException", fmt.Sprintf(format, args...)}
+}
+
+// asFailure gives an error of the local Lambda the name that it has on AWS.
+func asFailure(err error) failure {
+	var f failure
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, lambda.ErrNotFound):
+		return failure{http.StatusNotFound, "ResourceNotFoundException", err.Error()}
+	case errors.Is(err, lambda.ErrThrottled):
+		return failure{http.StatusTooManyRequests, "TooManyRequestsException", err.Error()}
+	case errors.Is(err, lambda.ErrTooLarge):
+		return failure{http.StatusRequestEntityTooLarge, "RequestTooLargeException", err.Error()}
+	}
+	return failure{http.StatusInternalServerError, "ServiceException", err.Error()}
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	f := asFailure(err)
+	w.Header().Set("X-Amzn-Errortype", f.kind)
+	write(w, f.status, map[string]string{"Type": "User", "Message": f.message})
+}
+
+func write(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // the answers are made of text and numbers, which always encode
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // a client that has gone does not miss it
+}

@@ -19,6 +19,7 @@ import (
 	"cellular/local/emulator"
 	"cellular/local/gateway"
 	"cellular/local/lambda"
+	"cellular/local/lambda/api"
 	"cellular/local/process"
 	"cellular/local/provider"
 )
@@ -64,6 +65,8 @@ type Cloud struct {
 	provider *provider.Server
 	engine   Engine
 	settings settings
+
+	lambdaAPI *api.Server
 }
 
 // Setup installs what Start would install: the engine and the emulator. Nothing is left running.
@@ -116,6 +119,9 @@ func (c *Cloud) start(ctx context.Context) error {
 	if c.lock, err = acquire(c.Dir); err != nil {
 		return err
 	}
+	if err := errors.Join(pointedElsewhere(), c.removeEnv()); err != nil {
+		return err
+	}
 	for _, old := range []string{c.path("state"), c.path("project")} {
 		if err := os.RemoveAll(old); err != nil {
 			return fmt.Errorf("remove the state of an earlier run: %w", err)
@@ -158,6 +164,9 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
+	if c.lambdaAPI, err = api.Serve(c.Lambda); err != nil {
+		return err
+	}
 	permissions := provider.NewPermissions()
 	c.Gateway = gateway.New(invoker{c.Lambda, permissions}, gateway.Options{
 		Region: region, Port: c.options.Port, Credentials: map[string]string{accessKey: secretKey},
@@ -188,6 +197,9 @@ func (c *Cloud) Close() error {
 	if c.Gateway != nil {
 		c.Gateway.Close()
 	}
+	if c.lambdaAPI != nil {
+		errs = append(errs, c.lambdaAPI.Close())
+	}
 	if c.Lambda != nil {
 		errs = append(errs, c.Lambda.Close(ctx))
 	}
@@ -201,7 +213,7 @@ func (c *Cloud) Close() error {
 		c.logs.close()
 	}
 	if c.lock != nil {
-		errs = append(errs, c.lock.release())
+		errs = append(errs, c.removeEnv(), c.lock.release())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close the local cloud: %w", err)

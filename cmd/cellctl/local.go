@@ -74,7 +74,11 @@ func runLocal(ctx context.Context, o local.Options, stderr io.Writer) (err error
 	if err := demo.Place(ctx, cloud, outputs, examples.Tenants); err != nil {
 		return err
 	}
-	describe(stderr, cloud, outputs, examples.Tenants)
+	env, err := cloud.WriteEnv()
+	if err != nil {
+		return err
+	}
+	describe(stderr, cloud, outputs, examples.Tenants, env)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "\ntaking everything down ...")
 	return nil
@@ -92,7 +96,8 @@ func loadExamples(dir string) (demo.Examples, error) {
 	return demo.Load(dir)
 }
 
-func describe(w io.Writer, cloud *local.Cloud, outputs local.Outputs, placements []demo.Placement) {
+// describe tells how to use a cloud. env is the file that points a shell to it.
+func describe(w io.Writer, cloud *local.Cloud, outputs local.Outputs, placements []demo.Placement, env string) {
 	fmt.Fprintf(w, "\nThe router answers at %s, the AWS APIs at %s.\n\n", outputs.URL, *cloud.AWS.BaseEndpoint)
 	tenants := map[string][]string{}
 	for _, p := range placements {
@@ -112,9 +117,14 @@ Send an event, and read what became of it:
     '{"tenant_id":"%[2]s","id":"first","type":"order.placed","payload":{"order_id":"1","customer":"Ada","currency":"EUR","lines":[{"sku":"A","quantity":2,"unit_price":1999}]}}'
   curl -i '%[1]s/v1/events/first?tenant_id=%[2]s'
 
+Operate it from another terminal:
+
+  . %[4]s
+  %[5]s cells list
+
 The functions' logs follow, and stand in %[3]s. Ctrl-C takes everything down.
 
-`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"))
+`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"), env, os.Args[0])
 }
 
 func newLocalDemo() *cobra.Command {

@@ -14,8 +14,11 @@ import (
 //
 // It is called with one event at a time and answers what the event does: writes to the cell's tables, which are made
 // exactly once, and a result, which GET /v1/events/{id} shows. It may be called several times for the same event, so
-// whatever it does by itself, other than returning an Effect, has to bear that. State of your own goes into the cell's
-// results table, under keys that start with "#".
+// whatever it does by itself, other than returning an Effect, has to bear that.
+//
+// State of your own goes into the cell's results table, under keys that start with "#" ("#owner#" and "#applied" are
+// taken). Every item of it must carry the attribute tenant_id, the event's tenant: a tenant may be moved to another cell,
+// and what does not name it is left behind.
 //
 // Return consumer.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
 // before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the

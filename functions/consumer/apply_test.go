@@ -28,8 +28,10 @@ func TestEveryTypeIsCountedForItsTenant(t *testing.T) {
 		update := effect.Writes[0].Update
 		require.Equal(t, "results", *update.TableName)
 		require.Equal(t, map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "#counters#acme"}}, update.Key)
-		require.Equal(t, "ADD #type :one", *update.UpdateExpression)
-		require.Equal(t, map[string]string{"#type": "type:" + eventType}, update.ExpressionAttributeNames)
+		require.Equal(t, "SET #tenant = :tenant ADD #type :one", *update.UpdateExpression)
+		require.Equal(t, map[string]string{"#tenant": "tenant_id", "#type": "type:" + eventType}, update.ExpressionAttributeNames)
+		require.Equal(t, &types.AttributeValueMemberS{Value: "acme"}, update.ExpressionAttributeValues[":tenant"],
+			"the counters move with their tenant")
 		_, _, err = event.ParseKey("#counters#acme")
 		require.Error(t, err, "no event has the counters' key")
 	}

@@ -8,6 +8,12 @@
 // event has no entry yet. Three deliveries, or a crash between the transaction and the answer, so have one effect.
 // Apply itself may run more than once.
 //
+// # One owner
+//
+// The same transaction has the condition that the cell may apply events of this epoch (package ownership). An event of a
+// tenant that has moved away is not applied but diverted: the ledger notes that it waits to be sent to the tenant's new
+// cell, and the message is done.
+//
 // # One bad record
 //
 // A record that fails, for whatever reason, is reported alone; the queue keeps it and deletes the others. Apply runs
@@ -44,20 +50,24 @@ type Apply func(ctx context.Context, e event.Event) (Effect, error)
 // Effect is what one event does.
 type Effect struct {
 	// Writes become one transaction with the event's entry in the ledger: at most MaxWrites, each to an item of its
-	// own. Business state may live in the results table under keys that start with "#", which no event's key does.
+	// own. Business state may live in the results table under keys that start with "#", which no event's key does;
+	// "#owner#" and "#applied" are taken. Each such item must carry the attribute tenant_id (event.AttrTenantID): it is
+	// how a move finds what belongs to a tenant, and an item without it stays behind.
 	// A condition of a write that is not met fails the event for now, and Apply is called again.
 	Writes []types.TransactWriteItem
 	// Result is what a reader of the event's outcome gets. JSON, or nil for none.
 	Result json.RawMessage
 }
 
-// MaxWrites bounds an effect: a transaction takes 100 writes (TransactWriteItems), and the ledger's entry is one.
-const MaxWrites = 99
+// MaxWrites bounds an effect: a transaction takes 100 operations (TransactWriteItems), of which the ledger's entry and
+// the check of the fence are two.
+const MaxWrites = 98
 
 // Tables is the part of DynamoDB that a consumer needs.
 type Tables interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	TransactWriteItems(
 		context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options),
 	) (*dynamodb.TransactWriteItemsOutput, error)
@@ -70,7 +80,7 @@ type Queue interface {
 	) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 }
 
-// Options is what a consumer works with. All of it is required, except AfterApply.
+// Options is what a consumer works with. All of it is required, except AfterApply and Now.
 type Options struct {
 	Apply        Apply
 	Tables       Tables
@@ -89,6 +99,7 @@ type Options struct {
 	ResultTTL time.Duration
 	// AfterApply, if not nil, is called when an event's transaction has committed.
 	AfterApply func(event.Event)
+	Now        func() time.Time // nil means time.Now
 	Logger     *slog.Logger
 }
 
@@ -104,10 +115,16 @@ const maxAbandoned = 16
 type Consumer struct {
 	Options
 	running atomic.Int64 // calls of Apply that have not returned
+	heart   heartbeat
 }
 
 // New returns a consumer.
-func New(o Options) *Consumer { return &Consumer{Options: o} }
+func New(o Options) *Consumer {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Consumer{Options: o}
+}
 
 // Handle applies a batch. The answer names the messages that failed; the error is always nil.
 //
@@ -124,8 +141,9 @@ func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	var delays []delay
+	var lastApplied string // the key of the event that was applied last; "" if none was
 	for _, d := range inOrder(batch) {
-		start := time.Now()
+		start := c.Now()
 		out := c.attempt(workCtx, d)
 		if out.failed() {
 			out = c.settle(settleCtx, d, out)
@@ -135,9 +153,13 @@ func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 				events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
 			delays = append(delays, delay{receipt: d.sqs.ReceiptHandle, until: c.delayOf(d, out)})
 		}
-		c.log(ctx, d, out, time.Since(start))
+		if out.result == applied {
+			lastApplied = d.message.Key()
+		}
+		c.log(ctx, d, out, c.Now().Sub(start))
 	}
 	c.delay(settleCtx, delays)
+	c.beat(settleCtx, lastApplied)
 	return response, nil
 }
 

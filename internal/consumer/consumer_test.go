@@ -149,6 +149,8 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 	for name, effect := range map[string]consumer.Effect{
 		"too many writes":      {Writes: make([]types.TransactWriteItem, consumer.MaxWrites+1)},
 		"a result not of JSON": {Result: json.RawMessage(`{`)},
+		"state of no tenant":   {Writes: []types.TransactWriteItem{putState(item{"id": text("#cart")})}},
+		"state of nobody":      {Writes: []types.TransactWriteItem{putState(item{"id": text("#cart"), "tenant_id": text("")})}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCell()
@@ -160,14 +162,28 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 	}
 }
 
+func putState(state item) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(resultsTable), Item: state}}
+}
+
+// A table of the user's own moves by other means, or not at all.
+func TestWhatIsNotStateOfTheResultsTableNeedsNoTenant(t *testing.T) {
+	c := newCell()
+	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
+		return consumer.Effect{Writes: []types.TransactWriteItem{
+			{Put: &types.Put{TableName: aws.String("own"), Item: item{"id": text("#cart")}}},
+			putState(item{"id": text("#cart"), "tenant_id": text("acme")}),
+		}}, nil
+	}
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+}
+
 func TestTheLargestEffectIsApplied(t *testing.T) {
 	c := newCell()
 	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
 		var effect consumer.Effect
 		for i := range consumer.MaxWrites {
-			effect.Writes = append(effect.Writes, types.TransactWriteItem{Put: &types.Put{
-				TableName: aws.String(resultsTable), Item: item{"id": text("#" + string(rune('A'+i)))},
-			}})
+			effect.Writes = append(effect.Writes, putState(item{"id": text("#" + string(rune('A'+i))), "tenant_id": text("acme")}))
 		}
 		return effect, nil
 	}

@@ -6,23 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
+	"cellular/internal/ownership"
 )
 
-// unlessProcessed is the condition of every write to the ledger: the event has not been applied. An event that was
-// given up on may be: that is what a redrive from the dead letter queue does.
-const unlessProcessed = "attribute_not_exists(#key) OR #status = :failed"
+// unlessSettled is the condition of every write to the ledger: the event has been neither applied nor diverted. What was
+// given up on may be tried again: that is what a redrive from the dead letter queue does. What was diverted may be, too,
+// if it has been sent again since: then it carries a newer epoch. A delivery of the epoch that was diverted is a duplicate.
+const unlessSettled = "attribute_not_exists(#key) OR #status = :failed OR (#status = :diverted AND #epoch < :epoch)"
 
-var (
-	unlessProcessedNames  = map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus}
-	unlessProcessedValues = map[string]types.AttributeValue{":failed": text(string(event.Failed))}
-)
+// ledgerPut writes an entry for an event that was delivered with an epoch, unless the event is settled.
+func (c *Consumer) ledgerPut(entry map[string]types.AttributeValue, epoch int64) *types.Put {
+	return &types.Put{
+		TableName:           aws.String(c.ResultsTable),
+		Item:                entry,
+		ConditionExpression: aws.String(unlessSettled),
+		ExpressionAttributeNames: map[string]string{
+			"#key": event.AttrKey, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":failed": text(string(event.Failed)), ":diverted": text(string(event.Diverted)), ":epoch": number(epoch),
+		},
+	}
+}
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
@@ -32,7 +43,7 @@ func number(n int64) types.AttributeValue {
 
 // entry is the part of a ledger entry that every outcome has.
 func (c *Consumer) entry(tenantID, eventID string, status event.Status) map[string]types.AttributeValue {
-	now := time.Now()
+	now := c.Now()
 	return map[string]types.AttributeValue{
 		event.AttrKey:       text(event.Key(tenantID, eventID)),
 		event.AttrTenantID:  text(tenantID),
@@ -43,12 +54,17 @@ func (c *Consumer) entry(tenantID, eventID string, status event.Status) map[stri
 	}
 }
 
-// commit writes the effect and the ledger's entry, both or neither. While other transactions are at the same items, or
-// the table throttles, it tries again until ctx ends.
+// The first operations of the transaction that applies an event.
+const (
+	ledgerAt = iota
+	fenceAt
+)
+
+// commit writes the effect and the ledger's entry, both or neither, if the cell may apply events of this epoch; if it may
+// not, the event is diverted.
 //
-// Each call carries a request token of its own, which the SDK makes: it covers the SDK's retries of that call. A token
-// derived from the event would cover nothing more, because the ledger outlives the ten minutes of a token, and would
-// fail a redelivery, whose entry has another time.
+// The check of the fence makes transactions of one tenant that run at the same moment conflict. They do anyway where they
+// share state, as counters do; the one that loses tries again.
 func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (result, error) {
 	entry := c.entry(e.TenantID, e.ID, event.Processed)
 	entry[event.AttrType] = text(e.Type)
@@ -56,72 +72,43 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 	if effect.Result != nil {
 		entry[event.AttrResult] = text(string(effect.Result))
 	}
-	items := []types.TransactWriteItem{{Put: &types.Put{
-		TableName:                 aws.String(c.ResultsTable),
-		Item:                      entry,
-		ConditionExpression:       aws.String(unlessProcessed),
-		ExpressionAttributeNames:  unlessProcessedNames,
-		ExpressionAttributeValues: unlessProcessedValues,
-	}}}
+	items := make([]types.TransactWriteItem, 0, fenceAt+1+len(effect.Writes))
+	items = append(items,
+		types.TransactWriteItem{Put: c.ledgerPut(entry, e.Epoch)},
+		ownership.MayApply(c.ResultsTable, e.TenantID, e.Epoch))
 	items = append(items, effect.Writes...)
 
-	for try := 0; ; try++ {
-		_, err := c.Tables.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-		switch {
-		case err == nil:
-			return applied, nil
-		case alreadyApplied(err):
-			return duplicate, nil
-		case !contended(err):
-			return "", fmt.Errorf("apply: %w", err)
-		}
-		if !sleep(ctx, contentionDelay(try)) {
-			return "", fmt.Errorf("apply: no success in %d tries: %w", try+1, err)
-		}
+	err := c.transact(ctx, items)
+	switch {
+	case err == nil:
+		return applied, nil
+	case conditionFailed(err, ledgerAt):
+		return duplicate, nil
+	case conditionFailed(err, fenceAt):
+		return c.divert(ctx, e)
 	}
+	return "", fmt.Errorf("apply: %w", err)
 }
 
-// alreadyApplied reports whether the ledger's entry, the first write of the transaction, did not meet its condition.
-func alreadyApplied(err error) bool {
-	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-	return ok && len(canceled.CancellationReasons) > 0 &&
-		aws.ToString(canceled.CancellationReasons[0].Code) == "ConditionalCheckFailed"
-}
-
-// contended reports whether a transaction failed for no other reason than other traffic on its tables.
-func contended(err error) bool {
-	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
-		for _, reason := range canceled.CancellationReasons {
-			switch aws.ToString(reason.Code) {
-			case "None", "", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-			default:
-				return false
-			}
-		}
-		return len(canceled.CancellationReasons) > 0
-	}
-	_, inProgress := errors.AsType[*types.TransactionInProgressException](err)
-	_, throttled := errors.AsType[*types.ThrottlingException](err)
-	_, throughput := errors.AsType[*types.ProvisionedThroughputExceededException](err)
-	_, limit := errors.AsType[*types.RequestLimitExceeded](err)
-	return inProgress || throttled || throughput || limit
-}
-
-// recordFailed writes that the event was given up on. It reports true, and writes nothing, if the event has been
-// applied after all.
-func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) (processed bool, err error) {
+// recordFailed writes that the event was given up on. It reports true, and writes nothing, if the event is settled after
+// all. A message that cannot be read tells no epoch; it is taken as older than any, so that it overwrites nothing that
+// was diverted.
+func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) (settled bool, err error) {
 	entry := c.entry(d.tenantID, d.eventID, event.Failed)
 	entry[event.AttrReason] = text(string(reason))
+	var epoch int64
 	if d.err == nil {
+		epoch = d.message.Epoch
 		entry[event.AttrType] = text(d.message.Type)
-		entry[event.AttrEpoch] = number(d.message.Epoch)
+		entry[event.AttrEpoch] = number(epoch)
 	}
+	put := c.ledgerPut(entry, epoch)
 	_, err = c.Tables.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                 aws.String(c.ResultsTable),
-		Item:                      entry,
-		ConditionExpression:       aws.String(unlessProcessed),
-		ExpressionAttributeNames:  unlessProcessedNames,
-		ExpressionAttributeValues: unlessProcessedValues,
+		TableName:                 put.TableName,
+		Item:                      put.Item,
+		ConditionExpression:       put.ConditionExpression,
+		ExpressionAttributeNames:  put.ExpressionAttributeNames,
+		ExpressionAttributeValues: put.ExpressionAttributeValues,
 	})
 	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return true, nil

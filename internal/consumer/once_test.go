@@ -80,9 +80,11 @@ func TestI6AnEventThatWasGivenUpOnIsAppliedWhenItIsReplayed(t *testing.T) {
 
 func TestAContendedTransactionIsTriedAgain(t *testing.T) {
 	for name, err := range map[string]error{
-		"conflict":    cancellation("None", "TransactionConflict"),
-		"throttled":   cancellation("ThrottlingError", "None"),
-		"no capacity": cancellation("None", "ProvisionedThroughputExceeded"),
+		"conflict":    cancellation("None", "None", "TransactionConflict"),
+		"at a fence":  cancellation("None", "TransactionConflict", "None"),
+		"at an entry": cancellation("TransactionConflict", "None", "None"),
+		"throttled":   cancellation("ThrottlingError", "None", "None"),
+		"no capacity": cancellation("None", "None", "ProvisionedThroughputExceeded"),
 		"whole call":  &types.ThrottlingException{},
 		"in progress": &types.TransactionInProgressException{},
 		"account":     &types.RequestLimitExceeded{},
@@ -111,7 +113,7 @@ func TestAContendedTransactionIsTriedAgain(t *testing.T) {
 func TestContentionIsWaitedForUntilTheRecordsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCell()
-		c.tables.before = func(int) error { return cancellation("None", "TransactionConflict") }
+		c.tables.before = func(int) error { return cancellation("None", "None", "TransactionConflict") }
 		start := time.Now()
 		require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 		require.Equal(t, 5*time.Second, time.Since(start))
@@ -121,8 +123,8 @@ func TestContentionIsWaitedForUntilTheRecordsDeadline(t *testing.T) {
 
 func TestATransactionThatFailsForAnotherReasonIsLeftToTheNextDelivery(t *testing.T) {
 	for name, err := range map[string]error{
-		"a condition of the business logic":        cancellation("None", "ConditionalCheckFailed"),
-		"such a condition, and a conflict as well": cancellation("TransactionConflict", "ConditionalCheckFailed"),
+		"a condition of the business logic":        cancellation("None", "None", "ConditionalCheckFailed"),
+		"such a condition, and a conflict as well": cancellation("None", "TransactionConflict", "ConditionalCheckFailed"),
 		"no reasons":    &types.TransactionCanceledException{Message: aws.String("?")},
 		"access denied": errors.New("AccessDeniedException"),
 	} {

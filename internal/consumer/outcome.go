@@ -21,7 +21,8 @@ type result string
 
 const (
 	applied   result = "applied"   // its transaction committed
-	duplicate result = "duplicate" // it had been applied before
+	duplicate result = "duplicate" // it had been applied, or diverted, before
+	diverted  result = "diverted"  // its tenant has left the cell, and it waits to be sent to the new one
 	retry     result = "retry"     // it failed and comes again
 	ejected   result = "ejected"   // it failed for the last time, and goes to the dead letter queue
 )
@@ -95,7 +96,9 @@ func (c *Consumer) log(ctx context.Context, d delivery, out outcome, took time.D
 	level := slog.LevelInfo
 	switch out.result {
 	case applied:
-		attrs = append(attrs, slog.Int64("accepted_to_applied_ms", time.Since(d.message.AcceptedAt).Milliseconds()))
+		attrs = append(attrs, slog.Int64("accepted_to_applied_ms", c.Now().Sub(d.message.AcceptedAt).Milliseconds()))
+	case diverted:
+		attrs = append(attrs, slog.Int64("epoch", d.message.Epoch))
 	case retry:
 		level = slog.LevelWarn
 	case ejected:

@@ -51,10 +51,15 @@ func (q *queue) ChangeMessageVisibilityBatch(
 func receiptOf(messageID string) string { return "receipt-of-" + messageID }
 func messageOf(receipt string) string   { return receipt[len("receipt-of-"):] }
 
-// deliver is the nth delivery of an event, as a message whose id is the event's.
+// deliver is the nth delivery of an event of epoch 1, as a message whose id is the event's.
 func deliver(id, eventType string, receives int) events.SQSMessage {
+	return deliverOf(1, id, eventType, receives)
+}
+
+// deliverOf is deliver with another epoch.
+func deliverOf(epoch int64, id, eventType string, receives int) events.SQSMessage {
 	m := event.Message{Event: event.Event{
-		TenantID: "acme", ID: id, Type: eventType, Epoch: 1, Payload: json.RawMessage(`{"secret":1}`),
+		TenantID: "acme", ID: id, Type: eventType, Epoch: epoch, Payload: json.RawMessage(`{"secret":1}`),
 		AcceptedAt: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
 	}}
 	return deliverMessage(m, receives)

@@ -18,7 +18,8 @@ import (
 const settleTimeout = time.Second
 
 // settle decides what a failure of a delivery means for its record. On the last receive the event is noted as given
-// up on, unless it turns out to have been applied by an earlier delivery whose answer got lost: then all is well.
+// up on, unless it turns out to have been dealt with: applied by an earlier delivery whose answer got lost, or diverted,
+// and so on its way to its tenant's new cell. Then all is well.
 func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome {
 	if d.receives < c.MaxReceiveCount {
 		return out
@@ -29,12 +30,12 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	processed, err := c.recordFailed(ctx, d, out.reason)
+	done, err := c.recordFailed(ctx, d, out.reason)
 	switch {
 	case err != nil:
 		c.Logger.LogAttrs(ctx, slog.LevelError, "the event goes to the dead letter queue, and its status stays accepted",
 			telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), slog.String("error", err.Error()))
-	case processed && d.err == nil:
+	case done && d.err == nil:
 		return outcome{result: duplicate}
 	}
 	return out

@@ -17,16 +17,18 @@ import (
 
 type item = map[string]types.AttributeValue
 
-// tables is DynamoDB in memory, as far as a consumer uses it: conditional puts, ADD updates and transactions of both,
-// all or nothing. What it does not know is an error.
+// tables is DynamoDB in memory, as far as a consumer uses it: conditional puts, updates, and transactions of both and of
+// checks, all or nothing. What it does not know is an error.
 type tables struct {
 	mu    sync.Mutex
 	items map[string]item // by TABLE/KEY
 	calls int             // of TransactWriteItems
+	beats int             // of UpdateItem
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
 	// written, or after everything is, so that the answer gets lost.
 	before, after func(call int) error
 	putErr        error // of PutItem
+	updateErr     error // of UpdateItem
 }
 
 func newTables() *tables { return &tables{items: map[string]item{}} }
@@ -84,6 +86,27 @@ func (s *tables) PutItem(
 	return &dynamodb.PutItemOutput{}, nil
 }
 
+func (s *tables) UpdateItem(
+	ctx context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options),
+) (*dynamodb.UpdateItemOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beats++
+	if s.updateErr != nil {
+		return nil, s.updateErr
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	at := place(in.TableName, in.Key)
+	written, err := updated(s.items[at], in.Key, *in.UpdateExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if err != nil {
+		return nil, err
+	}
+	s.items[at] = written
+	return &dynamodb.UpdateItemOutput{}, nil
+}
+
 func (s *tables) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
@@ -101,7 +124,8 @@ func (s *tables) TransactWriteItems(
 	if n := len(in.TransactItems); n == 0 || n > 100 {
 		return nil, fmt.Errorf("ValidationException: %d items", n)
 	}
-	next := map[string]item{} // what the transaction writes, by place
+	seen := map[string]bool{} // the places that the transaction is at
+	next := map[string]item{} // what it writes, by place
 	codes := make([]string, len(in.TransactItems))
 	canceled := false
 	for i, w := range in.TransactItems {
@@ -109,10 +133,13 @@ func (s *tables) TransactWriteItems(
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := next[at]; twice {
+		if seen[at] {
 			return nil, fmt.Errorf("ValidationException: two operations on %s", at)
 		}
-		next[at] = written
+		seen[at] = true
+		if written != nil {
+			next[at] = written
+		}
 		if codes[i] = "None"; !ok {
 			codes[i], canceled = "ConditionalCheckFailed", true
 		}
@@ -129,6 +156,7 @@ func (s *tables) TransactWriteItems(
 	return &dynamodb.TransactWriteItemsOutput{}, nil
 }
 
+// write is what one operation of a transaction would do; it writes nil where it is a check.
 func (s *tables) write(w types.TransactWriteItem) (at string, written item, ok bool, err error) {
 	switch {
 	case w.Put != nil:
@@ -137,43 +165,93 @@ func (s *tables) write(w types.TransactWriteItem) (at string, written item, ok b
 		return at, maps.Clone(w.Put.Item), ok, err
 	case w.Update != nil:
 		at = place(w.Update.TableName, w.Update.Key)
-		written = maps.Clone(s.items[at])
-		if written == nil {
-			written = maps.Clone(w.Update.Key)
-		}
-		var name, value string
-		if _, err := fmt.Sscanf(*w.Update.UpdateExpression, "ADD %s %s", &name, &value); err != nil {
-			return "", nil, false, fmt.Errorf("update %q: %w", *w.Update.UpdateExpression, err)
-		}
-		name = w.Update.ExpressionAttributeNames[name]
-		sum := num(written[name]) + num(w.Update.ExpressionAttributeValues[value])
-		written[name] = &types.AttributeValueMemberN{Value: strconv.Itoa(sum)}
-		return at, written, true, nil
+		written, err = updated(s.items[at], w.Update.Key, *w.Update.UpdateExpression,
+			w.Update.ExpressionAttributeNames, w.Update.ExpressionAttributeValues)
+		return at, written, true, err
+	case w.ConditionCheck != nil:
+		at = place(w.ConditionCheck.TableName, w.ConditionCheck.Key)
+		ok, err = holds(w.ConditionCheck.ConditionExpression, s.items[at],
+			w.ConditionCheck.ExpressionAttributeNames, w.ConditionCheck.ExpressionAttributeValues)
+		return at, nil, ok, err
 	}
 	return "", nil, false, fmt.Errorf("unknown write %+v", w)
 }
 
-// holds evaluates a condition: terms attribute_not_exists(#a) and #a = :v, joined by OR. There being none, it holds.
+// updated is an item after an update: SET #a = :v, ... or ADD #a :n.
+func updated(current, key item, expression string, names map[string]string, values item) (item, error) {
+	written := maps.Clone(current)
+	if written == nil {
+		written = maps.Clone(key)
+	}
+	if set, ok := strings.CutPrefix(expression, "SET "); ok {
+		for assignment := range strings.SplitSeq(set, ", ") {
+			name, value, _ := strings.Cut(assignment, " = ")
+			if names[name] == "" || values[value] == nil {
+				return nil, fmt.Errorf("assignment %q", assignment)
+			}
+			written[names[name]] = values[value]
+		}
+		return written, nil
+	}
+	var name, value string
+	if _, err := fmt.Sscanf(expression, "ADD %s %s", &name, &value); err != nil {
+		return nil, fmt.Errorf("update %q: %w", expression, err)
+	}
+	sum := num(written[names[name]]) + num(values[value])
+	written[names[name]] = &types.AttributeValueMemberN{Value: strconv.Itoa(sum)}
+	return written, nil
+}
+
+// holds evaluates a condition: terms joined by AND, in brackets or not, joined by OR. There being none, it holds.
 func holds(condition *string, current item, names map[string]string, values item) (bool, error) {
 	if condition == nil {
 		return true, nil
 	}
-	for term := range strings.SplitSeq(*condition, " OR ") {
-		if name, ok := strings.CutPrefix(term, "attribute_not_exists("); ok {
-			if _, exists := current[names[strings.TrimSuffix(name, ")")]]; !exists {
-				return true, nil
+	for group := range strings.SplitSeq(*condition, " OR ") {
+		if inner, ok := strings.CutPrefix(group, "("); ok {
+			group = strings.TrimSuffix(inner, ")")
+		}
+		all := true
+		for term := range strings.SplitSeq(group, " AND ") {
+			ok, err := termHolds(term, current, names, values)
+			if err != nil {
+				return false, err
 			}
-			continue
+			all = all && ok
 		}
-		name, value, ok := strings.Cut(term, " = ")
-		if !ok || names[name] == "" || values[value] == nil {
-			return false, fmt.Errorf("condition term %q", term)
-		}
-		if have := current[names[name]]; have != nil && str(have) == str(values[value]) {
+		if all {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// termHolds evaluates attribute_not_exists(#a) or a comparison. As in DynamoDB, no comparison with an attribute that is
+// not there holds.
+func termHolds(term string, current item, names map[string]string, values item) (bool, error) {
+	if name, ok := strings.CutPrefix(term, "attribute_not_exists("); ok {
+		_, exists := current[names[strings.TrimSuffix(name, ")")]]
+		return !exists, nil
+	}
+	parts := strings.Fields(term)
+	if len(parts) != 3 || names[parts[0]] == "" || values[parts[2]] == nil {
+		return false, fmt.Errorf("condition term %q", term)
+	}
+	have, want := current[names[parts[0]]], values[parts[2]]
+	if have == nil {
+		return false, nil
+	}
+	switch parts[1] {
+	case "=":
+		return str(have) == str(want), nil
+	case "<":
+		return num(have) < num(want), nil
+	case "<=":
+		return num(have) <= num(want), nil
+	case ">":
+		return num(have) > num(want), nil
+	}
+	return false, fmt.Errorf("condition term %q", term)
 }
 
 // cancellation is the error of a transaction, with one code for each of its writes.

@@ -6,6 +6,7 @@ import "github.com/aws/aws-lambda-go/events"
 // nothing failed.
 type outcome struct {
 	published int
+	clones    int           // records of copies that a move has made, which are not published
 	failed    map[int]error // why a record by itself could not be published
 	stopped   error         // why publishing ended early; nil if it did not
 	stoppedAt int           // the first record that was not published because of that

@@ -17,6 +17,11 @@
 //
 // Nothing is lost on the way: an event counts as published only where SNS lists its entry as successful, and every
 // other path ends in the answer. After the last retry the record goes to the mapping's on-failure destination.
+//
+// # Clones
+//
+// An item that a move has copied from another cell (event.AttrClonedFrom) is not published: the move sees to it that the
+// event in it is processed. Published, it would reach the consumer with the epoch of the cell that it came from.
 package producer
 
 import (
@@ -73,6 +78,10 @@ func (p *Producer) Handle(ctx context.Context, batch events.DynamoDBEvent) (even
 		if record.EventName != string(events.DynamoDBOperationTypeInsert) {
 			continue // what happens to an item later is not an event
 		}
+		if _, clone := record.Change.NewImage[event.AttrClonedFrom]; clone {
+			out.clones++
+			continue
+		}
 		e, err := p.entry(i, record)
 		if err != nil {
 			out.fail(i, err)
@@ -121,6 +130,7 @@ func (p *Producer) log(ctx context.Context, batch events.DynamoDBEvent, out outc
 	attrs := []slog.Attr{
 		slog.Int("records", len(batch.Records)),
 		slog.Int("published", out.published),
+		slog.Int("clones", out.clones),
 		slog.Int("failed", len(out.failed)),
 	}
 	if out.stopped != nil {

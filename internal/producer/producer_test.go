@@ -79,6 +79,12 @@ func broken(id string) events.DynamoDBEventRecord {
 	return record
 }
 
+func clone(id string) events.DynamoDBEventRecord {
+	record := insert(id, `1`)
+	record.Change.NewImage[event.AttrClonedFrom] = events.NewStringAttribute("alpha")
+	return record
+}
+
 func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 	raw, err := os.ReadFile("testdata/stream.json")
 	require.NoError(t, err)
@@ -104,6 +110,19 @@ func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 	require.Contains(t, log.String(), "tenant=globex event=e-9 sequence_number=4421584500000000017450439094")
 	require.Contains(t, log.String(), "attribute payload")
 	require.NotContains(t, log.String(), "order_id", "the payload stays out of the log")
+}
+
+func TestI8AClonedEventIsNotPublished(t *testing.T) {
+	var log bytes.Buffer
+	tp := newTopic()
+	p := newProducer(tp)
+	p.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	require.Empty(t, handle(t, p, clone("0"), insert("1", `1`), clone("2"), insert("3", `1`)))
+	require.Equal(t, []string{"1", "3"}, tp.ids())
+	require.Contains(t, log.String(), "records=4 published=2 clones=2 failed=0")
+
+	tp.refuse = map[string]bool{"3": true}
+	require.Equal(t, []string{"seq-3"}, handle(t, p, clone("2"), insert("3", `1`), clone("4")), "a clone is never the failure")
 }
 
 func TestAnEmptyBatchSucceeds(t *testing.T) {
@@ -213,9 +232,11 @@ func TestI6EveryRecordIsPublishedOrTriedAgain(t *testing.T) {
 		for i := range rapid.IntRange(0, 60).Draw(t, "records") {
 			id := fmt.Sprintf("%03d", i)
 			record := insert(id, `"`+strings.Repeat("y", payload.Draw(t, "payload"))+`"`)
-			switch rapid.SampledFrom([]string{"", "", "", "", "", "modify", "broken", "refuse", "forget", "poison"}).Draw(t, "kind") {
+			switch rapid.SampledFrom([]string{"", "", "", "", "", "modify", "clone", "broken", "refuse", "forget", "poison"}).Draw(t, "kind") {
 			case "modify":
 				record.EventName = "MODIFY"
+			case "clone":
+				record = clone(id)
 			case "broken":
 				record = broken(id)
 			case "refuse":
@@ -239,7 +260,9 @@ func TestI6EveryRecordIsPublishedOrTriedAgain(t *testing.T) {
 		}
 		want := []string{}
 		for i, record := range records {
-			if record.EventName == "INSERT" && !isPublished[fmt.Sprintf("%03d", i)] {
+			_, clone := record.Change.NewImage[event.AttrClonedFrom]
+			require.False(t, clone && isPublished[fmt.Sprintf("%03d", i)], "a clone is not published")
+			if record.EventName == "INSERT" && !clone && !isPublished[fmt.Sprintf("%03d", i)] {
 				want = append(want, record.Change.SequenceNumber)
 				break
 			}

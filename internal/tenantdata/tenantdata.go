@@ -33,13 +33,23 @@ const PageSize = 100
 // EventKeys calls each with the keys of the events that a data table holds of a tenant and that were accepted at since
 // or later, oldest first, a page at a time. It ends with the first error of each.
 func EventKeys(ctx context.Context, client DynamoDB, dataTable, tenantID string, since time.Time, each func(keys []string) error) error {
+	return EventKeysBetween(ctx, client, dataTable, tenantID, since, endOfTime, each)
+}
+
+// endOfTime is later than any time that event.TimeLayout can tell.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// EventKeysBetween is EventKeys up to a time, which is included. A listing that follows a tenant's writers has an end by it.
+func EventKeysBetween(
+	ctx context.Context, client DynamoDB, dataTable, tenantID string, since, until time.Time, each func(keys []string) error,
+) error {
 	q := &dynamodb.QueryInput{
 		TableName:                &dataTable,
 		IndexName:                aws.String(event.TenantTimeIndex),
-		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted >= :since"),
+		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted BETWEEN :since AND :until"),
 		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#accepted": event.AttrAcceptedAt},
 		ExpressionAttributeValues: Item{
-			":tenant": text(tenantID), ":since": text(event.FormatTime(since)),
+			":tenant": text(tenantID), ":since": text(event.FormatTime(since)), ":until": text(event.FormatTime(until)),
 		},
 	}
 	if err := pages(ctx, client, q, each); err != nil {

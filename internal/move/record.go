@@ -1,0 +1,123 @@
+package move
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/controltables"
+	"cellular/internal/event"
+	"cellular/internal/item"
+	"cellular/internal/naming"
+)
+
+// The attributes of a record in the table of moves, besides its keys, the index's and the TTL's.
+const (
+	attrFrom       = "from_cell"   // S
+	attrTo         = "to_cell"     // S
+	attrOldEpoch   = "old_epoch"   // N
+	attrPhase      = "phase"       // S, a Phase
+	attrBackingOut = "backing_out" // S, "yes"; or absent
+	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
+	attrUpdatedAt  = "updated_at"
+	attrFlippedAt  = "flipped_at"  // absent before
+	attrFinishedAt = "finished_at" // absent before
+	attrPhases     = "phases"      // S, JSON
+	attrCounts     = "counts"      // S, JSON
+	attrRun        = "run"         // N
+	attrHolder     = "holder"      // S, absent where nobody is at work
+)
+
+// keepEnded is how long the record of a move that has ended is kept: as long as the default ResultTTL, the longest that
+// anything else of the past is.
+const keepEnded = 90 * 24 * time.Hour
+
+// ErrMalformed is the error for an item of the table of moves that cannot be a move.
+var ErrMalformed = errors.New("malformed move item")
+
+func (m Move) key() Item { return recordKey(m.TenantID, m.Epoch) }
+
+func recordKey(tenantID string, epoch int64) Item {
+	return Item{controltables.AttrTenantID: text(tenantID), controltables.AttrEpoch: number(epoch)}
+}
+
+// item is the move as it stands in the table.
+func (m Move) item() (Item, error) {
+	phases, err := json.Marshal(m.Phases)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := json.Marshal(m.Counts)
+	if err != nil {
+		return nil, err
+	}
+	out := m.key()
+	for name, value := range map[string]string{
+		attrFrom: m.From, attrTo: m.To, attrPhase: string(m.Phase),
+		attrStartedAt: event.FormatTime(m.StartedAt), attrUpdatedAt: event.FormatTime(m.UpdatedAt),
+		attrPhases: string(phases), attrCounts: string(counts),
+	} {
+		out[name] = text(value)
+	}
+	out[attrOldEpoch], out[attrRun] = number(m.OldEpoch), number(m.Run)
+	if m.BackingOut {
+		out[attrBackingOut] = text("yes")
+	}
+	if m.Holder != "" {
+		out[attrHolder] = text(m.Holder)
+	}
+	if !m.FlippedAt.IsZero() {
+		out[attrFlippedAt] = text(event.FormatTime(m.FlippedAt))
+	}
+	if m.Phase.Ended() {
+		out[attrFinishedAt] = text(event.FormatTime(m.FinishedAt))
+		out[controltables.AttrExpiresAt] = number(m.FinishedAt.Add(keepEnded).Unix())
+	} else {
+		out[controltables.AttrOpen] = text(controltables.OpenValue)
+	}
+	return out, nil
+}
+
+// fromItem is the inverse of item. Its error wraps ErrMalformed and names each attribute that is wrong.
+func fromItem(attributes Item) (Move, error) {
+	r := item.Read(attributes)
+	cell := func(name string) string { return r.Checked(name, naming.ValidCellID, naming.CellIDPattern) }
+	m := Move{
+		TenantID:   r.Checked(controltables.AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
+		From:       cell(attrFrom),
+		To:         cell(attrTo),
+		Epoch:      r.Int(controltables.AttrEpoch, 2),
+		OldEpoch:   r.Int(attrOldEpoch, 1),
+		Phase:      Phase(r.Checked(attrPhase, validPhase, "a phase of a move")),
+		BackingOut: r.OptionalString(attrBackingOut) != "",
+		StartedAt:  r.Time(attrStartedAt, event.TimeLayout),
+		UpdatedAt:  r.Time(attrUpdatedAt, event.TimeLayout),
+		Run:        r.Int(attrRun, 0),
+		Holder:     r.OptionalString(attrHolder),
+	}
+	for name, t := range map[string]*time.Time{attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt} {
+		if attributes[name] != nil {
+			*t = r.Time(name, event.TimeLayout)
+		}
+	}
+	errs := []error{r.Err()}
+	for name, into := range map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts} {
+		if err := json.Unmarshal([]byte(r.String(name)), into); err != nil {
+			errs = append(errs, fmt.Errorf("attribute %s: %w", name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Move{}, fmt.Errorf("%w: tenant %q, epoch %d: %w", ErrMalformed, m.TenantID, m.Epoch, err)
+	}
+	return m, nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

@@ -1,0 +1,186 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/facts"
+)
+
+// ErrHeld is the error for a move that another process seems to be at work on.
+var ErrHeld = errors.New("another process is at work on this move")
+
+// ErrStuck is the error of a move that cannot go on by itself.
+var ErrStuck = errors.New("the move cannot go on")
+
+// A mover touches its record at least this often while it works, so that others can tell whether it is alive; one that
+// has not for holderTimeout is taken to be dead. Should it not be, it finds itself taken over, and nothing is lost.
+const (
+	touchEvery    = 3 * time.Second
+	holderTimeout = 15 * time.Second
+)
+
+// run is one mover's work on one move.
+type run struct {
+	*Options
+	move     Move
+	from, to facts.Cell
+	since    time.Time // when this mover began the phase
+}
+
+// Run carries the tenant's move on from wherever it is, up to its end, or until it comes to the phase until ("" for the
+// end). Until Redirect means until the tenant is served by its new cell and what was diverted by then has been sent on;
+// somebody has to carry the move on later.
+//
+// Its error is ErrNoMove, ErrHeld, ErrTakenOver, ErrStuck, or what AWS or the context said. Whatever it is, and even if
+// there is none because the process died, the move can be carried on or, before Forget, backed out.
+func (m *Mover) Run(ctx context.Context, tenantID string, until Phase) (Move, error) {
+	move, err := m.Get(ctx, tenantID)
+	if err != nil {
+		return Move{}, err
+	}
+	return m.carryOn(ctx, move, until)
+}
+
+func (m *Mover) carryOn(ctx context.Context, move Move, until Phase) (Move, error) {
+	r, err := m.take(ctx, move, move.Phase)
+	if err == nil {
+		err = r.work(ctx, until)
+		if !errors.Is(err, ErrTakenOver) && !r.move.Phase.Ended() {
+			r.letGo(ctx)
+		}
+		move = r.move
+	}
+	if err != nil {
+		err = fmt.Errorf("move of tenant %q from cell %s to %s, phase %s: %w", move.TenantID, move.From, move.To, move.Phase, err)
+	}
+	return move, err
+}
+
+// take makes this mover the one that works on a move, in the given phase.
+func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) {
+	if quiet := m.Now().Sub(move.UpdatedAt); move.Holder != "" && move.Holder != m.Holder && quiet < holderTimeout && !m.Gone(move.Holder) {
+		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
+			ErrHeld, move.Holder, quiet.Truncate(time.Second), holderTimeout)
+	}
+	r := &run{Options: &m.Options, move: move, since: m.Now()}
+	var err error
+	if r.from, err = m.Cell(ctx, move.From); err != nil {
+		return nil, err
+	}
+	if r.to, err = m.Cell(ctx, move.To); err != nil {
+		return nil, err
+	}
+	next := move
+	next.Run++
+	next.Holder, next.Phase = m.Holder, phase
+	if err := r.save(ctx, next); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// letGo says that nobody is at work any more, so that the next one need not wait. It is no harm if that fails.
+func (r *run) letGo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), holderTimeout)
+	defer cancel()
+	next := r.move
+	next.Holder = ""
+	_ = r.save(ctx, next)
+}
+
+// save writes the record, together with the other writes, if this mover still has the move.
+func (r *run) save(ctx context.Context, next Move, writes ...types.TransactWriteItem) error {
+	next.UpdatedAt = r.Now()
+	item, err := next.item()
+	if err != nil {
+		return err
+	}
+	names, values := r.held()
+	put := types.TransactWriteItem{Put: &types.Put{
+		TableName:                 aws.String(r.ControlPlane.MoveTable),
+		Item:                      item,
+		ConditionExpression:       aws.String(heldCondition),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: values,
+	}}
+	if err := r.transact(ctx, put, writes...); err != nil {
+		return err
+	}
+	r.move = next
+	r.Observe(next)
+	return nil
+}
+
+// touch says that this mover is alive, and what it has done, if that was last said a while ago.
+func (r *run) touch(ctx context.Context) error {
+	if r.Now().Sub(r.move.UpdatedAt) < touchEvery {
+		return nil
+	}
+	return r.save(ctx, r.move)
+}
+
+// enter ends the phase and begins the next one.
+func (r *run) enter(ctx context.Context, phase Phase, writes ...types.TransactWriteItem) error {
+	next := r.move
+	next.Phases = r.timed()
+	next.Phase = phase
+	if phase.Ended() {
+		next.FinishedAt, next.Holder = r.Now(), ""
+	}
+	if err := r.save(ctx, next, writes...); err != nil {
+		return err
+	}
+	r.since = r.Now()
+	return nil
+}
+
+// timed is the list of phases with the present one, which is about to end.
+func (r *run) timed() []PhaseTime {
+	took := r.Now().Sub(r.since)
+	list := append([]PhaseTime(nil), r.move.Phases...)
+	if n := len(list); n > 0 && list[n-1].Phase == r.move.Phase {
+		list[n-1].Took += took
+		return list
+	}
+	return append(list, PhaseTime{Phase: r.move.Phase, StartedAt: r.since, Took: took})
+}
+
+// work carries out phase after phase.
+func (r *run) work(ctx context.Context, until Phase) error {
+	for !r.move.Phase.Ended() {
+		var err error
+		switch r.move.Phase {
+		case Clone:
+			err = r.clone(ctx)
+		case Fence:
+			err = r.fence(ctx)
+		case Copy:
+			err = r.copy(ctx)
+		case Flip:
+			err = r.flip(ctx)
+		case Redirect:
+			err = r.redirect(ctx, until == Redirect)
+		case Verify:
+			err = r.verify(ctx)
+		case Forget:
+			err = r.forget(ctx)
+		case Restore:
+			err = r.restore(ctx)
+		default:
+			err = fmt.Errorf("%w: it is in a phase that this program does not know", ErrStuck)
+		}
+		if err != nil {
+			return err
+		}
+		if r.move.Phase == Redirect && until == Redirect && !r.move.FlippedAt.IsZero() {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/mapping"
+	"cellular/internal/ownership"
+	"cellular/internal/placement"
+)
+
+// The errors of a move that cannot begin.
+var (
+	ErrMoving    = errors.New("a move is under way")
+	ErrSameCell  = errors.New("the tenant is in that cell")
+	ErrNoPlace   = errors.New("the cell takes no tenant: it is full, draining or retired")
+	ErrProbe     = errors.New("a tenant that cells are probed with does not move")
+	errContended = errors.New("the mapping kept changing")
+)
+
+// Start records a move of a tenant to a cell, and takes a place for it there. Nothing else happens until Run.
+//
+// Its error is mapping.ErrUnknownTenant, ErrMoving, ErrSameCell, ErrNoPlace or ErrProbe where the move cannot begin;
+// nothing has been done then.
+func (m *Mover) Start(ctx context.Context, tenantID, toCell string) (Move, error) {
+	move, err := m.start(ctx, tenantID, toCell)
+	if err != nil {
+		return Move{}, fmt.Errorf("move tenant %q to cell %s: %w", tenantID, toCell, err)
+	}
+	m.Observe(move)
+	return move, nil
+}
+
+func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error) {
+	if mapping.IsProbeTenant(tenantID) {
+		return Move{}, ErrProbe
+	}
+	to, err := m.Cell(ctx, toCell)
+	if err != nil {
+		return Move{}, err
+	}
+	for range maxTries {
+		place, err := mapping.NewStore(m.DynamoDB, m.ControlPlane.MappingTable).Get(ctx, tenantID)
+		if err != nil {
+			return Move{}, err
+		}
+		switch {
+		case place.MovingTo != "":
+			return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
+		case place.CellID == to.ID:
+			return Move{}, ErrSameCell
+		}
+		from, err := m.Cell(ctx, place.CellID)
+		if err != nil {
+			return Move{}, err
+		}
+		move, err := m.newMove(ctx, place, from, to)
+		if err != nil {
+			return Move{}, err
+		}
+		err = m.record(ctx, place, move, to)
+		switch {
+		case err == nil:
+			return move, nil
+		case errors.Is(err, errChanged): // the cell's count or the record; the mapping is as it was read
+			return Move{}, ErrNoPlace
+		case !errors.Is(err, errContended):
+			return Move{}, err
+		}
+	}
+	return Move{}, errContended
+}
+
+// newMove chooses the epoch of a move: one that neither the mapping nor a fence of the two cells has seen. A fence can
+// be ahead of the mapping where the tenant was removed and came back.
+func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to facts.Cell) (Move, error) {
+	epoch := place.Epoch
+	for _, cell := range []facts.Cell{from, to} {
+		floor, err := m.floor(ctx, cell, place.TenantID)
+		if err != nil {
+			return Move{}, err
+		}
+		epoch = max(epoch, floor)
+	}
+	now := m.Now()
+	return Move{
+		TenantID: place.TenantID, From: from.ID, To: to.ID, Epoch: epoch + 1, OldEpoch: place.Epoch, Phase: Clone,
+		StartedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+// floor is the floor of a tenant's fence in a cell, or 0 where there is none.
+func (m *Mover) floor(ctx context.Context, cell facts.Cell, tenantID string) (int64, error) {
+	out, err := m.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(cell.ResultsTable), Key: Item{event.AttrKey: text(ownership.Key(tenantID))}, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
+	}
+	if len(out.Item) == 0 {
+		return 0, nil
+	}
+	fence, err := ownership.FromItem(out.Item)
+	if err != nil {
+		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
+	}
+	return fence.Floor, nil
+}
+
+// record writes a new move: the mapping says where the tenant goes, the new cell has one place less, and the record is
+// there, or nothing of it.
+func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to facts.Cell) error {
+	item, err := move.item()
+	if err != nil {
+		return err
+	}
+	state := place.State
+	if state == mapping.Active {
+		state = mapping.Moving
+	}
+	return m.transactAs(ctx, errContended, []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName:           aws.String(m.ControlPlane.MappingTable),
+			Key:                 mappingKey(place.TenantID),
+			UpdateExpression:    aws.String("SET #moving = :to, #state = :state, #updated = :now"),
+			ConditionExpression: aws.String("#cell = :from AND #epoch = :epoch AND #state = :was AND attribute_not_exists(#moving)"),
+			ExpressionAttributeNames: map[string]string{
+				"#moving": mapping.AttrMovingTo, "#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt,
+				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch,
+			},
+			ExpressionAttributeValues: Item{
+				":to": text(move.To), ":state": text(string(state)), ":now": text(event.FormatTime(move.StartedAt)),
+				":from": text(place.CellID), ":epoch": number(place.Epoch), ":was": text(string(place.State)),
+			},
+		}},
+		{Put: &types.Put{
+			TableName:                aws.String(m.ControlPlane.MoveTable),
+			Item:                     item,
+			ConditionExpression:      aws.String("attribute_not_exists(#phase)"),
+			ExpressionAttributeNames: map[string]string{"#phase": attrPhase},
+		}},
+		placement.Admit(m.ControlPlane.CellTable, to),
+	})
+}
+
+func mappingKey(tenantID string) Item { return Item{mapping.AttrTenantID: text(tenantID)} }

@@ -1,0 +1,157 @@
+package move
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+)
+
+// maxPasses bounds how often all events are looked at until a pass finds nothing to do. No router writes to the old cell
+// any more, so the second pass should be the last; each further one is for what its indexes have shown late.
+const maxPasses = 6
+
+// verify looks at everything in the old cell until there is nothing left to do, and compares.
+func (r *run) verify(ctx context.Context) error {
+	for range maxPasses {
+		clean, same, err := r.sweep(ctx)
+		if err != nil {
+			return err
+		}
+		if !clean {
+			if err := r.Sleep(ctx, r.IndexSettle); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := same.check("events"); err != nil {
+			return err
+		}
+		if err := r.sameState(ctx); err != nil {
+			return err
+		}
+		r.move.Counts.SameEvents = same.from.comparison()
+		return r.enter(ctx, Forget)
+	}
+	return fmt.Errorf("%w: after %d passes the old cell still has events that the new one has not; carry the move on to try again", ErrStuck, maxPasses)
+}
+
+// sameState checks that the business logic's items in the old cell are those that were copied. One that has shown in the
+// index only since then is missing in the new cell, which has worked on without it.
+func (r *run) sameState(ctx context.Context) error {
+	var state digest
+	err := r.results(ctx, r.from, func(keys []string) error {
+		from, err := r.readSide(ctx, r.from, keys)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if item := from.results[key]; item != nil && isState(key) {
+				state.add(item)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if got, want := state.comparison(), r.move.Counts.SameState; got != want {
+		return fmt.Errorf("%w: the business logic's items in the old cell are not those that were copied (%d of them, %d were copied); "+
+			"back the move out", ErrStuck, got.Items, want.Items)
+	}
+	return nil
+}
+
+// forget deletes in the old cell what it sees in the new one, and ends the move.
+func (r *run) forget(ctx context.Context) error {
+	for range maxPasses {
+		if _, _, err := r.sweep(ctx); err != nil {
+			return err
+		}
+		deleted, err := r.deleteIn(ctx, true)
+		if err != nil {
+			return err
+		}
+		if deleted == 0 {
+			return r.finish(ctx, Done, r.from)
+		}
+	}
+	return fmt.Errorf("%w: after %d passes the old cell still has something to forget; carry the move on to try again", ErrStuck, maxPasses)
+}
+
+// deleteIn deletes the tenant's items in the cell that it leaves, which is the move's old one, or on a way back that has
+// come no further than this, its new one. It deletes an event only where it has just seen it in the other cell.
+func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
+	leaves, stays := r.from, r.to
+	if !old {
+		leaves, stays = r.to, r.from
+	}
+	page := func(keys []string) error {
+		gone, err := r.readSide(ctx, leaves, keys)
+		if err != nil {
+			return err
+		}
+		kept, err := r.readSide(ctx, stays, keys)
+		if err != nil {
+			return err
+		}
+		var writes []types.TransactWriteItem
+		for _, key := range keys {
+			// What the old cell has not applied is still to be sent; in the new one, before the flip, it is a mere copy.
+			unapplied := !old || hasExpired(gone.data[key], gone.cell, r.Now())
+			writes = append(writes, deletions(key, gone, kept, unapplied)...)
+		}
+		n, err := r.writeEach(ctx, writes)
+		deleted += n
+		r.move.Counts.Forgotten += n
+		return err
+	}
+	if err := r.events(ctx, leaves, page); err != nil {
+		return deleted, err
+	}
+	return deleted, r.results(ctx, leaves, page)
+}
+
+// deletions are the writes that forget what a cell has under a key, if all of it is in the other cell. An event without
+// an outcome is forgotten only if unapplied says so.
+func deletions(key string, leaves, stays side, unapplied bool) []types.TransactWriteItem {
+	data, outcome := leaves.data[key], leaves.results[key]
+	if isState(key) {
+		if outcome == nil {
+			return nil
+		}
+		return []types.TransactWriteItem{remove(leaves.cell.ResultsTable, key)}
+	}
+	if data != nil && (stays.data[key] == nil || !sameContent(data, stays.data[key])) {
+		return nil
+	}
+	status := statusOf(outcome)
+	switch status {
+	case event.Processed, event.Failed:
+		if stays.results[key] == nil {
+			return nil
+		}
+	case event.Diverted:
+		if outcome[event.AttrWaiting] != nil {
+			return nil
+		}
+	default:
+		if !unapplied {
+			return nil
+		}
+	}
+	var writes []types.TransactWriteItem
+	if data != nil {
+		writes = append(writes, remove(leaves.cell.DataTable, key))
+	}
+	if outcome != nil {
+		w := remove(leaves.cell.ResultsTable, key)
+		w.Delete.ConditionExpression = new("#status = :status AND attribute_not_exists(#waiting)")
+		w.Delete.ExpressionAttributeNames = map[string]string{"#status": event.AttrStatus, "#waiting": event.AttrWaiting}
+		w.Delete.ExpressionAttributeValues = Item{":status": text(string(status))}
+		writes = append(writes, w)
+	}
+	return writes
+}

@@ -1,0 +1,162 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// ErrTakenOver is the error of a mover whose move another one has taken over, or ended. It has done nothing since.
+var ErrTakenOver = errors.New("another process has taken over this move")
+
+// errChanged is the error of a write whose conditions no longer held: what it was planned on has changed.
+var errChanged = errors.New("the items have changed")
+
+// What one transaction may hold, from the API reference of TransactWriteItems: 100 operations and 4 MB. One operation is
+// the guard; the bytes leave room for what the estimate does not count.
+const (
+	maxWrites     = 99
+	maxWriteBytes = 3 << 20
+)
+
+// maxTries bounds how often a transaction that collided with others, or was throttled, is tried again. With the delays
+// of retryDelay they take about half a minute.
+const maxTries = 24
+
+// retryDelay is a random share of a delay that doubles with each try, from 20 ms up to 2 s.
+func retryDelay(try int) time.Duration {
+	return rand.N(min(20*time.Millisecond<<min(try, 10), 2*time.Second)) + time.Millisecond
+}
+
+// write makes the writes, in as many transactions as they need. Each of them takes effect only while the move is in the
+// phase and the run in which it is planned.
+func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error {
+	for len(writes) > 0 {
+		n, size := 0, 0
+		for n < len(writes) && n < maxWrites {
+			bytes := sizeOf(writes[n])
+			if n > 0 && size+bytes > maxWriteBytes {
+				break
+			}
+			size += bytes
+			n++
+		}
+		if err := r.transact(ctx, r.guard(), writes[:n]...); err != nil {
+			return err
+		}
+		writes = writes[n:]
+	}
+	return nil
+}
+
+// guard is the condition that the move is still this mover's, and in this phase.
+func (r *run) guard() types.TransactWriteItem {
+	names, values := r.held()
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName:                 aws.String(r.ControlPlane.MoveTable),
+		Key:                       r.move.key(),
+		ConditionExpression:       aws.String(heldCondition),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: values,
+	}}
+}
+
+const heldCondition = "#run = :run AND #phase = :phase"
+
+func (r *run) held() (map[string]string, Item) {
+	return map[string]string{"#run": attrRun, "#phase": attrPhase},
+		Item{":run": number(r.move.Run), ":phase": text(string(r.move.Phase))}
+}
+
+// transact makes one transaction. Where the first operation's condition does not hold, the error is ErrTakenOver; where
+// only others' do not, errChanged.
+func (r *run) transact(ctx context.Context, guard types.TransactWriteItem, writes ...types.TransactWriteItem) error {
+	return r.transactAs(ctx, ErrTakenOver, append([]types.TransactWriteItem{guard}, writes...))
+}
+
+func (o *Options) transactAs(ctx context.Context, guardErr error, writes []types.TransactWriteItem) error {
+	for try := 0; ; try++ {
+		_, err := o.DynamoDB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		if err == nil {
+			return nil
+		}
+		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+		if !ok {
+			return fmt.Errorf("write: %w", err)
+		}
+		guardFailed, conditionFailed, other := reasons(canceled)
+		switch {
+		case guardFailed:
+			return guardErr
+		case conditionFailed:
+			return errChanged
+		case other || try == maxTries:
+			return fmt.Errorf("write: %w", err)
+		}
+		if err := o.Sleep(ctx, retryDelay(try)); err != nil {
+			return err
+		}
+	}
+}
+
+// reasons says why a transaction was canceled. Other is a reason that trying again does not mend.
+func reasons(canceled *types.TransactionCanceledException) (guardFailed, conditionFailed, other bool) {
+	for i, reason := range canceled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "ConditionalCheckFailed":
+			guardFailed, conditionFailed = guardFailed || i == 0, true
+		case "", "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		default:
+			other = true
+		}
+	}
+	return guardFailed, conditionFailed, other
+}
+
+// sizeOf estimates the bytes of a write: what its strings and numbers have.
+func sizeOf(w types.TransactWriteItem) int {
+	if w.Put == nil {
+		return 1024
+	}
+	return valueSize(&types.AttributeValueMemberM{Value: w.Put.Item})
+}
+
+func valueSize(v types.AttributeValue) int {
+	const overhead = 8
+	n := overhead
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		n += len(v.Value)
+	case *types.AttributeValueMemberN:
+		n += len(v.Value)
+	case *types.AttributeValueMemberB:
+		n += len(v.Value)
+	case *types.AttributeValueMemberSS:
+		for _, s := range v.Value {
+			n += len(s) + overhead
+		}
+	case *types.AttributeValueMemberNS:
+		for _, s := range v.Value {
+			n += len(s) + overhead
+		}
+	case *types.AttributeValueMemberBS:
+		for _, b := range v.Value {
+			n += len(b) + overhead
+		}
+	case *types.AttributeValueMemberL:
+		for _, element := range v.Value {
+			n += valueSize(element)
+		}
+	case *types.AttributeValueMemberM:
+		for name, element := range v.Value {
+			n += len(name) + valueSize(element)
+		}
+	}
+	return n
+}

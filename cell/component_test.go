@@ -15,6 +15,7 @@ import (
 	"cellular/cell"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
+	"cellular/internal/naming"
 	"cellular/internal/pulumitest"
 )
 
@@ -165,7 +166,42 @@ func TestFactsArePublished(t *testing.T) {
 		SubscriptionDLQURL: queueURLPrefix + "test-processing-queue-sub-dlq-cell-alpha",
 		StreamDLQURL:       queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
 		Producer:           "test-producer-cell-alpha", Consumer: "test-consumer-cell-alpha",
+		Settings: facts.Settings{
+			Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256,
+			StreamBatchSize: 101, StreamRetries: 6, StreamMaxRecordAge: 21600, StreamParallelization: 3, InlinePayloadBytes: 65536,
+			QueueBatchSize: 9, QueueVisibilityTimeout: 184, QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
+			QueueRetention: 345600, DLQRetention: 1209600, ResultTTL: 7776000,
+		},
 	}, got)
+
+	r = deploy(t, []string{"alpha"}, func(a *cell.Args) {
+		a.Protect, a.Functions.FaultInjection = false, true
+		a.Pipeline.ProducerReservedConcurrency, a.Pipeline.ConsumerReservedConcurrency = 17, 18
+	})
+	got, err = facts.Parse(part(t, r, parameterType, "facts").Str(t, "value"))
+	require.NoError(t, err)
+	require.False(t, got.Settings.Protect)
+	require.True(t, got.Settings.FaultInjection)
+	require.Equal(t, 17, got.Settings.ProducerReservedConcurrency)
+	require.Equal(t, 18, got.Settings.ConsumerReservedConcurrency)
+}
+
+// SSM takes 4 KB in a standard parameter: the longest names and numbers that are allowed have to fit.
+func TestFactsFitTheirParameter(t *testing.T) {
+	longest := naming.Stack(strings.Repeat("s", 64))
+	id := strings.Repeat("i", 20)
+	for longest.CheckGlobal() != nil || longest.Cell(id).Check() != nil {
+		longest = longest[1:]
+	}
+	r := deploy(t, []string{id}, func(a *cell.Args) {
+		a.Stack, a.Wave, a.MaxTenants = longest, 99, 1_000_000
+		a.Tier, a.Protect, a.Functions.FaultInjection = mapping.TierDedicated, false, false // "false" is the longer word
+		a.Pipeline.ProducerReservedConcurrency, a.Pipeline.ConsumerReservedConcurrency = 10_000, 10_000
+		a.Pipeline.Stream.BatchSize, a.Pipeline.Stream.Retries = 10_000, 10_000
+	})
+	value := r.Only(t, parameterType).Str(t, "value")
+	require.Contains(t, value, string(longest)+"-app-data-cell-"+id)
+	require.Less(t, len(value), 4096)
 }
 
 // The component's output holds the published document: here it is the message of another resource.

@@ -40,11 +40,19 @@ func TestDataTableFeedsTheStreamAndFindsATenantsEventsByTime(t *testing.T) {
 	}, inputs(t, table))
 }
 
-func TestResultsTableForgetsOutcomesByTTL(t *testing.T) {
+func TestResultsTableForgetsOutcomesAndFindsATenantsAndThoseThatWait(t *testing.T) {
 	table := part(t, deployAlpha(t), tableType, "results")
 	require.Equal(t, map[string]any{
 		"name": "test-app-results-cell-alpha", "hashKey": "id", "billingMode": "PAY_PER_REQUEST",
-		"attributes":                []any{map[string]any{"name": "id", "type": "S"}},
+		"attributes": []any{
+			map[string]any{"name": "id", "type": "S"},
+			map[string]any{"name": "tenant_id", "type": "S"},
+			map[string]any{"name": "waiting", "type": "S"},
+		},
+		"globalSecondaryIndexes": []any{
+			map[string]any{"name": "by-tenant", "hashKey": "tenant_id", "rangeKey": "id", "projectionType": "KEYS_ONLY"},
+			map[string]any{"name": "waiting", "hashKey": "waiting", "rangeKey": "id", "projectionType": "KEYS_ONLY"},
+		},
 		"ttl":                       map[string]any{"attributeName": "expires_at", "enabled": true},
 		"serverSideEncryption":      map[string]any{"enabled": true},
 		"pointInTimeRecovery":       map[string]any{"enabled": true},

@@ -3,6 +3,7 @@ package cell
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -23,6 +24,7 @@ func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer
 			DataTable: text(0), ResultsTable: text(1), TopicARN: text(2), QueueURL: text(3), QueueARN: text(4),
 			ConsumerDLQURL: text(5), SubscriptionDLQURL: text(6), StreamDLQURL: text(7),
 			Producer: text(8), Consumer: text(9),
+			Settings: b.args.settings(),
 		}.JSON()
 	}).(pulumi.StringOutput)
 
@@ -41,4 +43,31 @@ func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer
 		return m, err
 	}).(pulumi.MapOutput)
 	return nil
+}
+
+// settings are the arguments as the cell publishes them.
+func (a *Args) settings() facts.Settings {
+	inSeconds := func(d time.Duration) int { return int(d / time.Second) }
+	p := a.Pipeline
+	return facts.Settings{
+		Protect:                     a.Protect,
+		Architecture:                a.Functions.Architecture,
+		FunctionTimeout:             inSeconds(a.Functions.Timeout),
+		FunctionMemory:              a.Functions.Memory,
+		StreamBatchSize:             p.Stream.BatchSize,
+		StreamRetries:               p.Stream.Retries,
+		StreamMaxRecordAge:          inSeconds(p.Stream.MaxRecordAge),
+		StreamParallelization:       p.Stream.Parallelization,
+		InlinePayloadBytes:          p.InlinePayloadBytes,
+		QueueBatchSize:              p.Queue.BatchSize,
+		QueueVisibilityTimeout:      inSeconds(a.visibilityTimeout()),
+		QueueMaxReceiveCount:        p.Queue.MaxReceiveCount,
+		QueueMaxConcurrency:         p.Queue.MaxConcurrency,
+		QueueRetention:              inSeconds(p.Queue.Retention),
+		DLQRetention:                inSeconds(p.Queue.DLQRetention),
+		ResultTTL:                   inSeconds(p.Consumer.ResultTTL),
+		ProducerReservedConcurrency: p.ProducerReservedConcurrency,
+		ConsumerReservedConcurrency: p.ConsumerReservedConcurrency,
+		FaultInjection:              a.Functions.FaultInjection,
+	}
 }

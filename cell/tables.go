@@ -23,20 +23,24 @@ func (b *builder) newTables() (tables, error) {
 		// stream under the mapping.
 		StreamEnabled:  pulumi.Bool(true),
 		StreamViewType: pulumi.String("NEW_AND_OLD_IMAGES"),
-		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{dynamodb.TableGlobalSecondaryIndexArgs{
-			Name:           pulumi.String(event.TenantTimeIndex),
-			HashKey:        pulumi.String(event.AttrTenantID),
-			RangeKey:       pulumi.String(event.AttrAcceptedAt),
-			ProjectionType: pulumi.String("KEYS_ONLY"),
-		}},
+		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{
+			keysOnlyIndex(event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt),
+		},
 	}, "dynamodb:PutItem", "dynamodb:GetItem")
 	if err != nil {
 		return tables{}, err
 	}
 	results, err := b.newTable("results", &dynamodb.TableArgs{
-		Name:       pulumi.String(b.names.ResultsTable()),
-		Attributes: dynamodb.TableAttributeArray{stringAttribute(event.AttrKey)},
-		Ttl:        dynamodb.TableTtlArgs{AttributeName: pulumi.String(event.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+		Name: pulumi.String(b.names.ResultsTable()),
+		Attributes: dynamodb.TableAttributeArray{
+			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(event.AttrWaiting),
+		},
+		// What a move takes along with a tenant, and what it sends on. An item without the index's hash key is not in it.
+		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{
+			keysOnlyIndex(event.TenantIndex, event.AttrTenantID, event.AttrKey),
+			keysOnlyIndex(event.WaitingIndex, event.AttrWaiting, event.AttrKey),
+		},
+		Ttl: dynamodb.TableTtlArgs{AttributeName: pulumi.String(event.AttrExpiresAt), Enabled: pulumi.Bool(true)},
 	}, "dynamodb:GetItem")
 	if err != nil {
 		return tables{}, err
@@ -71,4 +75,10 @@ func (b *builder) newTable(part string, args *dynamodb.TableArgs, routerActions 
 
 func stringAttribute(name string) dynamodb.TableAttributeArgs {
 	return dynamodb.TableAttributeArgs{Name: pulumi.String(name), Type: pulumi.String("S")}
+}
+
+func keysOnlyIndex(name, hash, rng string) dynamodb.TableGlobalSecondaryIndexArgs {
+	return dynamodb.TableGlobalSecondaryIndexArgs{
+		Name: pulumi.String(name), HashKey: pulumi.String(hash), RangeKey: pulumi.String(rng), ProjectionType: pulumi.String("KEYS_ONLY"),
+	}
 }

@@ -56,7 +56,10 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
-	return b.api(function)
+	if err := b.api(function); err != nil {
+		return err
+	}
+	return b.publishFacts(function)
 }
 
 // childOpts are the options of a child: its parent comes first.

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/facts"
 	"cellular/internal/pulumitest"
 	"cellular/router"
 )
@@ -18,6 +19,7 @@ const (
 	functionType    = "aws:lambda/function:Function"
 	integrationType = "aws:apigatewayv2/integration:Integration"
 	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
+	parameterType   = "aws:ssm/parameter:Parameter"
 	permissionType  = "aws:lambda/permission:Permission"
 	policyType      = "aws:iam/rolePolicy:RolePolicy"
 	roleType        = "aws:iam/role:Role"
@@ -221,7 +223,7 @@ func TestRoutesAskForTheConfiguredAuthorization(t *testing.T) {
 
 func TestWhatCanBeTaggedCarriesTheLayer(t *testing.T) {
 	r := run(t)
-	for _, kind := range []string{apiType, functionType, logGroupType, roleType, stageType} {
+	for _, kind := range []string{apiType, functionType, logGroupType, parameterType, roleType, stageType} {
 		for _, res := range r.OfType(kind) {
 			require.Equal(t, map[string]any{"Layer": "Edge"}, res.Value(t, "tags"), res)
 		}
@@ -250,10 +252,28 @@ func TestTheOutputsAreWhatOthersNeed(t *testing.T) {
 	require.Equal(t, "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", role)
 }
 
+func TestTheRouterPublishesHowItIsReachedAndHowLongItRemembers(t *testing.T) {
+	r := run(t, jwt)
+	p := r.Only(t, parameterType)
+	require.Equal(t, "/cellular/prod/router", p.Str(t, "name"))
+	require.Equal(t, "String", p.Str(t, "type"))
+	got, err := facts.ParseRouter(p.Str(t, "value"))
+	require.NoError(t, err)
+	require.Regexp(t, `^https://[0-9a-f]{10}\.execute-api\.us-gov-west-1\.amazonaws\.com$`, got.URL)
+	got.URL = ""
+	require.Equal(t, facts.Router{
+		Function: "prod-global-edge-router", Role: "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", Auth: "jwt",
+		SoftTTL: facts.Duration(30 * time.Second), HardTTL: facts.Duration(time.Hour),
+		RefreshTimeout: facts.Duration(500 * time.Millisecond), CellTimeout: facts.Duration(3 * time.Second),
+	}, got)
+	require.True(t, p.DependsOn(r.Only(t, functionType)), "nothing reads of a router that is not there")
+}
+
 func TestAPreviewOfANewStackWorks(t *testing.T) {
 	r := pulumitest.Run(t, program(valid()), pulumitest.DryRun())
 	require.True(t, r.Only(t, policyType).Unknown("policy"))
 	require.True(t, r.Only(t, integrationType).Unknown("integrationUri"))
+	require.True(t, r.Only(t, parameterType).Unknown("value"))
 }
 
 func TestWrongArgsRegisterNothing(t *testing.T) {

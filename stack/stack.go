@@ -131,10 +131,12 @@ func (d *deployment) register() error {
 
 // global registers the control plane and the router.
 func (d *deployment) global() (*router.CellRouter, error) {
-	table, err := controlplane.New(d.ctx, "mapping", &controlplane.Args{
-		Stack: d.config.Deployment, Protect: d.config.Protect,
-	}, d.options...)
+	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect}
+	table, err := controlplane.NewMappingTable(d.ctx, "mapping", args, d.options...)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, d.options...); err != nil {
 		return nil, err
 	}
 	edge, err := router.New(d.ctx, "router", &router.Args{

@@ -21,7 +21,7 @@ const (
 	// How many resources each part registers, its component included. A cell's count is what an account's quotas and the
 	// length of an update are reckoned with.
 	perCell   = 30
-	perGlobal = 15 // the provider too
+	perGlobal = 20 // the provider too
 )
 
 func TestTheIdentityOfEveryResourceIsKept(t *testing.T) {
@@ -83,7 +83,8 @@ func TestAPlaneHoldsItsPartAlone(t *testing.T) {
 
 	cells := deploy(t, named("alpha"), "cellular:plane", "cells")
 	require.Empty(t, cells.OfType(router.TypeToken))
-	require.Empty(t, cells.OfType(controlplane.TypeToken))
+	require.Empty(t, cells.OfType(controlplane.MappingTableType))
+	require.Empty(t, cells.OfType(controlplane.ControlTablesType))
 	require.Len(t, cells.Resources(), perCell+1)
 
 	require.Empty(t, deploy(t, named("alpha")).Calls(), "a whole deployment knows the router's role without asking")
@@ -118,6 +119,8 @@ func TestConfigurationReachesTheParts(t *testing.T) {
 		require.False(t, res.Protect, res)
 	}
 	require.Equal(t, "7s", r.Named(t, "aws:lambda/function:Function", "router-function").Str(t, "environment.variables.CACHE_SOFT_TTL"))
+	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "router-facts").Str(t, "value"), `"auth":"none","softTTL":"7s"`)
+	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "cell-alpha-facts").Str(t, "value"), `"queueMaxConcurrency":9,`)
 	require.EqualValues(t, 9, r.Named(t, "aws:lambda/eventSourceMapping:EventSourceMapping", "cell-alpha-consumer-mapping").Value(t, "scalingConfig.maximumConcurrency"))
 	for _, group := range r.OfType("aws:cloudwatch/logGroup:LogGroup") {
 		require.EqualValues(t, 7, group.Value(t, "retentionInDays"), group)

@@ -1,6 +1,8 @@
 // Package controltables names what the items of the control plane's tables are made of, besides the mapping table (see
 // package mapping): the cell states and the moves. The stack that makes the tables and the code that works on them read
 // these names here, so that neither has to import the other.
+//
+// AttrStatus and AttrOpen are reserved words of DynamoDB: an expression has them through a placeholder.
 package controltables
 
 import "cellular/internal/mapping"

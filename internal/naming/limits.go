@@ -25,8 +25,12 @@ type limited struct {
 func (s Stack) CheckGlobal() error {
 	return check("", []limited{
 		{"DynamoDB table", s.MappingTable(), maxTable},
+		{"DynamoDB table", s.CellTable(), maxTable},
+		{"DynamoDB table", s.MoveTable(), maxTable},
 		{"Lambda function", s.Router(), maxFunction},
 		{"IAM role", s.RouterRole(), maxRole},
+		{"SSM parameter", s.ControlPlaneParameter(), maxParameter},
+		{"SSM parameter", s.RouterParameter(), maxParameter},
 	})
 }
 

@@ -45,14 +45,27 @@ func TestI2NoTwoCellsShareAName(t *testing.T) {
 func TestNamesCarryStackStemAndCell(t *testing.T) {
 	stack := naming.Stack("dev")
 	require.Equal(t, "dev-global-tenant-cell-mapping", stack.MappingTable())
+	require.Equal(t, "dev-global-cell-states", stack.CellTable())
+	require.Equal(t, "dev-global-tenant-moves", stack.MoveTable())
 	require.Equal(t, "dev-global-edge-router", stack.Router())
 	require.Equal(t, "dev-edge-cell-router-role", stack.RouterRole())
+	require.Equal(t, "/cellular/dev/control-plane", stack.ControlPlaneParameter())
+	require.Equal(t, "/cellular/dev/router", stack.RouterParameter())
 	cell := stack.Cell("alpha")
 	require.Equal(t, "dev-app-data-cell-alpha", cell.DataTable())
 	require.Equal(t, "dev-processing-topic-cell-alpha", cell.Topic())
 	require.Equal(t, "dev-processing-queue-cell-alpha", cell.Queue())
 	require.Equal(t, "/cellular/dev/cells/alpha", cell.Parameter())
 	require.Equal(t, "/aws/lambda/dev-producer-cell-alpha", naming.LogGroup(cell.Producer()))
+}
+
+// The list of the cells is what is under one path: it must have cells only, whatever a cell is called.
+func TestOnlyCellsPublishUnderTheirPath(t *testing.T) {
+	stack := naming.Stack("dev")
+	require.True(t, strings.HasPrefix(stack.Cell("router").Parameter(), stack.CellParameters()+"/"))
+	for _, name := range []string{stack.ControlPlaneParameter(), stack.RouterParameter()} {
+		require.False(t, strings.HasPrefix(name, stack.CellParameters()+"/"), name)
+	}
 }
 
 // The router reaches a cell by a prefix and the id that it read: the two spellings must be one.

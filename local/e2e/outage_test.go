@@ -21,9 +21,13 @@ func (w *world) loseMappingTable(t *testing.T) (restore func()) {
 	_, err = w.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: table})
 	require.NoError(t, err)
 	return once(t, func() {
+		var indexes []types.GlobalSecondaryIndex
+		for _, index := range was.Table.GlobalSecondaryIndexes {
+			indexes = append(indexes, types.GlobalSecondaryIndex{IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection})
+		}
 		_, err := w.tables.CreateTable(ctx, &dynamodb.CreateTableInput{
 			TableName: table, KeySchema: was.Table.KeySchema, AttributeDefinitions: was.Table.AttributeDefinitions,
-			BillingMode: types.BillingModePayPerRequest,
+			GlobalSecondaryIndexes: indexes, BillingMode: types.BillingModePayPerRequest,
 		})
 		require.NoError(t, err)
 		for _, item := range items.Items {

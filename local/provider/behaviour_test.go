@@ -1,12 +1,14 @@
 package provider_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -131,6 +133,53 @@ func TestReadSeesWhatSomebodyElseChanged(t *testing.T) {
 	_, err := sqs.NewFromConfig(emulated).SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{QueueUrl: aws.String(m.id), Attributes: map[string]string{"VisibilityTimeout": "10"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"visibilityTimeoutSeconds"}, e.diff(e.read(m), m.in).GetDiffs())
+}
+
+// Indexes are added to tables that are in use. They are made one at a time, and have the items that were there before; an
+// item without an index's keys is not in it.
+func TestIndexesThatAreAddedHaveTheItemsThatWereThere(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	client := dynamodb.NewFromConfig(emulated)
+	table := e.create(tableType, with(aHistory(), map[string]any{"name": "in-use"}))
+	put := func(epoch string, more map[string]types.AttributeValue) {
+		item := map[string]types.AttributeValue{"tenant": &types.AttributeValueMemberS{Value: "acme"}, "epoch": &types.AttributeValueMemberN{Value: epoch}}
+		maps.Copy(item, more)
+		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("in-use"), Item: item})
+		require.NoError(t, err)
+	}
+	put("10", nil)
+	put("9", map[string]types.AttributeValue{"cell": &types.AttributeValueMemberS{Value: "alpha"}})
+	put("11", map[string]types.AttributeValue{"cell": &types.AttributeValueMemberS{Value: "alpha"}, "open": &types.AttributeValueMemberS{Value: "open"}})
+
+	in, reasons := e.check(tableType, properties(with(aHistory(), map[string]any{
+		"name": "in-use",
+		"attributes": []any{
+			map[string]any{"name": "tenant", "type": "S"}, map[string]any{"name": "epoch", "type": "N"},
+			map[string]any{"name": "open", "type": "S"}, map[string]any{"name": "cell", "type": "S"},
+		},
+		"globalSecondaryIndexes": []any{
+			map[string]any{"name": "open", "hashKey": "open", "rangeKey": "tenant", "projectionType": "ALL"},
+			map[string]any{"name": "by-cell", "hashKey": "cell", "rangeKey": "epoch", "projectionType": "KEYS_ONLY"},
+		},
+	})))
+	require.Empty(t, reasons)
+	e.update(table, in)
+
+	epochs := func(index, hash, value string) (found []string) {
+		out, err := client.Query(t.Context(), &dynamodb.QueryInput{
+			TableName: aws.String("in-use"), IndexName: &index, KeyConditionExpression: aws.String("#hash = :value"),
+			ExpressionAttributeNames:  map[string]string{"#hash": hash},
+			ExpressionAttributeValues: map[string]types.AttributeValue{":value": &types.AttributeValueMemberS{Value: value}},
+		})
+		require.NoError(t, err)
+		for _, item := range out.Items {
+			found = append(found, item["epoch"].(*types.AttributeValueMemberN).Value)
+		}
+		return found
+	}
+	require.Equal(t, []string{"9", "11"}, epochs("by-cell", "cell", "alpha"), "a number sorts as a number")
+	require.Equal(t, []string{"11"}, epochs("open", "open", "open"))
 }
 
 // The emulator forgets a queue's policy when another attribute is set without it.

@@ -73,6 +73,14 @@ func aTable() map[string]any {
 	}
 }
 
+// aHistory is a table with a numeric range key, and without indexes.
+func aHistory() map[string]any {
+	return map[string]any{
+		"name": "history", "billingMode": "PAY_PER_REQUEST", "hashKey": "tenant", "rangeKey": "epoch",
+		"attributes": []any{map[string]any{"name": "tenant", "type": "S"}, map[string]any{"name": "epoch", "type": "N"}},
+	}
+}
+
 // with returns m with some properties replaced; a nil value removes one.
 func with(m map[string]any, changes map[string]any) map[string]any {
 	out := maps.Clone(m)
@@ -105,6 +113,21 @@ func emulatedLifecycles(shared shared) []lifecycle {
 			},
 			changed: []string{"attributes", "deletionProtectionEnabled", "globalSecondaryIndexes", "pointInTimeRecovery", "streamEnabled", "streamViewType", "tags", "tagsAll", "ttl"},
 			outputs: map[string]any{"arn": "arn:aws:dynamodb:us-east-1:" + account + ":table/table", "name": "table"},
+		},
+		{
+			token: tableType, sdk: dynamodb.Table{}, in: aHistory(),
+			change: map[string]any{
+				"attributes": []any{
+					map[string]any{"name": "tenant", "type": "S"}, map[string]any{"name": "epoch", "type": "N"},
+					map[string]any{"name": "open", "type": "S"}, map[string]any{"name": "cell", "type": "S"},
+				},
+				"globalSecondaryIndexes": []any{
+					map[string]any{"name": "open", "hashKey": "open", "rangeKey": "tenant", "projectionType": "ALL"},
+					map[string]any{"name": "by-cell", "hashKey": "cell", "rangeKey": "epoch", "projectionType": "KEYS_ONLY"},
+				},
+				"ttl": map[string]any{"enabled": true, "attributeName": "expires"},
+			},
+			changed: []string{"attributes", "globalSecondaryIndexes", "ttl"},
 		},
 		{
 			token: tablePolicyType, sdk: dynamodb.ResourcePolicy{},

@@ -1,0 +1,162 @@
+package controlplane_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"cellular/controlplane"
+	"cellular/internal/facts"
+	"cellular/internal/naming"
+	"cellular/internal/pulumitest"
+)
+
+const (
+	tableType     = "aws:dynamodb/table:Table"
+	parameterType = "aws:ssm/parameter:Parameter"
+)
+
+// program registers both components as the stack does.
+func program(args *controlplane.Args) pulumi.RunFunc {
+	return func(ctx *pulumi.Context) error {
+		provider, err := pulumitest.Provider(ctx, "aws")
+		if err != nil {
+			return err
+		}
+		table, err := controlplane.NewMappingTable(ctx, "mapping", args, pulumi.Providers(provider))
+		if err != nil {
+			return err
+		}
+		_, err = controlplane.NewControlTables(ctx, "control", args, table.Name, pulumi.Providers(provider))
+		return err
+	}
+}
+
+// inputs are a resource's inputs but for the defaults that the SDK adds.
+func inputs(t *testing.T, res *pulumitest.Resource) map[string]any {
+	t.Helper()
+	m, ok := res.Value(t, "").(map[string]any)
+	require.True(t, ok, res)
+	delete(m, "__defaults")
+	return m
+}
+
+func TestTheMappingIsKeyedByTenantAndListedByCell(t *testing.T) {
+	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	require.Equal(t, map[string]any{
+		"name": "prod-global-tenant-cell-mapping", "hashKey": "tenant_id", "billingMode": "PAY_PER_REQUEST",
+		"attributes": []any{map[string]any{"name": "tenant_id", "type": "S"}, map[string]any{"name": "cell_id", "type": "S"}},
+		"globalSecondaryIndexes": []any{map[string]any{
+			"name": "by-cell", "hashKey": "cell_id", "rangeKey": "tenant_id", "projectionType": "ALL",
+		}},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"deletionProtectionEnabled": true,
+		"tags":                      map[string]any{"Layer": "ControlPlane"},
+	}, inputs(t, r.Named(t, tableType, "mapping")))
+}
+
+func TestCellStatesAreKeyedByCell(t *testing.T) {
+	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	require.Equal(t, map[string]any{
+		"name": "prod-global-cell-states", "hashKey": "cell_id", "billingMode": "PAY_PER_REQUEST",
+		"attributes":                []any{map[string]any{"name": "cell_id", "type": "S"}},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"deletionProtectionEnabled": true,
+		"tags":                      map[string]any{"Layer": "ControlPlane"},
+	}, inputs(t, r.Named(t, tableType, "control-cells")))
+}
+
+func TestMovesAreATenantsHistoryWithTheOpenOnesListed(t *testing.T) {
+	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	require.Equal(t, map[string]any{
+		"name": "prod-global-tenant-moves", "hashKey": "tenant_id", "rangeKey": "epoch", "billingMode": "PAY_PER_REQUEST",
+		"attributes": []any{
+			map[string]any{"name": "tenant_id", "type": "S"}, map[string]any{"name": "epoch", "type": "N"}, map[string]any{"name": "open", "type": "S"},
+		},
+		"globalSecondaryIndexes": []any{map[string]any{
+			"name": "open", "hashKey": "open", "rangeKey": "tenant_id", "projectionType": "ALL",
+		}},
+		"ttl":                       map[string]any{"attributeName": "expires_at", "enabled": true},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"deletionProtectionEnabled": true,
+		"tags":                      map[string]any{"Layer": "ControlPlane"},
+	}, inputs(t, r.Named(t, tableType, "control-moves")))
+}
+
+func TestProtectKeepsEveryTable(t *testing.T) {
+	for _, protect := range []bool{true, false} {
+		tables := pulumitest.Run(t, program(&controlplane.Args{Stack: "s", Protect: protect})).OfType(tableType)
+		require.Len(t, tables, 3)
+		for _, table := range tables {
+			require.Equal(t, protect, table.Protect, table)
+			require.Equal(t, protect, table.Value(t, "deletionProtectionEnabled"), table)
+			require.Equal(t, protect, table.Value(t, "pointInTimeRecovery.enabled"), table)
+		}
+	}
+}
+
+func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
+	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod"}))
+	p := r.Only(t, parameterType)
+	require.Equal(t, "/cellular/prod/control-plane", p.Str(t, "name"))
+	require.Equal(t, "String", p.Str(t, "type"))
+	require.Equal(t, map[string]any{"Layer": "ControlPlane"}, p.Value(t, "tags"))
+	got, err := facts.ParseControlPlane(p.Str(t, "value"))
+	require.NoError(t, err)
+	require.Equal(t, facts.ControlPlane{
+		MappingTable: "prod-global-tenant-cell-mapping", CellTable: "prod-global-cell-states", MoveTable: "prod-global-tenant-moves",
+	}, got)
+	for _, table := range r.OfType(tableType) {
+		require.True(t, p.DependsOn(table), "%s is published before it is there", table)
+	}
+}
+
+func TestAPreviewOfANewControlPlaneWorks(t *testing.T) {
+	args := &controlplane.Args{Stack: "s"}
+	r := pulumitest.Run(t, program(args), pulumitest.DryRun())
+	require.Len(t, r.Resources(), len(pulumitest.Run(t, program(args)).Resources()))
+}
+
+func TestEveryChildIsUnderItsComponentAndItsProvider(t *testing.T) {
+	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "s"}))
+	r.AssertNoDefaultProvider(t)
+	r.AssertNoDuplicateURN(t)
+	under := map[string]string{}
+	for _, res := range append(r.OfType(tableType), r.OfType(parameterType)...) {
+		under[res.Name] = res.Parent
+	}
+	mapping, control := r.Only(t, controlplane.MappingTableType).URN, r.Only(t, controlplane.ControlTablesType).URN
+	require.Equal(t, map[string]string{
+		"mapping": mapping, "control-cells": control, "control-moves": control, "control-facts": control,
+	}, under)
+}
+
+func TestWrongArgsRegisterNothing(t *testing.T) {
+	controlTables := func(args *controlplane.Args) pulumi.RunFunc {
+		return func(ctx *pulumi.Context) error {
+			_, err := controlplane.NewControlTables(ctx, "control", args, pulumi.String("m"))
+			return err
+		}
+	}
+	for want, args := range map[string]*controlplane.Args{
+		": args are required":     nil,
+		": the stack is required": {},
+		"AWS allows 64":           {Stack: naming.Stack(strings.Repeat("s", 64))},
+	} {
+		for component, program := range map[string]pulumi.RunFunc{
+			"mapping table mapping: ": program(args), "control tables control: ": controlTables(args),
+		} {
+			r, err := pulumitest.RunErr(program)
+			require.ErrorContains(t, err, component)
+			require.ErrorContains(t, err, want)
+			require.Empty(t, r.OfType(controlplane.MappingTableType))
+			require.Empty(t, r.OfType(controlplane.ControlTablesType))
+			require.Empty(t, r.OfType(tableType))
+		}
+	}
+}

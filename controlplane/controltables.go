@@ -1,0 +1,72 @@
+package controlplane
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/internal/controltables"
+	"cellular/internal/facts"
+)
+
+// ControlTablesType is the component's Pulumi type.
+const ControlTablesType = "cellular:controlplane:ControlTables"
+
+// ControlTables is what the operator's CLI works on besides the mapping: the states of the cells, the moves of tenants
+// between them, and the parameter from which it learns the control plane's names. See package controltables for the
+// items.
+type ControlTables struct {
+	pulumi.ResourceState
+}
+
+// NewControlTables registers the tables, and publishes their names and the mapping table's. opts apply to the component.
+func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable pulumi.StringInput, opts ...pulumi.ResourceOption) (*ControlTables, error) {
+	if err := args.Validate(); err != nil {
+		return nil, fmt.Errorf("control tables %s: %w", name, err)
+	}
+	c := &ControlTables{}
+	if err := ctx.RegisterComponentResource(ControlTablesType, name, c, opts...); err != nil {
+		return nil, fmt.Errorf("control tables %s: register: %w", name, err)
+	}
+	cells, err := args.newTable(ctx, name+"-cells", &dynamodb.TableArgs{
+		Name:       pulumi.String(args.Stack.CellTable()),
+		HashKey:    pulumi.String(controltables.AttrCellID),
+		Attributes: dynamodb.TableAttributeArray{attribute(controltables.AttrCellID, "S")},
+	}, c)
+	if err != nil {
+		return nil, fmt.Errorf("control tables %s: create the table of cell states: %w", name, err)
+	}
+	moves, err := args.newTable(ctx, name+"-moves", &dynamodb.TableArgs{
+		Name:     pulumi.String(args.Stack.MoveTable()),
+		HashKey:  pulumi.String(controltables.AttrTenantID),
+		RangeKey: pulumi.String(controltables.AttrEpoch),
+		Attributes: dynamodb.TableAttributeArray{
+			attribute(controltables.AttrTenantID, "S"), attribute(controltables.AttrEpoch, "N"), attribute(controltables.AttrOpen, "S"),
+		},
+		GlobalSecondaryIndexes: index(controltables.OpenIndex, controltables.AttrOpen, controltables.AttrTenantID),
+		Ttl:                    dynamodb.TableTtlArgs{AttributeName: pulumi.String(controltables.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+	}, c)
+	if err != nil {
+		return nil, fmt.Errorf("control tables %s: create the table of moves: %w", name, err)
+	}
+	document := pulumi.All(mappingTable, cells.Name, moves.Name).ApplyT(func(names []any) (string, error) {
+		return facts.ControlPlane{
+			MappingTable: names[0].(string), CellTable: names[1].(string), MoveTable: names[2].(string),
+		}.JSON()
+	}).(pulumi.StringOutput)
+	if _, err := ssm.NewParameter(ctx, name+"-facts", &ssm.ParameterArgs{
+		Name:        pulumi.String(args.Stack.ControlPlaneParameter()),
+		Description: pulumi.String("Facts of the control plane"),
+		Type:        pulumi.String("String"),
+		Value:       document,
+		Tags:        tags(),
+	}, pulumi.Parent(c)); err != nil {
+		return nil, fmt.Errorf("control tables %s: publish the control plane's facts: %w", name, err)
+	}
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
+		return nil, fmt.Errorf("control tables %s: register outputs: %w", name, err)
+	}
+	return c, nil
+}

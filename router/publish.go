@@ -1,0 +1,34 @@
+package router
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"cellular/internal/facts"
+)
+
+// publishFacts writes the router's facts to SSM. A move waits for the hard TTL that stands there, so that no router can
+// write to the old cell any more.
+func (b *builder) publishFacts(function *lambda.Function) error {
+	s := b.args.Settings
+	document := pulumi.All(b.comp.URL, function.Name, b.comp.RoleARN).ApplyT(func(v []any) (string, error) {
+		return facts.Router{
+			URL: v[0].(string), Function: v[1].(string), Role: v[2].(string), Auth: string(s.Auth.Type),
+			SoftTTL: facts.Duration(s.SoftTTL), HardTTL: facts.Duration(s.HardTTL),
+			RefreshTimeout: facts.Duration(s.RefreshTimeout), CellTimeout: facts.Duration(s.CellTimeout),
+		}.JSON()
+	}).(pulumi.StringOutput)
+	if _, err := ssm.NewParameter(b.ctx, b.child("facts"), &ssm.ParameterArgs{
+		Name:        pulumi.String(b.args.Stack.RouterParameter()),
+		Description: pulumi.String("Facts of the router"),
+		Type:        pulumi.String("String"),
+		Value:       document,
+		Tags:        b.tags(),
+	}, b.childOpts()...); err != nil {
+		return fmt.Errorf("publish the router's facts: %w", err)
+	}
+	return nil
+}

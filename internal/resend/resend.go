@@ -61,11 +61,16 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 	return flush()
 }
 
+// encode leaves the payload out where it is too large, or makes a message that no call takes, as the producer does.
 func encode(e event.Event, inlineBytes int) (string, error) {
 	m := event.Message{Event: e}
-	if len(e.Payload) > inlineBytes {
-		m.Payload, m.PayloadRef = nil, true
+	if len(e.Payload) <= inlineBytes {
+		body, err := m.Encode()
+		if err != nil || len(body)+attributeBytes(e) <= maxBatchBytes {
+			return string(body), err
+		}
 	}
+	m.Payload, m.PayloadRef = nil, true
 	body, err := m.Encode()
 	return string(body), err
 }

@@ -1,0 +1,55 @@
+package resend
+
+import (
+	"cellular/internal/event"
+	"cellular/internal/tenantdata"
+)
+
+// Verdict says what becomes of an event that is to be sent again.
+type Verdict string
+
+const (
+	Due            Verdict = "due"             // it may be sent
+	Sent           Verdict = "sent"            // it is in the queue of its tenant's cell
+	AlreadyApplied Verdict = "already applied" // the ledger has it: nothing is to be done
+	Gone           Verdict = "gone"            // no data table has its item, and nothing else its payload
+	TooOld         Verdict = "too old"         // it may have been applied, and the ledger have forgotten it
+	Unmapped       Verdict = "unmapped"        // its tenant has no cell any more
+	Moving         Verdict = "moving"          // its tenant is leaving the cell: the move sends it on, or another try will
+	Malformed      Verdict = "malformed"       // the item is not an event
+)
+
+// Explain is what an operator is told of an event that was not sent.
+func (v Verdict) Explain() string {
+	switch v {
+	case AlreadyApplied:
+		return "applied before"
+	case Gone:
+		return "its item is in no data table"
+	case TooOld:
+		return "older than the ledger remembers: it may have been applied, and is never sent again"
+	case Unmapped:
+		return "its tenant is mapped to no cell"
+	case Moving:
+		return "its tenant is being moved: try again once the move is done"
+	case Malformed:
+		return "its item in the data table is not a valid event"
+	}
+	return string(v)
+}
+
+// Wanted is an event that is to be sent again.
+type Wanted struct {
+	Key string // TENANT#EVENT
+	// Carried is the event as a message had it, payload included: it stands in for an item that no data table has. Nil
+	// if there is no such message, or the payload did not travel in it.
+	Carried *event.Event
+}
+
+// Assessed is one event with its verdict.
+type Assessed struct {
+	Verdict Verdict
+	Event   event.Event // stamped with the epoch it is sent with; only where the verdict is, or was, Due
+
+	clone tenantdata.Item // what the owner's data table still lacks; nil for nothing
+}

@@ -1,15 +1,19 @@
-// Package dynamotest is DynamoDB in memory for tests: the part of GetItem and PutItem that the router uses. What it
-// does not know is an error, so that a test cannot pass on a request that the real service would read differently.
+// Package dynamotest is DynamoDB in memory for tests: tables with indexes, reads and writes of single items, queries,
+// scans, batches and transactions, with their expressions. It answers as the service does where it knows how, down to
+// the requests that the service refuses; what it does not know is an error, so that a test cannot pass on a request
+// that the real service would read differently.
+//
+// A test can stand between a caller and its tables: Intercept fails a request before it takes effect, After loses the
+// answer to one that has, PageItems and Leave make pages and batches short, and LagIndexes keeps indexes behind.
 package dynamotest
 
 import (
 	"context"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -18,129 +22,189 @@ type Item = map[string]types.AttributeValue
 
 // Call is one request that arrived.
 type Call struct {
-	Operation string // GetItem | PutItem
-	Table     string
-	Key       string
+	Operation string // GetItem, TransactWriteItems, ...
+
+	// Table and Key are the table and the item that the request is about. A range key follows its hash key behind a
+	// slash. Of a batch or a transaction they are the distinct tables and all keys, each joined by commas; of a Query
+	// the hash key and of a Scan nothing is the key.
+	Table, Key string
 }
 
-// DB is a set of tables whose hash keys are strings. It is safe for concurrent use.
+// DB is a set of tables. It is safe for concurrent use, and each operation is atomic. The hooks and settings that are
+// fields are to be changed only while no operation is under way.
 type DB struct {
 	// Intercept is called with every request before it takes effect, and its error is the answer; nil means no
 	// interception. It may block until the context ends.
 	Intercept func(context.Context, Call) error
 
+	// After is called with every request that was carried out, also where a condition did not hold, before it is
+	// answered. Its error is the answer instead.
+	After func(context.Context, Call) error
+
+	// PageItems is how many items a page of Query or Scan is made of at most, besides the request's own limit and the
+	// service's 1 MB. 0 means no such bound.
+	PageItems int
+
+	// Leave is how many of its n keys or writes, from the end, a BatchGetItem or BatchWriteItem leaves unprocessed; nil
+	// means none.
+	Leave func(call Call, n int) int
+
+	consistentOnly bool
+
 	mu     sync.Mutex
-	keys   map[string]string          // a table's hash key attribute
-	tables map[string]map[string]Item // by table and key
+	tables map[string]*table
+	lag    bool
 	calls  []Call
+	// inserts are the hooks of the operation under way that are to be called once it has taken effect.
+	inserts []func()
+	tokens  map[string][]types.TransactWriteItem // the transactions that took effect, by their request tokens
 }
 
-// New returns a database with the given tables, each with the name of its hash key.
+// New returns a database with the given tables, each with the name of its hash key, which is a text. It refuses reads of
+// single items that are not consistent: whatever the router reads, it relies on having the latest.
 func New(keys map[string]string) *DB {
-	db := &DB{keys: keys, tables: map[string]map[string]Item{}}
-	for table := range keys {
-		db.tables[table] = map[string]Item{}
+	schema := map[string]Table{}
+	for name, hash := range keys {
+		schema[name] = Table{Hash: S(hash)}
+	}
+	db := NewTables(schema)
+	db.consistentOnly = true
+	return db
+}
+
+// NewTables returns a database with the given tables. It panics on a table that the service would not make.
+func NewTables(tables map[string]Table) *DB {
+	db := &DB{tables: map[string]*table{}, tokens: map[string][]types.TransactWriteItem{}}
+	for name, schema := range tables {
+		if err := schema.check(); err != nil {
+			panic(fmt.Sprintf("dynamotest: table %s: %v", name, err))
+		}
+		db.tables[name] = newTable(schema)
 	}
 	return db
 }
 
-// Put stores an item, whatever was there.
-func (db *DB) Put(table string, item Item) {
+// OnInsert has a function called with every item that an operation puts into a table where there was none, once it is
+// there. It is not called for Put.
+func (db *DB) OnInsert(table string, hook func(Item)) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.tables[table][stringValue(item[db.keys[table]])] = maps.Clone(item)
+	db.mustTable(table).onInsert = hook
 }
 
-// Item returns a stored item, or nil.
-func (db *DB) Item(table, key string) Item {
+// LagIndexes says whether indexes, and reads that are not consistent, stay as they are until CatchUp. Turning it off
+// catches up.
+func (db *DB) LagIndexes(lag bool) {
+	db.mu.Lock()
+	db.lag = lag
+	db.mu.Unlock()
+	if !lag {
+		db.CatchUp()
+	}
+}
+
+// CatchUp brings the indexes, and reads that are not consistent, up to the latest writes.
+func (db *DB) CatchUp() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return maps.Clone(db.tables[table][key])
+	for _, t := range db.tables {
+		t.catchUp()
+	}
 }
 
 // Calls returns the requests that arrived so far, in order.
 func (db *DB) Calls() []Call {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return append([]Call(nil), db.calls...)
+	return slices.Clone(db.calls)
 }
 
-// arrive notes a request and lets the interceptor have it. It returns with the lock held where the error is nil.
-func (db *DB) arrive(ctx context.Context, operation, table string, keyed Item) (string, error) {
+// run carries an operation out: it notes the request, lets the interceptor have it, and calls act with the lock held.
+func run[T any](ctx context.Context, db *DB, call Call, act func() (*T, error)) (*T, error) {
+	if err := db.arrive(ctx, call); err != nil {
+		return nil, failure(call.Operation, err)
+	}
 	db.mu.Lock()
-	name, ok := db.keys[table]
-	key := stringValue(keyed[name])
-	db.calls = append(db.calls, Call{operation, table, key})
+	out, err := act()
+	inserts := db.inserts
+	db.inserts = nil
 	db.mu.Unlock()
-	if db.Intercept != nil {
-		if err := db.Intercept(ctx, Call{operation, table, key}); err != nil {
-			return "", fmt.Errorf("operation error DynamoDB: %s, table %s: %w", operation, table, err)
+	for _, hook := range inserts {
+		hook()
+	}
+	if db.After != nil && carriedOut(err) {
+		if lost := db.After(ctx, call); lost != nil {
+			return nil, failure(call.Operation, lost)
 		}
 	}
-	if !ok {
-		return "", &types.ResourceNotFoundException{Message: new("Requested resource not found: Table: " + table + " not found")}
+	if err != nil {
+		return nil, failure(call.Operation, err)
 	}
-	if key == "" {
-		return "", fmt.Errorf("ValidationException: table %s: no key %s in %v", table, name, keyed)
+	return out, nil
+}
+
+func (db *DB) arrive(ctx context.Context, call Call) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	db.mu.Lock()
-	return key, nil
+	db.calls = append(db.calls, call)
+	db.mu.Unlock()
+	if db.Intercept == nil {
+		return nil
+	}
+	return db.Intercept(ctx, call)
 }
 
-// GetItem reads one item. It must be read consistently: whatever the router reads, it relies on having the latest.
-func (db *DB) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	if in.ConsistentRead == nil || !*in.ConsistentRead {
-		return nil, fmt.Errorf("inconsistent read of table %s", *in.TableName)
+// find is the table of a request. The lock is held.
+func (db *DB) find(name *string) (*table, error) {
+	if name == nil {
+		return nil, invalid("The parameter 'TableName' is required but was not present in the request")
 	}
-	key, err := db.arrive(ctx, "GetItem", *in.TableName, in.Key)
-	if err != nil {
-		return nil, err
+	t, ok := db.tables[*name]
+	if !ok {
+		return nil, &types.ResourceNotFoundException{Message: new("Requested resource not found: Table: " + *name + " not found")}
 	}
-	defer db.mu.Unlock()
-	item := maps.Clone(db.tables[*in.TableName][key])
-	if in.ProjectionExpression == nil || item == nil {
-		return &dynamodb.GetItemOutput{Item: item}, nil
-	}
-	projected := Item{}
-	for placeholder := range strings.SplitSeq(*in.ProjectionExpression, ",") {
-		name, ok := in.ExpressionAttributeNames[strings.TrimSpace(placeholder)]
+	return t, nil
+}
+
+// target is a table and the key of an item of it, as far as a request has them.
+type target struct {
+	table *string
+	key   Item
+}
+
+// call describes a request by its targets.
+func (db *DB) call(operation string, targets ...target) Call {
+	var tables, keys []string
+	for _, at := range targets {
+		if at.table == nil {
+			continue
+		}
+		if !slices.Contains(tables, *at.table) {
+			tables = append(tables, *at.table)
+		}
+		t, ok := db.tables[*at.table] // the set of tables never changes
 		if !ok {
-			return nil, fmt.Errorf("ValidationException: no name for %q", placeholder)
+			continue
 		}
-		if v, ok := item[name]; ok {
-			projected[name] = v
+		key := scalar(at.key[t.base.hash.Name])
+		if t.base.rng != (Key{}) {
+			key += "/" + scalar(at.key[t.base.rng.Name])
 		}
+		keys = append(keys, key)
 	}
-	return &dynamodb.GetItemOutput{Item: projected}, nil
+	return Call{operation, strings.Join(tables, ","), strings.Join(keys, ",")}
 }
 
-// PutItem writes one item. The only condition it knows is that there is none.
-func (db *DB) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	key, err := db.arrive(ctx, "PutItem", *in.TableName, in.Item)
-	if err != nil {
-		return nil, err
+// store writes a change that was found valid. The lock is held.
+func (db *DB) store(t *table, c change) {
+	if c.old == nil && c.item == nil {
+		return
 	}
-	defer db.mu.Unlock()
-	table := db.tables[*in.TableName]
-	if condition := in.ConditionExpression; condition != nil {
-		if *condition != "attribute_not_exists("+db.keys[*in.TableName]+")" {
-			return nil, fmt.Errorf("ValidationException: condition %q", *condition)
-		}
-		if old, exists := table[key]; exists {
-			failed := &types.ConditionalCheckFailedException{Message: new("The conditional request failed")}
-			if in.ReturnValuesOnConditionCheckFailure == types.ReturnValuesOnConditionCheckFailureAllOld {
-				failed.Item = maps.Clone(old)
-			}
-			return nil, failed
-		}
+	t.write(c, db.lag)
+	if hook := t.onInsert; hook != nil && c.old == nil {
+		item := cloneItem(c.item)
+		db.inserts = append(db.inserts, func() { hook(item) })
 	}
-	table[key] = maps.Clone(in.Item)
-	return &dynamodb.PutItemOutput{}, nil
-}
-
-func stringValue(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
 }

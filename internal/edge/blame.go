@@ -32,7 +32,7 @@ func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) 
 // against the cell, or one tenant could shut its neighbours out; nor may it count in the cell's favour.
 func outcomeOf(err error) guard.Outcome {
 	switch {
-	case err == nil, errors.Is(err, ErrUnknownEvent), errors.Is(err, ErrMalformed):
+	case err == nil, errors.Is(err, ErrMalformed):
 		return guard.Succeeded // the cell answered; an event that it already has is an answer too
 	case errors.Is(err, context.Canceled):
 		return guard.Neutral // the caller is gone

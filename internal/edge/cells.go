@@ -14,12 +14,13 @@ type Cells interface {
 	// nothing and returns the one that is there; otherwise it returns nil.
 	Write(ctx context.Context, cellID string, e event.Event) (existing *event.Event, err error)
 
-	// Read tells what became of an event. It returns ErrUnknownEvent where the cell has none.
+	// Read tells what a cell knows of an event, in at most two reads. It is a zero Record where the cell has none.
 	Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error)
-}
 
-// ErrUnknownEvent is the error for an event that its tenant's cell does not have.
-var ErrUnknownEvent = errors.New("unknown event")
+	// Peer tells where else a tenant's events may be found, in one read: the other cell of a move that the cell has a
+	// part in. It is "" where there is none.
+	Peer(ctx context.Context, cellID, tenantID string) (string, error)
+}
 
 // ErrMalformed is the error for an item in a cell that cannot be read. The cell answered: trying again does not help.
 var ErrMalformed = errors.New("malformed item")
@@ -37,9 +38,20 @@ func cellFailure(err error, detail string) error {
 // Record is what a cell tells of an event.
 type Record struct {
 	Type       string
-	Status     event.Status
-	AcceptedAt string          // event.TimeLayout; where the status is accepted
+	Status     event.Status    // "" where the cell does not have the event
+	AcceptedAt string          // event.TimeLayout; where the status is accepted, and mostly where it is diverted
 	AppliedAt  string          // event.TimeLayout; where the status is processed or failed
 	Result     json.RawMessage // what the business logic answered, if anything; where the status is processed
 	Reason     string          // a reason class; where the status is failed
+}
+
+// conclusive reports whether the cell can answer for the event by itself.
+func (r Record) conclusive() bool { return r.Status != "" && r.Status != event.Diverted }
+
+// public is the record as a client reads it. That an event waits to be sent on is nobody's business but the system's.
+func (r Record) public() Record {
+	if r.Status == event.Diverted {
+		r.Status = event.Accepted
+	}
+	return r
 }

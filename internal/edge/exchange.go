@@ -31,6 +31,9 @@ type exchange struct {
 	attempts      int          // calls into the cell
 	dispatchTook  time.Duration
 	replayed      bool
+
+	peer    string // the other cell that may have the event, "" where there is none or it was not needed
+	peerErr error  // why the request was answered without it
 }
 
 // reply is an answer with a JSON body and the headers that every answer has.

@@ -37,6 +37,10 @@ func (x *exchange) record(ctx context.Context, records *telemetry.Records, now t
 	if x.replayed {
 		line.True("replayed")
 	}
+	line.OptionalText("peer", x.peer)
+	if x.peerErr != nil {
+		line.Text("peer_error", x.peerErr.Error())
+	}
 	line.Milliseconds("total_ms", now.Sub(x.start))
 	if err != nil {
 		recordFailure(line, status, err)
@@ -49,7 +53,7 @@ func (x *exchange) level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case x.lookup == mapping.Stale, x.lookup == mapping.Held, x.attempts > 1, x.shed != "":
+	case x.lookup == mapping.Stale, x.lookup == mapping.Held, x.attempts > 1, x.shed != "", x.peerErr != nil:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -1,6 +1,7 @@
 // Package edge is the router's request path: it reads a request, finds the tenant's cell in the mapping, makes one call
-// into that cell, and answers. It never tries another cell: a tenant has one, and an event that makes one cell fail must
-// not get the chance to fail the next.
+// into that cell, and answers. It never tries another cell because one fails: a tenant has one, and an event that makes
+// one cell fail must not get the chance to fail the next. What it may do is to look for an event where the cell itself
+// says that the tenant has come from, or gone to (Router.find).
 //
 // The path of a request is short and has one place for each concern: the routes (Router.serve), the body
 // (decodeSubmission), who calls (Auth.identify), who may be routed (Router.place), the call into the cell

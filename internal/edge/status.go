@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -28,20 +27,15 @@ func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID
 		return Response{}, malformedFields("The query is wrong:", mismatch("tenant_id", event.TenantIDPattern))
 	}
 	x.eventID = id
-	m, err := r.place(ctx, x, tenantID)
-	if err != nil {
+	if _, err := r.place(ctx, x, tenantID); err != nil {
 		return Response{}, err
 	}
-	var record Record
-	err = r.inCell(ctx, x, func(ctx context.Context) (err error) {
-		record, err = r.cells.Read(ctx, m.CellID, tenantID, id)
-		return err
-	})
-	if errors.Is(err, ErrUnknownEvent) {
-		return Response{}, unknownEvent.problem("The tenant has no event %q.", id)
-	}
+	record, err := r.find(ctx, x)
 	if err != nil {
 		return Response{}, cellFailure(err, "The cell did not answer.")
+	}
+	if record.Status == "" {
+		return Response{}, unknownEvent.problem("The tenant has no event %q.", id)
 	}
 	return x.reply(http.StatusOK, struct {
 		ID         string          `json:"id"`
@@ -53,5 +47,5 @@ func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID
 		AppliedAt  string          `json:"applied_at,omitempty"`
 		Result     json.RawMessage `json:"result,omitempty"`
 		Reason     string          `json:"reason,omitempty"`
-	}{id, tenantID, m.CellID, record.Type, record.Status, record.AcceptedAt, record.AppliedAt, record.Result, record.Reason})
+	}{id, tenantID, x.cellID, record.Type, record.Status, record.AcceptedAt, record.AppliedAt, record.Result, record.Reason})
 }

@@ -11,6 +11,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/item"
+	"cellular/internal/ownership"
 )
 
 // DynamoDB is the part of the client that the router needs to reach a cell.
@@ -49,7 +50,8 @@ func (t Tables) Write(ctx context.Context, cellID string, e event.Event) (*event
 }
 
 // Read implements Cells. An event that has an outcome has an item in the results table; one that has none yet is in the
-// data table only. Both reads are consistent, so that a client can read what it was just told.
+// data table only, and one that was diverted is in both. The reads are consistent, so that a client can read what it was
+// just told.
 func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error) {
 	key := event.Key(tenantID, eventID)
 	outcome, err := t.get(ctx, t.ResultsPrefix+cellID, key,
@@ -57,18 +59,24 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 	if err != nil {
 		return Record{}, fmt.Errorf("read outcome in cell %s: %w", cellID, err)
 	}
+	var record Record
 	if outcome != nil {
-		return recordOfOutcome(key, outcome)
+		if record, err = recordOfOutcome(key, outcome); err != nil || record.conclusive() {
+			return record, err
+		}
 	}
 	accepted, err := t.get(ctx, t.DataPrefix+cellID, key, event.AttrType, event.AttrAcceptedAt)
 	if err != nil {
 		return Record{}, fmt.Errorf("read event in cell %s: %w", cellID, err)
 	}
 	if accepted == nil {
-		return Record{}, ErrUnknownEvent
+		return record, nil
 	}
 	r := item.Read(accepted)
-	record := Record{Status: event.Accepted, Type: r.String(event.AttrType), AcceptedAt: r.String(event.AttrAcceptedAt)}
+	record.Type, record.AcceptedAt = r.String(event.AttrType), r.String(event.AttrAcceptedAt)
+	if record.Status == "" {
+		record.Status = event.Accepted
+	}
 	if err := r.Err(); err != nil {
 		return Record{}, fmt.Errorf("%w: event item %q: %w", ErrMalformed, key, err)
 	}
@@ -79,10 +87,12 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Record, error) {
 	r := item.Read(attributes)
 	record := Record{
-		Type:      r.OptionalString(event.AttrType),
-		Status:    event.Status(r.Checked(event.AttrStatus, isOutcome, "processed or failed")),
-		AppliedAt: r.String(event.AttrAppliedAt),
-		Reason:    r.OptionalString(event.AttrReason),
+		Type:   r.OptionalString(event.AttrType),
+		Status: event.Status(r.Checked(event.AttrStatus, isOutcome, "processed, failed or diverted")),
+		Reason: r.OptionalString(event.AttrReason),
+	}
+	if at := r.String(event.AttrAppliedAt); record.Status != event.Diverted {
+		record.AppliedAt = at
 	}
 	if result := r.OptionalString(event.AttrResult); result != "" {
 		record.Result = r.JSON(event.AttrResult)
@@ -93,7 +103,30 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 	return record, nil
 }
 
-func isOutcome(s string) bool { return s == string(event.Processed) || s == string(event.Failed) }
+func isOutcome(s string) bool {
+	switch event.Status(s) {
+	case event.Processed, event.Failed, event.Diverted:
+		return true
+	}
+	return false
+}
+
+// Peer implements Cells with a read of the tenant's fence in the cell. Most tenants have never moved and have none.
+func (t Tables) Peer(ctx context.Context, cellID, tenantID string) (string, error) {
+	fence, err := t.get(ctx, t.ResultsPrefix+cellID, ownership.Key(tenantID),
+		ownership.AttrTenant, ownership.AttrFloor, ownership.AttrState, ownership.AttrPeer, ownership.AttrUpdatedAt)
+	if err != nil {
+		return "", fmt.Errorf("read fence in cell %s: %w", cellID, err)
+	}
+	if fence == nil {
+		return "", nil
+	}
+	f, err := ownership.FromItem(fence)
+	if err != nil {
+		return "", fmt.Errorf("read fence in cell %s: %w: %w", cellID, ErrMalformed, err)
+	}
+	return f.Peer, nil
+}
 
 // get reads the named attributes of an item, or nil where there is no such item. It asks for no more than those: an
 // event's payload, which a status does not need, can be hundreds of kilobytes.

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/dynamotest"
+	"cellular/internal/env"
+	"cellular/internal/event"
+	"cellular/internal/naming"
+	"cellular/internal/ownership"
+)
+
+var alpha = naming.Stack("dev").Cell("alpha")
+
+// The consumer and its business logic on the tables of a cell, which refuse what DynamoDB refuses.
+func onTables(t *testing.T) (*dynamotest.DB, func(epoch int64, ids ...string)) {
+	vars := environment()
+	vars[env.DataTable], vars[env.ResultsTable] = alpha.DataTable(), alpha.ResultsTable()
+	c, err := consumerOf(t, vars)
+	require.NoError(t, err)
+	db := dynamotest.NewTables(dynamotest.Cell(alpha))
+	c.Tables, c.Queue = db, &queue{}
+	return db, func(epoch int64, ids ...string) {
+		t.Helper()
+		var batch events.SQSEvent
+		for _, id := range ids {
+			body, err := event.Message{Event: event.Event{
+				TenantID: "acme", ID: id, Type: "order.placed", Epoch: epoch, Payload: json.RawMessage(validOrder),
+			}}.Encode()
+			require.NoError(t, err)
+			batch.Records = append(batch.Records, events.SQSMessage{MessageId: id, Body: string(body)})
+		}
+		answer, err := c.Handle(t.Context(), batch)
+		require.NoError(t, err)
+		require.Empty(t, answer.BatchItemFailures)
+	}
+}
+
+func TestTheCountersMoveWithTheirTenant(t *testing.T) {
+	db, deliver := onTables(t)
+	deliver(1, "e-1", "e-2", "e-2")
+	require.Equal(t, dynamotest.Item{
+		"id": &types.AttributeValueMemberS{Value: "#counters#acme"}, "tenant_id": &types.AttributeValueMemberS{Value: "acme"},
+		"type:order.placed": &types.AttributeValueMemberN{Value: "2"},
+	}, db.Item(alpha.ResultsTable(), "#counters#acme"))
+	require.Equal(t, &types.AttributeValueMemberS{Value: "acme#e-2"}, db.Item(alpha.ResultsTable(), event.AppliedKey)[event.AttrEventKey])
+}
+
+func TestI8TheFenceDecidesWhichEventsCount(t *testing.T) {
+	db, deliver := onTables(t)
+	fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0)}
+	db.Put(alpha.ResultsTable(), fence.Item())
+	deliver(1, "e-1", "e-2")
+	deliver(2, "e-3")
+	require.Equal(t, &types.AttributeValueMemberN{Value: "1"}, db.Item(alpha.ResultsTable(), "#counters#acme")["type:order.placed"])
+	for i, want := range []event.Status{event.Diverted, event.Diverted, event.Processed} {
+		entry := db.Item(alpha.ResultsTable(), fmt.Sprintf("acme#e-%d", i+1))
+		require.Equal(t, &types.AttributeValueMemberS{Value: string(want)}, entry[event.AttrStatus])
+		require.Equal(t, want == event.Diverted, entry[event.AttrWaiting] != nil)
+	}
+
+	deliver(2, "e-1") // the move was backed out, and what waits is sent again
+	require.Equal(t, &types.AttributeValueMemberN{Value: "2"}, db.Item(alpha.ResultsTable(), "#counters#acme")["type:order.placed"])
+}

@@ -1,0 +1,122 @@
+package ownership_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"cellular/internal/dynamotest"
+	"cellular/internal/event"
+	"cellular/internal/naming"
+	"cellular/internal/ownership"
+)
+
+var cell = naming.Stack("dev").Cell("alpha")
+
+var states = []ownership.State{ownership.Incoming, ownership.Owner, ownership.Outgoing, ownership.Left}
+
+func drawFence(t *rapid.T) ownership.Fence {
+	return ownership.Fence{
+		TenantID:  rapid.StringMatching(event.TenantIDPattern).Draw(t, "tenant"),
+		Floor:     rapid.Int64Range(1, 9).Draw(t, "floor"),
+		State:     rapid.SampledFrom(states).Draw(t, "state"),
+		Peer:      rapid.SampledFrom([]string{"", "beta", "gamma-2"}).Draw(t, "peer"),
+		UpdatedAt: time.UnixMilli(rapid.Int64Range(0, 4102444800000).Draw(t, "ms")).UTC(),
+	}
+}
+
+func TestItemRoundTrips(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFence(t)
+		got, err := ownership.FromItem(f.Item())
+		require.NoError(t, err)
+		require.Equal(t, f, got)
+	})
+}
+
+// What belongs to a tenant is found by the index, and moves. The fence is the cell's, and stays.
+func TestAFenceNeitherMovesWithItsTenantNorIsAnEvent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFence(t)
+		require.NotContains(t, f.Item(), event.AttrTenantID)
+		require.NotContains(t, f.Item(), event.AttrWaiting)
+		_, _, err := event.ParseKey(ownership.Key(f.TenantID))
+		require.Error(t, err)
+	})
+}
+
+func TestFromItemNamesTheBadAttribute(t *testing.T) {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for _, c := range []struct {
+		attribute string
+		value     types.AttributeValue // nil removes the attribute
+		want      string
+	}{
+		{ownership.AttrTenant, text("a#b"), `attribute fenced_tenant is "a#b"`},
+		{ownership.AttrFloor, &types.AttributeValueMemberN{Value: "0"}, "attribute floor is \"0\""},
+		{ownership.AttrFloor, text("1"), "attribute floor is missing or not a number"},
+		{ownership.AttrState, text("gone"), `attribute state is "gone", want incoming, owner, outgoing or left`},
+		{ownership.AttrPeer, text("Beta"), `attribute peer_cell is "Beta", want empty or`},
+		{ownership.AttrPeer, nil, "attribute peer_cell is missing"},
+		{ownership.AttrUpdatedAt, text("now"), `attribute updated_at is "now"`},
+	} {
+		f := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Owner, UpdatedAt: time.Unix(1772600767, 0)}
+		attributes := f.Item()
+		attributes[c.attribute] = c.value
+		if c.value == nil {
+			delete(attributes, c.attribute)
+		}
+		_, err := ownership.FromItem(attributes)
+		require.ErrorIs(t, err, ownership.ErrMalformed)
+		require.ErrorContains(t, err, c.want)
+	}
+}
+
+// holds reports whether a transaction goes through that consists of one condition and a write beside it.
+func holds(t *rapid.T, db *dynamotest.DB, condition types.TransactWriteItem) bool {
+	table := cell.ResultsTable()
+	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		condition,
+		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: &types.AttributeValueMemberS{Value: "acme#e-1"}}}},
+	}})
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		require.Equal(t, "ConditionalCheckFailed", *canceled.CancellationReasons[0].Code)
+		return false
+	}
+	require.NoError(t, err)
+	return true
+}
+
+func TestI8AnEventIsEitherAppliedOrDiverted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		db := dynamotest.NewTables(dynamotest.Cell(cell))
+		epoch := rapid.Int64Range(1, 10).Draw(t, "epoch")
+		f := drawFence(t)
+		fenced := rapid.Bool().Draw(t, "fenced")
+		if fenced {
+			db.Put(cell.ResultsTable(), f.Item())
+		}
+		may := holds(t, db, ownership.MayApply(cell.ResultsTable(), f.TenantID, epoch))
+		must := holds(t, db, ownership.MustDivert(cell.ResultsTable(), f.TenantID, epoch))
+		require.Equal(t, !fenced || f.Floor <= epoch, may)
+		require.Equal(t, !may, must)
+	})
+}
+
+func TestI8AFenceStillHoldsOnlyAsItWasSet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		db := dynamotest.NewTables(dynamotest.Cell(cell))
+		f := drawFence(t)
+		require.False(t, holds(t, db, ownership.StillHolds(cell.ResultsTable(), f.TenantID, f.Floor, f.State)), "there is none yet")
+		db.Put(cell.ResultsTable(), f.Item())
+		floor := rapid.Int64Range(1, 9).Draw(t, "expected floor")
+		state := rapid.SampledFrom(states).Draw(t, "expected state")
+		require.Equal(t, floor == f.Floor && state == f.State,
+			holds(t, db, ownership.StillHolds(cell.ResultsTable(), f.TenantID, floor, state)))
+	})
+}

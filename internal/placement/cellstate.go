@@ -1,0 +1,122 @@
+package placement
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/controltables"
+	"cellular/internal/event"
+	"cellular/internal/item"
+)
+
+// Status says whether tenants are placed in a cell.
+type Status string
+
+const (
+	Active   Status = "active"   // takes tenants
+	Draining Status = "draining" // takes none, and serves those that it has
+	Retired  Status = "retired"  // takes none and has none
+)
+
+// CellState is what the control plane keeps of a cell. What the cell is stands in its facts.
+type CellState struct {
+	CellID    string
+	Status    Status
+	Tenants   int       // placed in the cell, or reserved there by an open move; probe tenants do not count
+	UpdatedAt time.Time // zero for a cell that never had a tenant and was never drained
+}
+
+// untouched is the state of a cell that has no item: a new cell needs no registration.
+func untouched(cellID string) CellState { return CellState{CellID: cellID, Status: Active} }
+
+func cellKey(cellID string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{controltables.AttrCellID: text(cellID)}
+}
+
+// fromItem reads an item of the cell states table. Its status is absent where nobody ever set one, its count where no
+// tenant ever came.
+func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
+	r := item.Read(attributes)
+	state := CellState{
+		CellID:    r.String(controltables.AttrCellID),
+		Status:    Active,
+		UpdatedAt: r.Time(controltables.AttrUpdatedAt, event.TimeLayout),
+	}
+	if _, ok := attributes[controltables.AttrStatus]; ok {
+		state.Status = Status(r.Checked(controltables.AttrStatus, validStatus, "active, draining or retired"))
+	}
+	if _, ok := attributes[controltables.AttrTenants]; ok {
+		state.Tenants = int(r.Int(controltables.AttrTenants, 0))
+	}
+	if err := r.Err(); err != nil {
+		return CellState{}, fmt.Errorf("malformed state of cell %q: %w", state.CellID, err)
+	}
+	return state, nil
+}
+
+func validStatus(s string) bool {
+	switch Status(s) {
+	case Active, Draining, Retired:
+		return true
+	}
+	return false
+}
+
+const (
+	// batch is how many items one BatchGetItem reads at most, from its API reference.
+	batch = 100
+
+	// maxUnprocessed bounds how often what a throttled table left out of a batch is asked for. With the delays of a
+	// backoff between them that takes some three seconds.
+	maxUnprocessed = 8
+)
+
+// States reads the states of cells, consistently. Every cell asked for is in the answer.
+func (s *Store) States(ctx context.Context, cellIDs []string) (map[string]CellState, error) {
+	states := make(map[string]CellState, len(cellIDs))
+	var keys []map[string]types.AttributeValue
+	for _, id := range cellIDs {
+		if _, twice := states[id]; !twice { // BatchGetItem refuses a key that it has twice
+			keys = append(keys, cellKey(id))
+		}
+		states[id] = untouched(id)
+	}
+	for start := 0; start < len(keys); start += batch {
+		if err := s.readStates(ctx, keys[start:min(start+batch, len(keys))], states); err != nil {
+			return nil, fmt.Errorf("read the states of %d cells: %w", len(keys), err)
+		}
+	}
+	return states, nil
+}
+
+func (s *Store) readStates(ctx context.Context, keys []map[string]types.AttributeValue, states map[string]CellState) error {
+	request := map[string]types.KeysAndAttributes{s.tables.CellTable: {Keys: keys, ConsistentRead: aws.Bool(true)}}
+	for try := range maxUnprocessed {
+		if try > 0 {
+			if err := pause(ctx, try-1); err != nil {
+				return err
+			}
+		}
+		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+		if err != nil {
+			return err
+		}
+		for _, attributes := range out.Responses[s.tables.CellTable] {
+			state, err := fromItem(attributes)
+			if err != nil {
+				return err
+			}
+			states[state.CellID] = state
+		}
+		if len(out.UnprocessedKeys) == 0 {
+			return nil
+		}
+		request = out.UnprocessedKeys
+	}
+	return fmt.Errorf("table %s left out keys %d times in a row: it is throttled, try again later", s.tables.CellTable, maxUnprocessed)
+}

@@ -1,0 +1,9 @@
+package placement
+
+// What the tests of waiting and trying again go by.
+const (
+	Patience   = patience
+	DelayLimit = delayLimit
+)
+
+var Delay = delay

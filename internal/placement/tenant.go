@@ -1,0 +1,143 @@
+package placement
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/mapping"
+)
+
+// Suspend has the router refuse a tenant's events, from when each router reads the mapping again, and returns the mapping.
+// A tenant that is suspended is left as it is. A move of the tenant goes on. Its error is mapping.ErrUnknownTenant where
+// the tenant has no mapping.
+func (s *Store) Suspend(ctx context.Context, tenantID string) (mapping.Mapping, error) {
+	m, _, err := s.setState(ctx, tenantID, mapping.Suspended, "#state <> :suspended")
+	if err != nil {
+		return mapping.Mapping{}, fmt.Errorf("suspend tenant %q: %w", tenantID, err)
+	}
+	return m, nil
+}
+
+// resumeTries bounds how often a tenant's move may begin or end between the two writes of which one fits.
+const resumeTries = 5
+
+// Resume is the inverse of Suspend: the tenant is active again, or moving if a move of it is under way. A tenant that is
+// not suspended is left as it is.
+func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, error) {
+	for range resumeTries {
+		for _, next := range []struct {
+			state mapping.State
+			when  string
+		}{
+			{mapping.Active, "attribute_not_exists"},
+			{mapping.Moving, "attribute_exists"},
+		} {
+			m, changed, err := s.setState(ctx, tenantID, next.state, "#state = :suspended AND "+next.when+"("+mapping.AttrMovingTo+")")
+			if err != nil {
+				return mapping.Mapping{}, fmt.Errorf("resume tenant %q: %w", tenantID, err)
+			}
+			if changed || m.State != mapping.Suspended {
+				return m, nil
+			}
+		}
+	}
+	return mapping.Mapping{}, fmt.Errorf("resume tenant %q: %w: moves of it began or ended %d times meanwhile, try again", tenantID, ErrRefused, resumeTries)
+}
+
+// setState changes the state of a mapping for which the condition holds. It returns the mapping as it is then, and whether
+// it was changed.
+func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State, condition string) (m mapping.Mapping, changed bool, err error) {
+	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                &s.tables.MappingTable,
+		Key:                      mappingKey(tenantID),
+		UpdateExpression:         aws.String("SET #state = :to, #updated = :now"),
+		ConditionExpression:      aws.String("attribute_exists(" + mapping.AttrTenantID + ") AND " + condition),
+		ExpressionAttributeNames: map[string]string{"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":to": text(string(to)), ":suspended": text(string(mapping.Suspended)), ":now": now(),
+		},
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	found := failed(err)
+	switch {
+	case found != nil && len(found.Item) == 0:
+		return mapping.Mapping{}, false, mapping.ErrUnknownTenant
+	case found != nil:
+		m, err = mapping.FromItem(found.Item)
+		return m, false, err
+	case err != nil:
+		return mapping.Mapping{}, false, err
+	}
+	m, err = mapping.FromItem(out.Attributes)
+	return m, true, err
+}
+
+// Remove deletes a tenant's mapping, and counts one tenant less in its cell, provided that the tenant is suspended, that no
+// move of it is under way, and that it is where m has it. Otherwise it changes nothing, and its error wraps ErrRefused, or
+// mapping.ErrUnknownTenant where the tenant has no mapping any more. What the cell holds of the tenant stays there, and so
+// does its fence.
+func (s *Store) Remove(ctx context.Context, m mapping.Mapping) error {
+	err := removable(m, m)
+	if err == nil {
+		err = contended(ctx, func() (bool, error) { return s.remove(ctx, m) })
+	}
+	if err != nil {
+		return fmt.Errorf("remove tenant %q: %w", m.TenantID, err)
+	}
+	return nil
+}
+
+// removable says what stands against removing a tenant that is as it is now, for somebody who has seen it as seen.
+func removable(now, seen mapping.Mapping) error {
+	switch {
+	case now.MovingTo != "":
+		return fmt.Errorf("%w: a move to cell %s is under way: finish it or back out of it first", ErrRefused, now.MovingTo)
+	case now.State != mapping.Suspended:
+		return fmt.Errorf("%w: it is %s: suspend it first, so that nothing is accepted that nobody processes", ErrRefused, now.State)
+	case now.CellID != seen.CellID || now.Epoch != seen.Epoch:
+		return fmt.Errorf("%w: it is in cell %s by now, in epoch %d, and no longer in cell %s in epoch %d: look again",
+			ErrRefused, now.CellID, now.Epoch, seen.CellID, seen.Epoch)
+	}
+	return nil
+}
+
+func (s *Store) remove(ctx context.Context, m mapping.Mapping) (retry bool, err error) {
+	removal := types.TransactWriteItem{Delete: &types.Delete{
+		TableName: &s.tables.MappingTable,
+		Key:       mappingKey(m.TenantID),
+		ConditionExpression: aws.String("#state = :suspended AND #cell = :cell AND #epoch = :epoch AND attribute_not_exists(" +
+			mapping.AttrMovingTo + ")"),
+		ExpressionAttributeNames: map[string]string{
+			"#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":suspended": text(string(mapping.Suspended)), ":cell": text(m.CellID),
+			":epoch": &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch, 10)},
+		},
+	}}
+	writes := []types.TransactWriteItem{removal}
+	if !mapping.IsProbeTenant(m.TenantID) {
+		writes = append(writes, Release(s.tables.CellTable, m.CellID))
+	}
+	err = s.transact(ctx, writes...)
+	if reason(err, 0) == conditionFailed {
+		now, gone := s.Get(ctx, m.TenantID)
+		if gone != nil {
+			return false, gone
+		}
+		if refused := removable(now, m); refused != nil {
+			return false, refused
+		}
+		return true, err // what stood against it is over
+	}
+	if reason(err, 1) == conditionFailed {
+		return false, fmt.Errorf("%w: cell %s counts no tenants although this one is there: have the counts checked and corrected first", ErrRefused, m.CellID)
+	}
+	return lost(err), err
+}

@@ -1,0 +1,270 @@
+// Package placementtest runs placement against the AWS emulator, whose expressions, indexes and transactions are not those
+// of the fake that placement's own tests have.
+package placementtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"cellular/internal/controltables"
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/mapping"
+	"cellular/internal/naming"
+	"cellular/internal/ownership"
+	"cellular/internal/placement"
+	"cellular/local/emulator"
+	"cellular/local/process"
+)
+
+// shared is the emulator of all tests.
+var shared struct {
+	once     sync.Once
+	group    *process.Group
+	emulator *emulator.Emulator
+	err      error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.emulator != nil {
+		shared.emulator.Stop()
+	}
+	if shared.group != nil {
+		_ = shared.group.Close()
+	}
+	os.Exit(code)
+}
+
+// plane is a control plane with some cells, of its own for each test.
+type plane struct {
+	*placement.Store
+	db    *dynamodb.Client
+	facts facts.ControlPlane
+	cells []facts.Cell
+}
+
+func newPlane(t *testing.T, cells ...facts.Cell) *plane {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.group, shared.err = process.NewGroup(); shared.err == nil {
+			shared.emulator, shared.err = emulator.Start(context.Background(), emulator.Options{Dir: filepath.Join("..", "..", ".local"), Group: shared.group})
+		}
+	})
+	require.NoError(t, shared.err)
+	stack := naming.Stack("t" + uuid.NewString()[:8])
+	p := &plane{
+		db: dynamodb.NewFromConfig(aws.Config{
+			Region: "us-east-1", BaseEndpoint: aws.String(shared.emulator.Endpoint()),
+			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		}),
+		facts: facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
+		cells: cells,
+	}
+	p.create(t, stack.MappingTable(), mapping.AttrTenantID, mapping.CellIndex, mapping.AttrCellID, mapping.AttrTenantID)
+	p.create(t, stack.CellTable(), controltables.AttrCellID, "", "", "")
+	for i, c := range cells {
+		cells[i].ResultsTable = stack.Cell(c.ID).ResultsTable()
+		p.create(t, cells[i].ResultsTable, event.AttrKey, "", "", "")
+	}
+	p.Store = placement.NewStore(p.db, p.facts)
+	return p
+}
+
+// create makes a table with one index of all attributes, or none.
+func (p *plane) create(t *testing.T, name, key, index, indexHash, indexRange string) {
+	t.Helper()
+	in := &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema: []types.KeySchemaElement{{AttributeName: &key, KeyType: types.KeyTypeHash}},
+	}
+	keys := []string{key}
+	if index != "" {
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
+			IndexName: &index, Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: &indexHash, KeyType: types.KeyTypeHash}, {AttributeName: &indexRange, KeyType: types.KeyTypeRange},
+			},
+		}}
+		keys = append(keys, indexHash, indexRange)
+	}
+	slices.Sort(keys)
+	for _, k := range slices.Compact(keys) {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(k), AttributeType: types.ScalarAttributeTypeS})
+	}
+	_, err := p.db.CreateTable(t.Context(), in)
+	require.NoError(t, err)
+}
+
+func (p *plane) state(t *testing.T, cellID string) placement.CellState {
+	t.Helper()
+	states, err := p.States(t.Context(), []string{cellID})
+	require.NoError(t, err)
+	return states[cellID]
+}
+
+// tenants are the ids of all tenants of a cell, listed in pages.
+func (p *plane) tenants(t *testing.T, cellID string) []string {
+	t.Helper()
+	var ids []string
+	for after := ""; ; {
+		page, next, err := p.Page(t.Context(), cellID, after, 7)
+		require.NoError(t, err)
+		for _, m := range page {
+			ids = append(ids, m.TenantID)
+		}
+		if next == "" {
+			return ids
+		}
+		after = next
+	}
+}
+
+func cell(id, tier string, most int) facts.Cell {
+	return facts.Cell{ID: id, Tier: tier, MaxTenants: most}
+}
+
+// assign places tenants, so many at a time, and returns how many of them found room.
+func (p *plane) assign(t *testing.T, tenants, atATime int) int {
+	t.Helper()
+	var placed sync.Map
+	group, ctx := errgroup.WithContext(t.Context())
+	group.SetLimit(atATime)
+	for n := range tenants {
+		group.Go(func() error {
+			id := fmt.Sprintf("tenant-%03d", n)
+			m, err := p.Assign(ctx, p.cells, placement.Request{TenantID: id})
+			if errors.Is(err, placement.ErrNoRoom) {
+				return nil
+			}
+			placed.Store(id, m.CellID)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	count := 0
+	placed.Range(func(any, any) bool { count++; return true })
+	return count
+}
+
+func TestManyAtATimeFillEveryCellToItsCapAndNoFurther(t *testing.T) {
+	p := newPlane(t, cell("alpha", "standard", 40), cell("beta", "standard", 25), cell("gamma", "standard", 10), cell("solo", "dedicated", 50))
+	require.Equal(t, 75, p.assign(t, 90, 30))
+	for _, c := range p.cells[:3] {
+		require.Equal(t, c.MaxTenants, p.state(t, c.ID).Tenants, c.ID)
+		require.Len(t, p.tenants(t, c.ID), c.MaxTenants, c.ID)
+		counted, err := p.Recount(t.Context(), c.ID, nil)
+		require.NoError(t, err)
+		require.Equal(t, c.MaxTenants, counted, c.ID)
+	}
+	require.Zero(t, p.state(t, "solo").Tenants)
+}
+
+func TestATenantGoesThroughItsLife(t *testing.T) {
+	p := newPlane(t, cell("alpha", "standard", 1), cell("beta", "standard", 3))
+	ctx := t.Context()
+	acme := placement.Request{TenantID: "acme", CellID: "alpha"}
+	m, err := p.Assign(ctx, p.cells, acme)
+	require.NoError(t, err)
+	read, err := p.Get(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, m, read)
+	_, err = p.Assign(ctx, p.cells, acme)
+	require.ErrorIs(t, err, mapping.ErrExists)
+	_, err = p.Assign(ctx, p.cells, placement.Request{TenantID: "globex", CellID: "alpha"})
+	require.ErrorIs(t, err, placement.ErrNoRoom)
+	require.ErrorIs(t, p.Remove(ctx, m), placement.ErrRefused)
+
+	_, err = p.Resume(ctx, "acme")
+	require.NoError(t, err)
+	m, err = p.Suspend(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, mapping.Suspended, m.State)
+	again, err := p.Suspend(ctx, "acme")
+	require.NoError(t, err)
+	require.Equal(t, m, again)
+	stale := m
+	stale.Epoch++
+	require.ErrorIs(t, p.Remove(ctx, stale), placement.ErrRefused)
+	require.Equal(t, 1, p.state(t, "alpha").Tenants)
+	require.NoError(t, p.Remove(ctx, m))
+	require.Zero(t, p.state(t, "alpha").Tenants)
+	require.ErrorIs(t, p.Remove(ctx, m), mapping.ErrUnknownTenant)
+	_, err = p.Suspend(ctx, "acme")
+	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
+	_, err = p.Resume(ctx, "acme")
+	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
+
+	_, err = p.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &p.cells[0].ResultsTable, Item: ownership.Fence{TenantID: "acme", Floor: 4, State: ownership.Left}.Item()})
+	require.NoError(t, err)
+	m, err = p.Assign(ctx, p.cells, acme)
+	require.NoError(t, err)
+	require.EqualValues(t, 4, m.Epoch)
+}
+
+func TestASuspendedTenantThatMovesResumesMoving(t *testing.T) {
+	p := newPlane(t, cell("alpha", "standard", 1))
+	_, err := p.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &p.facts.MappingTable, Item: mapping.Mapping{
+		TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Suspended, Tier: mapping.TierStandard, MovingTo: "beta",
+	}.Item()})
+	require.NoError(t, err)
+	m, err := p.Resume(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, mapping.Moving, m.State)
+	require.Equal(t, "beta", m.MovingTo)
+}
+
+func TestACellGoesThroughItsLife(t *testing.T) {
+	p := newPlane(t, cell("alpha", "standard", 2))
+	ctx := t.Context()
+	m, err := p.Assign(ctx, p.cells, placement.Request{TenantID: "acme"})
+	require.NoError(t, err)
+	_, err = p.SetStatus(ctx, "alpha", placement.Retired)
+	require.ErrorContains(t, err, "drain it first")
+	state, err := p.SetStatus(ctx, "alpha", placement.Draining)
+	require.NoError(t, err)
+	require.Equal(t, 1, state.Tenants)
+	_, err = p.SetStatus(ctx, "alpha", placement.Retired)
+	require.ErrorContains(t, err, "it has 1 tenants")
+	_, err = p.Assign(ctx, p.cells, placement.Request{TenantID: "globex", CellID: "alpha"})
+	require.ErrorContains(t, err, "cell alpha is draining")
+
+	_, err = p.PutProbe(ctx, p.cells[0])
+	require.NoError(t, err)
+	m, err = p.Suspend(ctx, m.TenantID)
+	require.NoError(t, err)
+	require.NoError(t, p.Remove(ctx, m))
+	listed, _, err := p.PageWithProbes(ctx, "alpha", "", placement.MaxPage)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+	require.Empty(t, p.tenants(t, "alpha"))
+	state, err = p.SetStatus(ctx, "alpha", placement.Retired)
+	require.NoError(t, err, "a probe keeps no cell")
+	require.Equal(t, placement.Retired, state.Status)
+	require.NoError(t, p.RemoveProbe(ctx, "alpha"))
+	require.NoError(t, p.RemoveProbe(ctx, "alpha"))
+	_, err = p.SetStatus(ctx, "alpha", placement.Draining)
+	require.ErrorContains(t, err, "it is retired")
+	state, err = p.SetStatus(ctx, "alpha", placement.Active)
+	require.NoError(t, err)
+	require.Equal(t, placement.Active, state.Status)
+
+	require.ErrorIs(t, p.SetCount(ctx, "alpha", 1, 2), placement.ErrRefused)
+	require.NoError(t, p.SetCount(ctx, "alpha", 0, 2))
+	require.Equal(t, 2, p.state(t, "alpha").Tenants)
+	require.NoError(t, p.SetCount(ctx, "new", 0, 1), "of a cell without an item")
+}

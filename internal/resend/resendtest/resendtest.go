@@ -15,6 +15,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
 	"cellular/internal/resend"
+	"cellular/internal/sqstest"
 )
 
 // The cells of a world, and its mapping table.
@@ -39,9 +40,11 @@ func cell(id string) facts.Cell {
 	return c
 }
 
-// World is the tables of both cells and of the control plane.
+// World is the tables of both cells and of the control plane, and the queues of both cells.
 type World struct {
+	Clock  *Clock
 	Tables *dynamotest.DB
+	Queues *sqstest.SQS
 }
 
 // New returns a world without tenants.
@@ -57,13 +60,14 @@ func New() *World {
 			event.WaitingIndex: {Hash: dynamotest.S(event.AttrWaiting), Range: id, Projection: types.ProjectionTypeKeysOnly},
 		}}
 	}
-	return &World{Tables: dynamotest.NewTables(tables)}
+	clock := &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+	return &World{Clock: clock, Tables: dynamotest.NewTables(tables), Queues: newQueues(clock.Now)}
 }
 
 // Home returns a home that sends to queue.
 func (w *World) Home(queue resend.Queue) *resend.Home {
 	return &resend.Home{
-		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, MappingTable), Now: time.Now,
+		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, MappingTable), Now: w.Clock.Now,
 		Cells: func(_ context.Context, id string) (facts.Cell, error) {
 			for _, c := range []facts.Cell{Alpha, Beta} {
 				if c.ID == id {
@@ -78,20 +82,20 @@ func (w *World) Home(queue resend.Queue) *resend.Home {
 // Map gives a tenant a place.
 func (w *World) Map(tenantID string, c facts.Cell, epoch int64) {
 	w.Tables.Put(MappingTable, mapping.Mapping{
-		TenantID: tenantID, CellID: c.ID, Epoch: epoch, State: mapping.Active, Tier: mapping.TierStandard, UpdatedAt: time.Now(),
+		TenantID: tenantID, CellID: c.ID, Epoch: epoch, State: mapping.Active, Tier: mapping.TierStandard, UpdatedAt: w.Clock.Now(),
 	}.Item())
 }
 
 // Fence puts a tenant's fence into a cell.
 func (w *World) Fence(c facts.Cell, tenantID string, floor int64, state ownership.State) {
-	w.Tables.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: time.Now()}.Item())
+	w.Tables.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: w.Clock.Now()}.Item())
 }
 
 // Accept puts an event into a cell's data table, as the router does.
 func (w *World) Accept(c facts.Cell, tenantID, eventID string, epoch int64, age time.Duration) event.Event {
 	e := event.Event{
 		TenantID: tenantID, ID: eventID, Type: "order", Payload: []byte(`{"n":1}`), Epoch: epoch,
-		AcceptedAt: time.Now().Add(-age).UTC().Truncate(time.Millisecond),
+		AcceptedAt: w.Clock.Now().Add(-age).UTC().Truncate(time.Millisecond),
 	}
 	w.Tables.Put(c.DataTable, e.Item())
 	return e
@@ -106,7 +110,7 @@ func (w *World) Outcome(c facts.Cell, e event.Event, status event.Status, age ti
 		event.AttrType:      text(e.Type),
 		event.AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(e.Epoch, 10)},
 		event.AttrStatus:    text(string(status)),
-		event.AttrAppliedAt: text(event.FormatTime(time.Now().Add(-age))),
+		event.AttrAppliedAt: text(event.FormatTime(w.Clock.Now().Add(-age))),
 	}
 	switch status {
 	case event.Diverted:

@@ -1,0 +1,200 @@
+// Package deadletter reads, redrives and drops what is in the three dead letter queues of a cell:
+//
+//   - consumer: messages that the consumer could not apply;
+//   - subscription: messages that the topic could not deliver to the queue;
+//   - stream: metadata of records that the producer could not publish. The records themselves are read again from the
+//     stream, for a day, and the events from the data table.
+//
+// A DLQ is read by receiving: what is looked at is hidden from others meanwhile, and released at the end, also of a run
+// that is interrupted. A run that is killed releases nothing; its messages come back after the visibility timeout.
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/resend"
+)
+
+// SQS is the part of the client that is needed.
+type SQS interface {
+	resend.Queue
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
+}
+
+// Streams is the part of DynamoDB Streams that is needed.
+type Streams interface {
+	GetShardIterator(context.Context, *dynamodbstreams.GetShardIteratorInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetShardIteratorOutput, error)
+	GetRecords(context.Context, *dynamodbstreams.GetRecordsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error)
+}
+
+// Letters works on the DLQs of cells. All of it is required.
+type Letters struct {
+	SQS     SQS
+	Streams Streams
+	Home    *resend.Home
+}
+
+// Kind is one of a cell's DLQs.
+type Kind string
+
+// The kinds of DLQ, in the order in which an event can get into them.
+const (
+	Stream       Kind = "stream"
+	Subscription Kind = "subscription"
+	Consumer     Kind = "consumer"
+)
+
+// Kinds returns all kinds.
+func Kinds() []Kind { return []Kind{Stream, Subscription, Consumer} }
+
+// ParseKind reads the name of a kind.
+func ParseKind(s string) (Kind, error) {
+	if k := Kind(s); slices.Contains(Kinds(), k) {
+		return k, nil
+	}
+	return "", fmt.Errorf("%q is no kind of dead letter queue: want stream, subscription or consumer", s)
+}
+
+func (k Kind) queueURL(cell facts.Cell) string {
+	switch k {
+	case Stream:
+		return cell.StreamDLQURL
+	case Subscription:
+		return cell.SubscriptionDLQURL
+	}
+	return cell.ConsumerDLQURL
+}
+
+// Filter says which letters are meant. Every condition that is set must be met.
+type Filter struct {
+	Tenant     string   // only letters all of whose events are this tenant's; "" for any
+	MessageIDs []string // only these; none for any
+}
+
+func (f Filter) empty() bool { return f.Tenant == "" && len(f.MessageIDs) == 0 }
+
+func (f Filter) matches(l Letter) bool {
+	return (f.Tenant == "" || f.Tenant == l.TenantID) &&
+		(len(f.MessageIDs) == 0 || slices.Contains(f.MessageIDs, l.MessageID))
+}
+
+// Counts says how many messages each DLQ of a cell has, those included that are hidden because somebody is looking at
+// them. SQS counts approximately, and may be a minute behind.
+func (d *Letters) Counts(ctx context.Context, cell facts.Cell) (map[Kind]int, error) {
+	counts := map[Kind]int{}
+	for _, kind := range Kinds() {
+		n, err := d.count(ctx, kind.queueURL(cell), types.QueueAttributeNameApproximateNumberOfMessages,
+			types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
+		if err != nil {
+			return nil, fmt.Errorf("%s DLQ of cell %s: %w", kind, cell.ID, err)
+		}
+		counts[kind] = n
+	}
+	return counts, nil
+}
+
+func (d *Letters) count(ctx context.Context, queueURL string, names ...types.QueueAttributeName) (int, error) {
+	out, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &queueURL, AttributeNames: names})
+	if err != nil {
+		return 0, fmt.Errorf("count the messages: %w", err)
+	}
+	sum := 0
+	var errs []error
+	for _, name := range names {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("count the messages: %s is %q", name, out.Attributes[string(name)]))
+		}
+		sum += n
+	}
+	return sum, errors.Join(errs...)
+}
+
+// List returns up to limit letters of the given DLQs, each message once, in the order of kinds; limit 0 means no limit.
+// It reads what was there when it began, give or take what SQS does not count or hand out at once, and hides what it
+// reads from others until it returns.
+func (d *Letters) List(ctx context.Context, cell facts.Cell, kinds []Kind, limit int) ([]Letter, error) {
+	var list []Letter
+	for _, kind := range kinds {
+		left := limit - len(list)
+		if limit > 0 && left == 0 {
+			break
+		}
+		err := d.visit(ctx, kind.queueURL(cell), left, func(batch []types.Message) ([]types.Message, error) {
+			letters, err := d.read(ctx, cell, kind, batch)
+			list = append(list, letters...)
+			return nil, err
+		})
+		if err != nil {
+			return list, fmt.Errorf("list the %s DLQ of cell %s: %w", kind, cell.ID, err)
+		}
+	}
+	return list, nil
+}
+
+// ErrEverything is the error of a Drop that names nothing.
+var ErrEverything = errors.New("drop needs a tenant or message ids, or to be told to drop all")
+
+// Drop deletes letters for good and returns them. A filter that lets everything pass is refused unless all says so. save
+// is called with letters before they are deleted, and its error keeps them: what it has written down can be brought
+// back by hand. It may be nil.
+func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, f Filter, all bool, save func([]Letter) error) ([]Letter, error) {
+	if f.empty() && !all {
+		return nil, ErrEverything
+	}
+	var dropped []Letter
+	for _, kind := range kinds {
+		err := d.visit(ctx, kind.queueURL(cell), 0, func(batch []types.Message) ([]types.Message, error) {
+			letters, err := d.read(ctx, cell, kind, batch)
+			if err != nil {
+				return nil, err
+			}
+			letters = slices.DeleteFunc(letters, func(l Letter) bool { return !f.matches(l) })
+			if save != nil && len(letters) > 0 {
+				if err := save(letters); err != nil {
+					return nil, err
+				}
+			}
+			dropped = append(dropped, letters...)
+			return messagesOf(letters), nil
+		})
+		if err != nil {
+			return dropped, fmt.Errorf("drop from the %s DLQ of cell %s: %w", kind, cell.ID, err)
+		}
+	}
+	return dropped, nil
+}
+
+func messagesOf(letters []Letter) []types.Message {
+	messages := make([]types.Message, 0, len(letters))
+	for _, l := range letters {
+		messages = append(messages, l.message)
+	}
+	return messages
+}
+
+// oneTenant returns the tenant that all keys belong to, or "".
+func oneTenant(keys []string) string {
+	tenant := ""
+	for i, key := range keys {
+		of, _, _ := event.ParseKey(key)
+		if i > 0 && of != tenant {
+			return ""
+		}
+		tenant = of
+	}
+	return tenant
+}

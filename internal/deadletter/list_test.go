@@ -1,0 +1,113 @@
+package deadletter_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/deadletter"
+	"cellular/internal/event"
+	. "cellular/internal/resend/resendtest"
+)
+
+func TestAListSaysWhatTheLettersAreAndReleasesThem(t *testing.T) {
+	w := newWorld(t)
+	failed := w.Accept(Alpha, "acme", "failed", 1, time.Hour)
+	w.Outcome(Alpha, failed, event.Failed, time.Minute)
+	silent := w.Accept(Alpha, "acme", "silent", 1, time.Hour)
+	done := w.Accept(Alpha, "acme", "done", 1, time.Hour)
+	w.Outcome(Alpha, done, event.Processed, time.Minute)
+	ids := map[string]string{}
+	for _, e := range []event.Event{failed, silent, done} {
+		ids[e.ID] = w.deadMessage(Alpha.ConsumerDLQURL, e)
+	}
+	ids["named"] = w.letterOf(Alpha.ConsumerDLQURL, "broken", "acme", "named")
+	ids["nameless"] = w.letterOf(Alpha.ConsumerDLQURL, "broken", "not an id!", "named")
+	ids["undelivered"] = w.letterOf(Alpha.SubscriptionDLQURL, Body(t, silent), "acme", "silent", "ErrorCode", "403", "ErrorMessage", "denied")
+
+	for range 2 {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), 0)
+		require.NoError(t, err)
+		by := map[string]deadletter.Letter{}
+		for _, l := range letters {
+			by[l.MessageID] = l
+		}
+		require.Len(t, by, len(ids))
+		require.Len(t, letters, len(ids), "each message once")
+
+		l := by[ids["failed"]]
+		require.Equal(t, "rejected", l.Reason)
+		require.Equal(t, []string{"acme", "failed", "order", Body(t, failed)}, []string{l.TenantID, l.EventID, l.Type, l.Body})
+		require.WithinDuration(t, w.Clock.Now(), l.FirstSeen, time.Minute)
+		require.NotZero(t, l.Receives)
+		require.Equal(t, "unknown", by[ids["silent"]].Reason)
+		require.Contains(t, by[ids["done"]].Note, "applied since")
+		require.Equal(t, "named", by[ids["named"]].EventID)
+		require.Empty(t, by[ids["nameless"]].EventID)
+		require.Equal(t, "403: denied", by[ids["undelivered"]].Reason)
+		require.Equal(t, deadletter.Subscription, letters[0].Kind, "in the order of kinds")
+	}
+	require.Len(t, w.left(Alpha), len(ids), "visible again at once")
+}
+
+func TestAListIsAsLongAsAsked(t *testing.T) {
+	w := newWorld(t)
+	for i := range 34 {
+		w.letter(Alpha.ConsumerDLQURL, fmt.Sprint("c", i))
+	}
+	w.letter(Alpha.StreamDLQURL, "s")
+	for limit, want := range map[int]int{1: 1, 13: 13, 35: 35, 100: 35, 0: 35} {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), limit)
+		require.NoError(t, err)
+		require.Len(t, letters, want)
+		require.Equal(t, "s", letters[0].Body)
+	}
+	counts, err := w.letters.Counts(t.Context(), Alpha)
+	require.NoError(t, err)
+	require.Equal(t, map[deadletter.Kind]int{deadletter.Stream: 1, deadletter.Subscription: 0, deadletter.Consumer: 34}, counts)
+}
+
+func TestADropTakesWhatIsNamedAndNothingByAccident(t *testing.T) {
+	w := newWorld(t)
+	e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+	id := w.deadMessage(Alpha.ConsumerDLQURL, e)
+	other := w.letterOf(Alpha.ConsumerDLQURL, "broken", "globex", "g")
+	third := w.letter(Alpha.StreamDLQURL, "s")
+
+	_, err := w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, false, nil)
+	require.ErrorIs(t, err, deadletter.ErrEverything)
+
+	full := errors.New("disk full")
+	_, err = w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{Tenant: "acme"}, false, func([]deadletter.Letter) error { return full })
+	require.ErrorIs(t, err, full)
+	require.ElementsMatch(t, []string{id, other, third}, w.left(Alpha), "what could not be saved is kept")
+
+	var saved []deadletter.Letter
+	dropped, err := w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{Tenant: "acme"}, false, func(l []deadletter.Letter) error {
+		require.Contains(t, w.Bodies(Alpha.ConsumerDLQURL), Body(t, e), "saved before it is deleted")
+		saved = append(saved, l...)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, saved, dropped)
+	require.Equal(t, Body(t, e), dropped[0].Body)
+	require.ElementsMatch(t, []string{other, third}, w.left(Alpha))
+
+	dropped, err = w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, true, nil)
+	require.NoError(t, err)
+	require.Len(t, dropped, 2)
+	require.Empty(t, w.left(Alpha))
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	for _, k := range deadletter.Kinds() {
+		got, err := deadletter.ParseKind(string(k))
+		require.NoError(t, err)
+		require.Equal(t, k, got)
+	}
+	_, err := deadletter.ParseKind("dlq")
+	require.ErrorContains(t, err, "want stream, subscription or consumer")
+}

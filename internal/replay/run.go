@@ -1,0 +1,133 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/time/rate"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/resend"
+	"cellular/internal/tenantdata"
+)
+
+// Options is how to replay.
+type Options struct {
+	Rate     float64       // events per second at most, more than 0
+	DryRun   bool          // send nothing and change nothing
+	Progress func(Summary) // called after each batch of candidates, if not nil
+}
+
+// Summary is what a replay has found and done.
+type Summary struct {
+	Found    int                    `json:"found"` // candidates
+	Reasons  map[Reason]int         `json:"reasons"`
+	Verdicts map[resend.Verdict]int `json:"verdicts"` // what became of them: sent, or in a dry run due, or why not
+	First    []Event                `json:"first"`    // the first maxListed candidates
+}
+
+// Event is a candidate with its verdict.
+type Event struct {
+	Key     string         `json:"key"`
+	Reason  Reason         `json:"reason"`
+	Verdict resend.Verdict `json:"verdict"`
+}
+
+// maxListed bounds a summary, which an operator reads.
+const maxListed = 100
+
+// sendBatch is how many events are sent at a time: what one SendMessageBatch takes.
+const sendBatch = 10
+
+func (s *Summary) add(c Candidate, v resend.Verdict) {
+	s.Found++
+	s.Reasons[c.Reason]++
+	s.Verdicts[v]++
+	if len(s.First) < maxListed {
+		s.First = append(s.First, Event{c.Key, c.Reason, v})
+	}
+}
+
+// Run sends the candidates of a cell to the cells that own their tenants now. It can be interrupted and run again at any
+// point: what was sent twice has one effect, and a diverted event waits until it is known to be in a queue.
+func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options) (Summary, error) {
+	summary := Summary{Reasons: map[Reason]int{}, Verdicts: map[resend.Verdict]int{}}
+	if o.Rate <= 0 {
+		return summary, fmt.Errorf("replay at %v events per second: want more than 0", o.Rate)
+	}
+	limit := rate.NewLimiter(rate.Limit(o.Rate), sendBatch)
+	err := r.Find(ctx, cell, s, func(found []Candidate) error {
+		for batch := range slices.Chunk(found, sendBatch) {
+			assessed, err := r.handle(ctx, cell, batch, limit, o.DryRun)
+			if err != nil {
+				return err
+			}
+			for _, c := range batch {
+				summary.add(c, assessed[c.Key].Verdict)
+			}
+			if o.Progress != nil {
+				o.Progress(summary)
+			}
+		}
+		return nil
+	})
+	return summary, err
+}
+
+// handle sends candidates of one tenant.
+func (r *Replayer) handle(ctx context.Context, cell facts.Cell, batch []Candidate, limit *rate.Limiter, dryRun bool) (map[string]resend.Assessed, error) {
+	wanted := make([]resend.Wanted, 0, len(batch))
+	for _, c := range batch {
+		wanted = append(wanted, resend.Wanted{Key: c.Key})
+	}
+	if dryRun {
+		return r.Home.Assess(ctx, cell, batch[0].TenantID, wanted)
+	}
+	if err := limit.WaitN(ctx, len(batch)); err != nil {
+		return nil, err
+	}
+	assessed, err := r.Home.Send(ctx, cell, batch[0].TenantID, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range batch {
+		v := assessed[c.Key].Verdict
+		if c.Reason == StillWaits && (v == resend.Sent || v == resend.AlreadyApplied) {
+			if err := r.waitsNoMore(ctx, cell, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return assessed, nil
+}
+
+// waitsNoMore takes a diverted event out of the index of those that wait, unless it has been applied here meanwhile, or
+// diverted once more because the tenant came back and left again.
+func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate) error {
+	_, err := r.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:           &cell.ResultsTable,
+		Key:                 tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
+		UpdateExpression:    aws.String("REMOVE #waiting"),
+		ConditionExpression: aws.String("#status = :diverted AND #epoch = :epoch"),
+		ExpressionAttributeNames: map[string]string{
+			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
+		},
+		ExpressionAttributeValues: tenantdata.Item{
+			":diverted": &types.AttributeValueMemberS{Value: string(event.Diverted)},
+			":epoch":    &types.AttributeValueMemberN{Value: c.divertedAt},
+		},
+	})
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("note that event %q was sent on: %w", c.Key, err)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/item"
+	"cellular/internal/tenantdata"
+)
+
+// search is one run of Find.
+type search struct {
+	DynamoDB DynamoDB
+	cell     facts.Cell
+	scope    Scope // with both ends
+	each     func([]Candidate) error
+}
+
+func (s *search) run(ctx context.Context) error {
+	if tenant := s.scope.Tenant; tenant != "" {
+		if err := s.tenant(ctx, tenant); err != nil {
+			return err
+		}
+		return tenantdata.WaitingKeys(ctx, s.DynamoDB, s.cell.ResultsTable, tenant, func(keys []string) error {
+			return s.waiting(ctx, keys)
+		})
+	}
+	if err := s.tenants(ctx); err != nil {
+		return err
+	}
+	return s.allWaiting(ctx)
+}
+
+func (s *search) tenants(ctx context.Context) error {
+	after := ""
+	for {
+		ids, next, err := s.scope.Tenants(ctx, after)
+		if err != nil {
+			return fmt.Errorf("list the cell's tenants: %w", err)
+		}
+		for _, id := range ids {
+			if err := s.tenant(ctx, id); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
+
+// tenant looks at all events of a tenant that were accepted within the scope.
+func (s *search) tenant(ctx context.Context, tenantID string) error {
+	return tenantdata.EventKeys(ctx, s.DynamoDB, s.cell.DataTable, tenantID, s.scope.Since, func(keys []string) error {
+		ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+		if err != nil {
+			return err
+		}
+		var suspects []string
+		reasons := map[string]Reason{}
+		for _, key := range keys {
+			if reason := s.suspect(key, ledger[key]); reason != "" {
+				suspects = append(suspects, key)
+				reasons[key] = reason
+			}
+		}
+		if len(suspects) == 0 {
+			return nil
+		}
+		data, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.DataTable, suspects)
+		if err != nil {
+			return err
+		}
+		var found []Candidate
+		for _, key := range suspects {
+			// A key whose item is gone was deleted, and the index is behind.
+			if stored, ok := data[key]; ok && !s.tooLate(stored, event.AttrAcceptedAt) {
+				found = append(found, Candidate{Key: key, TenantID: tenantID, Reason: reasons[key]})
+			}
+		}
+		return s.report(found)
+	})
+}
+
+// suspect says why an event may be lost, going by its ledger entry, or "" if it is not.
+func (s *search) suspect(key string, entry tenantdata.Item) Reason {
+	if s.scope.InDLQ[key] {
+		return ""
+	}
+	if entry == nil {
+		return NoOutcome
+	}
+	switch status(entry) {
+	case event.Failed:
+		// The consumer writes this just before SQS moves the message to the DLQ.
+		if !s.tooLate(entry, event.AttrAppliedAt) {
+			return FailedGone
+		}
+	case event.Diverted:
+		if _, waits := entry[event.AttrWaiting]; !waits && !s.tooLate(entry, event.AttrAppliedAt) {
+			return LostOnWay
+		}
+	}
+	return ""
+}
+
+// tooLate reports whether a time attribute is past the end of the scope. One that is no time is not.
+func (s *search) tooLate(attributes tenantdata.Item, name string) bool {
+	r := item.Read(attributes)
+	at := r.Time(name, event.TimeLayout)
+	return r.Err() == nil && at.After(s.scope.Until)
+}
+
+// allWaiting looks at all diverted events of the cell, most of them of tenants that have left it. It scans an index that
+// has nothing but them.
+func (s *search) allWaiting(ctx context.Context) error {
+	in := &dynamodb.ScanInput{
+		TableName: &s.cell.ResultsTable, IndexName: aws.String(event.WaitingIndex), Limit: aws.Int32(tenantdata.PageSize),
+	}
+	for {
+		out, err := s.DynamoDB.Scan(ctx, in)
+		if err != nil {
+			return fmt.Errorf("list the diverted events: %w", err)
+		}
+		keys := make([]string, 0, len(out.Items))
+		for _, found := range out.Items {
+			keys = append(keys, tenantdata.Key(found))
+		}
+		if err := s.waiting(ctx, keys); err != nil {
+			return err
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// waiting looks at up to a page of entries that the index says are waiting. When they were accepted does not matter: a
+// diverted event is on no other way.
+func (s *search) waiting(ctx context.Context, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	var order []string // of tenants
+	found := map[string][]Candidate{}
+	for _, key := range keys {
+		entry := ledger[key]
+		tenantID := item.Read(entry).OptionalString(event.AttrWaiting)
+		epoch, ok := entry[event.AttrEpoch].(*types.AttributeValueMemberN)
+		if tenantID == "" || !ok || status(entry) != event.Diverted {
+			continue // sent on since the index was written
+		}
+		if found[tenantID] == nil {
+			order = append(order, tenantID)
+		}
+		found[tenantID] = append(found[tenantID], Candidate{Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: epoch.Value})
+	}
+	for _, tenantID := range order {
+		if err := s.report(found[tenantID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *search) report(found []Candidate) error {
+	if len(found) == 0 {
+		return nil
+	}
+	return s.each(found)
+}
+
+func status(entry tenantdata.Item) event.Status {
+	return event.Status(item.Read(entry).OptionalString(event.AttrStatus))
+}

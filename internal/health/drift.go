@@ -1,0 +1,226 @@
+package health
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/cellstatus"
+	"cellular/internal/controltables"
+	"cellular/internal/facts"
+	"cellular/internal/mapping"
+	"cellular/internal/placement"
+)
+
+// Placement is what the control plane knows of tenants and cells. *placement.Store is one.
+type Placement interface {
+	Get(ctx context.Context, tenantID string) (mapping.Mapping, error)
+	States(ctx context.Context, cellIDs []string) (map[string]placement.CellState, error)
+	Page(ctx context.Context, cellID, after string, limit int) (tenants []mapping.Mapping, next string, err error)
+	Recount(ctx context.Context, cellID string, open []placement.OpenMove) (int, error)
+	SetCount(ctx context.Context, cellID string, seen, correct int) error
+}
+
+// Status reads what a cell has at hand. *cellstatus.Reader is one.
+type Status interface {
+	Read(context.Context, facts.Cell) (cellstatus.Status, error)
+}
+
+// Control is the control plane.
+type Control struct {
+	Placement
+	// OpenMoves lists the moves under way.
+	OpenMoves func(context.Context) ([]Move, error)
+}
+
+// Move is a move under way.
+type Move struct {
+	TenantID, From, To string
+	StartedAt          time.Time
+}
+
+const (
+	moveCheck    = "moves"
+	stateCheck   = "cell state"
+	countCheck   = "tenant count"
+	contentCheck = "contents"
+)
+
+// drift finds where the control plane contradicts itself, or the cells.
+func (d Doctor) drift(ctx context.Context, p published, leftovers []string) []Finding {
+	if p.control == nil {
+		return nil
+	}
+	c := d.Control(*p.control)
+	moves, err := c.OpenMoves(ctx)
+	l := d.look(moveCheck, string(d.Stack))
+	if err != nil {
+		l.unseen(err)
+		return l.findings
+	}
+	d.examineMoves(l, p, moves)
+	found := l.end("%d under way, none for too long", len(moves))
+	found = append(found, d.strays(ctx, p, c, leftovers)...)
+	found = append(found, d.states(ctx, p, c, moves)...)
+	return append(found, d.contents(ctx, p, moves)...)
+}
+
+// moveMargin is what a move may take beyond the age at which no router uses the old mapping any more, which it waits for.
+const moveMargin = time.Hour
+
+func (d Doctor) examineMoves(l *look, p published, moves []Move) {
+	l.fix = "carry the move on, or back it out"
+	for _, m := range moves {
+		for _, id := range []string{m.From, m.To} {
+			if p.listed && !slices.Contains(p.ids(), id) {
+				l.fail("tenant %s moves from cell %s to cell %s, and %s is not there", m.TenantID, m.From, m.To, id)
+			}
+		}
+		if p.router == nil {
+			continue
+		}
+		limit := time.Duration(p.router.HardTTL) + moveMargin
+		if open := d.Now().Sub(m.StartedAt); open > limit {
+			l.warn("tenant %s moves from cell %s to cell %s for %s, longer than %s", m.TenantID, m.From, m.To, open.Round(time.Minute), limit)
+		}
+	}
+}
+
+// strays finds tenants that are mapped to a cell that is not there. Such a cell is known by what it has left: its state,
+// a table or a queue.
+func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []string) []Finding {
+	l := d.look(stateCheck, "cells that are not there")
+	if !p.listed {
+		l.add(Skip, "", "not every cell's facts could be read")
+		return l.findings
+	}
+	l.fix = "bring the cell back into cellular:cells, and move its tenants"
+	known, err := d.knownCells(ctx, p.control.CellTable)
+	if err != nil {
+		l.fix = d.deployAgain()
+		l.unseen(err)
+		return l.findings
+	}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(append(known, leftovers...)))) {
+		if slices.Contains(p.ids(), id) {
+			continue
+		}
+		tenant, err := aTenantOf(ctx, c, id)
+		switch {
+		case err != nil:
+			l.unseen(err)
+		case tenant != "":
+			l.fail("tenant %s, for one, is mapped to cell %s, which is not there: its events are refused", tenant, id)
+		}
+	}
+	return l.end("no tenant is mapped to one")
+}
+
+// knownCells are the cells that have a state: those that ever had a tenant. It reads the whole table, which has an item
+// per cell and none per tenant.
+func (d Doctor) knownCells(ctx context.Context, cellTable string) ([]string, error) {
+	in := &dynamodb.ScanInput{TableName: &cellTable, ProjectionExpression: aws.String(controltables.AttrCellID)}
+	var ids []string
+	for {
+		page, err := d.DynamoDB.Scan(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			if id, ok := item[controltables.AttrCellID].(*types.AttributeValueMemberS); ok {
+				ids = append(ids, id.Value)
+			}
+		}
+		if len(page.LastEvaluatedKey) == 0 {
+			return ids, nil
+		}
+		in.ExclusiveStartKey = page.LastEvaluatedKey
+	}
+}
+
+// aTenantOf is one of the tenants that are mapped to a cell; "" where there is none.
+func aTenantOf(ctx context.Context, c Control, cellID string) (string, error) {
+	after := ""
+	for {
+		tenants, next, err := c.Page(ctx, cellID, after, 100)
+		if err != nil {
+			return "", err
+		}
+		if len(tenants) > 0 {
+			return tenants[0].TenantID, nil
+		}
+		if next == "" {
+			return "", nil
+		}
+		after = next
+	}
+}
+
+// states examines the cells' states: retired cells are empty, and every count is right.
+func (d Doctor) states(ctx context.Context, p published, c Control, moves []Move) []Finding {
+	states, err := c.States(ctx, p.ids())
+	if err != nil {
+		l := d.look(stateCheck, string(d.Stack))
+		l.unseen(err)
+		return l.findings
+	}
+	var found []Finding
+	for _, cell := range p.cells {
+		if states[cell.ID].Status == placement.Retired {
+			found = append(found, d.retired(ctx, c, cell)...)
+		}
+	}
+	return append(found, d.counts(ctx, p, c, moves, states)...)
+}
+
+func (d Doctor) retired(ctx context.Context, c Control, cell facts.Cell) []Finding {
+	l := d.look(stateCheck, cell.ID)
+	tenant, err := aTenantOf(ctx, c, cell.ID)
+	switch {
+	case err != nil:
+		l.unseen(err)
+	case tenant != "":
+		l.add(Fail, "'cellctl cells activate "+cell.ID+"', and move its tenants", "it is retired, and tenant %s, for one, is mapped to it", tenant)
+	}
+	return l.end("retired, and empty")
+}
+
+// contents examines what waits in the cells for an operator: dead letters, and diverted events that no open move will
+// send on.
+func (d Doctor) contents(ctx context.Context, p published, moves []Move) []Finding {
+	moving := map[string]bool{}
+	for _, m := range moves {
+		moving[m.TenantID] = true
+	}
+	var found []Finding
+	for _, cell := range p.cells {
+		l := d.look(contentCheck, cell.ID)
+		status, err := d.Status.Read(ctx, cell)
+		if err != nil {
+			l.unseen(err)
+			found = append(found, l.findings...)
+			continue
+		}
+		for _, dlq := range []struct {
+			url   string
+			depth cellstatus.Depth
+		}{{cell.ConsumerDLQURL, status.ConsumerDLQ}, {cell.SubscriptionDLQURL, status.SubscriptionDLQ}, {cell.StreamDLQURL, status.StreamDLQ}} {
+			if n := dlq.depth.Total(); n > 0 {
+				l.add(Warn, "see what they are, and redrive or replay them before they expire", "%d dead letters in %s", n, lastSegment(dlq.url))
+			}
+		}
+		for _, tenant := range slices.Sorted(maps.Keys(status.Waiting.ByTenant)) {
+			if !moving[tenant] {
+				l.add(Fail, "replay them, which sends them to their tenant's cell",
+					"%d diverted events of tenant %s wait, and no open move will send them on", status.Waiting.ByTenant[tenant], tenant)
+			}
+		}
+		found = append(found, l.end("no dead letters; %d diverted events wait, all for open moves", status.Waiting.Total)...)
+	}
+	return found
+}

@@ -13,6 +13,9 @@ import (
 // ErrUnknownTenant is the error for a tenant that is not mapped to any cell.
 var ErrUnknownTenant = errors.New("unknown tenant")
 
+// ErrExists is the error for a tenant that is mapped already.
+var ErrExists = errors.New("tenant is already mapped")
+
 // Getter is the part of the DynamoDB client that a Store needs.
 type Getter interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)

@@ -3,7 +3,6 @@ package mapping_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
@@ -80,46 +79,4 @@ func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-}
-
-func TestWriterMapsATenantOnce(t *testing.T) {
-	db := newDB()
-	writer, store := mapping.NewWriter(db, tableName), mapping.NewStore(db, tableName)
-	before := time.Now().Add(-time.Second)
-	require.NoError(t, writer.Put(t.Context(), mapping.Mapping{TenantID: "acme", CellID: "alpha", Tier: "dedicated"}))
-
-	got, err := store.Get(t.Context(), "acme")
-	require.NoError(t, err)
-	require.WithinRange(t, got.UpdatedAt, before, time.Now())
-	got.UpdatedAt = time.Time{}
-	require.Equal(t, mapping.Mapping{TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "dedicated"}, got)
-
-	err = writer.Put(t.Context(), mapping.Mapping{TenantID: "acme", CellID: "beta", Tier: "standard"})
-	require.ErrorIs(t, err, mapping.ErrExists)
-	got, err = store.Get(t.Context(), "acme")
-	require.NoError(t, err)
-	require.Equal(t, "alpha", got.CellID)
-}
-
-func TestWriterWritesNothingThatTheRouterWouldRefuse(t *testing.T) {
-	db := newDB()
-	writer := mapping.NewWriter(db, tableName)
-	for want, m := range map[string]mapping.Mapping{
-		"attribute tenant_id": {TenantID: "#", CellID: "alpha", Tier: "standard"},
-		"attribute cell_id":   {TenantID: "acme", CellID: "a", Tier: "standard"},
-		"attribute tier":      {TenantID: "acme", CellID: "alpha"},
-	} {
-		err := writer.Put(t.Context(), m)
-		require.ErrorIs(t, err, mapping.ErrMalformed)
-		require.ErrorContains(t, err, want)
-	}
-	require.Empty(t, db.Calls())
-}
-
-func TestWriterReportsWhatFailed(t *testing.T) {
-	db := newDB()
-	db.Intercept = func(context.Context, dynamotest.Call) error { return errDown }
-	err := mapping.NewWriter(db, tableName).Put(t.Context(), acme())
-	require.ErrorIs(t, err, errDown)
-	require.ErrorContains(t, err, `map tenant "acme"`)
 }

@@ -40,12 +40,12 @@ func pause(ctx context.Context, try int) error {
 }
 
 // contended repeats an operation that may lose to others who change the same items: until it is done, fails for good, or
-// patience is over. once reports lost where trying again may help.
-func contended(ctx context.Context, once func() (lost bool, err error)) error {
+// patience is over. once reports again where trying again may help.
+func contended(ctx context.Context, once func() (again bool, err error)) error {
 	start := time.Now()
 	for try := 0; ; try++ {
-		lost, err := once()
-		if err == nil || !lost {
+		again, err := once()
+		if err == nil || !again {
 			return err
 		}
 		if time.Since(start) >= patience {
@@ -60,15 +60,15 @@ func contended(ctx context.Context, once func() (lost bool, err error)) error {
 // lost reports whether a transaction was canceled by something that may be over at the next look: a condition that no
 // longer held, another transaction on the same items, or throttling.
 func lost(err error) bool {
-	any := false
+	temporary := false
 	for n := range 100 { // the operations that a transaction can have
 		switch reason(err, n) {
 		case "":
 		case conditionFailed, "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-			any = true
+			temporary = true
 		default:
 			return false
 		}
 	}
-	return any
+	return temporary
 }

@@ -107,7 +107,7 @@ func removable(now, seen mapping.Mapping) error {
 	return nil
 }
 
-func (s *Store) remove(ctx context.Context, m mapping.Mapping) (retry bool, err error) {
+func (s *Store) remove(ctx context.Context, m mapping.Mapping) (again bool, err error) {
 	removal := types.TransactWriteItem{Delete: &types.Delete{
 		TableName: &s.tables.MappingTable,
 		Key:       mappingKey(m.TenantID),

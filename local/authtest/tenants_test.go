@@ -12,14 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/event"
-	"cellular/internal/mapping"
+	"cellular/internal/facts"
+	"cellular/internal/naming"
+	"cellular/internal/placement"
+	"cellular/local"
 )
 
 // place maps tenants to the one cell: what keeps them apart is the router alone.
 func (s *site) place(t *testing.T, tenants ...string) {
+	store := placement.NewStore(s.tables, facts.ControlPlane{
+		MappingTable: s.mappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+	})
 	for _, tenant := range tenants {
-		err := mapping.NewWriter(s.tables, s.mappingTable).
-			Put(t.Context(), mapping.Mapping{TenantID: tenant, CellID: s.cell.ID, Tier: mapping.TierStandard})
+		_, err := store.Assign(t.Context(), []facts.Cell{s.cell}, placement.Request{TenantID: tenant, CellID: s.cell.ID})
 		require.NoError(t, err)
 	}
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/event"
-	"cellular/internal/mapping"
+	"cellular/internal/facts"
 	"cellular/internal/naming"
+	"cellular/internal/placement"
 	"cellular/local"
 )
 
@@ -133,9 +134,12 @@ func (d *demo) deploy(ctx context.Context) error {
 
 // Place puts tenants into cells, as they are in the sample.
 func Place(ctx context.Context, cloud *local.Cloud, outputs local.Outputs, placements []Placement) error {
-	writer := mapping.NewWriter(dynamodb.NewFromConfig(cloud.AWS), outputs.MappingTable)
+	store := placement.NewStore(dynamodb.NewFromConfig(cloud.AWS), facts.ControlPlane{
+		MappingTable: outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+	})
+	cells := slices.Collect(maps.Values(outputs.Cells))
 	for _, p := range placements {
-		if err := writer.Put(ctx, mapping.Mapping{TenantID: p.TenantID, CellID: p.CellID, Tier: mapping.TierStandard}); err != nil {
+		if _, err := store.Assign(ctx, cells, placement.Request{TenantID: p.TenantID, CellID: p.CellID}); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/mapping"
+	"cellular/internal/facts"
+	"cellular/internal/placement"
 )
 
 const (
@@ -141,7 +142,7 @@ func unplaced() string { return "t-" + uuid.NewString()[:13] }
 
 func (w *world) place(t *testing.T, tenant, cellID string) {
 	t.Helper()
-	err := mapping.NewWriter(w.tables, w.outputs.MappingTable).
-		Put(t.Context(), mapping.Mapping{TenantID: tenant, CellID: cellID, Tier: mapping.TierStandard})
+	store := placement.NewStore(w.tables, facts.ControlPlane{MappingTable: w.outputs.MappingTable, CellTable: stack.CellTable()})
+	_, err := store.Assign(t.Context(), []facts.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: tenant, CellID: cellID})
 	require.NoError(t, err)
 }

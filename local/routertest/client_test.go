@@ -19,7 +19,9 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
-	"cellular/internal/mapping"
+	"cellular/internal/naming"
+	"cellular/internal/placement"
+	"cellular/local"
 )
 
 const (
@@ -141,8 +143,10 @@ func requireNoInternals(t *testing.T, a answer) {
 func (w *world) tenant(t *testing.T, cell facts.Cell) string {
 	t.Helper()
 	name := unplaced()
-	err := mapping.NewWriter(w.tables, w.outputs.MappingTable).
-		Put(t.Context(), mapping.Mapping{TenantID: name, CellID: cell.ID, Tier: mapping.TierStandard})
+	store := placement.NewStore(w.tables, facts.ControlPlane{
+		MappingTable: w.outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+	})
+	_, err := store.Assign(t.Context(), []facts.Cell{cell}, placement.Request{TenantID: name, CellID: cell.ID})
 	require.NoError(t, err)
 	return name
 }

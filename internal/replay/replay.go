@@ -75,10 +75,10 @@ func (s Scope) bounded(cell facts.Cell, now time.Time) (Scope, error) {
 type Reason string
 
 const (
-	NoOutcome  Reason = "it has no outcome, and its message is in no DLQ"
-	FailedGone Reason = "it has failed, and its message is gone"
-	LostOnWay  Reason = "it was diverted and sent on, and is not applied"
-	StillWaits Reason = "it was diverted, and waits to be sent on"
+	NoOutcome  Reason = "no outcome, and no message in a DLQ"
+	FailedGone Reason = "failed, and its message is gone"
+	LostOnWay  Reason = "diverted, sent on, and not applied"
+	StillWaits Reason = "diverted, and waiting to be sent on"
 )
 
 // Candidate is an event that is to be sent again.

@@ -11,6 +11,7 @@ import (
 
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
+	"cellular/internal/mapping"
 	"cellular/internal/ownership"
 	"cellular/internal/resend"
 	. "cellular/internal/resend/resendtest"
@@ -124,6 +125,12 @@ func TestWhatIsNotSent(t *testing.T) {
 func TestWhatIsSentAllTheSame(t *testing.T) {
 	for name, set := range map[string]func(*World) event.Event{
 		"nothing known": func(w *World) event.Event { return w.Accept(Alpha, "acme", "e", 1, time.Hour) },
+		"its tenant is suspended": func(w *World) event.Event {
+			w.Tables.Put(MappingTable, mapping.Mapping{
+				TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Suspended, Tier: mapping.TierStandard,
+			}.Item())
+			return w.Accept(Alpha, "acme", "e", 1, time.Hour)
+		},
 		"failed long ago": func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, ResultTTL+time.Hour)
 			w.Outcome(Alpha, e, event.Failed, time.Hour)

@@ -3,12 +3,11 @@ package dynamotest
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+
+	"cellular/internal/dynamotest/strict"
 )
 
 // invalid is the service's answer to a request that it refuses whatever its tables hold.
@@ -18,7 +17,7 @@ func invalid(format string, args ...any) error {
 
 // unknown is the answer to a request that the service may well accept, and that this package knows nothing about.
 func unknown(format string, args ...any) error {
-	return fmt.Errorf("dynamotest does not know %s", fmt.Sprintf(format, args...))
+	return strict.Unknown("dynamotest", format, args...)
 }
 
 // failure is an error as the SDK's client wraps it.
@@ -45,13 +44,4 @@ func carriedOut(err error) bool {
 }
 
 // only returns an error unless every field that is set in a request is one of those known here.
-func only(request any, known ...string) error {
-	v := reflect.Indirect(reflect.ValueOf(request))
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		if field.IsExported() && !v.Field(i).IsZero() && !slices.Contains(known, field.Name) {
-			return unknown("the field %s of %s", field.Name, strings.TrimPrefix(v.Type().String(), "dynamodb."))
-		}
-	}
-	return nil
-}
+func only(request any, known ...string) error { return strict.Only("dynamotest", request, known...) }

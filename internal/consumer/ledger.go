@@ -90,30 +90,30 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 	return "", fmt.Errorf("apply: %w", err)
 }
 
+// errFenced is the error for an event that is not this cell's to give up on: its tenant has left.
+var errFenced = errors.New("the event's epoch is below the floor of its tenant's fence")
+
 // recordFailed writes that the event was given up on. It reports true, and writes nothing, if the event is settled after
-// all. A message that cannot be read tells no epoch; it is taken as older than any, so that it overwrites nothing that
-// was diverted.
+// all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read tells no epoch; it
+// is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence.
 func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) (settled bool, err error) {
 	entry := c.entry(d.tenantID, d.eventID, event.Failed)
 	entry[event.AttrReason] = text(string(reason))
 	var epoch int64
+	var fence []types.TransactWriteItem
 	if d.err == nil {
 		epoch = d.message.Epoch
 		entry[event.AttrType] = text(d.message.Type)
 		entry[event.AttrEpoch] = number(epoch)
+		fence = append(fence, ownership.MayApply(c.ResultsTable, d.tenantID, epoch))
 	}
-	put := c.ledgerPut(entry, epoch)
-	_, err = c.Tables.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                 put.TableName,
-		Item:                      put.Item,
-		ConditionExpression:       put.ConditionExpression,
-		ExpressionAttributeNames:  put.ExpressionAttributeNames,
-		ExpressionAttributeValues: put.ExpressionAttributeValues,
-	})
-	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
+	switch {
+	case conditionFailed(err, ledgerAt):
 		return true, nil
-	}
-	if err != nil {
+	case conditionFailed(err, fenceAt):
+		return false, errFenced
+	case err != nil:
 		return false, fmt.Errorf("record the failure: %w", err)
 	}
 	return false, nil

@@ -245,7 +245,7 @@ func TestAQueueThatCannotDelayDoesNoHarm(t *testing.T) {
 func TestAnOutcomeThatCannotBeRecordedDoesNotKeepTheMessage(t *testing.T) {
 	c := newCell()
 	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
-	c.tables.putErr = errors.New("AccessDenied")
+	c.tables.before = func(int) error { return errors.New("AccessDenied") }
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
 	require.Regexp(t, `dead letter queue.*event=e-1 error="record the failure: AccessDenied"`, c.log.String())
 }

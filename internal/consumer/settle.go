@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"time"
@@ -19,7 +20,8 @@ const settleTimeout = time.Second
 
 // settle decides what a failure of a delivery means for its record. On the last receive the event is noted as given
 // up on, unless it turns out to have been dealt with: applied by an earlier delivery whose answer got lost, or diverted,
-// and so on its way to its tenant's new cell. Then all is well.
+// and so on its way to its tenant's new cell. Then all is well. An event whose tenant has left is not given up on here, in
+// a cell whose dead letter queue nobody looks for it in, but diverted: the new cell finds out for itself.
 func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome {
 	if d.receives < c.MaxReceiveCount {
 		return out
@@ -31,6 +33,12 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	done, err := c.recordFailed(ctx, d, out.reason)
+	if errors.Is(err, errFenced) {
+		var result result
+		if result, err = c.divert(ctx, d.message.Event); err == nil {
+			return outcome{result: result}
+		}
+	}
 	switch {
 	case err != nil:
 		c.Logger.LogAttrs(ctx, slog.LevelError, "the event goes to the dead letter queue, and its status stays accepted",

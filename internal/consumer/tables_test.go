@@ -17,7 +17,7 @@ import (
 
 type item = map[string]types.AttributeValue
 
-// tables is DynamoDB in memory, as far as a consumer uses it: conditional puts, updates, and transactions of both and of
+// tables is DynamoDB in memory, as far as a consumer uses it: updates, and transactions of puts, updates and
 // checks, all or nothing. What it does not know is an error.
 type tables struct {
 	mu    sync.Mutex
@@ -27,7 +27,6 @@ type tables struct {
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
 	// written, or after everything is, so that the answer gets lost.
 	before, after func(call int) error
-	putErr        error // of PutItem
 	updateErr     error // of UpdateItem
 }
 
@@ -62,28 +61,6 @@ func (s *tables) GetItem(
 		return &dynamodb.GetItemOutput{}, nil // an eventually consistent read may miss what was just written
 	}
 	return &dynamodb.GetItemOutput{Item: maps.Clone(s.items[place(in.TableName, in.Key)])}, nil
-}
-
-func (s *tables) PutItem(
-	ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options),
-) (*dynamodb.PutItemOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.putErr != nil {
-		return nil, s.putErr
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	ok, err := holds(in.ConditionExpression, s.items[place(in.TableName, in.Item)], in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, &types.ConditionalCheckFailedException{Message: aws.String("The conditional request failed")}
-	}
-	s.items[place(in.TableName, in.Item)] = maps.Clone(in.Item)
-	return &dynamodb.PutItemOutput{}, nil
 }
 
 func (s *tables) UpdateItem(

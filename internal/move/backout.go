@@ -65,7 +65,7 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	}
 	now := r.Now()
 	back := Move{
-		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: move.Epoch + 1, OldEpoch: move.Epoch, Phase: Clone,
+		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: move.Epoch + 1, OldEpoch: move.Epoch, OldFloor: move.Epoch, Phase: Clone,
 		BackingOut: true, StartedAt: now, UpdatedAt: now,
 	}
 	item, err := back.item()
@@ -92,7 +92,7 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 
 // restore gives the tenant back to its old cell, which never ceased to be its place, and has the new one forget it.
 //
-// The old cell takes the tenant's events again under the old epoch, which every router knows, and under the move's, which
+// The old cell takes the tenant's events again under the epochs that it took before, and under the move's, which
 // the mapping gets now: an event that was diverted is sent again under that one, by which the cell's ledger tells that
 // the diversion is over.
 func (r *run) restore(ctx context.Context) error {
@@ -110,7 +110,7 @@ func (r *run) restore(ctx context.Context) error {
 			},
 		}},
 		r.putFence(r.from.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.OldEpoch, State: ownership.Owner, UpdatedAt: r.Now(),
+			TenantID: r.move.TenantID, Floor: r.move.OldFloor, State: ownership.Owner, UpdatedAt: r.Now(),
 		}),
 	})
 	if errors.Is(err, errChanged) {

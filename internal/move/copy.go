@@ -18,7 +18,7 @@ import (
 // tenant. It is most of what there is to copy, and not a moment of the tenant's time.
 func (r *run) clone(ctx context.Context) error {
 	err := r.events(ctx, r.from, func(keys []string) error {
-		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.Now(), true) })
+		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), true) })
 		return err
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *run) copy(ctx context.Context) error {
 		return err
 	}
 	err := r.events(ctx, r.from, func(keys []string) error {
-		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.Now(), false) })
+		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		return err
 	})
 	if err != nil {

@@ -85,6 +85,9 @@ type Move struct {
 	From, To string // cells
 	Epoch    int64  // the epoch of the tenant's mapping once To owns it
 	OldEpoch int64  // the epoch of the tenant's mapping when the move began
+	// OldFloor is the floor of the tenant's fence in From when the move began. A move that is backed out before its flip
+	// puts it back: until then From was the owner under every epoch since, and routers may still know any of them.
+	OldFloor int64
 	Phase    Phase
 	// BackingOut says that this move takes a tenant back to where another move, under the epoch before, took it from.
 	BackingOut bool

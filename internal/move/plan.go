@@ -2,6 +2,7 @@ package move
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ type plan struct {
 // never was accepted from a client, and its record is in the old cell's stream DLQ. With settledOnly it leaves alone what may still
 // change, which is all that the old cell has not applied. Otherwise the old cell must be fenced: an event that it has
 // not applied is then taken over, which is to divert it as the cell's consumer would.
-func planEvents(keys []string, from, to side, now time.Time, settledOnly bool) plan {
+func planEvents(keys []string, from, to side, epoch int64, now time.Time, settledOnly bool) plan {
 	var p plan
 	for _, key := range keys {
 		data, outcome := from.data[key], from.results[key]
@@ -61,7 +62,7 @@ func planEvents(keys []string, from, to side, now time.Time, settledOnly bool) p
 		case event.Processed, event.Failed:
 			p.copyOutcome(key, outcome, to)
 		case event.Diverted:
-			if outcome[event.AttrWaiting] != nil {
+			if unsent(outcome, epoch) {
 				p.send = append(p.send, key)
 			}
 		default:
@@ -149,6 +150,20 @@ func putDiverted(cell facts.Cell, data Item, now time.Time) types.TransactWriteI
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
 		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
 	}}
+}
+
+// unsent reports whether a diverted event is still to be sent on under an epoch: it waits, or it was sent under an earlier
+// one, to a cell that the tenant leaves again, and has not been applied there. See markSent.
+func unsent(outcome Item, epoch int64) bool {
+	if statusOf(outcome) != event.Diverted {
+		return false
+	}
+	diverted, ok := outcome[event.AttrEpoch].(*types.AttributeValueMemberN)
+	if outcome[event.AttrWaiting] != nil || !ok {
+		return true
+	}
+	n, err := strconv.ParseInt(diverted.Value, 10, 64)
+	return err != nil || n < epoch-1
 }
 
 // remove deletes an item.

@@ -20,6 +20,7 @@ const (
 	attrFrom       = "from_cell"   // S
 	attrTo         = "to_cell"     // S
 	attrOldEpoch   = "old_epoch"   // N
+	attrOldFloor   = "old_floor"   // N
 	attrPhase      = "phase"       // S, a Phase
 	attrBackingOut = "backing_out" // S, "yes"; or absent
 	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
@@ -63,7 +64,7 @@ func (m Move) item() (Item, error) {
 	} {
 		out[name] = text(value)
 	}
-	out[attrOldEpoch], out[attrRun] = number(m.OldEpoch), number(m.Run)
+	out[attrOldEpoch], out[attrOldFloor], out[attrRun] = number(m.OldEpoch), number(m.OldFloor), number(m.Run)
 	if m.BackingOut {
 		out[attrBackingOut] = text("yes")
 	}
@@ -92,6 +93,7 @@ func fromItem(attributes Item) (Move, error) {
 		To:         cell(attrTo),
 		Epoch:      r.Int(controltables.AttrEpoch, 2),
 		OldEpoch:   r.Int(attrOldEpoch, 1),
+		OldFloor:   r.Int(attrOldFloor, 1),
 		Phase:      Phase(r.Checked(attrPhase, validPhase, "a phase of a move")),
 		BackingOut: r.OptionalString(attrBackingOut) != "",
 		StartedAt:  r.Time(attrStartedAt, event.TimeLayout),

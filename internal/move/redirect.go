@@ -2,6 +2,7 @@ package move
 
 import (
 	"context"
+	"fmt"
 
 	"cellular/internal/event"
 )
@@ -48,43 +49,95 @@ func (r *run) sendAllWaiting(ctx context.Context) error {
 	return r.sendWaiting(ctx, r.to, r.to, r.move.Epoch)
 }
 
+// found is what a sweep came upon and dealt with.
+type found struct {
+	missing   int // events and outcomes that the new cell did not have
+	unapplied int // events that were to be sent on
+	conflicts int
+	same      pair // the events that both cells have
+}
+
+func (f found) nothing() bool { return f.missing+f.unapplied+f.conflicts == 0 }
+
+func (f found) String() string {
+	return fmt.Sprintf("%d items that the new cell had not, %d events to be sent on, %d conflicts", f.missing, f.unapplied, f.conflicts)
+}
+
 // sweep looks at all events and outcomes of the old cell, sees to it that the new one has them, and sends on what has not
-// been applied. It reports whether it found nothing to do; both are then the same, and it says how many events there are.
-func (r *run) sweep(ctx context.Context) (clean bool, same pair, err error) {
-	clean = true
+// been applied.
+func (r *run) sweep(ctx context.Context) (found, error) {
+	var f found
 	var counts Counts
-	err = r.events(ctx, r.from, func(keys []string) error {
-		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.Now(), false) })
+	err := r.events(ctx, r.from, func(keys []string) error {
+		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		if err != nil {
 			return err
 		}
 		counts.Expired += p.counts.Expired
 		counts.Unreadable += p.counts.Unreadable
-		if len(p.writes)+len(p.send)+len(p.conflicts) > 0 {
-			clean = false
-			if err := r.send(ctx, p.send, r.from, r.to, r.move.Epoch); err != nil {
-				return err
-			}
-			return r.putAside(ctx, p.conflicts, from)
-		}
+		f.missing += p.counts.Events + p.counts.Outcomes
+		f.unapplied += len(p.send)
+		f.conflicts += len(p.conflicts)
 		for _, key := range keys {
-			same.addEvent(from.data[key], to.data[key])
+			f.same.addEvent(from.data[key], to.data[key])
 		}
-		return nil
+		if err := r.send(ctx, p.send, r.from, r.to, r.move.Epoch); err != nil {
+			return err
+		}
+		return r.putAside(ctx, p.conflicts, from)
 	})
 	if err != nil {
-		return false, pair{}, err
+		return found{}, err
 	}
 	err = r.results(ctx, r.from, func(keys []string) error {
 		p, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planOutcomes(keys, from, to) })
-		clean = clean && len(p.writes) == 0
+		f.missing += p.counts.Outcomes
 		return err
 	})
 	if err != nil {
-		return false, pair{}, err
+		return found{}, err
 	}
 	r.move.Counts.Expired, r.move.Counts.Unreadable = counts.Expired, counts.Unreadable
-	return clean, same, r.sendAllWaiting(ctx)
+	if r.move.BackingOut {
+		n, err := r.sweepReturned(ctx)
+		if err != nil {
+			return found{}, err
+		}
+		f.unapplied += n
+	}
+	return f, r.sendAllWaiting(ctx)
+}
+
+// sweepReturned looks, on a way back, for events that the cell which the tenant comes back to has accepted before, from
+// routers that had not noticed the move away, and has not brought to its consumer yet. Under the new epoch that would
+// divert them, and once the move is over nobody would send them on.
+func (r *run) sweepReturned(ctx context.Context) (sent int, err error) {
+	err = r.events(ctx, r.to, func(keys []string) error {
+		var late []string
+		_, _, _, err := r.settle(ctx, keys, func(_, to side) plan {
+			var p plan
+			late = nil
+			for _, key := range keys {
+				data := to.data[key]
+				if data == nil || data[event.AttrClonedFrom] != nil || to.results[key] != nil || hasExpired(data, to.cell, r.Now()) {
+					continue
+				}
+				if e, err := event.FromItem(data); err != nil || e.Epoch >= r.move.Epoch {
+					continue
+				}
+				p.writes = append(p.writes, putDiverted(to.cell, data, r.Now()))
+				p.counts.TakenOver++
+				late = append(late, key)
+			}
+			return p
+		})
+		if err != nil {
+			return err
+		}
+		sent += len(late)
+		return r.send(ctx, late, r.to, r.to, r.move.Epoch)
+	})
+	return sent, err
 }
 
 // addEvent adds an event that both sides have. The new cell may have accepted it by itself, from a client that sent it

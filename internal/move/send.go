@@ -17,7 +17,7 @@ func (r *run) sendWaiting(ctx context.Context, source, target facts.Cell, epoch 
 	return r.waiting(ctx, source, func(keys []string) error { return r.send(ctx, keys, source, target, epoch) })
 }
 
-// send sends those of the events that wait in the source to the target, which may be the same cell: first the event is in
+// send sends those of the events that are diverted in the source, and not sent yet, to the target, which may be the same cell: first the event is in
 // the target's data table, then it is sent, then it waits no more. A mover that dies in between does it again; the
 // target's ledger makes it one effect.
 func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell, epoch int64) error {
@@ -34,7 +34,7 @@ func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell
 	var events []event.Event
 	for _, key := range keys {
 		outcome := from.results[key]
-		if statusOf(outcome) != event.Diverted || outcome[event.AttrWaiting] == nil {
+		if !unsent(outcome, epoch) {
 			continue
 		}
 		data, there := from.data[key], to.data[key]
@@ -49,7 +49,7 @@ func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell
 			conflicts = append(conflicts, key)
 			continue
 		}
-		clear = append(clear, stopWaiting(source, key))
+		clear = append(clear, markSent(source, key, epoch))
 		if statusOf(to.results[key]) == event.Processed {
 			continue
 		}
@@ -81,14 +81,18 @@ func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell
 // as far as to send one, unless it is frozen right here, and then the fences and the ledgers take care of what it sends.
 func (r *run) guarded(ctx context.Context) error { return r.transact(ctx, r.guard()) }
 
-func stopWaiting(cell facts.Cell, key string) types.TransactWriteItem {
+// markSent notes that a diverted event has been sent on under an epoch. It waits no more, and its entry stands for all
+// deliveries under older epochs: one that comes late is a duplicate, and does not have the event wait again.
+func markSent(cell facts.Cell, key string, epoch int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
-		TableName:                 aws.String(cell.ResultsTable),
-		Key:                       Item{event.AttrKey: text(key)},
-		UpdateExpression:          aws.String("REMOVE #waiting"),
-		ConditionExpression:       aws.String("#status = :diverted AND attribute_exists(#waiting)"),
-		ExpressionAttributeNames:  map[string]string{"#waiting": event.AttrWaiting, "#status": event.AttrStatus},
-		ExpressionAttributeValues: Item{":diverted": text(string(event.Diverted))},
+		TableName:           aws.String(cell.ResultsTable),
+		Key:                 Item{event.AttrKey: text(key)},
+		UpdateExpression:    aws.String("SET #epoch = :before REMOVE #waiting"),
+		ConditionExpression: aws.String("#status = :diverted AND #epoch <= :before"),
+		ExpressionAttributeNames: map[string]string{
+			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
+		},
+		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(event.Diverted))},
 	}}
 }
 

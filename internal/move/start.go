@@ -81,22 +81,23 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 // newMove chooses the epoch of a move: one that neither the mapping nor a fence of the two cells has seen. A fence can
 // be ahead of the mapping where the tenant was removed and came back.
 func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to facts.Cell) (Move, error) {
-	epoch := place.Epoch
-	for _, cell := range []facts.Cell{from, to} {
-		floor, err := m.floor(ctx, cell, place.TenantID)
-		if err != nil {
-			return Move{}, err
-		}
-		epoch = max(epoch, floor)
+	oldFloor, err := m.floor(ctx, from, place.TenantID)
+	if err != nil {
+		return Move{}, err
+	}
+	newFloor, err := m.floor(ctx, to, place.TenantID)
+	if err != nil {
+		return Move{}, err
 	}
 	now := m.Now()
 	return Move{
-		TenantID: place.TenantID, From: from.ID, To: to.ID, Epoch: epoch + 1, OldEpoch: place.Epoch, Phase: Clone,
+		TenantID: place.TenantID, From: from.ID, To: to.ID, Epoch: max(place.Epoch, oldFloor, newFloor) + 1, OldEpoch: place.Epoch,
+		OldFloor: oldFloor, Phase: Clone,
 		StartedAt: now, UpdatedAt: now,
 	}, nil
 }
 
-// floor is the floor of a tenant's fence in a cell, or 0 where there is none.
+// floor is the floor of a tenant's fence in a cell, or 1, which is below no epoch, where there is none.
 func (m *Mover) floor(ctx context.Context, cell facts.Cell, tenantID string) (int64, error) {
 	out, err := m.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(cell.ResultsTable), Key: Item{event.AttrKey: text(ownership.Key(tenantID))}, ConsistentRead: aws.Bool(true),
@@ -105,7 +106,7 @@ func (m *Mover) floor(ctx context.Context, cell facts.Cell, tenantID string) (in
 		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 	}
 	if len(out.Item) == 0 {
-		return 0, nil
+		return 1, nil
 	}
 	fence, err := ownership.FromItem(out.Item)
 	if err != nil {

@@ -124,17 +124,21 @@ func (p Prober) run(ctx context.Context, cell facts.Cell, r *Probed) error {
 	return p.await(ctx, cell.ID, r, start)
 }
 
-// await looks until the event is processed, with growing pauses.
+// await looks until the event is processed, with growing pauses. What the last look said is its error where time is over.
 func (p Prober) await(ctx context.Context, cellID string, r *Probed, start time.Time) error {
+	var last error
 	for pause := firstPoll; ; pause = min(2*pause, slowestPoll) {
 		done, why := p.glance(ctx, cellID, r)
-		if done {
+		switch {
+		case done:
 			r.Processed = time.Since(start)
 			return nil
-		}
-		if !errors.As(why, new(notYet)) {
+		case ctx.Err() != nil && last != nil:
+			return last // more telling than that the request was cut off
+		case !errors.As(why, new(notYet)):
 			return why
 		}
+		last = why
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

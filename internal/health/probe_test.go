@@ -3,13 +3,14 @@ package health_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -30,6 +31,21 @@ type front struct {
 	looks    map[string]int
 	requests []*http.Request
 	bodies   []string
+}
+
+// aWhile is how long every request takes.
+const aWhile = 30 * time.Millisecond
+
+// Do is the front without a network between, for tests in which time is not real.
+func (f *front) Do(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(aWhile):
+	case <-r.Context().Done():
+		return nil, &url.Error{Op: r.Method, URL: r.URL.String(), Err: r.Context().Err()}
+	}
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, r)
+	return w.Result(), nil
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -81,14 +97,13 @@ func (p placements) PutProbe(_ context.Context, c facts.Cell) (mapping.Mapping, 
 	return m, nil
 }
 
-func (f *front) probe(t *testing.T, change func(*health.Prober), ids ...string) ([]health.Probed, error) {
+// probe probes cells in a bubble: its waits take no time.
+func (f *front) probe(t *testing.T, change func(*health.Prober), ids ...string) (results []health.Probed, err error) {
 	t.Helper()
 	f.looks = map[string]int{}
-	server := httptest.NewServer(f)
-	t.Cleanup(server.Close)
 	authorize, err := health.NewAuthorizer("none", nil, "", "")
 	require.NoError(t, err)
-	p := health.Prober{Router: facts.Router{URL: server.URL}, Placement: placements{}, HTTP: server.Client(), Authorize: authorize}
+	p := health.Prober{Router: facts.Router{URL: "http://router"}, Placement: placements{}, HTTP: f, Authorize: authorize}
 	if change != nil {
 		change(&p)
 	}
@@ -96,7 +111,8 @@ func (f *front) probe(t *testing.T, change func(*health.Prober), ids ...string) 
 	for i, id := range ids {
 		cells[i].ID = id
 	}
-	return p.Probe(t.Context(), cells)
+	synctest.Test(t, func(t *testing.T) { results, err = p.Probe(t.Context(), cells) })
+	return results, err
 }
 
 func TestAProbeFollowsAnEventThroughItsCell(t *testing.T) {
@@ -110,8 +126,8 @@ func TestAProbeFollowsAnEventThroughItsCell(t *testing.T) {
 		r := results[i]
 		require.Equal(t, cell, r.Cell)
 		require.Equal(t, "cellctl-probe."+cell, r.Tenant)
-		require.Positive(t, r.Accepted)
-		require.Greater(t, r.Processed, r.Accepted)
+		require.Equal(t, aWhile, r.Accepted)
+		require.Equal(t, 5*aWhile+350*time.Millisecond, r.Processed, "four looks, with pauses of 50, 100 and 200 ms")
 		require.NoError(t, r.Err)
 	}
 	require.NotEqual(t, results[0].Event, results[1].Event)
@@ -120,7 +136,8 @@ func TestAProbeFollowsAnEventThroughItsCell(t *testing.T) {
 }
 
 func TestAProbeThatFailsSaysWhere(t *testing.T) {
-	short := func(p *health.Prober) { p.Patience = 100 * time.Millisecond }
+	short := func(p *health.Prober) { p.Patience = time.Second }
+	cut := func(p *health.Prober) { p.Patience = 2*aWhile + aWhile/2 + 50*time.Millisecond } // amid the second look
 	for _, c := range []struct {
 		name   string
 		front  *front
@@ -138,6 +155,8 @@ func TestAProbeThatFailsSaysWhere(t *testing.T) {
 		{"forgotten", &front{post: tells(202, "accepted"), get: []func(string, string) (int, string){says(404, `{"detail":"The tenant has no such event."}`)}},
 			nil, nil, "404 Not Found: The tenant has no such event."},
 		{"never processed", &front{post: tells(202, "accepted"), get: []func(string, string) (int, string){tells(200, "accepted")}}, short, health.ErrUnprocessed, "is still accepted"},
+		{"cut off", &front{post: tells(202, "accepted"), get: []func(string, string) (int, string){tells(200, "accepted")}}, cut, health.ErrUnprocessed, "is still accepted"},
+		{"never accepted", &front{post: tells(202, "accepted")}, func(p *health.Prober) { p.Patience = aWhile / 2 }, health.ErrUnprocessed, "send event"},
 		{"never told", &front{post: tells(202, "accepted"), get: []func(string, string) (int, string){says(503, "busy")}}, short, health.ErrUnprocessed, "503"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,20 +186,22 @@ func TestOneCellThatFailsDoesNotHideTheOthers(t *testing.T) {
 }
 
 func TestAProbeThatIsInterruptedEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	f := &front{post: tells(202, "accepted"), looks: map[string]int{}, get: []func(string, string) (int, string){func(tenant, id string) (int, string) {
-		cancel()
-		return tells(200, "accepted")(tenant, id)
-	}}}
-	server := httptest.NewServer(f)
-	defer server.Close()
-	p := health.Prober{
-		Router: facts.Router{URL: server.URL}, Placement: placements{}, HTTP: server.Client(),
-		Authorize: func(context.Context, *http.Request, []byte) error { return nil },
-	}
-	_, err := p.Probe(ctx, []facts.Cell{{ID: "alpha"}})
-	require.Error(t, err)
-	require.False(t, errors.Is(err, health.ErrUnprocessed), "it was not given the time")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		f := &front{post: tells(202, "accepted"), looks: map[string]int{}, get: []func(string, string) (int, string){func(tenant, id string) (int, string) {
+			cancel()
+			return tells(200, "accepted")(tenant, id)
+		}}}
+		p := health.Prober{
+			Router: facts.Router{URL: "http://router"}, Placement: placements{}, HTTP: f,
+			Authorize: func(context.Context, *http.Request, []byte) error { return nil },
+		}
+		start := time.Now()
+		_, err := p.Probe(ctx, []facts.Cell{{ID: "alpha"}})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, health.ErrUnprocessed, "it was not given the time")
+		require.Equal(t, 2*aWhile, time.Since(start))
+	})
 }
 
 func TestATokenIsCarriedWhereTheRouterAsksForOne(t *testing.T) {

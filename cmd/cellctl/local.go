@@ -13,7 +13,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"cellular/functions"
 	"cellular/local"
@@ -27,11 +26,24 @@ func newLocal() *cobra.Command {
 		Long: `The local cloud runs the real program, the real Pulumi engine and the real function binaries on 127.0.0.1.
 It needs Linux, Go and Python 3; what else it needs it installs into .build and .local of the project.
 With AWS_ENDPOINT_URL set, that endpoint is used as the emulator and none is started.`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  cellctl local up
+  cellctl local demo`,
+		Args:              noArgs,
+		RunE:              help,
+		PersistentPreRunE: noDeployment,
 	}
 	cmd.AddCommand(newLocalUp(), newLocalDemo(), newLocalSetup())
 	return cmd
+}
+
+// noDeployment refuses the global flags that say which deployment a command is about: those of local make their own.
+func noDeployment(cmd *cobra.Command, _ []string) error {
+	for _, name := range []string{"stack", "region", "profile", "output"} {
+		if cmd.Flags().Changed(name) {
+			return wrongUsage(cmd, "--%s has no meaning here", name)
+		}
+	}
+	return nil
 }
 
 func newLocalUp() *cobra.Command {
@@ -154,9 +166,11 @@ func newLocalDemo() *cobra.Command {
 
 func newLocalSetup() *cobra.Command {
 	return &cobra.Command{
-		Use:   "setup",
-		Short: "Install what the local cloud needs, and start nothing",
-		Args:  noArgs,
+		Use:     "setup",
+		Short:   "Install what the local cloud needs, and start nothing",
+		Long:    "What is installed is kept in .build and .local of the project, so that the other commands start at once.",
+		Example: "  cellctl local setup",
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return local.Setup(cmd.Context(), local.Options{Progress: progressTo(cmd.ErrOrStderr())})
 		},
@@ -165,9 +179,4 @@ func newLocalSetup() *cobra.Command {
 
 func progressTo(w io.Writer) func(string) {
 	return func(line string) { fmt.Fprintln(w, line) }
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

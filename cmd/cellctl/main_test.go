@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,7 +13,7 @@ import (
 func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	err := exec(t.Context(), args, &out, &errs)
+	err := exec(t.Context(), args, strings.NewReader(""), &out, &errs)
 	code = exitCode(err, false, &errs)
 	return out.String(), errs.String(), code
 }

@@ -1,34 +1,58 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 )
 
-func newRoot() *cobra.Command {
+// app is one run of cellctl: what it reads and writes, its global flags, and how it reaches AWS.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	terminal       func(stream any) bool // whether a stream is a terminal
+	dial           func(context.Context, options) (*clients, error)
+
+	options options
+}
+
+func (a *app) run(ctx context.Context, args []string) error {
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	return root.ExecuteContext(ctx)
+}
+
+func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cellctl",
 		Short: "Operate a Cellular deployment",
-		Long: `cellctl operates a Cellular deployment.
+		Long: `cellctl operates a Cellular deployment: it shows what the cells are doing, and places tenants in them.
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.`,
-		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceErrors: true,
-		SilenceUsage:  true,
+It finds the deployment by the name of its stack, with the credentials that the AWS CLI would use. Data goes to
+stdout, all else to stderr; --output json prints one document, of names that stay.
+
+` + exitCodes,
+		Example: `  export CELLCTL_STACK=prod
+  cellctl cells list
+  cellctl tenants show acme --output json`,
+		Args:              noArgs,
+		RunE:              help,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.options.validate() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
 	}
+	a.options.register(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newLocal())
+	root.AddCommand(newCells(a), newTenants(a), newIAMPolicy(a), newLocal(), newCompletion())
 	return root
 }
 
-// noArgs refuses arguments, and so unknown subcommands, as wrong usage.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s: unknown argument %q; see '%s --help'", cmd.CommandPath(), args[0], cmd.CommandPath())}
-	}
-	return nil
-}
+// help is what a command that only groups others does.
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }

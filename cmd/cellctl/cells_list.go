@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/cellstatus"
+)
+
+func newCellsList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the cells with their tenants, and what waits in each",
+		Long: `list prints one line per cell, by wave.
+
+TENANTS is how many are placed, or on their way, of how many may be. QUEUE is how many messages are to be received, +N are
+being processed; OLDEST is the age of the oldest, as CloudWatch last had it. The DLQs hold what was given up on. WAITING
+counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event.
+
+A - stands for nothing, a ? for what could not be read; why not stands on stderr.`,
+		Example: `  cellctl cells list
+  cellctl cells list --output json | jq -r '.cells[] | select(.consumer_dlq > 0) | .id'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listCells(cmd) },
+	}
+}
+
+type cellsView struct {
+	Cells []cellView `json:"cells"`
+
+	now time.Time
+}
+
+func (a *app) listCells(cmd *cobra.Command) error {
+	ctx := cmd.Context()
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	cells, err := s.Cells(ctx)
+	if err != nil {
+		return err
+	}
+	states, err := s.placement.States(ctx, cellIDs(cells))
+	if err != nil {
+		return err
+	}
+	v := cellsView{Cells: []cellView{}, now: time.Now()}
+	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
+	if err != nil {
+		a.note("no ages: %v", err)
+	}
+	unread := 0
+	for i, result := range s.status.ReadAll(ctx, cells) {
+		view := viewOfCell(cells[i], states[cells[i].ID])
+		if result.Err != nil {
+			unread++
+			a.note("cell %s: %v", cells[i].ID, result.Err)
+		} else {
+			view.add(result.Status)
+			view.addAge(ages)
+		}
+		v.Cells = append(v.Cells, view)
+	}
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if unread > 0 {
+		return fmt.Errorf("%d of %d cells could not be read; the lines above say why", unread, len(cells))
+	}
+	return nil
+}
+
+// addAge adds the age of the oldest message. CloudWatch may still have one of a queue that has just been emptied.
+func (v *cellView) addAge(ages map[string]time.Duration) {
+	if age, known := ages[v.ID]; known && v.read.Queue.Total() > 0 {
+		v.OldestSeconds = new(int64(age / time.Second))
+	}
+}
+
+func (v cellsView) text(s *sheet) {
+	s.row("CELL", "WAVE", "TIER", "STATUS", "TENANTS", "QUEUE", "OLDEST", "STREAM-DLQ", "SUB-DLQ", "CONSUMER-DLQ", "WAITING", "LAST APPLIED")
+	for _, c := range v.Cells {
+		cells := []any{c.ID, c.Wave, c.Tier, status(string(c.Status)), tenantsOf(c.Tenants, c.MaxTenants)}
+		if c.read == nil {
+			s.row(append(cells, "?", "?", "?", "?", "?", "?", "?")...)
+			continue
+		}
+		s.row(append(cells,
+			depth(c.read.Queue), c.oldest(),
+			dlq(c.read.StreamDLQ), dlq(c.read.SubscriptionDLQ), dlq(c.read.ConsumerDLQ),
+			waiting(c.read.Waiting), ago(c.read.AppliedAt, v.now))...)
+	}
+}
+
+func (v cellView) oldest() string {
+	switch {
+	case v.read.Queue.Total() == 0:
+		return "-"
+	case v.OldestSeconds == nil:
+		return "?"
+	}
+	return short(time.Duration(*v.OldestSeconds) * time.Second)
+}
+
+func depth(d cellstatus.Depth) string {
+	text := strconv.Itoa(d.Visible + d.Delayed)
+	if d.InFlight > 0 {
+		text += fmt.Sprintf("+%d", d.InFlight)
+	}
+	return text
+}
+
+func dlq(d cellstatus.Depth) coloured { return trouble(d.Total(), strconv.Itoa(d.Total())) }
+
+func waiting(w cellstatus.Waiting) string {
+	if w.AtLeast {
+		return strconv.Itoa(w.Total) + " or more"
+	}
+	return strconv.Itoa(w.Total)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+	"cellular/internal/mapping"
+)
+
+func TestOnlyAnEmptyCellIsRetired(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.refuses(exitRefused, "cellctl: cell c01 is active and may be given tenants at any time; 'cellctl cells drain c01' first\n", "cells", "retire", "c01", "--yes")
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		w.does("cells", "drain", "c01")
+		w.queues["dev-processing-queue-cell-c01"] = [2]int{2, 1}
+		w.queues["dev-processing-queue-stream-dlq-cell-c01"] = [2]int{4, 0}
+		w.queues["dev-processing-queue-sub-dlq-cell-c01"] = [2]int{5, 0}
+		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{6, 0}
+		w.event("c01", "acme", "1", event.Diverted)
+		w.refuses(exitRefused, "cellctl: cell c01 is not empty, it has 1 tenant ('cellctl tenants list --cell c01'), "+
+			"3 messages in its queue (wait until they are processed), 4 messages in its stream DLQ (redrive or purge them), "+
+			"5 messages in its subscription DLQ (redrive or purge them), 6 messages in its consumer DLQ (redrive or purge them), "+
+			"1 diverted event to follow their tenant (finish the moves); then retire it again\n", "cells", "retire", "c01", "--yes")
+	})
+}
+
+func TestOneMessageInFlightKeepsACell(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.does("cells", "drain", "c01")
+		w.queues["dev-processing-queue-cell-c01"] = [2]int{0, 1}
+		_, stderr, code := w.run("cells", "retire", "c01", "--yes")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "1 message in its queue")
+	})
+}
+
+func TestRetiringAsksAndSaysHowToRemoveTheCell(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.db.Put(stack.MappingTable(), mapping.Mapping{TenantID: mapping.ProbeTenant("c01"), CellID: "c01", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item())
+		w.does("cells", "drain", "c01")
+		w.refuses(exitUsage, "cellctl: cellctl cells retire asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "cells", "retire", "c01")
+		w.stdin = "no\n"
+		w.refuses(exitUsage, "Retire cell c01 of stack dev? [y/N] cellctl: not confirmed; nothing was done\n", "cells", "retire", "c01")
+		require.NotNil(t, w.mapping(mapping.ProbeTenant("c01")))
+
+		w.stdin = "y\n"
+		stdout, stderr, code := w.run("cells", "retire", "c01")
+		require.Zero(t, code, stderr)
+		require.Equal(t, printed("CELL  STATUS   TENANTS", "c01   retired  0/100"), stdout)
+		require.Equal(t, "Retire cell c01 of stack dev? [y/N] Nothing of cell c01 is needed any more. "+
+			"Remove its entry from cellular:cells of the stack's configuration, then:\n\n  pulumi up\n", stderr)
+		require.Nil(t, w.mapping(mapping.ProbeTenant("c01")), "the tenant that it was probed with has gone, too")
+	})
+}
+
+func TestAProtectedCellIsToBeUnprotectedFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		c := cellFacts("c01", 1, 100)
+		c.Settings.Protect = true
+		w.publish(c)
+		w.does("cells", "drain", "c01")
+		_, stderr, code := w.run("cells", "retire", "c01", "--yes")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stderr, "for part in data results queue consumer-dlq subscription-dlq stream-dlq; do\n")
+		require.Contains(t, stderr, "cell-c01-$part")
+		require.Contains(t, stderr, "--table-name dev-app-data-cell-c01 --no-deletion-protection-enabled\n")
+		require.Contains(t, stderr, "--table-name dev-app-results-cell-c01 --no-deletion-protection-enabled\n")
+	})
+}

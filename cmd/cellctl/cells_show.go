@@ -1,0 +1,95 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/cellstatus"
+	"cellular/internal/facts"
+)
+
+func newCellsShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show CELL",
+		Short: "Show one cell: what it is made of, how it is set, and what waits in it",
+		Long: `show prints all that is known of CELL: its state and depths as 'cellctl cells list' has them, for which tenants diverted
+events wait in it, the moves into and out of it that are under way, the names of its parts, and its settings. Durations of the settings are in seconds.`,
+		Example: `  cellctl cells show c01
+  cellctl cells show c01 --output json | jq .settings`,
+		Args:              named("CELL"),
+		ValidArgsFunction: first(a.completeCells()),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.showCell(cmd, args[0]) },
+	}
+}
+
+func (a *app) showCell(cmd *cobra.Command, id string) error {
+	ctx := cmd.Context()
+	s, cell, err := a.connectToCell(ctx, id)
+	if err != nil {
+		return err
+	}
+	states, err := s.placement.States(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	read, err := s.status.Read(ctx, cell)
+	if err != nil {
+		return err
+	}
+	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
+	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
+	if err != nil {
+		a.note("no age: %v", err)
+	}
+	v.add(read)
+	v.addAge(ages)
+	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
+	v.WaitingByTenant = read.Waiting.ByTenant
+	moves, err := s.mover().Open(ctx)
+	if err != nil {
+		return err
+	}
+	v.OpenMoves = viewOfMoves(moves, id)
+	v.Parts = partsOf(cell)
+	v.Settings = settingsOf(cell.Settings)
+	return a.print(v)
+}
+
+type cellDetailView struct {
+	cellView
+	UpdatedAt       *string        `json:"updated_at"`
+	WaitingByTenant map[string]int `json:"waiting_by_tenant"`
+	OpenMoves       []moveView     `json:"open_moves"`
+	Parts           parts          `json:"parts"`
+	Settings        settings       `json:"settings"`
+
+	now time.Time
+}
+
+func (v cellDetailView) text(s *sheet) {
+	s.row("cell", v.ID)
+	s.row("wave", v.Wave)
+	s.row("tier", v.Tier)
+	s.row("status", status(string(v.Status)))
+	s.row("tenants", tenantsOf(v.Tenants, v.MaxTenants))
+	s.row("queue", depth(v.read.Queue))
+	s.row("oldest", v.oldest())
+	s.row("stream DLQ", dlq(v.read.StreamDLQ))
+	s.row("subscription DLQ", dlq(v.read.SubscriptionDLQ))
+	s.row("consumer DLQ", dlq(v.read.ConsumerDLQ))
+	s.row("waiting", waiting(v.read.Waiting))
+	for _, tenant := range slices.Sorted(maps.Keys(v.WaitingByTenant)) {
+		s.row("  "+tenant, v.WaitingByTenant[tenant])
+	}
+	s.row("last applied", ago(v.read.AppliedAt, v.now))
+	for _, m := range v.OpenMoves {
+		s.row("moving", m.String())
+	}
+	s.blank()
+	s.fields(v.Parts)
+	s.blank()
+	s.fields(v.Settings)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+)
+
+// inWorld runs a test in a deployment of its own, where the time is the test's.
+func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Setenv(envStack, "")
+	synctest.Test(t, func(t *testing.T) { test(t, newWorld(t)) })
+}
+
+func TestCellsListShowsWhatWaitsWhere(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		w.does("cells", "drain", "c02")
+		w.queues["dev-processing-queue-cell-c01"] = [2]int{12, 3}
+		w.queues["dev-processing-queue-cell-c02"] = [2]int{1, 0}
+		w.queues["dev-processing-queue-stream-dlq-cell-c01"] = [2]int{1, 0}
+		w.queues["dev-processing-queue-sub-dlq-cell-c01"] = [2]int{2, 0}
+		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{3, 1}
+		w.ages["dev-processing-queue-cell-c01"] = 95
+		w.ages["dev-processing-queue-cell-canary"] = 7 // CloudWatch lags: the queue is empty
+		w.event("c01", "zeta", "1", event.Diverted)
+		w.applied("c01", time.Now().Add(-3*time.Second))
+
+		w.prints(printed(
+			"CELL    WAVE  TIER      STATUS    TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED",
+			"canary  0     standard  active    0/10     0      -       0           0        0             0        never",
+			"c01     1     standard  active    1/100    12+3   1m35s   1           2        4             1        3s ago",
+			"c02     1     standard  draining  0/100    1      ?       0           0        0             0        never",
+		), "cells", "list")
+	})
+}
+
+func TestCellsListAsJSON(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		delete(w.ssm, stack.Cell("c01").Parameter())
+		delete(w.ssm, stack.Cell("c02").Parameter())
+		w.queues["dev-processing-queue-cell-canary"] = [2]int{2, 1}
+		w.ages["dev-processing-queue-cell-canary"] = 7
+		w.applied("canary", time.Now())
+		w.prints(`{
+  "cells": [
+    {
+      "id": "canary",
+      "wave": 0,
+      "tier": "standard",
+      "status": "active",
+      "tenants": 0,
+      "max_tenants": 10,
+      "queue": {
+        "visible": 2,
+        "in_flight": 1,
+        "delayed": 0
+      },
+      "oldest_seconds": 7,
+      "stream_dlq": 0,
+      "subscription_dlq": 0,
+      "consumer_dlq": 0,
+      "waiting": 0,
+      "last_applied_at": "2000-01-01T00:00:00.000Z"
+    }
+  ]
+}
+`, "cells", "list", "-o", "json")
+
+		delete(w.ssm, stack.Cell("canary").Parameter())
+		w.prints("{\n  \"cells\": []\n}\n", "cells", "list", "-o", "json")
+	})
+}
+
+func TestCellsListSaysWhatItCouldNotRead(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{-1, 0}
+		w.queues["dev-processing-queue-cell-c02"] = [2]int{1, 0}
+		w.ages["down"] = 1
+		stdout, stderr, code := w.run("cells", "list")
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, printed(
+			"CELL    WAVE  TIER      STATUS  TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED",
+			"canary  0     standard  active  0/10     0      -       0           0        0             0        never",
+			"c01     1     standard  active  0/100    ?      ?       ?           ?        ?             ?        ?",
+			"c02     1     standard  active  0/100    1      ?       0           0        0             0        never",
+		), stdout)
+		require.Equal(t, printed(
+			"no ages: read the age of the oldest message of 3 queues: down",
+			"cell c01: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-dlq-cell-c01: down",
+			"cellctl: 1 of 3 cells could not be read; the lines above say why",
+		), stderr)
+	})
+}
+
+func TestCellsShow(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		w.event("c01", "zeta", "1", event.Diverted)
+		w.event("c01", "zeta", "2", event.Diverted)
+		w.event("c01", "beta", "1", event.Diverted)
+		w.does("cells", "drain", "c01")
+
+		stdout, stderr, code := w.run("cells", "show", "c01")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, printed(
+			"cell              c01",
+			"wave              1",
+			"tier              standard",
+			"status            draining",
+			"tenants           1/100",
+			"queue             0",
+			"oldest            -",
+			"stream DLQ        0",
+			"subscription DLQ  0",
+			"consumer DLQ      0",
+			"waiting           3",
+			"  beta            1",
+			"  zeta            2",
+			"last applied      never",
+			"",
+			"data_table            dev-app-data-cell-c01",
+		))
+		require.Contains(t, stdout, "result_ttl                     86400\n")
+
+		stdout, stderr, code = w.run("cells", "show", "c02", "--output", "json")
+		require.Zero(t, code, stderr)
+		var doc map[string]any
+		require.NoError(t, json.Unmarshal([]byte(stdout), &doc))
+		require.Equal(t, "c02", doc["id"])
+		require.Equal(t, []any{}, doc["open_moves"], "an array, not null")
+		require.Equal(t, map[string]any{}, doc["waiting_by_tenant"])
+		require.Equal(t, "dev-app-results-cell-c02", doc["parts"].(map[string]any)["results_table"])
+		require.Equal(t, 86400.0, doc["settings"].(map[string]any)["result_ttl"])
+
+		w.queues["dev-processing-queue-cell-c02"] = [2]int{-1, 0}
+		w.refuses(exitFailure, "cellctl: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-cell-c02: down\n", "cells", "show", "c02")
+	})
+}
+
+func TestACellThatIsNotThereIsSaid(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, command := range []string{"show", "activate", "drain", "retire"} {
+			w.refuses(exitRefused, "cellctl: unknown cell \"c03\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "cells", command, "c03")
+			w.refuses(exitUsage, "cellctl: cellctl cells "+command+": CELL is missing; see 'cellctl cells "+command+" --help'\n", "cells", command)
+		}
+	})
+}
+
+func TestACellIsDrainedAndActivated(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.prints(printed("CELL  STATUS    TENANTS", "c01   draining  0/100"), "cells", "drain", "c01")
+		w.refuses(exitRefused, "cellctl: place tenant \"acme\": no room for a tenant of tier standard:\n  cell c01 is draining\n"+
+			"add a cell or raise maxTenants of one in the stack's configuration, or set a draining cell active again\n", "tenants", "assign", "acme", "--cell", "c01")
+		w.prints(`{
+  "id": "c01",
+  "status": "active",
+  "tenants": 0,
+  "max_tenants": 100,
+  "updated_at": "2000-01-01T00:00:00.000Z"
+}
+`, "cells", "activate", "c01", "-o", "json")
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+	})
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"cellular/internal/cellstatus"
+	"cellular/internal/fleet"
+	"cellular/internal/move"
+	"cellular/internal/placement"
+	"cellular/internal/resend"
+	"cellular/internal/tenantdata"
+)
+
+// clients is all of AWS that cellctl uses. Tests put other things in its place.
+type clients struct {
+	region     string
+	dynamo     dynamoClient
+	sqs        sqsClient
+	ssm        fleet.SSM
+	sts        stsClient
+	cloudwatch cellstatus.CloudWatch
+}
+
+type dynamoClient interface {
+	placement.DynamoDB
+	move.DynamoDB
+	cellstatus.DynamoDB
+	tenantdata.Deleter
+}
+
+type sqsClient interface {
+	cellstatus.SQS
+	resend.Queue
+}
+
+type stsClient interface {
+	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+}
+
+// dialAWS makes the clients of the credentials, Region and endpoints that the AWS CLI would use.
+func dialAWS(ctx context.Context, o options) (*clients, error) {
+	var set []func(*config.LoadOptions) error
+	if o.profile != "" {
+		set = append(set, config.WithSharedConfigProfile(o.profile))
+	}
+	if o.region != "" {
+		set = append(set, config.WithRegion(o.region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, set...)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w; check --profile", err)
+	}
+	if cfg.Region == "" {
+		return nil, usageError{fmt.Errorf("no AWS Region given; name it with --region or AWS_REGION, or in the profile")}
+	}
+	return newClients(cfg), nil
+}
+
+func newClients(cfg aws.Config) *clients {
+	return &clients{
+		region:     cfg.Region,
+		dynamo:     dynamodb.NewFromConfig(cfg),
+		sqs:        sqs.NewFromConfig(cfg),
+		ssm:        ssm.NewFromConfig(cfg),
+		sts:        sts.NewFromConfig(cfg),
+		cloudwatch: cloudwatch.NewFromConfig(cfg),
+	}
+}

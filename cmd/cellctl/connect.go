@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"cellular/internal/cellstatus"
+	"cellular/internal/facts"
+	"cellular/internal/fleet"
+	"cellular/internal/placement"
+)
+
+// session is a deployment that was found, and what the commands do with it.
+type session struct {
+	*clients
+	fleet.Fleet
+	placement *placement.Store
+	status    *cellstatus.Reader
+}
+
+// connect finds the deployment that the global flags name.
+func (a *app) connect(ctx context.Context) (*session, error) {
+	stack, err := a.options.stack()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.dial(ctx, a.options)
+	if err != nil {
+		return nil, err
+	}
+	f, err := fleet.Load(ctx, c.ssm, stack)
+	if errors.Is(err, fleet.ErrNoStack) {
+		return nil, refused("no Cellular stack %q in %s (account %s); check --stack, --region and --profile, 'pulumi stack ls' lists the stacks",
+			stack, c.region, c.account(ctx))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		clients: c, Fleet: f,
+		placement: placement.NewStore(c.dynamo, f.ControlPlane),
+		status:    cellstatus.NewReader(c.dynamo, c.sqs),
+	}, nil
+}
+
+// account is the account that the credentials lead to, for the operator to see that it is the wrong one.
+func (c *clients) account(ctx context.Context) string {
+	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "unknown"
+	}
+	return aws.ToString(out.Account)
+}
+
+// connectToCell is connect and one cell's facts.
+func (a *app) connectToCell(ctx context.Context, id string) (*session, facts.Cell, error) {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return nil, facts.Cell{}, err
+	}
+	cell, err := s.Cell(ctx, id)
+	if err != nil {
+		return nil, facts.Cell{}, fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+	}
+	return s, cell, nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"cellular/internal/fleet"
+	"cellular/internal/mapping"
+	"cellular/internal/placement"
+)
+
+// The exit codes.
+const (
+	exitFailure     = 1   // the command ran and failed
+	exitUsage       = 2   // the command line was wrong, or the operator did not confirm; nothing was done
+	exitRefused     = 3   // there is no such thing, or its state forbids the command
+	exitInterrupted = 130 // SIGINT or SIGTERM; what was started has been taken down
+)
+
+const exitCodes = `Exit codes: 0 done, 1 failed, 2 wrong command line or not confirmed (nothing was done),
+3 not found or refused by the state that things are in, 130 interrupted.`
+
+// usageError is a mistake in the command line, or an operator who did not confirm.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errRefused marks the errors of commands that the state of things forbids. Trying again changes nothing.
+var errRefused = errors.New("refused")
+
+// refused returns an error that wraps errRefused and reads as the format alone.
+func refused(format string, args ...any) error {
+	return refusal{fmt.Errorf(format, args...)}
+}
+
+type refusal struct{ error }
+
+func (e refusal) Unwrap() []error { return []error{errRefused, e.error} }
+
+// refusals are the errors of other packages for which a command exits with exitRefused.
+var refusals = []error{
+	errRefused,
+	fleet.ErrNoStack, fleet.ErrUnknownCell,
+	mapping.ErrUnknownTenant, mapping.ErrExists,
+	placement.ErrRefused, placement.ErrNoRoom,
+}
+
+// exitCode says on stderr what went wrong, and returns the code to exit with.
+func exitCode(err error, interrupted bool, stderr io.Writer) int {
+	if interrupted {
+		fmt.Fprintln(stderr, "cellctl: interrupted")
+		return exitInterrupted
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "cellctl: %v\n", err)
+	switch {
+	case errors.As(err, new(usageError)), errors.Is(err, placement.ErrInvalid):
+		return exitUsage
+	case slices.ContainsFunc(refusals, func(known error) bool { return errors.Is(err, known) }):
+		return exitRefused
+	}
+	return exitFailure
+}

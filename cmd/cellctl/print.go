@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"cellular/internal/event"
+)
+
+// view is what a command prints: as JSON it is a document of its fields, as text it writes itself to a sheet.
+type view interface{ text(*sheet) }
+
+// print writes a command's data to stdout.
+func (a *app) print(v view) error {
+	if a.options.output == outputJSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	s := newSheet(a.stdout, a.colours())
+	v.text(s)
+	return s.flush()
+}
+
+// note tells the operator something that is not data.
+func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
+func (a *app) colours() bool {
+	_, off := os.LookupEnv(envNoColor)
+	return !off && !a.options.noColor && a.terminal(a.stdout)
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// colour is a foreground colour as a terminal knows it. Every one is written in as many bytes, so that a coloured column
+// stays aligned: a tabwriter counts what it cannot see.
+type colour int
+
+const (
+	red    colour = 31
+	green  colour = 32
+	yellow colour = 33
+	plain  colour = 39
+)
+
+// coloured is text of a sheet that stands out.
+type coloured struct {
+	text   string
+	colour colour
+}
+
+func (c coloured) String() string { return c.text }
+
+// sheet is aligned columns.
+type sheet struct {
+	tw      *tabwriter.Writer
+	colours bool
+}
+
+func newSheet(w io.Writer, colours bool) *sheet {
+	return &sheet{tw: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), colours: colours}
+}
+
+// row adds a line of cells.
+func (s *sheet) row(cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(s.tw, "\t")
+		}
+		c, ok := cell.(coloured)
+		if !ok {
+			c = coloured{fmt.Sprint(cell), plain}
+		}
+		if s.colours {
+			fmt.Fprintf(s.tw, "\x1b[%dm%s\x1b[0m", c.colour, c.text)
+		} else {
+			fmt.Fprint(s.tw, c.text)
+		}
+	}
+	fmt.Fprintln(s.tw)
+}
+
+// blank ends a block of columns: those that follow have widths of their own.
+func (s *sheet) blank() {
+	s.tw.Flush() // flush reports what could not be written
+	fmt.Fprintln(s.tw)
+}
+
+func (s *sheet) flush() error { return s.tw.Flush() }
+
+// status colours a word that says how something is.
+func status(word string) coloured {
+	switch word {
+	case "active":
+		return coloured{word, green}
+	case "draining", "moving", "suspended":
+		return coloured{word, yellow}
+	}
+	return coloured{word, plain}
+}
+
+// trouble is a number that should be 0.
+func trouble(n int, text string) coloured {
+	if n > 0 {
+		return coloured{text, red}
+	}
+	return coloured{text, plain}
+}
+
+// counted is a number of things: "1 event", "2 events".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// jsonTime is how JSON has a time: as everywhere in the system, and null where there is none.
+func jsonTime(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return new(event.FormatTime(t))
+}
+
+// ago is how long ago something was, short enough for a column.
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return short(max(0, now.Sub(t))) + " ago"
+}
+
+// short is a duration in its one or two largest units.
+func short(d time.Duration) string {
+	d = d.Truncate(time.Second)
+	switch day := 24 * time.Hour; {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < day:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	default:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	}
+}

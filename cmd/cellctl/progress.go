@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// progress tells on stderr how far a long operation is: on a terminal as a bar that changes in place, elsewhere as a line
+// every plainEvery.
+type progress struct {
+	w     io.Writer
+	live  bool
+	what  string
+	total int64 // 0 where it is not known
+	began time.Time
+	told  time.Time
+}
+
+const (
+	plainEvery = 10 * time.Second
+	liveEvery  = 100 * time.Millisecond // as often as an eye follows
+	barWidth   = 24
+	clearLine  = "\r\x1b[K"
+)
+
+// progress begins to tell of an operation of a number of steps, 0 where it is not known.
+func (a *app) progress(what string, total int64) *progress {
+	return &progress{w: a.stderr, live: a.terminal(a.stderr), what: what, total: total, began: time.Now()}
+}
+
+// at tells that so many of the steps are done.
+func (p *progress) at(done int64) {
+	now, every := time.Now(), plainEvery
+	if p.live {
+		every = liveEvery
+	}
+	if !p.told.IsZero() && now.Sub(p.told) < every {
+		return
+	}
+	p.told = now
+	if p.live {
+		fmt.Fprint(p.w, clearLine+p.what+" "+p.bar(done)+p.figures(done, now))
+	} else {
+		fmt.Fprintln(p.w, p.what+" "+p.figures(done, now))
+	}
+}
+
+func (p *progress) bar(done int64) string {
+	if p.total <= 0 {
+		return ""
+	}
+	full := int(min(done, p.total) * barWidth / p.total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] "
+}
+
+func (p *progress) figures(done int64, now time.Time) string {
+	if p.total <= 0 {
+		return fmt.Sprint(done)
+	}
+	text := fmt.Sprintf("%d of %d", done, p.total)
+	if elapsed := now.Sub(p.began); done > 0 && done < p.total && elapsed > 0 {
+		left := time.Duration(float64(elapsed) * float64(p.total-done) / float64(done))
+		text += ", " + short(left) + " left"
+	}
+	return text
+}
+
+// end takes the bar away.
+func (p *progress) end() {
+	if p.live {
+		fmt.Fprint(p.w, clearLine)
+	}
+}

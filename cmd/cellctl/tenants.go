@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"cellular/internal/mapping"
+)
+
+func newTenants(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tenants",
+		Short: "Place tenants in cells, and suspend or remove them",
+		Example: `  cellctl tenants assign acme
+  cellctl tenants list --cell c01`,
+		Args: noArgs,
+		RunE: help,
+	}
+	cmd.AddCommand(
+		newTenantsAssign(a), newTenantsList(a), newTenantsShow(a),
+		newTenantsSuspend(a), newTenantsResume(a), newTenantsRemove(a),
+	)
+	return cmd
+}
+
+// tenantView is a tenant's mapping.
+type tenantView struct {
+	TenantID  string        `json:"tenant_id"`
+	CellID    string        `json:"cell_id"`
+	State     mapping.State `json:"state"`
+	Tier      string        `json:"tier"`
+	Epoch     int64         `json:"epoch"`
+	MovingTo  *string       `json:"moving_to"`
+	UpdatedAt *string       `json:"updated_at"`
+}
+
+func viewOfTenant(m mapping.Mapping) tenantView {
+	v := tenantView{
+		TenantID: m.TenantID, CellID: m.CellID, State: m.State, Tier: m.Tier, Epoch: m.Epoch, UpdatedAt: jsonTime(m.UpdatedAt),
+	}
+	if m.MovingTo != "" {
+		v.MovingTo = &m.MovingTo
+	}
+	return v
+}
+
+var tenantColumns = []any{"TENANT", "CELL", "STATE", "TIER", "EPOCH", "MOVING TO", "UPDATED"}
+
+func (v tenantView) columns() []any {
+	return []any{v.TenantID, v.CellID, status(string(v.State)), v.Tier, v.Epoch, orDash(v.MovingTo), orDash(v.UpdatedAt)}
+}
+
+func (v tenantView) text(s *sheet) {
+	s.row(tenantColumns...)
+	s.row(v.columns()...)
+}
+
+func orDash(text *string) string {
+	if text == nil {
+		return "-"
+	}
+	return *text
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/mapping"
+	"cellular/internal/placement"
+)
+
+type listRequest struct {
+	cell   string // "" for every cell
+	after  string // where the page before ended, CELL/TENANT; "" for the first page
+	limit  int
+	all    bool
+	probes bool
+}
+
+func newTenantsList(a *app) *cobra.Command {
+	var r listRequest
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List tenants by cell",
+		Long: `list prints the tenants of every cell, or of the one that --cell names, sorted by their ids within each cell.
+Where there are more than --limit, it says how to get the next page; in JSON, next is what --after takes, null at the end.
+A change of the last second may be missing.`,
+		Example: `  cellctl tenants list --cell c01
+  cellctl tenants list --limit 1000 --after c01/acme
+  cellctl tenants list --all --output json | jq -r '.tenants[] | select(.state == "suspended") | .tenant_id'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.limit < 1 || r.limit > placement.MaxPage {
+				return wrongUsage(cmd, "--limit is %d, want 1 to %d", r.limit, placement.MaxPage)
+			}
+			if r.after != "" && !strings.Contains(r.after, "/") {
+				return wrongUsage(cmd, "--after is %q, want CELL/TENANT as the page before said", r.after)
+			}
+			return a.listTenants(cmd, r)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&r.cell, "cell", "", "the only cell whose tenants are listed (default every cell)")
+	flags.StringVar(&r.after, "after", "", "go on after CELL/TENANT, where the page before ended")
+	flags.IntVar(&r.limit, "limit", 100, fmt.Sprintf("how many tenants are printed at most, up to %d", placement.MaxPage))
+	flags.BoolVar(&r.all, "all", false, "print all tenants, whatever the limit")
+	flags.BoolVar(&r.probes, "probes", false, "print the tenants that cells are probed with, too")
+	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
+	return cmd
+}
+
+type tenantsView struct {
+	Tenants []tenantView `json:"tenants"`
+	Next    *string      `json:"next"`
+}
+
+func (v tenantsView) text(s *sheet) {
+	s.row(tenantColumns...)
+	for _, t := range v.Tenants {
+		s.row(t.columns()...)
+	}
+}
+
+func (a *app) listTenants(cmd *cobra.Command, r listRequest) error {
+	ctx := cmd.Context()
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	cells, after, err := s.cellsToList(ctx, r)
+	if err != nil {
+		return err
+	}
+	v := tenantsView{Tenants: []tenantView{}}
+	for i := 0; i < len(cells); {
+		limit := placement.MaxPage
+		if !r.all {
+			limit = r.limit - len(v.Tenants)
+		}
+		page, next, err := s.page(ctx, cells[i], after, limit, r.probes)
+		if err != nil {
+			return err
+		}
+		for _, m := range page {
+			v.Tenants = append(v.Tenants, viewOfTenant(m))
+		}
+		if after = next; after == "" {
+			i++
+		}
+		if !r.all && len(v.Tenants) == r.limit && i < len(cells) {
+			v.Next = new(cells[i] + "/" + after)
+			break
+		}
+	}
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if v.Next != nil {
+		a.note("There are more: add --after %s, or --all.", *v.Next)
+	}
+	return nil
+}
+
+func (s *session) page(ctx context.Context, cell, after string, limit int, probes bool) ([]mapping.Mapping, string, error) {
+	if probes {
+		return s.placement.PageWithProbes(ctx, cell, after, limit)
+	}
+	return s.placement.Page(ctx, cell, after, limit)
+}
+
+// cellsToList are the cells whose tenants are to be listed, and the tenant after which the first of them starts. The
+// cells come in the order of their ids: a cell that changes its wave between two pages is neither listed twice nor left out.
+func (s *session) cellsToList(ctx context.Context, r listRequest) (cells []string, after string, err error) {
+	known, err := s.Cells(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if r.cell != "" {
+		if _, err := s.Cell(ctx, r.cell); err != nil {
+			return nil, "", fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+		}
+		cells = []string{r.cell}
+	} else {
+		cells = cellIDs(known)
+		slices.Sort(cells)
+	}
+	cell, tenant, _ := strings.Cut(r.after, "/")
+	for len(cells) > 0 && cells[0] < cell {
+		cells = cells[1:]
+	}
+	if len(cells) > 0 && cells[0] == cell {
+		after = tenant
+	}
+	return cells, after, nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"cellular/internal/tenantdata"
+)
+
+func newTenantsShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show TENANT",
+		Short: "Show a tenant's place, and whether its cell holds anything of it",
+		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, and whether its cell holds anything of it:
+events, outcomes of events, or what the business logic keeps. It counts none of them: that takes as long as the tenant
+is large.`,
+		Example: `  cellctl tenants show acme
+  cellctl tenants show acme --output json | jq -r .cell_id`,
+		Args:              oneTenant,
+		ValidArgsFunction: first(a.completeTenants()),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.showTenant(cmd, args[0]) },
+	}
+}
+
+// tenantDetailView is a tenant's mapping and whether there is anything of it.
+type tenantDetailView struct {
+	tenantView
+	HasData bool `json:"has_data"`
+}
+
+func (v tenantDetailView) text(s *sheet) {
+	s.row("tenant", v.TenantID)
+	s.row("cell", v.CellID)
+	s.row("state", status(string(v.State)))
+	s.row("tier", v.Tier)
+	s.row("epoch", v.Epoch)
+	s.row("moving to", orDash(v.MovingTo))
+	s.row("updated", orDash(v.UpdatedAt))
+	s.row("has data", yesNo(v.HasData))
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (a *app) showTenant(cmd *cobra.Command, tenant string) error {
+	ctx := cmd.Context()
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := s.placement.Get(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	cell, err := s.Cell(ctx, m.CellID)
+	if err != nil {
+		return err
+	}
+	v := tenantDetailView{tenantView: viewOfTenant(m)}
+	if v.HasData, err = tenantdata.Any(ctx, s.dynamo, cell, tenant); err != nil {
+		return err
+	}
+	return a.print(v)
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/dynamotest"
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/mapping"
+	"cellular/internal/naming"
+)
+
+const stack naming.Stack = "dev"
+
+var errDown = errors.New("down")
+
+// world is a deployment in memory: stack dev with the cells canary (wave 0) and c01, c02 (wave 1). It is to be used within
+// a synctest bubble, where the time starts at 2000-01-01T00:00:00Z.
+type world struct {
+	t      *testing.T
+	db     *dynamotest.DB
+	ssm    parameters
+	queues queues
+	ages   ages
+
+	stdin string // what is typed; "" where stdin is no terminal
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}}
+	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
+	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
+	require.NoError(t, err)
+	router, err := facts.Router{
+		URL: "https://abc123.execute-api.eu-west-1.amazonaws.com", Function: stack.Router(), Role: "arn:aws:iam::123456789012:role/" + stack.RouterRole(),
+		Auth: "iam", SoftTTL: facts.Duration(time.Minute), HardTTL: facts.Duration(time.Hour),
+		RefreshTimeout: facts.Duration(time.Second), CellTimeout: facts.Duration(2 * time.Second),
+	}.JSON()
+	require.NoError(t, err)
+	w.ssm[stack.ControlPlaneParameter()], w.ssm[stack.RouterParameter()] = control, router
+	w.addCell("canary", 0, 10)
+	w.addCell("c01", 1, 100)
+	w.addCell("c02", 1, 100)
+	return w
+}
+
+func cellFacts(id string, wave, most int) facts.Cell {
+	const arn, url = "arn:aws:sqs:eu-west-1:123456789012:", "https://sqs.eu-west-1.amazonaws.com/123456789012/"
+	n := stack.Cell(id)
+	return facts.Cell{
+		ID: id, Wave: wave, Tier: "standard", MaxTenants: most, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(),
+		TopicARN: "arn:aws:sns:eu-west-1:123456789012:" + n.Topic(), QueueURL: url + n.Queue(), QueueARN: arn + n.Queue(),
+		ConsumerDLQURL: url + n.ConsumerDLQ(), SubscriptionDLQURL: url + n.SubscriptionDLQ(), StreamDLQURL: url + n.StreamDLQ(),
+		Producer: n.Producer(), Consumer: n.Consumer(),
+		Settings: facts.Settings{InlinePayloadBytes: 1024, ResultTTL: 86400, Architecture: "arm64"},
+	}
+}
+
+func (w *world) addCell(id string, wave, most int) { w.publish(cellFacts(id, wave, most)) }
+
+func (w *world) publish(c facts.Cell) {
+	w.t.Helper()
+	text, err := c.JSON()
+	require.NoError(w.t, err)
+	w.ssm[stack.Cell(c.ID).Parameter()] = text
+}
+
+// run runs a command line against the world.
+func (w *world) run(args ...string) (stdout, stderr string, code int) {
+	w.t.Helper()
+	var out, errs bytes.Buffer
+	a := &app{
+		stdin: strings.NewReader(w.stdin), stdout: &out, stderr: &errs,
+		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
+		dial: func(context.Context, options) (*clients, error) {
+			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.queues, ssm: w.ssm, sts: caller{}, cloudwatch: w.ages}, nil
+		},
+	}
+	err := a.run(w.t.Context(), append([]string{"--stack", string(stack)}, args...))
+	code = exitCode(err, false, &errs)
+	return out.String(), errs.String(), code
+}
+
+// prints requires exactly this of a command line that succeeds, and that nothing else is written.
+func (w *world) prints(stdout string, args ...string) {
+	w.t.Helper()
+	out, errs, code := w.run(args...)
+	require.Zero(w.t, code, errs)
+	require.Equal(w.t, stdout, out)
+	require.Empty(w.t, errs)
+}
+
+// refuses requires exactly this of a command line that fails, and that nothing goes to stdout.
+func (w *world) refuses(code int, stderr string, args ...string) {
+	w.t.Helper()
+	out, errs, got := w.run(args...)
+	require.Equal(w.t, stderr, errs)
+	require.Equal(w.t, code, got)
+	require.Empty(w.t, out)
+}
+
+// does runs a command line that succeeds, whatever it prints.
+func (w *world) does(args ...string) {
+	w.t.Helper()
+	_, errs, code := w.run(args...)
+	require.Zero(w.t, code, errs)
+}
+
+func (w *world) mapping(tenant string) dynamotest.Item {
+	return w.db.Item(stack.MappingTable(), tenant)
+}
+
+// event puts an event of a tenant into a cell, with an outcome where it has a status.
+func (w *world) event(cell, tenant, id string, status event.Status) {
+	names := stack.Cell(cell)
+	e := event.Event{TenantID: tenant, ID: id, Type: "order.placed", Payload: []byte(`{}`), Epoch: 1, AcceptedAt: time.Now()}
+	w.db.Put(names.DataTable(), e.Item())
+	if status == "" {
+		return
+	}
+	outcome := dynamotest.Item{event.AttrKey: text(e.Key()), event.AttrTenantID: text(tenant), event.AttrStatus: text(string(status))}
+	if status == event.Diverted {
+		outcome[event.AttrWaiting] = text(tenant)
+	}
+	w.db.Put(names.ResultsTable(), outcome)
+}
+
+// moving notes in a tenant's mapping that a move takes it to a cell.
+func (w *world) moving(tenant, to string) {
+	item := w.mapping(tenant)
+	item[mapping.AttrMovingTo] = text(to)
+	w.db.Put(stack.MappingTable(), item)
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+// parameters is SSM in memory. It lists two parameters a page.
+type parameters map[string]string
+
+func (p parameters) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	value, ok := p[*in.Name]
+	if !ok {
+		return nil, &ssmtypes.ParameterNotFound{}
+	}
+	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Name: in.Name, Value: &value}}, nil
+}
+
+func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput, _ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+	out := &ssm.GetParametersByPathOutput{}
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		if !strings.HasPrefix(name, *in.Path+"/") || in.NextToken != nil && name <= *in.NextToken {
+			continue
+		}
+		if len(out.Parameters) == 2 {
+			out.NextToken = out.Parameters[1].Name
+			break
+		}
+		out.Parameters = append(out.Parameters, ssmtypes.Parameter{Name: &name, Value: new(p[name])})
+	}
+	return out, nil
+}
+
+// queues has the depths of queues, visible and in flight, by name; -1 is a queue that is down. One that is not there is
+// empty.
+type queues map[string][2]int
+
+func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	depth := q[(*in.QueueUrl)[strings.LastIndex(*in.QueueUrl, "/")+1:]]
+	if depth[0] < 0 {
+		return nil, errDown
+	}
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{
+		"ApproximateNumberOfMessages":           strconv.Itoa(depth[0]),
+		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(depth[1]),
+		"ApproximateNumberOfMessagesDelayed":    "0",
+	}}, nil
+}
+
+func (q queues) SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
+	return nil, errors.New("no command of these tests sends anything")
+}
+
+// ages is CloudWatch with the age in seconds of the oldest message of some queues, by name; with "down" it is down.
+type ages map[string]float64
+
+func (a ages) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
+	if _, down := a["down"]; down {
+		return nil, errDown
+	}
+	out := &cloudwatch.GetMetricDataOutput{}
+	for _, q := range in.MetricDataQueries {
+		result := cwtypes.MetricDataResult{Id: q.Id}
+		if age, ok := a[*q.MetricStat.Metric.Dimensions[0].Value]; ok {
+			result.Values = []float64{age}
+		}
+		out.MetricDataResults = append(out.MetricDataResults, result)
+	}
+	return out, nil
+}
+
+// caller is STS.
+type caller struct{}
+
+func (caller) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
+	return &sts.GetCallerIdentityOutput{Account: new("123456789012"), Arn: new("arn:aws:sts::123456789012:assumed-role/ops/ada")}, nil
+}
+
+// printed joins lines as a command prints them.
+func printed(all ...string) string { return strings.Join(all, "\n") + "\n" }
+
+// applied notes in a cell when it last applied an event.
+func (w *world) applied(cell string, at time.Time) {
+	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
+		event.AttrKey: text(event.AppliedKey), event.AttrAppliedAt: text(event.FormatTime(at)),
+	})
+}
+
+func tenantID(n int) string { return fmt.Sprintf("tenant-%02d", n) }

@@ -175,6 +175,9 @@ func (r *run) work(ctx context.Context, until Phase) error {
 		default:
 			err = fmt.Errorf("%w: it is in a phase that this program does not know", ErrStuck)
 		}
+		if errors.Is(err, ErrStuck) && errors.Is(r.guarded(ctx), ErrTakenOver) {
+			return ErrTakenOver // what looked wrong is what the other one has done since
+		}
 		if err != nil {
 			return err
 		}

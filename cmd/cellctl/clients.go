@@ -8,15 +8,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"cellular/internal/cellstatus"
+	"cellular/internal/deadletter"
 	"cellular/internal/fleet"
 	"cellular/internal/move"
 	"cellular/internal/placement"
-	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
 )
 
@@ -24,6 +25,7 @@ import (
 type clients struct {
 	region     string
 	dynamo     dynamoClient
+	streams    deadletter.Streams
 	sqs        sqsClient
 	ssm        fleet.SSM
 	sts        stsClient
@@ -39,7 +41,7 @@ type dynamoClient interface {
 
 type sqsClient interface {
 	cellstatus.SQS
-	resend.Queue
+	deadletter.SQS
 }
 
 type stsClient interface {
@@ -69,6 +71,7 @@ func newClients(cfg aws.Config) *clients {
 	return &clients{
 		region:     cfg.Region,
 		dynamo:     dynamodb.NewFromConfig(cfg),
+		streams:    dynamodbstreams.NewFromConfig(cfg),
 		sqs:        sqs.NewFromConfig(cfg),
 		ssm:        ssm.NewFromConfig(cfg),
 		sts:        sts.NewFromConfig(cfg),

@@ -56,12 +56,9 @@ func (a *app) emptyCellOf(ctx context.Context, s *session, m mapping.Mapping, ce
 }
 
 func exportTo(ctx context.Context, s *session, cell facts.Cell, r removal) (summary tenantdata.Summary, err error) {
-	file, err := os.OpenFile(r.export, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it is a tenant's data
-	if errors.Is(err, os.ErrExist) {
-		return summary, refused("%s is there already; name another file with --export", r.export)
-	}
+	file, err := createNew(r.export, "--export")
 	if err != nil {
-		return summary, fmt.Errorf("create the file for the export: %w", err)
+		return summary, err
 	}
 	summary, err = tenantdata.Export(ctx, s.dynamo, cell, r.tenant, file)
 	// What follows deletes the original: the copy must be on the disk.

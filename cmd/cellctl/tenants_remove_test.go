@@ -131,7 +131,7 @@ func TestWhatIsExportedIsDeletedOnlyThen(t *testing.T) {
 		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--export", file)
 		require.Equal(t, 2, w.items("c01"))
 
-		w.refuses(exitFailure, "cellctl: create the file for the export: open "+filepath.Join(file, "x")+": not a directory\n", "tenants", "remove", "acme", "--yes", "--export", filepath.Join(file, "x"))
+		w.refuses(exitFailure, "cellctl: create the file of --export: open "+filepath.Join(file, "x")+": not a directory\n", "tenants", "remove", "acme", "--yes", "--export", filepath.Join(file, "x"))
 		require.Equal(t, 2, w.items("c01"))
 	})
 }

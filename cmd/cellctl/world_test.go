@@ -41,12 +41,14 @@ type world struct {
 	queues queues
 	ages   ages
 
-	stdin string // what is typed; "" where stdin is no terminal
+	sqs   sqsClient // the depths of queues, unless a test has put queues with messages in their place
+	stdin string    // what is typed; "" where stdin is no terminal
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}}
+	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
 	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
 	require.NoError(t, err)
@@ -92,7 +94,7 @@ func (w *world) run(args ...string) (stdout, stderr string, code int) {
 		stdin: strings.NewReader(w.stdin), stdout: &out, stderr: &errs,
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.queues, ssm: w.ssm, sts: caller{}, cloudwatch: w.ages}, nil
+			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.sqs, ssm: w.ssm, sts: caller{}, cloudwatch: w.ages}, nil
 		},
 	}
 	err := a.run(w.t.Context(), append([]string{"--stack", string(stack)}, args...))
@@ -183,6 +185,16 @@ func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParameters
 // empty.
 type queues map[string][2]int
 
+// depthsOnly is a client that knows nothing but depths.
+type depthsOnly struct {
+	sqsClient
+	queues
+}
+
+func (d depthsOnly) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	return d.queues.GetQueueAttributes(ctx, in, o...)
+}
+
 func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
 	depth := q[(*in.QueueUrl)[strings.LastIndex(*in.QueueUrl, "/")+1:]]
 	if depth[0] < 0 {
@@ -193,10 +205,6 @@ func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(depth[1]),
 		"ApproximateNumberOfMessagesDelayed":    "0",
 	}}, nil
-}
-
-func (q queues) SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
-	return nil, errors.New("no command of these tests sends anything")
 }
 
 // ages is CloudWatch with the age in seconds of the oldest message of some queues, by name; with "down" it is down.

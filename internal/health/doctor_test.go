@@ -119,6 +119,10 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		}, health.Fail, queue, "maximum receive count is 5, want 4"},
 		{"DLQ retention", func(w *world) { w.queues[consumerDLQ]["MessageRetentionPeriod"] = "345600" }, health.Fail, consumerDLQ, "is 345600, want 1209600"},
 		{"DLQ for all", func(w *world) { delete(w.queues[consumerDLQ], "RedriveAllowPolicy") }, health.Warn, consumerDLQ, "any queue of the account"},
+		{"DLQ that does not tell", func(w *world) {
+			delete(w.queues[consumerDLQ], "RedriveAllowPolicy")
+			w.broken["RedriveAllowPolicy"] = &smithy.GenericAPIError{Code: "InvalidAttributeName", Message: "Unknown Attribute RedriveAllowPolicy."}
+		}, health.Skip, consumerDLQ, "the endpoint does not offer this"},
 		{"DLQ for another", func(w *world) { w.queues[consumerDLQ]["RedriveAllowPolicy"] = `{"redrivePermission":"denyAll"}` },
 			health.Fail, consumerDLQ, "is denyAll, want byQueue " + queueARN},
 

@@ -77,9 +77,11 @@ func same[T comparable](l *look, what string, is, want T) {
 	}
 }
 
-// The codes by which emulators, and Regions without a feature, say that they do not know an operation.
+// The codes by which emulators, and Regions without a feature, say that they do not know an operation, or a
+// part of one.
 var notOfferedCodes = []string{
 	"NotImplemented", "NotImplementedException", "UnknownOperation", "UnknownOperationException", "InvalidAction", "UnsupportedOperation",
+	"InvalidAttributeName",
 }
 
 var notAllowedCodes = []string{"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}

@@ -71,13 +71,30 @@ func (d Doctor) cellQueues(ctx context.Context, c facts.Cell) []Finding {
 func (d Doctor) dlq(ctx context.Context, url string, s facts.Settings, allowed redriveAllow) []Finding {
 	return d.queue(ctx, url, func(l *look, a attributes) {
 		same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), s.DLQRetention)
+		if a[string(types.QueueAttributeNameRedriveAllowPolicy)] == "" {
+			d.openDLQ(ctx, l, url)
+			return
+		}
 		var policy redriveAllow
 		if err := a.document(types.QueueAttributeNameRedriveAllowPolicy, &policy); err != nil {
-			l.warn("%v: any queue of the account may use it as its DLQ", err)
+			l.warn("%v", err)
 			return
 		}
 		same(l, "who may redrive into it", policy.String(), allowed.String())
 	})
+}
+
+// openDLQ is about a DLQ that does not say which queues may use it. The local emulator takes the attribute and never tells
+// it; asked for it by name, it says that it does not know it.
+func (d Doctor) openDLQ(ctx context.Context, l *look, url string) {
+	_, err := d.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameRedriveAllowPolicy},
+	})
+	if err != nil {
+		l.unseen(err)
+		return
+	}
+	l.warn("it has no %s: any queue of the account may use it as its DLQ", types.QueueAttributeNameRedriveAllowPolicy)
 }
 
 func (r redriveAllow) String() string {

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -313,6 +314,9 @@ func (w *world) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 	attributes, ok := w.queues[(*in.QueueUrl)[strings.LastIndex(*in.QueueUrl, "/")+1:]]
 	if !ok {
 		return nil, notFound("AWS.SimpleQueueService.NonExistentQueue")
+	}
+	if in.AttributeNames[0] == sqstypes.QueueAttributeNameRedriveAllowPolicy {
+		return &sqs.GetQueueAttributesOutput{}, w.broken["RedriveAllowPolicy"]
 	}
 	return &sqs.GetQueueAttributesOutput{Attributes: attributes}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"cellular/internal/cellstatus"
 	"cellular/internal/deadletter"
 	"cellular/internal/fleet"
+	"cellular/internal/health"
 	"cellular/internal/move"
 	"cellular/internal/placement"
 	"cellular/internal/tenantdata"
@@ -30,6 +31,10 @@ type clients struct {
 	ssm        fleet.SSM
 	sts        stsClient
 	cloudwatch cellstatus.CloudWatch
+
+	health      health.Clients
+	http        health.Doer // to the router
+	credentials aws.CredentialsProvider
 }
 
 type dynamoClient interface {
@@ -76,5 +81,9 @@ func newClients(cfg aws.Config) *clients {
 		ssm:        ssm.NewFromConfig(cfg),
 		sts:        sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg),
+
+		health:      healthClients(cfg),
+		http:        newProbeHTTP(),
+		credentials: cfg.Credentials,
 	}
 }

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
+
+	"cellular/internal/cellstatus"
+	"cellular/internal/facts"
+	"cellular/internal/health"
+	"cellular/internal/move"
+	"cellular/internal/naming"
+	"cellular/internal/placement"
+)
+
+func newDoctor(a *app) *cobra.Command {
+	var all, fix bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Compare what there is with what the deployment says of itself",
+		Long: `doctor examines the control plane's tables, the router, every part of every cell, quotas, what retired cells have left, open
+moves, and whether the counts of tenants are right. It prints what is not as it should be and what to do about it, and
+changes nothing, except counts with --fix.
+
+LEVEL is fail for what loses, refuses or delays events, warn for what will, and skip for what could not be looked at,
+because the endpoint does not offer it or the credentials do not allow it. With a fail, doctor exits with 1.`,
+		Example: `  cellctl doctor
+  cellctl doctor --output json | jq -r '.findings[] | select(.level == "fail") | .text'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), all, fix) },
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "print what is as it should be too")
+	cmd.Flags().BoolVar(&fix, "fix", false, "correct counts of tenants that are wrong")
+	return cmd
+}
+
+// doctor does not connect as other commands do: that a deployment's facts cannot be read is for it to say.
+func (a *app) doctor(ctx context.Context, all, fix bool) error {
+	stack, err := a.options.stack()
+	if err != nil {
+		return err
+	}
+	c, err := a.dial(ctx, a.options)
+	if err != nil {
+		return err
+	}
+	return a.diagnose(ctx, c.doctor(stack, fix), all)
+}
+
+// diagnose prints what a doctor finds. It fails if one finding is a fail.
+func (a *app) diagnose(ctx context.Context, d health.Doctor, all bool) error {
+	v := doctorView{Findings: d.Run(ctx), all: all || a.options.output == outputJSON}
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if health.Failed(v.Findings) {
+		return fmt.Errorf("stack %s is not as it should be: %d findings are fails", d.Stack, v.count(health.Fail))
+	}
+	return nil
+}
+
+func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
+	return health.Doctor{
+		Stack: stack, Region: c.region, Clients: c.health, FixCounts: fix,
+		Status: cellstatus.NewReader(c.dynamo, c.sqs),
+		Control: func(cp facts.ControlPlane) health.Control {
+			return health.Control{Placement: placement.NewStore(c.dynamo, cp), OpenMoves: func(ctx context.Context) ([]health.Move, error) {
+				open, err := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp}).Open(ctx)
+				moves := make([]health.Move, len(open))
+				for i, m := range open {
+					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt}
+				}
+				return moves, err
+			}}
+		},
+	}
+}
+
+func healthClients(cfg aws.Config) health.Clients {
+	return health.Clients{
+		STS: sts.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg),
+		SNS: sns.NewFromConfig(cfg), Lambda: lambda.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), Quotas: servicequotas.NewFromConfig(cfg),
+	}
+}
+
+type doctorView struct {
+	Findings []health.Finding `json:"findings"`
+
+	all bool // text has what is ok too
+}
+
+func (v doctorView) count(level health.Level) int {
+	n := 0
+	for _, f := range v.Findings {
+		if f.Level == level {
+			n++
+		}
+	}
+	return n
+}
+
+var levelColours = map[health.Level]colour{health.OK: green, health.Warn: yellow, health.Fail: red, health.Skip: plain}
+
+func (v doctorView) text(s *sheet) {
+	if v.all || v.count(health.OK) < len(v.Findings) {
+		s.row("LEVEL", "CHECK", "SUBJECT", "FINDING")
+	}
+	for _, f := range v.Findings {
+		if f.Level == health.OK && !v.all {
+			continue
+		}
+		s.row(coloured{string(f.Level), levelColours[f.Level]}, f.Check, f.Subject, f.Text)
+		if f.Fix != "" {
+			s.row("", "", "", "-> "+f.Fix)
+		}
+	}
+	var counts []string
+	for _, level := range []health.Level{health.OK, health.Warn, health.Fail, health.Skip} {
+		counts = append(counts, fmt.Sprintf("%d %s", v.count(level), level))
+	}
+	s.blank()
+	s.row(strings.Join(counts, ", "))
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/health"
+)
+
+func findings() doctorView {
+	return doctorView{Findings: []health.Finding{
+		{Check: "credentials", Subject: "eu-west-1", Level: health.OK, Text: "an operator"},
+		{Check: "queue", Subject: "q", Level: health.Fail, Text: "it has no RedrivePolicy", Fix: "deploy"},
+		{Check: "table", Subject: "t", Level: health.Skip, Text: "not offered"},
+	}}
+}
+
+func rendered(t *testing.T, output string, v view) string {
+	t.Helper()
+	var out bytes.Buffer
+	a := &app{stdout: &out, terminal: func(any) bool { return false }, options: options{output: output}}
+	require.NoError(t, a.print(v))
+	return out.String()
+}
+
+func TestDoctorPrintsWhatIsNotAsItShouldBe(t *testing.T) {
+	require.Equal(t, `LEVEL  CHECK  SUBJECT  FINDING
+fail   queue  q        it has no RedrivePolicy
+                       -> deploy
+skip   table  t        not offered
+
+1 ok, 0 warn, 1 fail, 1 skip
+`, rendered(t, outputTable, findings()))
+	v := findings()
+	v.all = true
+	require.Contains(t, rendered(t, outputTable, v), "ok     credentials  eu-west-1  an operator\n")
+	require.Equal(t, "\n1 ok, 0 warn, 0 fail, 0 skip\n", rendered(t, outputTable, doctorView{Findings: findings().Findings[:1]}))
+
+	var document struct{ Findings []health.Finding }
+	require.NoError(t, json.Unmarshal([]byte(rendered(t, outputJSON, findings())), &document))
+	require.Equal(t, findings().Findings, document.Findings)
+}
+
+// A deployment that cannot be read at all is doctor's to report, as every command line that finds a fail ends with 1.
+func TestDoctorFailsWithTheDeployment(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nothing can be read
+	c, err := dialAWS(ctx, options{region: "eu-west-1"})
+	require.NoError(t, err)
+	var out, errs bytes.Buffer
+	a := &app{stdout: &out, stderr: &errs, terminal: func(any) bool { return false }, options: options{output: outputTable}}
+	err = a.diagnose(ctx, c.doctor(stack, false), false)
+	require.Equal(t, exitFailure, exitCode(err, false, &errs))
+	require.Contains(t, errs.String(), "stack dev is not as it should be")
+	require.Contains(t, out.String(), "fail   credentials")
+	require.Contains(t, out.String(), "/cellular/dev/control-plane")
+}
+
+func TestProbesArePrinted(t *testing.T) {
+	v := viewOfProbes([]health.Probed{
+		{Cell: "c01", Event: "e1", Accepted: 5 * time.Millisecond, Processed: 70 * time.Millisecond},
+		{Cell: "c02", Event: "e2", Accepted: 6 * time.Millisecond, Err: errors.New("not processed in time")},
+	})
+	require.Equal(t, `CELL  PROBE   ACCEPTED  PROCESSED  EVENT
+c01   ok      5 ms      70 ms      e1
+c02   failed  6 ms      -          e2
+`, rendered(t, outputTable, v))
+	require.JSONEq(t, `{"cells":[
+		{"cell":"c01","event":"e1","ok":true,"accepted_ms":5,"processed_ms":70},
+		{"cell":"c02","event":"e2","ok":false,"accepted_ms":6,"processed_ms":null,"error":"not processed in time"}]}`, rendered(t, outputJSON, v))
+}
+
+func TestProbeRefusesWhatItCannotDo(t *testing.T) {
+	w := newWorld(t)
+	w.refuses(exitUsage, "cellctl: --patience is 0s, want more than 0s\n", "probe", "--patience", "0s")
+	_, stderr, code := w.run("probe", "c01", "c09")
+	require.Equal(t, exitRefused, code)
+	require.Contains(t, stderr, `unknown cell "c09"`)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/facts"
+	"cellular/internal/health"
+)
+
+// envToken has the bearer token of a probe: a flag's value can be seen by every process of the machine.
+const envToken = "CELLCTL_PROBE_TOKEN"
+
+// requestTimeout bounds one request of a probe. It is above the router's own, so that what is seen is the router's answer.
+const requestTimeout = 35 * time.Second
+
+func newProbe(a *app) *cobra.Command {
+	p := probing{patience: 30 * time.Second}
+	cmd := &cobra.Command{
+		Use:   "probe [CELL]...",
+		Short: "Send an event through each cell, and wait until it is processed",
+		Long: `probe sends one event to each of [CELL]..., or to every cell, as a client would: to the router, through the pipeline, and
+reads it back. ACCEPTED is until the router answered, PROCESSED until the cell was seen to have processed the event. No
+tenant is touched: each cell has one of its own for this, cellctl-probe.CELL, which is not counted.
+
+Where the router asks for signatures, the operator's credentials sign. Where it asks for tokens, one that names the tenant
+cellctl-probe.CELL is read from ` + envToken + `; it probes that one CELL.`,
+		Example: `  cellctl probe
+  cellctl probe c01 c02 --patience 1m`,
+		ValidArgsFunction: a.completeCells(),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.probe(cmd.Context(), args, p) },
+	}
+	cmd.Flags().DurationVar(&p.patience, "patience", p.patience, "how long to wait for each cell")
+	return cmd
+}
+
+// probing is how cells are probed.
+type probing struct {
+	patience time.Duration
+}
+
+func (a *app) probe(ctx context.Context, ids []string, how probing) error {
+	if how.patience <= 0 {
+		return usageError{fmt.Errorf("--patience is %s, want more than 0s", how.patience)}
+	}
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	cells, err := s.cellsOrAll(ctx, ids)
+	if err != nil {
+		return err
+	}
+	authorize, err := health.NewAuthorizer(s.Router.Auth, s.credentials, s.region, os.Getenv(envToken))
+	if err != nil {
+		return refused("%v; put it into %s", err, envToken)
+	}
+	prober := health.Prober{Router: s.Router, Placement: s.placement, HTTP: s.http, Authorize: authorize, Patience: how.patience}
+	results, err := prober.Probe(ctx, cells)
+	if printErr := a.print(viewOfProbes(results)); printErr != nil {
+		return printErr
+	}
+	return err
+}
+
+// cellsOrAll returns the cells with these ids; without any, all.
+func (s *session) cellsOrAll(ctx context.Context, ids []string) ([]facts.Cell, error) {
+	if len(ids) == 0 {
+		return s.Cells(ctx)
+	}
+	var cells []facts.Cell
+	for _, id := range ids {
+		cell, err := s.Cell(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+		}
+		cells = append(cells, cell)
+	}
+	return cells, nil
+}
+
+func newProbeHTTP() *http.Client { return &http.Client{Timeout: requestTimeout} }
+
+type probesView struct {
+	Cells []probeView `json:"cells"`
+}
+
+type probeView struct {
+	Cell        string `json:"cell"`
+	Event       string `json:"event"`
+	OK          bool   `json:"ok"`
+	AcceptedMS  *int64 `json:"accepted_ms"`  // null: it was not accepted
+	ProcessedMS *int64 `json:"processed_ms"` // null: it was not seen to be processed
+	Error       string `json:"error,omitempty"`
+}
+
+func viewOfProbes(results []health.Probed) probesView {
+	v := probesView{Cells: []probeView{}}
+	for _, r := range results {
+		p := probeView{Cell: r.Cell, Event: r.Event, OK: r.Err == nil, AcceptedMS: milliseconds(r.Accepted), ProcessedMS: milliseconds(r.Processed)}
+		if r.Err != nil {
+			p.Error = r.Err.Error()
+		}
+		v.Cells = append(v.Cells, p)
+	}
+	return v
+}
+
+// milliseconds is nil for what did not come about.
+func milliseconds(d time.Duration) *int64 {
+	if d == 0 {
+		return nil
+	}
+	return new(d.Milliseconds())
+}
+
+func (v probesView) text(s *sheet) {
+	s.row("CELL", "PROBE", "ACCEPTED", "PROCESSED", "EVENT")
+	for _, p := range v.Cells {
+		verdict := coloured{"ok", green}
+		if !p.OK {
+			verdict = coloured{"failed", red}
+		}
+		s.row(p.Cell, verdict, orNothing(p.AcceptedMS), orNothing(p.ProcessedMS), p.Event)
+	}
+}
+
+func orNothing(ms *int64) string {
+	if ms == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d ms", *ms)
+}

@@ -82,11 +82,10 @@ func TestLettersAreRedriven(t *testing.T) {
 		w.stdin = ""
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
 
-		stdout, stderr, code := w.run("dlq", "redrive", "c01", "--tenant", "zeta", "--yes")
-		require.Zero(t, code, stderr)
+		w.does("dlq", "redrive", "c01", "--tenant", "zeta", "--yes")
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1, "another tenant's letters stay")
 
-		stdout, stderr, code = w.run("dlq", "redrive", "c01", "--yes")
+		stdout, stderr, code := w.run("dlq", "redrive", "c01", "--yes")
 		require.Zero(t, code, stderr)
 		require.Equal(t, printed(
 			"RECEIVED  REDRIVEN  KEPT  SENT  ALREADY APPLIED  GONE  AS THEY ARE",

@@ -9,6 +9,7 @@ import (
 	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
+	"cellular/internal/replay"
 )
 
 // The exit codes.
@@ -45,6 +46,7 @@ var refusals = []error{
 	fleet.ErrNoStack, fleet.ErrUnknownCell,
 	mapping.ErrUnknownTenant, mapping.ErrExists,
 	placement.ErrRefused, placement.ErrNoRoom,
+	replay.ErrTooOld,
 }
 
 // exitCode says on stderr what went wrong, and returns the code to exit with.

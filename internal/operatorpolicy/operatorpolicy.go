@@ -46,6 +46,7 @@ func Reader(s Scope) []iam.Statement {
 		allow("ReadTables", tables, "dynamodb:BatchGetItem", "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
 			"dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:GetResourcePolicy"),
 		allow("QueryIndexes", indexes, "dynamodb:Query"),
+		allow("ListCells", []string{r.cells}, "dynamodb:Scan"),
 		allow("CountWaiting", each(r.results, event.WaitingIndex), "dynamodb:Scan"),
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),

@@ -171,7 +171,7 @@ func (db *DB) batchMutations(targets []target, writes []types.WriteRequest) ([]m
 	seen := map[string]bool{}
 	for i, w := range writes {
 		if (w.PutRequest == nil) == (w.DeleteRequest == nil) {
-			return nil, invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of PutRequest and DeleteRequest")
+			return nil, invalid("A write of a BatchWriteItem must be exactly one of PutRequest and DeleteRequest")
 		}
 		var m mutation
 		var err error

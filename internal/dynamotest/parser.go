@@ -44,6 +44,11 @@ func (p *parser) fail(err error) {
 
 func (p *parser) unexpected(tok token) { p.fail(invalid("Syntax error; token: %q", tok.text)) }
 
+// overlap is the error for an attribute that an expression names twice where it may be named once.
+func overlap(name string) error {
+	return invalid("Two document paths overlap with each other; must remove or rewrite one of these paths; path: [%s]", name)
+}
+
 func (p *parser) peek() token { return p.tokens[0] }
 
 func (p *parser) next() token {

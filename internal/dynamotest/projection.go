@@ -14,7 +14,7 @@ func (t *terms) projection(text *string) (projection, error) {
 	for {
 		name := p.attribute()
 		if slices.Contains(names, name) && p.err == nil {
-			p.fail(invalid("Two document paths overlap with each other; must remove or rewrite one of these paths; path: [%s]", name))
+			p.fail(overlap(name))
 		}
 		names = append(names, name)
 		if !p.symbol(",") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -216,6 +217,16 @@ func TestAPageThatTheLimitFillsIsNotKnownToBeTheLast(t *testing.T) {
 	got, pages = query(t, db, q, "num")
 	require.Empty(t, got)
 	require.Equal(t, 5, pages, "pages may be empty and have others after them")
+}
+
+func TestAPageEndsWithAMegabyte(t *testing.T) {
+	db := newDB()
+	for i := range 4 {
+		db.Put(log, item{"id": s("x"), "num": number(int64(i)), "a": s(strings.Repeat("x", 390<<10))})
+	}
+	got, pages := query(t, db, logQuery("id = :x", item{":x": s("x")}), "num")
+	require.Equal(t, []string{"0", "1", "2", "3"}, got)
+	require.Equal(t, 2, pages)
 }
 
 func TestAQueryCounts(t *testing.T) {

@@ -123,9 +123,11 @@ func (v *view) suits(key Key, value types.AttributeValue) error {
 		return invalid("One or more parameter values were invalid: Type mismatch for key %s expected: %s actual: %s",
 			key.Name, key.Type, kindOf(value))
 	case text == "":
-		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", key.Name)
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "+
+			"empty string value. Key: %s", key.Name)
 	case len(text) > longest:
-		return invalid("One or more parameter values were invalid: the key %s has %d bytes, and may have %d", key.Name, len(text), longest)
+		return invalid("One or more parameter values were invalid: the key %s has %d bytes, and may have %d",
+			key.Name, len(text), longest)
 	}
 	return nil
 }

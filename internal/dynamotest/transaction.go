@@ -161,7 +161,7 @@ func (db *DB) transact(mutations []mutation) error {
 	}
 	if canceled {
 		return &types.TransactionCanceledException{
-			Message:             new(fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(codes, ", "))),
+			Message:             new("Transaction cancelled, please refer cancellation reasons for specific reasons [" + strings.Join(codes, ", ") + "]"),
 			CancellationReasons: reasons,
 		}
 	}

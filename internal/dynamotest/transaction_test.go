@@ -2,6 +2,7 @@ package dynamotest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -104,7 +105,14 @@ func TestTransactionsThatTheServiceRefuses(t *testing.T) {
 		require.Error(t, err, want)
 		requireInvalid(t, err, want)
 	}
+	var large []types.TransactWriteItem
+	for _, w := range many[:11] {
+		w = types.TransactWriteItem{Put: &types.Put{TableName: w.Put.TableName, Item: item{"id": w.Put.Item["id"], "a": s(strings.Repeat("x", 390<<10))}}}
+		large = append(large, w)
+	}
+	requireInvalid(t, transact(t, db, large...), "bytes, and may have 4194304")
 	require.Empty(t, db.Items(things))
+	require.NoError(t, transact(t, db, large[:10]...))
 	require.NoError(t, transact(t, db, many[:100]...))
 }
 
@@ -124,7 +132,8 @@ func TestARequestTokenMakesATransactionHappenOnce(t *testing.T) {
 func TestBatchesReadAndWriteWhatTheyCan(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		db := newDB()
-		db.Leave = func(_ dynamotest.Call, n int) int { return rapid.IntRange(0, n-1).Draw(rt, "left") }
+		left := 0
+		db.Leave = func(_ dynamotest.Call, n int) int { left = rapid.IntRange(0, n-1).Draw(rt, "left"); return left }
 		count := rapid.IntRange(1, 25).Draw(rt, "items")
 		var writes []types.WriteRequest
 		var keys []item
@@ -136,6 +145,7 @@ func TestBatchesReadAndWriteWhatTheyCan(t *testing.T) {
 			out, err := db.BatchWriteItem(t.Context(), &dynamodb.BatchWriteItemInput{RequestItems: request})
 			require.NoError(rt, err)
 			request = out.UnprocessedItems
+			require.Len(rt, request[things], left)
 		}
 		require.Len(rt, db.Items(things), count)
 		keys = append(keys, item{"id": s("missing")})
@@ -148,6 +158,7 @@ func TestBatchesReadAndWriteWhatTheyCan(t *testing.T) {
 				seen[text(it["id"])] = true
 			}
 			request = out.UnprocessedKeys
+			require.Len(rt, request[things].Keys, left)
 		}
 		require.Len(rt, seen, count)
 	})

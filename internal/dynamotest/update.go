@@ -39,10 +39,11 @@ func (t *terms) update(text *string, key []Key) (update, error) {
 		for {
 			name, act := clause(p)
 			if _, twice := u.actions[name]; twice && p.err == nil {
-				p.fail(invalid("Two document paths overlap with each other; must remove or rewrite one of these paths; path: [%s]", name))
+				p.fail(overlap(name))
 			}
 			if slices.ContainsFunc(key, func(k Key) bool { return k.Name == name }) {
-				p.fail(invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name))
+				p.fail(invalid("One or more parameter values were invalid: Cannot update attribute %s. "+
+					"This attribute is part of the key", name))
 			}
 			u.attributes = append(u.attributes, name)
 			u.actions[name] = act

@@ -44,7 +44,9 @@ func unknown(format string, args ...any) error { return strict.Unknown("sqstest"
 // checkMessage returns an error for a message that the service refuses, and the size of any other in bytes.
 func checkMessage(body *string, attributes map[string]types.MessageAttributeValue) (int, error) {
 	if aws.ToString(body) == "" {
-		return 0, &smithy.GenericAPIError{Code: "MissingParameter", Message: "The request must contain the parameter MessageBody.", Fault: smithy.FaultClient}
+		return 0, &smithy.GenericAPIError{
+			Code: "MissingParameter", Message: "The request must contain the parameter MessageBody.", Fault: smithy.FaultClient,
+		}
 	}
 	if strings.ContainsFunc(*body, forbidden) || !utf8.ValidString(*body) {
 		return 0, &types.InvalidMessageContents{Message: new("The message contains characters outside the allowed set")}

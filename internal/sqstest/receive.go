@@ -33,10 +33,12 @@ func (s *SQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _
 			return nil, err
 		}
 		if in.MaxNumberOfMessages < 0 || in.MaxNumberOfMessages > maxReceive {
-			return nil, invalidParameter("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and %d, if provided.", in.MaxNumberOfMessages, maxReceive)
+			return nil, invalidParameter("Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and %d, if provided.",
+				in.MaxNumberOfMessages, maxReceive)
 		}
 		if in.WaitTimeSeconds < 0 || in.WaitTimeSeconds > maxWait {
-			return nil, invalidParameter("Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= %d, if provided.", in.WaitTimeSeconds, maxWait)
+			return nil, invalidParameter("Value %d for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= %d, if provided.",
+				in.WaitTimeSeconds, maxWait)
 		}
 		for _, name := range in.MessageSystemAttributeNames {
 			if !slices.Contains(knownSystemAttributes, name) {

@@ -90,7 +90,8 @@ func (s *SQS) hide(q *queue, receipt *string, seconds int32) error {
 	case !ok:
 		return &types.ReceiptHandleIsInvalid{Message: new("The input receipt handle is invalid: " + aws.ToString(receipt))}
 	case m.deleted || m.receipt != *receipt:
-		return invalidParameter("Value %s for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change.", *receipt)
+		return invalidParameter("Value %s for parameter ReceiptHandle is invalid. Reason: "+
+			"Message does not exist or is not available for visibility timeout change.", *receipt)
 	case !m.hiddenUntil.After(s.now()):
 		return &types.MessageNotInflight{Message: new("The message referred to isn't in flight.")}
 	}
@@ -108,7 +109,9 @@ func (s *SQS) PurgeQueue(ctx context.Context, in *sqs.PurgeQueueInput, _ ...func
 			return nil, err
 		}
 		if !q.purgedAt.IsZero() && s.now().Sub(q.purgedAt) < purgePause {
-			return nil, &types.PurgeQueueInProgress{Message: new("Only one PurgeQueue operation on " + call.QueueURL + " is allowed every 60 seconds.")}
+			return nil, &types.PurgeQueueInProgress{
+				Message: new("Only one PurgeQueue operation on " + call.QueueURL + " is allowed every 60 seconds."),
+			}
 		}
 		q.purgedAt = s.now()
 		for _, m := range q.messages {

@@ -125,6 +125,10 @@ func (r *run) restore(ctx context.Context) error {
 	if err := r.sendDiverted(ctx); err != nil {
 		return err
 	}
+	// From the time before the tenant left the new cell once, something may wait there.
+	if err := r.sendWaiting(ctx, r.to, r.from, r.move.Epoch); err != nil {
+		return err
+	}
 	for range maxPasses {
 		deleted, err := r.deleteIn(ctx, false)
 		if err != nil {

@@ -55,6 +55,8 @@ type found struct {
 	unapplied int // events that were to be sent on
 	conflicts int
 	same      pair // the events that both cells have
+
+	expired, unreadable int // see Counts
 }
 
 func (f found) nothing() bool { return f.missing+f.unapplied+f.conflicts == 0 }
@@ -67,14 +69,13 @@ func (f found) String() string {
 // been applied.
 func (r *run) sweep(ctx context.Context) (found, error) {
 	var f found
-	var counts Counts
 	err := r.events(ctx, r.from, func(keys []string) error {
 		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		if err != nil {
 			return err
 		}
-		counts.Expired += p.counts.Expired
-		counts.Unreadable += p.counts.Unreadable
+		f.expired += p.counts.Expired
+		f.unreadable += p.counts.Unreadable
 		f.missing += p.counts.Events + p.counts.Outcomes
 		f.unapplied += len(p.send)
 		f.conflicts += len(p.conflicts)
@@ -97,7 +98,6 @@ func (r *run) sweep(ctx context.Context) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	r.move.Counts.Expired, r.move.Counts.Unreadable = counts.Expired, counts.Unreadable
 	if r.move.BackingOut {
 		n, err := r.sweepReturned(ctx)
 		if err != nil {

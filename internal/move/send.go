@@ -98,7 +98,7 @@ func markSent(cell facts.Cell, key string, epoch int64) types.TransactWriteItem 
 
 // reasonConflict is the reason of an event that the old cell accepted from a router with an old mapping, while the new
 // one accepted another event under the same id.
-const reasonConflict = "conflict"
+const reasonConflict = event.ReasonConflict
 
 // putAside puts events into the consumer DLQ of the cell that has accepted them, where an operator decides. They stay in
 // that cell when everything else is forgotten.

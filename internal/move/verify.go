@@ -33,6 +33,7 @@ func (r *run) verify(ctx context.Context) error {
 		if err := r.sameState(ctx); err != nil {
 			return err
 		}
+		r.move.Counts.Expired, r.move.Counts.Unreadable = last.expired, last.unreadable
 		r.move.Counts.SameEvents = last.same.from.comparison()
 		return r.enter(ctx, Forget)
 	}
@@ -104,9 +105,12 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 		}
 		var writes []types.TransactWriteItem
 		for _, key := range keys {
-			// What the old cell has not applied is still to be sent; in the new one, before the flip, it is a mere copy.
-			unapplied := !old || hasExpired(gone.data[key], gone.cell, r.Now())
-			w := deletions(key, gone, kept, r.move.Epoch, unapplied)
+			w := deletions(key, gone, kept, func(data, outcome Item) bool {
+				if !old {
+					return true // in the new cell, before the flip, it is a mere copy
+				}
+				return outcome == nil && hasExpired(data, gone.cell, r.Now()) || outcome != nil && !unsent(outcome, r.move.Epoch)
+			})
 			if gone.data[key] != nil || statusOf(gone.results[key]) != event.Diverted {
 				deleted += len(w)
 			}
@@ -122,9 +126,9 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 	return deleted, r.results(ctx, leaves, page)
 }
 
-// deletions are the writes that forget what a cell has under a key, if all of it is in the other cell. An event without
-// an outcome is forgotten only if unapplied says so.
-func deletions(key string, leaves, stays side, epoch int64, unapplied bool) []types.TransactWriteItem {
+// deletions are the writes that forget what a cell has under a key, if all of it is in the other cell. Done says whether an
+// event that the cell has not applied, and that does not wait, needs nothing more.
+func deletions(key string, leaves, stays side, done func(data, outcome Item) bool) []types.TransactWriteItem {
 	data, outcome := leaves.data[key], leaves.results[key]
 	if isState(key) {
 		if outcome == nil {
@@ -141,12 +145,8 @@ func deletions(key string, leaves, stays side, epoch int64, unapplied bool) []ty
 		if stays.results[key] == nil {
 			return nil
 		}
-	case event.Diverted:
-		if unsent(outcome, epoch) {
-			return nil
-		}
 	default:
-		if !unapplied {
+		if outcome[event.AttrWaiting] != nil || !done(data, outcome) {
 			return nil
 		}
 	}

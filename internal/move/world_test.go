@@ -315,6 +315,9 @@ func (w *world) SendMessageBatch(
 
 // quiesce has producers and consumers work until there is nothing left to do.
 func (w *world) quiesce() {
+	for _, c := range w.cells {
+		require.Less(w, len(c.queue), 20*len(w.accepted)+100, "messages in the queue of cell %s", c.ID)
+	}
 	for range 1000 {
 		busy := false
 		for _, id := range slices.Sorted(maps.Keys(w.cells)) {

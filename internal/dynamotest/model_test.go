@@ -45,7 +45,6 @@ func TestADeploymentsTablesServeItsPackages(t *testing.T) {
 	put(t, db, alpha.ResultsTable(), fence.Item())
 	require.Equal(t, []string{"ConditionalCheckFailed"}, codes(t, transact(t, db, ownership.MayApply(alpha.ResultsTable(), "acme", 1))))
 	require.NoError(t, transact(t, db, ownership.MustDivert(alpha.ResultsTable(), "acme", 1)))
-	require.NoError(t, transact(t, db, ownership.StillHolds(alpha.ResultsTable(), "acme", 2, ownership.Outgoing)))
 	keys = nil
 	require.NoError(t, tenantdata.ResultKeys(t.Context(), db, alpha.ResultsTable(), "acme", collect))
 	require.Empty(t, keys, "a fence belongs to its cell")

@@ -2,9 +2,9 @@
 // over, has one item for that tenant in its results table: the fence. It holds the floor, the lowest epoch whose events
 // the cell applies. A cell without a fence for a tenant applies whatever reaches it, which is how every tenant starts.
 //
-// The fence is enforced where it cannot be raced: it is a condition of the very transaction that applies an event, and
-// of every transaction in which a move writes to a cell. Whoever raises a floor therefore knows that nothing stamped
-// below it takes effect from then on, however long a process was frozen or a request was under way.
+// The fence is enforced where it cannot be raced: it is a condition of the very transaction that applies an event. Whoever
+// raises a floor therefore knows that nothing stamped below it takes effect from then on, however long a process was
+// frozen or a request was under way.
 package ownership
 
 import (
@@ -105,14 +105,6 @@ func MayApply(resultsTable, tenantID string, epoch int64) types.TransactWriteIte
 func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
 	return check(resultsTable, tenantID, "#floor > :epoch",
 		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
-}
-
-// StillHolds is the condition that the fence has this floor and state. A move whose process was frozen finds out by it
-// that another one has gone on without it.
-func StillHolds(resultsTable, tenantID string, floor int64, state State) types.TransactWriteItem {
-	return check(resultsTable, tenantID, "#floor = :floor AND #state = :state",
-		map[string]string{"#floor": AttrFloor, "#state": AttrState},
-		map[string]types.AttributeValue{":floor": number(floor), ":state": text(string(state))})
 }
 
 func check(table, tenantID, condition string, names map[string]string, values map[string]types.AttributeValue) types.TransactWriteItem {

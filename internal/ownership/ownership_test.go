@@ -107,16 +107,3 @@ func TestI8AnEventIsEitherAppliedOrDiverted(t *testing.T) {
 		require.Equal(t, !may, must)
 	})
 }
-
-func TestI8AFenceStillHoldsOnlyAsItWasSet(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		db := dynamotest.NewTables(dynamotest.Cell(cell))
-		f := drawFence(t)
-		require.False(t, holds(t, db, ownership.StillHolds(cell.ResultsTable(), f.TenantID, f.Floor, f.State)), "there is none yet")
-		db.Put(cell.ResultsTable(), f.Item())
-		floor := rapid.Int64Range(1, 9).Draw(t, "expected floor")
-		state := rapid.SampledFrom(states).Draw(t, "expected state")
-		require.Equal(t, floor == f.Floor && state == f.State,
-			holds(t, db, ownership.StillHolds(cell.ResultsTable(), f.TenantID, floor, state)))
-	})
-}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// serial makes moto's server handle one request at a time. The file says why.
+// serial makes moto's server handle one request at a time, and its transactions cheap. The file says why and how.
 //
 //go:embed serial/sitecustomize.py
 var serial []byte

@@ -1,10 +1,14 @@
-"""Has moto's server handle one request at a time; Python runs this file before the server.
+"""Mends moto's server where it is not made for what the local cloud does; Python runs this file before the server.
 
-moto serves each request on a thread of its own and is not made for it: deleting an SQS message replaces the list that
-a message sent at that moment is added to, and the message is lost; a DynamoDB transaction that fails puts back a copy
-of its tables, and with it takes back what others wrote meanwhile; conditional writes and the sequence numbers of a
-stream race. One lock around every request ends that, at no cost: Python runs one thread at a time anyway. Only a long
-poll gives the lock away while it waits.
+It has the server handle one request at a time. moto serves each request on a thread of its own and is not made for it:
+deleting an SQS message replaces the list that a message sent at that moment is added to, and the message is lost; a
+DynamoDB transaction that fails puts back a copy of its tables, and with it takes back what others wrote meanwhile;
+conditional writes and the sequence numbers of a stream race. One lock around every request ends that, at no cost: Python
+runs one thread at a time anyway. Only a long poll gives the lock away while it waits.
+
+It makes those copies of tables cheap. moto copies a table with every item and every record of its stream, once for each
+operation of a transaction, before it knows whether the transaction fails. Here a copy shares the items with its table,
+and an update, which is the only thing that changes an item in its place, is made to a copy of the item.
 """
 
 import importlib.util
@@ -13,12 +17,18 @@ import threading
 
 if importlib.util.find_spec("moto"):  # not in a tool on the way to the server that has a Python of its own
     try:
+        import copy
+
         from moto.core.responses import BaseResponse
+        from moto.dynamodb.models import DynamoDBBackend
+        from moto.dynamodb.models.dynamo_type import DynamoType
+        from moto.dynamodb.models.table import Table
         from moto.sqs.models import Queue
 
         one_at_a_time = threading.RLock()
         dispatch = BaseResponse.dispatch.__func__
         wait_for_messages = Queue.wait_for_messages
+        update_item = DynamoDBBackend.update_item
 
         def serial_dispatch(cls, *args, **kwargs):
             with one_at_a_time:
@@ -31,7 +41,33 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
             finally:
                 one_at_a_time.acquire()
 
+        def sharing_copy(self, memo):
+            table = copy.copy(self)
+            memo[id(self)] = table
+            table.items = copy.copy(self.items)
+            if self.has_range_key:
+                for key, items in self.items.items():
+                    table.items[key] = copy.copy(items)
+            if self.stream_shard is not None:
+                table.stream_shard = copy.copy(self.stream_shard)
+                table.stream_shard.items = list(self.stream_shard.items)
+                table.stream_shard.table = table
+            return table
+
+        def update_a_copy(self, table_name, key, *args, **kwargs):
+            table = self.get_table(table_name)
+            names = [table.hash_key_attr] + ([table.range_key_attr] if table.has_range_key else [])
+            if all(name in key for name in names):
+                hash_and_range = [DynamoType(key[name]) for name in names]
+                item = table.get_item(*hash_and_range)
+                if item is not None:
+                    holder = table.items[hash_and_range[0]] if table.has_range_key else table.items
+                    holder[hash_and_range[-1]] = copy.deepcopy(item)
+            return update_item(self, table_name, key, *args, **kwargs)
+
         BaseResponse.dispatch = classmethod(serial_dispatch)
         Queue.wait_for_messages = patient_wait_for_messages
+        Table.__deepcopy__ = sharing_copy
+        DynamoDBBackend.update_item = update_a_copy
     except Exception as e:  # Python would only print it and go on
-        sys.exit(f"this version of moto cannot be made to handle one request at a time: {e!r}")
+        sys.exit(f"this version of moto cannot be mended: {e!r}")

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cellular/internal/deadletter"
+	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/resend"
 )
@@ -18,14 +19,17 @@ func newDLQ(a *app) *cobra.Command {
 		Use:   "dlq",
 		Short: "Look into the dead letter queues of a cell, and redrive or drop what is there",
 		Long: `A cell has three DLQs. The stream DLQ tells of records that the producer could not publish, the subscription DLQ has
-messages that the topic could not deliver, the consumer DLQ has messages that could not be applied. Messages that are
-looked at are hidden from others meanwhile.`,
-		Example: `  cellctl dlq list c01
-  cellctl dlq redrive c01 --kind consumer`,
+messages that the topic could not deliver, the consumer DLQ has messages that could not be applied. Each message is there
+until it is redriven or dropped, or until the retention of the DLQ is over.
+
+Whoever looks into a DLQ takes its messages out for a moment. They are put back at the end; those of a command that is
+killed come back after five minutes.`,
+		Example: `  cellctl dlq list --cell c01
+  cellctl dlq redrive --cell c01 --kind consumer`,
 		Args: noArgs,
 		RunE: help,
 	}
-	cmd.AddCommand(newDLQList(a), newDLQRedrive(a), newDLQDrop(a))
+	cmd.AddCommand(newDLQList(a), newDLQShow(a), newDLQRedrive(a), newDLQDrop(a))
 	return cmd
 }
 
@@ -41,68 +45,117 @@ func (s *session) home() *resend.Home {
 
 // selection is which messages of a cell's DLQs are meant.
 type selection struct {
-	kinds    []string
-	tenant   string
-	messages []string
+	cell   string
+	kinds  []string // none for all
+	tenant string   // "" for all
+	ids    []string // none for all
 }
 
-func (sel *selection) registerKinds(a *app, cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&sel.kinds, "kind", nil, "stream, subscription or consumer, more than once for several (default all)")
+func (sel *selection) register(a *app, cmd *cobra.Command) {
+	registerCell(a, cmd, &sel.cell)
+	cmd.Flags().StringSliceVar(&sel.kinds, "kind", nil, "only this DLQ: stream, subscription or consumer; more than once for several (default all)")
+	cmd.Flags().StringVar(&sel.tenant, "tenant", "", "only messages all of whose events are of this tenant")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(words(deadletter.Kinds()), cobra.ShellCompDirectiveNoFileComp))
-	cmd.ValidArgsFunction = first(a.completeCells())
-}
-
-func (sel *selection) registerFilter(a *app, cmd *cobra.Command) {
-	sel.registerKinds(a, cmd)
-	cmd.Flags().StringVar(&sel.tenant, "tenant", "", "only messages of this tenant's events")
-	cmd.Flags().StringSliceVar(&sel.messages, "message", nil, "only the message with this id, more than once for several")
 	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
 }
 
+func (sel *selection) registerIDs(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&sel.ids, "id", nil, "only the message with this id; more than once for several")
+	_ = cmd.RegisterFlagCompletionFunc("id", cobra.NoFileCompletions)
+}
+
+// registerCell adds the flag that says which cell a command is about.
+func registerCell(a *app, cmd *cobra.Command, cell *string) {
+	cmd.Flags().StringVar(cell, "cell", "", "the cell (required)")
+	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
+}
+
+func checkCell(cmd *cobra.Command, cell string) error {
+	if cell == "" {
+		return wrongUsage(cmd, "--cell is missing")
+	}
+	return nil
+}
+
+func checkTenant(cmd *cobra.Command, tenant string) error {
+	if tenant != "" && !event.ValidTenantID(tenant) {
+		return wrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
+	}
+	return nil
+}
+
+// parse returns the kinds that are meant, each once.
 func (sel *selection) parse(cmd *cobra.Command) ([]deadletter.Kind, error) {
+	if err := checkCell(cmd, sel.cell); err != nil {
+		return nil, err
+	}
+	if err := checkTenant(cmd, sel.tenant); err != nil {
+		return nil, err
+	}
 	if len(sel.kinds) == 0 {
 		return deadletter.Kinds(), nil
 	}
-	var kinds []deadletter.Kind
 	for _, name := range sel.kinds {
-		k, err := deadletter.ParseKind(name)
-		if err != nil {
+		if _, err := deadletter.ParseKind(name); err != nil {
 			return nil, wrongUsage(cmd, "--kind: %v", err)
 		}
-		kinds = append(kinds, k)
 	}
-	return kinds, nil
+	return slices.DeleteFunc(deadletter.Kinds(), func(k deadletter.Kind) bool { return !slices.Contains(sel.kinds, string(k)) }), nil
 }
 
 func (sel *selection) filter() deadletter.Filter {
-	return deadletter.Filter{Tenant: sel.tenant, MessageIDs: sel.messages}
+	return deadletter.Filter{Tenant: sel.tenant, MessageIDs: sel.ids}
 }
 
-// of says in words which messages are meant.
-func (sel *selection) of(kinds []deadletter.Kind, cell facts.Cell, stack any) string {
-	text := fmt.Sprintf("in the %s DLQ of cell %s of stack %v", strings.Join(words(kinds), ", "), cell.ID, stack)
-	if sel.tenant != "" {
-		text += ", of tenant " + sel.tenant
+// missing says that messages that are meant were not seen: as an error if none of those named was, otherwise as a note.
+func (a *app) missing(ctx context.Context, s *session, cell facts.Cell, sel *selection, kinds []deadletter.Kind, seen int) error {
+	ids := len(slices.Compact(slices.Sorted(slices.Values(sel.ids))))
+	switch {
+	case seen == 0 && ids > 0:
+		return refused("no message with %s is in the %s; 'cellctl dlq list --cell %s' shows what is there",
+			plural(ids, "this id", "these ids"), place(cell.ID, kinds), cell.ID)
+	case seen < ids:
+		a.note("%d of %d messages were not there.", ids-seen, ids)
+	case seen == 0 && sel.tenant != "":
+		a.note("No message of tenant %s is in the %s.", sel.tenant, place(cell.ID, kinds))
+	case seen == 0:
+		return a.nothing(ctx, s, cell, kinds)
 	}
-	if len(sel.messages) > 0 {
-		text += ", of " + counted(len(sel.messages), "message id")
-	}
-	return text
+	return nil
 }
 
-// inDLQs are the keys of the events that the messages in all DLQs of a cell are about.
-func (s *session) inDLQs(ctx context.Context, cell facts.Cell) (map[string]bool, error) {
-	letters, err := s.letters().List(ctx, cell, deadletter.Kinds(), 0)
+// nothing tells an empty DLQ from one whose messages somebody else has at the moment.
+func (a *app) nothing(ctx context.Context, s *session, cell facts.Cell, kinds []deadletter.Kind) error {
+	counts, err := s.letters().Counts(ctx, cell)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	keys := map[string]bool{}
-	for _, l := range letters {
-		for _, key := range l.Events {
-			keys[key] = true
-		}
+	hidden := 0
+	for _, kind := range kinds {
+		hidden += counts[kind]
 	}
-	return keys, nil
+	if hidden == 0 {
+		a.note("Nothing is in the %s.", place(cell.ID, kinds))
+		return nil
+	}
+	a.note("%s in the %s, and cannot be seen now: another command has them, or had them when it was killed. They come back within %s.",
+		counted(hidden, "message")+plural(hidden, " is", " are"), place(cell.ID, kinds), short(deadletter.Hidden))
+	return nil
+}
+
+// place is where messages of these kinds are: "consumer DLQ of cell c01".
+func place(cell string, kinds []deadletter.Kind) string {
+	if len(kinds) == len(deadletter.Kinds()) {
+		return "DLQs of cell " + cell
+	}
+	return strings.Join(words(kinds), " and ") + plural(len(kinds), " DLQ", " DLQs") + " of cell " + cell
+}
+
+func plural(n int, one, several string) string {
+	if n == 1 {
+		return one
+	}
+	return several
 }
 
 func words[T ~string](all []T) []string {
@@ -111,4 +164,38 @@ func words[T ~string](all []T) []string {
 		text = append(text, string(one))
 	}
 	return text
+}
+
+// keptView is a message that was left in its DLQ.
+type keptView struct {
+	Kind      deadletter.Kind `json:"kind"`
+	MessageID string          `json:"message_id"`
+	Event     *string         `json:"event"`
+	Reason    string          `json:"reason"`
+}
+
+func viewOfKept(notes []deadletter.Note) []keptView {
+	v := []keptView{}
+	for _, n := range notes {
+		v = append(v, keptView{n.Kind, n.MessageID, orNull(n.Event), n.Reason})
+	}
+	return v
+}
+
+func keptText(s *sheet, kept []keptView) {
+	if len(kept) == 0 {
+		return
+	}
+	s.blank()
+	s.row("KIND", "EVENT", "MESSAGE ID", "KEPT BECAUSE")
+	for _, k := range kept {
+		s.row(k.Kind, orDash(k.Event), k.MessageID, k.Reason)
+	}
+}
+
+// notAllKept says that the list of what was kept is cut short.
+func (a *app) notAllKept(kept, listed int) {
+	if kept > listed {
+		a.note("%d messages were kept, of which these are the first %d.", kept, listed)
+	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,14 +14,20 @@ func newDLQList(a *app) *cobra.Command {
 	var sel selection
 	var limit int
 	cmd := &cobra.Command{
-		Use:   "list CELL",
+		Use:   "list",
 		Short: "List the messages in a cell's DLQs, with why each is there",
-		Long: `list prints the messages in the DLQs of CELL. The JSON has their bodies and attributes, too, and the events of a message
-that tells of several. Each listing adds one to the receives of a message.`,
-		Example: `  cellctl dlq list c01
-  cellctl dlq list c01 --kind consumer --output json | jq '.letters[].body'`,
-		Args: named("CELL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Long: `list prints the messages in the DLQs of a cell. REASON is what the consumer noted when it gave the event up (rejected,
+malformed, panic, deadline, error; conflict for an event that a move set aside), or what AWS says of the message. NOTE, if
+there is one, is what to know before acting on the message. AGE counts from when the message was first sent.
+
+The JSON has the messages' bodies and attributes, too. Each listing adds one to the receives of a message.
+
+` + exitCodes,
+		Example: `  cellctl dlq list --cell c01
+  cellctl dlq list --cell c01 --kind consumer --tenant acme
+  cellctl dlq list --cell c01 --output json | jq -r '.letters[] | select(.reason == "panic") | .message_id'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := sel.parse(cmd)
 			if err != nil {
 				return err
@@ -27,12 +35,55 @@ that tells of several. Each listing adds one to the receives of a message.`,
 			if limit < 1 {
 				return wrongUsage(cmd, "--limit is %d, want at least 1", limit)
 			}
-			return a.listLetters(cmd, args[0], kinds, limit)
+			return a.listLetters(cmd.Context(), &sel, kinds, limit)
 		},
 	}
-	sel.registerKinds(a, cmd)
+	sel.register(a, cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many messages are printed at most")
 	return cmd
+}
+
+func (a *app) listLetters(ctx context.Context, sel *selection, kinds []deadletter.Kind, limit int) error {
+	s, cell, err := a.connectToCell(ctx, sel.cell)
+	if err != nil {
+		return err
+	}
+	letters, err := s.letters().List(ctx, cell, kinds, sel.filter(), limit+1)
+	if err != nil {
+		return err
+	}
+	v := lettersView{Letters: []letterView{}, More: len(letters) > limit, now: time.Now()}
+	for _, l := range letters[:min(limit, len(letters))] {
+		v.Letters = append(v.Letters, viewOfLetter(l))
+	}
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if v.More {
+		a.note("There are more: raise --limit.")
+	}
+	return a.missing(ctx, s, cell, sel, kinds, len(v.Letters))
+}
+
+type lettersView struct {
+	Letters []letterView `json:"letters"`
+	More    bool         `json:"more"` // there are more than --limit
+
+	now time.Time
+}
+
+func (v lettersView) text(s *sheet) {
+	notes := slices.ContainsFunc(v.Letters, func(l letterView) bool { return l.Note != nil })
+	row := func(note any, columns ...any) {
+		if notes {
+			columns = append(columns, note)
+		}
+		s.row(columns...)
+	}
+	row("NOTE", "KIND", "TENANT", "EVENT", "TYPE", "REASON", "AGE", "MESSAGE ID")
+	for _, l := range v.Letters {
+		row(orDash(l.Note), l.Kind, orDash(l.TenantID), l.event(), orDash(l.Type), l.Reason, age(l.seen, v.now), l.MessageID)
+	}
 }
 
 // letterView is one message of a DLQ.
@@ -42,27 +93,39 @@ type letterView struct {
 	TenantID   *string           `json:"tenant_id"`
 	EventID    *string           `json:"event_id"`
 	Type       *string           `json:"type"`
-	Events     []string          `json:"events"`
+	Events     []string          `json:"events"` // their keys
 	Reason     string            `json:"reason"`
+	Note       *string           `json:"note"`
 	FirstSeen  *string           `json:"first_seen"`
 	Receives   int               `json:"receives"`
-	Note       *string           `json:"note"`
-	Body       string            `json:"body"`
 	Attributes map[string]string `json:"attributes"`
+	Body       string            `json:"body"`
 
 	seen time.Time
 }
 
 func viewOfLetter(l deadletter.Letter) letterView {
-	v := letterView{
+	return letterView{
 		Kind: l.Kind, MessageID: l.MessageID, TenantID: orNull(l.TenantID), EventID: orNull(l.EventID), Type: orNull(l.Type),
 		Events: append([]string{}, l.Events...), Reason: l.Reason, FirstSeen: jsonTime(l.FirstSeen), Receives: l.Receives,
 		Note: orNull(l.Note), Body: l.Body, Attributes: l.Attributes, seen: l.FirstSeen,
 	}
-	if v.Attributes == nil {
-		v.Attributes = map[string]string{}
+}
+
+// event is what fits a column of the events that a message is about.
+func (l letterView) event() string {
+	if len(l.Events) > 1 {
+		return counted(len(l.Events), "event")
 	}
-	return v
+	return orDash(l.EventID)
+}
+
+// age is for how long something has been there.
+func age(since, now time.Time) string {
+	if since.IsZero() {
+		return "-"
+	}
+	return short(max(0, now.Sub(since)))
 }
 
 func orNull(s string) *string {
@@ -70,39 +133,4 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-type lettersView struct {
-	Letters []letterView `json:"letters"`
-
-	now time.Time
-}
-
-func (v lettersView) text(s *sheet) {
-	s.row("DLQ", "MESSAGE", "TENANT", "EVENT", "TYPE", "FIRST SEEN", "RECEIVES", "REASON", "NOTE")
-	for _, l := range v.Letters {
-		s.row(l.Kind, l.MessageID, orDash(l.TenantID), orDash(l.EventID), orDash(l.Type), ago(l.seen, v.now), l.Receives, l.Reason, orDash(l.Note))
-	}
-}
-
-func (a *app) listLetters(cmd *cobra.Command, id string, kinds []deadletter.Kind, limit int) error {
-	s, cell, err := a.connectToCell(cmd.Context(), id)
-	if err != nil {
-		return err
-	}
-	letters, err := s.letters().List(cmd.Context(), cell, kinds, limit)
-	if err != nil {
-		return err
-	}
-	v := lettersView{Letters: []letterView{}, now: time.Now()}
-	for _, l := range letters {
-		v.Letters = append(v.Letters, viewOfLetter(l))
-	}
-	if err := a.print(v); err != nil {
-		return err
-	}
-	if len(letters) == limit {
-		a.note("There may be more: raise --limit.")
-	}
-	return nil
 }

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"cellular/internal/deadletter"
+	"cellular/internal/facts"
 )
 
 // defaultRate is how many events per second are sent again at most, where nothing else is asked for: slow enough for a
@@ -14,15 +20,21 @@ func newDLQRedrive(a *app) *cobra.Command {
 	var sel selection
 	var rate float64
 	cmd := &cobra.Command{
-		Use:   "redrive CELL",
+		Use:   "redrive",
 		Short: "Send the events in a cell's DLQs again, to where their tenants are now",
-		Long: `redrive sends the events of the messages in the DLQs of CELL to the cells that own their tenants now, and deletes each
-message of which nothing is left to be done. An event that was applied before has no second effect. A message that cannot
-be redriven stays, and the summary says why. An interrupted redrive is finished by the same command.`,
-		Example: `  cellctl dlq redrive c01
-  cellctl dlq redrive c01 --kind consumer --tenant acme --rate 100`,
-		Args: named("CELL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Long: `redrive sends the events of the messages in a cell's DLQs to the cells that own their tenants now, and deletes each message
+of which nothing is left to be done. An event that was applied before has no second effect, so that redriving too much, or
+twice, does no harm. An event that fails again comes back to the DLQ for the next redrive.
+
+A message that cannot be redriven is kept, and the summary says why. An interrupted redrive is finished by the same command.
+
+Exit codes: 0 nothing was kept but what a later redrive takes, 1 failed, or a message was kept that needs you to do something
+about it, 2 wrong command line, 3 no such cell or message, 130 interrupted.`,
+		Example: `  cellctl dlq redrive --cell c01
+  cellctl dlq redrive --cell c01 --kind consumer --tenant acme --rate 100
+  cellctl dlq redrive --cell c01 --id 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := sel.parse(cmd)
 			if err != nil {
 				return err
@@ -30,78 +42,126 @@ be redriven stays, and the summary says why. An interrupted redrive is finished 
 			if rate <= 0 {
 				return wrongUsage(cmd, "--rate is %v, want more than 0", rate)
 			}
-			return a.redrive(cmd, args[0], &sel, kinds, rate)
+			return a.redrive(cmd.Context(), &sel, kinds, rate)
 		},
 	}
-	sel.registerFilter(a, cmd)
+	sel.register(a, cmd)
+	sel.registerIDs(cmd)
 	cmd.Flags().Float64Var(&rate, "rate", defaultRate, "how many events are sent per second at most")
 	return cmd
 }
 
+func (a *app) redrive(ctx context.Context, sel *selection, kinds []deadletter.Kind, rate float64) error {
+	s, cell, err := a.connectToCell(ctx, sel.cell)
+	if err != nil {
+		return err
+	}
+	v, err := a.redriveKinds(ctx, s, cell, kinds, deadletter.Options{Filter: sel.filter(), Rate: rate, Began: time.Now()})
+	if err == nil {
+		err = a.missing(ctx, s, cell, sel, kinds, v.sum.Received)
+	}
+	if err != nil && v.sum.Received == 0 {
+		return err
+	}
+	if err := errors.Join(err, a.print(v)); err != nil {
+		return err
+	}
+	return a.explainRedrive(v)
+}
+
+// redriveKinds redrives one DLQ after the other. What one of them sends and what then fails is not sent again from the next.
+func (a *app) redriveKinds(ctx context.Context, s *session, cell facts.Cell, kinds []deadletter.Kind, o deadletter.Options) (redriveView, error) {
+	v := redriveView{Cell: cell.ID, Kinds: []redrivenView{}, Kept: []keptView{}}
+	letters := s.letters()
+	total := 0 // unknown where only some are meant
+	if o.Filter.Tenant == "" && len(o.Filter.MessageIDs) == 0 {
+		counts, err := letters.Counts(ctx, cell)
+		if err != nil {
+			return v, err
+		}
+		for _, kind := range kinds {
+			total += counts[kind]
+		}
+	}
+	p := a.progress("redriven messages:", int64(total))
+	defer p.end()
+	for _, kind := range kinds {
+		o.Progress = func(sum deadletter.Summary) {
+			if sum.Redriven > 0 {
+				p.at(int64(v.sum.Redriven + sum.Redriven))
+			}
+		}
+		sum, err := letters.Redrive(ctx, cell, []deadletter.Kind{kind}, o)
+		v.add(kind, sum)
+		if err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// explainRedrive tells what the table does not. Its error says that something was kept that needs the operator.
+func (a *app) explainRedrive(v redriveView) error {
+	a.notAllKept(v.sum.Kept, len(v.Kept))
+	if n := v.sum.AsTheyAre; n > 0 {
+		a.note("%s could not be read, and %s sent to the cell's queue unchanged.", counted(n, "message"), plural(n, "was", "were"))
+	}
+	if n := v.sum.Gone; n > 0 {
+		a.note("%s of the stream %s been deleted since, and %s left out.", counted(n, "event"), plural(n, "has", "have"), plural(n, "is", "are"))
+	}
+	if n := v.sum.Kept - v.sum.NeedOperator; n > 0 {
+		a.note("%s kept for now: redrive again later.", counted(n, "message")+plural(n, " is", " are"))
+	}
+	if n := v.sum.NeedOperator; n > 0 {
+		return fmt.Errorf("%s kept that cannot be redriven; 'cellctl dlq show' prints one, 'cellctl dlq drop' gives it up",
+			counted(n, "message")+plural(n, " was", " were"))
+	}
+	return nil
+}
+
 // redriveView is what a redrive did.
 type redriveView struct {
-	Received       int        `json:"received"`
-	Redriven       int        `json:"redriven"`
-	Kept           int        `json:"kept"`
-	Sent           int        `json:"sent"`
-	AlreadyApplied int        `json:"already_applied"`
-	Gone           int        `json:"gone"`
-	AsTheyAre      int        `json:"as_they_are"`
-	Notes          []noteView `json:"notes"`
+	Cell  string         `json:"cell"`
+	Kinds []redrivenView `json:"kinds"`
+	Kept  []keptView     `json:"kept"` // the first hundred of each kind
+
+	sum deadletter.Summary // of all kinds, without notes
 }
 
-type noteView struct {
-	Kind      deadletter.Kind `json:"kind"`
-	MessageID string          `json:"message_id"`
-	Event     *string         `json:"event"`
-	Reason    string          `json:"reason"`
+type redrivenView struct {
+	Kind           deadletter.Kind `json:"kind"`
+	Received       int             `json:"received"` // messages that were looked at
+	Redriven       int             `json:"redriven"` // messages that are done with
+	Sent           int             `json:"sent"`     // events
+	AlreadyApplied int             `json:"already_applied"`
+	Gone           int             `json:"gone"`
+	SentUnchanged  int             `json:"sent_unchanged"` // messages that cannot be read
+	Kept           int             `json:"kept"`
+	NeedOperator   int             `json:"need_operator"` // of those that were kept
 }
 
+func (v *redriveView) add(kind deadletter.Kind, s deadletter.Summary) {
+	v.Kinds = append(v.Kinds, redrivenView{
+		Kind: kind, Received: s.Received, Redriven: s.Redriven, Sent: s.Sent, AlreadyApplied: s.AlreadyApplied,
+		Gone: s.Gone, SentUnchanged: s.AsTheyAre, Kept: s.Kept, NeedOperator: s.NeedOperator,
+	})
+	v.Kept = append(v.Kept, viewOfKept(s.Notes)...)
+	v.sum.Received += s.Received
+	v.sum.Redriven += s.Redriven
+	v.sum.Kept += s.Kept
+	v.sum.NeedOperator += s.NeedOperator
+	v.sum.Gone += s.Gone
+	v.sum.AsTheyAre += s.AsTheyAre
+}
+
+// text has nothing where nothing was there: a note says so.
 func (v redriveView) text(s *sheet) {
-	s.row("RECEIVED", "REDRIVEN", "KEPT", "SENT", "ALREADY APPLIED", "GONE", "AS THEY ARE")
-	s.row(v.Received, v.Redriven, v.Kept, v.Sent, v.AlreadyApplied, v.Gone, v.AsTheyAre)
-	if len(v.Notes) == 0 {
+	if v.sum.Received == 0 {
 		return
 	}
-	s.blank()
-	s.row("DLQ", "MESSAGE", "EVENT", "KEPT BECAUSE")
-	for _, n := range v.Notes {
-		s.row(n.Kind, n.MessageID, orDash(n.Event), n.Reason)
+	s.row("KIND", "MESSAGES", "SENT", "ALREADY APPLIED", "KEPT")
+	for _, k := range v.Kinds {
+		s.row(k.Kind, k.Received, k.Sent+k.SentUnchanged, k.AlreadyApplied, trouble(k.Kept, fmt.Sprint(k.Kept)))
 	}
-}
-
-func viewOfRedrive(r deadletter.Summary) redriveView {
-	v := redriveView{r.Received, r.Redriven, r.Kept, r.Sent, r.AlreadyApplied, r.Gone, r.AsTheyAre, []noteView{}}
-	for _, n := range r.Notes {
-		v.Notes = append(v.Notes, noteView{n.Kind, n.MessageID, orNull(n.Event), n.Reason})
-	}
-	return v
-}
-
-func (a *app) redrive(cmd *cobra.Command, id string, sel *selection, kinds []deadletter.Kind, rate float64) error {
-	ctx := cmd.Context()
-	s, cell, err := a.connectToCell(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := a.confirm(cmd, "Redrive what is "+sel.of(kinds, cell, s.Stack)+"?"); err != nil {
-		return err
-	}
-	counts, err := s.letters().Counts(ctx, cell)
-	if err != nil {
-		return err
-	}
-	total := 0
-	for _, k := range kinds {
-		total += counts[k]
-	}
-	p := a.progress("redriving: message", int64(total))
-	summary, err := s.letters().Redrive(ctx, cell, kinds, deadletter.Options{
-		Filter: sel.filter(), Rate: rate, Progress: func(done deadletter.Summary) { p.at(int64(done.Received)) },
-	})
-	p.end()
-	if printed := a.print(viewOfRedrive(summary)); err == nil {
-		err = printed
-	}
-	return err
+	keptText(s, v.Kept)
 }

@@ -1,23 +1,24 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/deadletter"
+	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/resend"
 	"cellular/internal/sqstest"
 )
 
-// withLetters gives the world real queues, for a test. Tenant acme is in c01, and a message about its event failed is in
-// the consumer DLQ of that cell.
-func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
+var c01 = cellFacts("c01", 1, 100)
+
+// withQueues gives the world queues with messages, for a test. Tenant acme is in c01.
+func withQueues(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
 	t.Helper()
 	inWorld(t, func(t *testing.T, w *world) {
 		made := map[string]sqstest.Queue{}
@@ -30,117 +31,226 @@ func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)
 		q := sqstest.New(made)
 		w.sqs = q
 		w.does("tenants", "assign", "acme", "--cell", "c01")
-		w.event("c01", "acme", "broken", event.Failed)
-		w.letter(q, "acme", "broken")
 		test(t, w, q)
 	})
 }
 
-func (w *world) letter(q *sqstest.SQS, tenant, id string) {
+// withLetters is withQueues, and the consumer DLQ of c01 has a message about acme's event broken, which is id.
+func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS, id string)) {
+	t.Helper()
+	withQueues(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		w.event("c01", "acme", "broken", "")
+		w.failed("c01", "acme", "broken", "rejected")
+		test(t, w, q, w.letter(q, "acme", "broken"))
+	})
+}
+
+// failed notes in a cell why it gave an event up.
+func (w *world) failed(cell, tenant, id, reason string) {
+	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
+		event.AttrKey: text(event.Key(tenant, id)), event.AttrTenantID: text(tenant), event.AttrID: text(id),
+		event.AttrStatus: text(string(event.Failed)), event.AttrReason: text(reason),
+		event.AttrAppliedAt: text(event.FormatTime(time.Now())),
+	})
+}
+
+// letter puts an event into the consumer DLQ of c01 and returns the message's id.
+func (w *world) letter(q *sqstest.SQS, tenant, id string) string {
 	w.t.Helper()
 	e := event.Event{TenantID: tenant, ID: id, Type: "order.placed", Payload: []byte(`{}`), Epoch: 1, AcceptedAt: time.Now()}
 	body, err := event.Message{Event: e}.Encode()
 	require.NoError(w.t, err)
-	_, err = q.SendMessage(w.t.Context(), &sqs.SendMessageInput{
+	out, err := q.SendMessage(w.t.Context(), &sqs.SendMessageInput{
 		QueueUrl: new(c01.ConsumerDLQURL), MessageBody: new(string(body)), MessageAttributes: resend.Attributes(tenant, id),
 	})
 	require.NoError(w.t, err)
+	return *out.MessageId
 }
 
-var c01 = cellFacts("c01", 1, 100)
+// put puts any text into a queue and returns the message's id.
+func (w *world) put(q *sqstest.SQS, url, body string) string {
+	w.t.Helper()
+	out, err := q.SendMessage(w.t.Context(), &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &body})
+	require.NoError(w.t, err)
+	return *out.MessageId
+}
+
+// fails requires exactly this of a command line that prints what it has done, and fails.
+func (w *world) fails(code int, stdout, stderr string, args ...string) {
+	w.t.Helper()
+	out, errs, got := w.run(args...)
+	require.Equal(w.t, stderr, errs)
+	require.Equal(w.t, code, got)
+	require.Equal(w.t, stdout, out)
+}
+
+// tells requires exactly this of a command line that succeeds.
+func (w *world) tells(stdout, stderr string, args ...string) {
+	w.t.Helper()
+	w.fails(0, stdout, stderr, args...)
+}
 
 func TestLettersAreListed(t *testing.T) {
-	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS) {
-		stdout, stderr, code := w.run("dlq", "list", "c01", "-o", "json")
-		require.Zero(t, code, stderr)
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		time.Sleep(90 * time.Second)
+		w.prints(printed(
+			"KIND      TENANT  EVENT   TYPE          REASON    AGE    MESSAGE ID",
+			"consumer  acme    broken  order.placed  rejected  1m30s  "+id,
+		), "dlq", "list", "--cell", "c01")
+		w.prints(fmt.Sprintf(`{
+  "letters": [
+    {
+      "kind": "consumer",
+      "message_id": %q,
+      "tenant_id": "acme",
+      "event_id": "broken",
+      "type": "order.placed",
+      "events": [
+        "acme#broken"
+      ],
+      "reason": "rejected",
+      "note": null,
+      "first_seen": "2000-01-01T00:00:00.000Z",
+      "receives": 2,
+      "attributes": {
+        "event_id": "broken",
+        "tenant_id": "acme"
+      },
+      "body": "{\"v\":1,\"tenant_id\":\"acme\",\"event_id\":\"broken\",\"type\":\"order.placed\",\"epoch\":1,\"accepted_at\":\"2000-01-01T00:00:00.000Z\",\"payload\":{}}"
+    }
+  ],
+  "more": false
+}
+`, id), "dlq", "list", "--cell", "c01", "--output", "json")
+	})
+}
+
+func TestAListHasNotesWhereThereIsSomethingToKnow(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		w.event("c01", "acme", "twin", "")
+		w.failed("c01", "acme", "twin", event.ReasonConflict)
+		twin := w.letter(q, "acme", "twin")
+		strange := w.put(q, c01.StreamDLQURL, "hello")
+		w.prints(printed(
+			"KIND      TENANT  EVENT   TYPE          REASON    AGE  MESSAGE ID  NOTE",
+			"stream    -       -       -             unknown   0s   "+strange+"   not what Lambda writes of a stream's batch: redrive keeps it",
+			"consumer  acme    broken  order.placed  rejected  0s   "+id+"   -",
+			"consumer  acme    twin    order.placed  conflict  0s   "+twin+"   "+resend.Conflict.Explain(),
+		), "dlq", "list", "--cell", "c01")
+	})
+}
+
+func TestAListIsOfWhatIsAskedFor(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		const header = "KIND  TENANT  EVENT  TYPE  REASON  AGE  MESSAGE ID"
+		w.tells(printed(header), "Nothing is in the stream and subscription DLQs of cell c01.\n",
+			"dlq", "list", "--cell", "c01", "--kind", "subscription", "--kind", "stream")
+		w.tells(printed(header), "No message of tenant zeta is in the DLQs of cell c01.\n", "dlq", "list", "--cell", "c01", "--tenant", "zeta")
+		w.tells(printed(header), "Nothing is in the DLQs of cell c02.\n", "dlq", "list", "--cell", "c02")
+		w.tells("{\n  \"letters\": [],\n  \"more\": false\n}\n", "No message of tenant acme is in the stream DLQ of cell c01.\n",
+			"dlq", "list", "--cell", "c01", "--tenant", "acme", "--kind", "stream", "-o", "json")
+	})
+}
+
+func TestAListSaysThatThereIsMore(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		w.letter(q, "acme", "second")
+		stdout, stderr, code := w.run("dlq", "list", "--cell", "c01", "--limit", "1")
+		require.Zero(t, code)
+		require.Equal(t, "There are more: raise --limit.\n", stderr)
+		require.Contains(t, stdout, id)
+		require.NotContains(t, stdout, "second")
+		_, stderr, _ = w.run("dlq", "list", "--cell", "c01", "--limit", "2")
 		require.Empty(t, stderr)
-		var doc struct {
-			Letters []map[string]any `json:"letters"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(stdout), &doc))
-		require.Len(t, doc.Letters, 1)
-		letter := doc.Letters[0]
-		require.Equal(t, "consumer", letter["kind"])
-		require.Equal(t, "acme", letter["tenant_id"])
-		require.Equal(t, "broken", letter["event_id"])
-		require.Equal(t, []any{"acme#broken"}, letter["events"])
-		require.Equal(t, "2000-01-01T00:00:00.000Z", letter["first_seen"])
-
-		stdout, _, _ = w.run("dlq", "list", "c01")
-		require.Regexp(t, `DLQ +MESSAGE +TENANT +EVENT +TYPE +FIRST SEEN +RECEIVES +REASON +NOTE\nconsumer +\S+ +acme +broken +order.placed +0s ago +2 `, stdout)
-		w.prints("{\n  \"letters\": []\n}\n", "dlq", "list", "c01", "--kind", "stream", "-o", "json")
-		_, stderr, _ = w.run("dlq", "list", "c01", "--limit", "1")
-		require.Equal(t, "There may be more: raise --limit.\n", stderr)
 	})
 }
 
-func TestLettersAreRedriven(t *testing.T) {
-	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS) {
-		w.refuses(exitUsage, "cellctl: cellctl dlq redrive asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "dlq", "redrive", "c01")
-		w.stdin = "n\n"
-		w.refuses(exitUsage, "Redrive what is in the stream, subscription, consumer DLQ of cell c01 of stack dev? [y/N] cellctl: not confirmed; nothing was done\n", "dlq", "redrive", "c01")
-		w.stdin = ""
-		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
-
-		w.does("dlq", "redrive", "c01", "--tenant", "zeta", "--yes")
-		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1, "another tenant's letters stay")
-
-		stdout, stderr, code := w.run("dlq", "redrive", "c01", "--yes")
-		require.Zero(t, code, stderr)
-		require.Equal(t, printed(
-			"RECEIVED  REDRIVEN  KEPT  SENT  ALREADY APPLIED  GONE  AS THEY ARE",
-			"1         1         0     1     0                0     0",
-		), stdout)
-		require.Equal(t, "redriving: message 1 of 1\n", stderr)
-		require.Empty(t, q.Messages(c01.ConsumerDLQURL))
-		require.Len(t, q.Messages(c01.QueueURL), 1)
-	})
-}
-
-func TestALetterThatCannotBeRedrivenIsKeptAndSaid(t *testing.T) {
-	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS) {
-		w.db.Delete(stack.MappingTable(), "acme")
-		stdout, stderr, code := w.run("dlq", "redrive", "c01", "--yes", "-o", "json")
-		require.Zero(t, code, stderr)
-		var doc struct {
-			Kept  int
-			Notes []map[string]any
-		}
-		require.NoError(t, json.Unmarshal([]byte(stdout), &doc))
-		require.Equal(t, 1, doc.Kept)
-		require.Equal(t, "acme#broken", doc.Notes[0]["event"])
-		require.Equal(t, "its tenant is mapped to no cell", doc.Notes[0]["reason"])
-		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
-	})
-}
-
-func TestLettersAreDroppedOnlyIfTheyAreNamed(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "dropped.jsonl")
-	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS) {
-		const which = "cellctl: cellctl dlq drop: say which messages: either --tenant or --message, or --all; see 'cellctl dlq drop --help'\n"
-		w.refuses(exitUsage, which, "dlq", "drop", "c01", "--yes")
-		w.refuses(exitUsage, which, "dlq", "drop", "c01", "--yes", "--all", "--tenant", "acme")
-		w.stdin = "yes\n"
-		w.refuses(exitUsage, "This deletes for good what is in the consumer DLQ of cell c01 of stack dev, of tenant acme.\nType c01 to go on: "+
-			"cellctl: not confirmed; nothing was done\n", "dlq", "drop", "c01", "--kind", "consumer", "--tenant", "acme")
-		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
-
-		w.stdin = ""
-		w.prints(printed("DROPPED", "0"), "dlq", "drop", "c01", "--tenant", "zeta", "--yes")
-		w.prints(printed("DROPPED", "1"), "dlq", "drop", "c01", "--all", "--save", file, "--yes")
-		require.Empty(t, q.Messages(c01.ConsumerDLQURL))
-		saved, err := os.ReadFile(file)
+func TestWhatSomebodyElseLooksAtIsSaid(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, _ string) {
+		_, err := q.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: new(c01.ConsumerDLQURL), VisibilityTimeout: int32(deadletter.Hidden.Seconds())})
 		require.NoError(t, err)
-		require.Contains(t, string(saved), `"events":["acme#broken"]`)
-		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --save\n", "dlq", "drop", "c01", "--all", "--save", file, "--yes")
+		const hidden = "1 message is in the DLQs of cell c01, and cannot be seen now: another command has them, or had them when it was killed. They come back within 5m0s.\n"
+		w.tells("KIND  TENANT  EVENT  TYPE  REASON  AGE  MESSAGE ID\n", hidden, "dlq", "list", "--cell", "c01")
+		w.tells("", hidden, "dlq", "redrive", "--cell", "c01")
+		time.Sleep(deadletter.Hidden)
+		_, stderr, _ := w.run("dlq", "list", "--cell", "c01")
+		require.Empty(t, stderr)
+	})
+}
+
+func TestALetterIsShown(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		w.failed("c01", "acme", "broken", event.ReasonConflict)
+		time.Sleep(time.Minute)
+		w.prints(printed(
+			"kind                 consumer",
+			"message id           "+id,
+			"tenant               acme",
+			"event                broken",
+			"type                 order.placed",
+			"reason               conflict",
+			"note                 "+resend.Conflict.Explain(),
+			"first seen           2000-01-01T00:00:00.000Z, 1m0s ago",
+			"receives             1",
+			"attribute event_id   broken",
+			"attribute tenant_id  acme",
+			"",
+			`{`,
+			`  "v": 1,`,
+			`  "tenant_id": "acme",`,
+			`  "event_id": "broken",`,
+			`  "type": "order.placed",`,
+			`  "epoch": 1,`,
+			`  "accepted_at": "2000-01-01T00:00:00.000Z",`,
+			`  "payload": {}`,
+			`}`,
+		), "dlq", "show", id, "--cell", "c01")
+		strange := w.put(q, c01.SubscriptionDLQURL, "hello")
+		stdout, _, code := w.run("dlq", "show", strange, "--cell", "c01")
+		require.Zero(t, code)
+		require.Contains(t, stdout, "\n\nhello\n")
+		w.refuses(exitRefused, "cellctl: no message with this id is in the DLQs of cell c02; 'cellctl dlq list --cell c02' shows what is there\n", "dlq", "show", id, "--cell", "c02")
 	})
 }
 
 func TestAWrongSelectionOfLettersIsRefused(t *testing.T) {
-	withLetters(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
-		w.refuses(exitUsage, "cellctl: cellctl dlq list: --kind: \"poison\" is no kind of dead letter queue: want stream, subscription or consumer; see 'cellctl dlq list --help'\n", "dlq", "list", "c01", "--kind", "poison")
-		w.refuses(exitUsage, "cellctl: cellctl dlq list: --limit is 0, want at least 1; see 'cellctl dlq list --help'\n", "dlq", "list", "c01", "--limit", "0")
-		w.refuses(exitUsage, "cellctl: cellctl dlq redrive: --rate is 0, want more than 0; see 'cellctl dlq redrive --help'\n", "dlq", "redrive", "c01", "--rate", "0")
-		w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "dlq", "list", "c09")
+	withLetters(t, func(t *testing.T, w *world, _ *sqstest.SQS, _ string) {
+		for _, c := range []struct {
+			command string
+			says    string
+			args    []string
+		}{
+			{"list", "--cell is missing", nil},
+			{"show", "--cell is missing", []string{"x"}},
+			{"show", "MESSAGE_ID is missing", []string{"--cell", "c01"}},
+			{"redrive", "--cell is missing", nil},
+			{"drop", "--cell is missing", []string{"--all"}},
+			{"list", `unknown argument "c01"`, []string{"c01"}},
+			{"list", `--kind: "poison" is no kind of dead letter queue: want stream, subscription or consumer`, []string{"--cell", "c01", "--kind", "poison"}},
+			{"list", `--tenant is "a b", want the form ` + event.TenantIDPattern, []string{"--cell", "c01", "--tenant", "a b"}},
+			{"list", "--limit is 0, want at least 1", []string{"--cell", "c01", "--limit", "0"}},
+			{"redrive", "--rate is 0, want more than 0", []string{"--cell", "c01", "--rate", "0"}},
+			{"drop", "say which messages: --id or --tenant, or else --all", []string{"--cell", "c01"}},
+			{"drop", "say which messages: --id or --tenant, or else --all", []string{"--cell", "c01", "--all", "--tenant", "acme"}},
+		} {
+			path := "cellctl dlq " + c.command
+			w.refuses(exitUsage, "cellctl: "+path+": "+c.says+"; see '"+path+" --help'\n", append([]string{"dlq", c.command}, c.args...)...)
+		}
+		for _, command := range [][]string{{"list"}, {"show", "x"}, {"redrive"}, {"drop", "--all", "--yes"}} {
+			w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n",
+				append([]string{"dlq", "--cell", "c09"}, command...)...)
+		}
+	})
+}
+
+func TestFlagsOfLettersAreCompleted(t *testing.T) {
+	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		t.Setenv(envStack, string(stack))
+		w.completes([]string{"c01", "c02"}, "dlq", "list", "--cell", "c0")
+		w.completes([]string{"stream", "subscription", "consumer"}, "dlq", "redrive", "--kind", "")
+		w.completes([]string{"acme"}, "dlq", "drop", "--cell", "c01", "--tenant", "")
+		w.completes([]string{"c01", "c02"}, "replay", "--cell", "c0")
+		w.completes([]string{"acme"}, "replay", "--cell", "c01", "--tenant", "a")
+		w.completes(nil, "dlq", "show", "--cell", "c01", "")
 	})
 }

@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,39 +15,48 @@ import (
 	"cellular/internal/resend"
 )
 
+// defaultSince is how far back a replay looks, where nothing else is asked for.
+const defaultSince = 24 * time.Hour
+
 type replayRequest struct {
-	since, until string
-	tenant       string
-	rate         float64
-	dryRun       bool
+	cell   string
+	since  string // "" for defaultSince, or for as long as the cell keeps outcomes
+	grace  time.Duration
+	tenant string
+	rate   float64
+	dryRun bool
 }
 
 func newReplay(a *app) *cobra.Command {
 	var r replayRequest
 	cmd := &cobra.Command{
-		Use:   "replay CELL",
+		Use:   "replay",
 		Short: "Find events of a cell that were lost on their way, and send them again",
-		Long: `replay looks for events that CELL has accepted and that are neither applied nor in a DLQ of it, and sends them to the cells
-that own their tenants now. The pipeline loses none; a queue that was purged, a message that was dropped or that outlived
-its queue does. An event that is merely late is sent twice, which has no second effect.
+		Long: `replay looks for events that a cell has accepted and that are neither applied nor in a DLQ of it, and sends them to the
+cells that own their tenants now. The pipeline loses no event; a queue that is purged does, or a message that outlives its
+queue's retention. An event that is merely late is sent twice, which has no second effect. Events that an operator has
+dropped stay dropped.
 
-It reads the events of every tenant of the cell, or of --tenant, since --since. --dry-run finds and sends nothing. TIME is
-a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m.`,
-		Example: `  cellctl replay c01 --since 2h --dry-run
-  cellctl replay c01 --since 2026-07-01T12:00:00Z --until 1h --tenant acme`,
-		Args:              named("CELL"),
-		ValidArgsFunction: first(a.completeCells()),
-		RunE: func(cmd *cobra.Command, args []string) error {
+It reads all events since --since of every tenant of the cell, or of --tenant, and what is in the cell's DLQs. --since is a
+time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m. An interrupted replay is finished by the same command.
+
+Exit codes: 0 done, also where nothing was found, 1 failed, or an event was found that cannot be sent until you do something
+about it, 2 wrong command line, 3 no such cell, or --since is before what the cell remembers, 130 interrupted.`,
+		Example: `  cellctl replay --cell c01 --dry-run
+  cellctl replay --cell c01 --since 2026-07-01T12:00:00Z --tenant acme`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			scope, err := r.scope(cmd, time.Now())
 			if err != nil {
 				return err
 			}
-			return a.replay(cmd, args[0], scope, replay.Options{Rate: r.rate, DryRun: r.dryRun})
+			return a.replay(cmd.Context(), r, scope)
 		},
 	}
+	registerCell(a, cmd, &r.cell)
 	flags := cmd.Flags()
-	flags.StringVar(&r.since, "since", "", "look at events that were accepted at this TIME or later (required)")
-	flags.StringVar(&r.until, "until", "", fmt.Sprintf("look at events that were accepted before this TIME (default %s ago)", short(replay.DefaultGrace)))
+	flags.StringVar(&r.since, "since", "", "look at events that were accepted since then (default 24h ago, or what the cell remembers)")
+	flags.DurationVar(&r.grace, "grace", replay.DefaultGrace, "leave out events that were accepted, or last failed, this short a time ago")
 	flags.StringVar(&r.tenant, "tenant", "", "look at this tenant's events only")
 	flags.Float64Var(&r.rate, "rate", defaultRate, "how many events are sent per second at most")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "say what would be sent, and send nothing")
@@ -56,107 +64,95 @@ a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m.`,
 	return cmd
 }
 
+// scope is what the flags alone say of where to look.
 func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, error) {
-	s := replay.Scope{Tenant: r.tenant}
+	s := replay.Scope{Tenant: r.tenant, Until: now.Add(-r.grace)}
+	if err := checkCell(cmd, r.cell); err != nil {
+		return s, err
+	}
+	if err := checkTenant(cmd, r.tenant); err != nil {
+		return s, err
+	}
 	if r.rate <= 0 {
 		return s, wrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
 	}
+	if r.grace < 0 {
+		return s, wrongUsage(cmd, "--grace is %s, want 0s or more", r.grace)
+	}
 	if r.since == "" {
-		return s, wrongUsage(cmd, "--since is missing")
+		return s, nil
 	}
-	if r.tenant != "" && !event.ValidTenantID(r.tenant) {
-		return s, wrongUsage(cmd, "tenant %q is not of the form %s", r.tenant, event.TenantIDPattern)
+	if ago, err := time.ParseDuration(r.since); err == nil && ago > 0 {
+		s.Since = now.Add(-ago)
+	} else if s.Since, err = time.Parse(time.RFC3339, r.since); err != nil {
+		return s, wrongUsage(cmd, "--since is %q, want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m", r.since)
 	}
-	for _, t := range []struct {
-		flag, text string
-		into       *time.Time
-	}{{"--since", r.since, &s.Since}, {"--until", r.until, &s.Until}} {
-		if t.text == "" {
-			continue
-		}
-		if ago, err := time.ParseDuration(t.text); err == nil && ago >= 0 {
-			*t.into = now.Add(-ago)
-		} else if *t.into, err = time.Parse(time.RFC3339, t.text); err != nil {
-			return s, wrongUsage(cmd, "%s is %q, want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m", t.flag, t.text)
-		}
+	if !s.Since.Before(s.Until) {
+		return s, wrongUsage(cmd, "--since is less than --grace (%s) ago: these events may still be on their way", r.grace)
 	}
 	return s, nil
 }
 
-// replayView is what a replay has found and done.
-type replayView struct {
-	DryRun   bool           `json:"dry_run"`
-	Found    int            `json:"found"`
-	Reasons  map[string]int `json:"reasons"`
-	Verdicts map[string]int `json:"verdicts"`
-	Events   []replayedView `json:"events"` // the first of them
+// sinceDefault is how far back to look in a cell: not quite as far as its memory, which goes on fading.
+func sinceDefault(cell facts.Cell, now time.Time) time.Time {
+	memory := time.Duration(cell.Settings.ResultTTL)*time.Second - time.Minute
+	return now.Add(-min(defaultSince, memory))
 }
 
-type replayedView struct {
-	Key     string         `json:"key"`
-	Reason  replay.Reason  `json:"reason"`
-	Verdict resend.Verdict `json:"verdict"`
-}
-
-func viewOfReplay(r replay.Summary, dryRun bool) replayView {
-	v := replayView{DryRun: dryRun, Found: r.Found, Reasons: map[string]int{}, Verdicts: map[string]int{}, Events: []replayedView{}}
-	for reason, n := range r.Reasons {
-		v.Reasons[string(reason)] = n
-	}
-	for verdict, n := range r.Verdicts {
-		v.Verdicts[string(verdict)] = n
-	}
-	for _, e := range r.First {
-		v.Events = append(v.Events, replayedView{e.Key, e.Reason, e.Verdict})
-	}
-	return v
-}
-
-func (v replayView) text(s *sheet) {
-	s.row("found", v.Found)
-	for _, verdict := range slices.Sorted(maps.Keys(v.Verdicts)) {
-		s.row(verdict, v.Verdicts[verdict])
-	}
-	if len(v.Events) == 0 {
-		return
-	}
-	s.blank()
-	s.row("EVENT", "REASON", "VERDICT")
-	for _, e := range v.Events {
-		s.row(e.Key, e.Reason, e.Verdict)
-	}
-}
-
-func (a *app) replay(cmd *cobra.Command, id string, scope replay.Scope, o replay.Options) error {
-	ctx := cmd.Context()
-	s, cell, err := a.connectToCell(ctx, id)
+func (a *app) replay(ctx context.Context, r replayRequest, scope replay.Scope) error {
+	s, cell, err := a.connectToCell(ctx, r.cell)
 	if err != nil {
 		return err
 	}
-	if !o.DryRun {
-		if err := a.confirm(cmd, fmt.Sprintf("Send the events of cell %s of stack %s again that were lost since %s?", id, s.Stack, event.FormatTime(scope.Since))); err != nil {
-			return err
-		}
+	if r.since == "" {
+		scope.Since = sinceDefault(cell, time.Now())
 	}
-	if scope.InDLQ, err = s.inDLQs(ctx, cell); err != nil {
+	scope.Tenants = s.tenantsToReplay(cell)
+	if scope.InDLQ, err = s.letters().Events(ctx, cell); err != nil {
 		return err
 	}
-	scope.Tenants = s.tenantsOf(cell)
-	p := a.progress("found events:", 0)
-	o.Progress = func(done replay.Summary) { p.at(int64(done.Found)) }
+	p := a.progress("lost events:", 0)
+	o := replay.Options{Rate: r.rate, DryRun: r.dryRun, Progress: func(done replay.Summary) { p.at(int64(done.Found)) }}
 	summary, err := (&replay.Replayer{DynamoDB: s.dynamo, Home: s.home()}).Run(ctx, cell, scope, o)
 	p.end()
 	if err != nil && summary.Found == 0 {
 		return err
 	}
-	if printed := a.print(viewOfReplay(summary, o.DryRun)); err == nil {
-		err = printed
+	v := viewOfReplay(summary, cell, scope, r.dryRun)
+	if err := errors.Join(err, a.print(v)); err != nil {
+		return err
 	}
-	return err
+	return a.explainReplay(summary, v)
 }
 
-// tenantsOf pages through the tenants of a cell, with the one that it is probed with: its events can be lost as well.
-func (s *session) tenantsOf(cell facts.Cell) func(ctx context.Context, after string) ([]string, string, error) {
+// explainReplay tells what the table does not. Its error says that events were found that cannot be sent.
+func (a *app) explainReplay(r replay.Summary, v replayView) error {
+	if r.Found == 0 {
+		a.note("Nothing to replay: of the events that cell %s accepted from %s to %s, none was lost.", v.Cell, v.Since, v.Until)
+	}
+	if n := r.Dropped; n > 0 {
+		a.note("%s dropped by an operator, and left alone.", counted(n, "event")+plural(n, " was", " were"))
+	}
+	later, never := 0, 0
+	for verdict, n := range r.Verdicts {
+		switch {
+		case verdict.NeedsOperator():
+			never += n
+		case verdict == resend.Moving:
+			later += n
+		}
+	}
+	if later > 0 {
+		a.note("%s not be sent now: replay again later.", counted(later, "event")+" can")
+	}
+	if never > 0 {
+		return fmt.Errorf("%s found that cannot be sent", counted(never, "event")+plural(never, " was", " were"))
+	}
+	return nil
+}
+
+// tenantsToReplay pages through the tenants of a cell, with the one that it is probed with: its events can be lost as well.
+func (s *session) tenantsToReplay(cell facts.Cell) func(ctx context.Context, after string) ([]string, string, error) {
 	return func(ctx context.Context, after string) ([]string, string, error) {
 		page, next, err := s.placement.PageWithProbes(ctx, cell.ID, after, placement.MaxPage)
 		ids := make([]string, 0, len(page))
@@ -165,4 +161,15 @@ func (s *session) tenantsOf(cell facts.Cell) func(ctx context.Context, after str
 		}
 		return ids, next, err
 	}
+}
+
+func viewOfReplay(r replay.Summary, cell facts.Cell, scope replay.Scope, dryRun bool) replayView {
+	v := replayView{
+		Cell: cell.ID, Since: event.FormatTime(scope.Since), Until: event.FormatTime(scope.Until), DryRun: dryRun,
+		Found: r.Found, Dropped: r.Dropped, Reasons: r.Reasons, Verdicts: r.Verdicts, Events: []replayedView{},
+	}
+	for _, e := range r.First {
+		v.Events = append(v.Events, replayedView{e.Key, e.Reason, e.Verdict})
+	}
+	return v
 }

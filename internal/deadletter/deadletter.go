@@ -123,67 +123,60 @@ func (d *Letters) count(ctx context.Context, queueURL string, names ...types.Que
 	return sum, errors.Join(errs...)
 }
 
-// List returns up to limit letters of the given DLQs, each message once, in the order of kinds; limit 0 means no limit.
-// It reads what was there when it began, give or take what SQS does not count or hand out at once, and hides what it
-// reads from others until it returns.
-func (d *Letters) List(ctx context.Context, cell facts.Cell, kinds []Kind, limit int) ([]Letter, error) {
+// List returns up to limit letters of the given DLQs that match, each message once, in the order of kinds; limit 0 means
+// no limit. It reads what was there when it began, give or take what SQS does not count or hand out at once, and hides
+// what it reads from others until it returns.
+func (d *Letters) List(ctx context.Context, cell facts.Cell, kinds []Kind, f Filter, limit int) ([]Letter, error) {
 	var list []Letter
-	for _, kind := range kinds {
-		left := limit - len(list)
-		if limit > 0 && left == 0 {
-			break
+	err := d.each(ctx, cell, kinds, func(letters []Letter) error {
+		for _, l := range letters {
+			if f.matches(l) {
+				list = append(list, l)
+			}
+			if limit > 0 && len(list) == limit {
+				return errEnough
+			}
 		}
-		err := d.visit(ctx, kind.queueURL(cell), left, func(batch []types.Message) ([]types.Message, error) {
-			letters, err := d.read(ctx, cell, kind, batch)
-			list = append(list, letters...)
-			return nil, err
-		})
-		if err != nil {
-			return list, fmt.Errorf("list the %s DLQ of cell %s: %w", kind, cell.ID, err)
-		}
-	}
-	return list, nil
+		return nil
+	})
+	return list, err
 }
 
-// ErrEverything is the error of a Drop that names nothing.
-var ErrEverything = errors.New("drop needs a tenant or message ids, or to be told to drop all")
+// Events returns the keys of the events that the letters in all of a cell's DLQs are about, as far as these tell.
+func (d *Letters) Events(ctx context.Context, cell facts.Cell) (map[string]bool, error) {
+	keys := map[string]bool{}
+	err := d.each(ctx, cell, Kinds(), func(letters []Letter) error {
+		for _, l := range letters {
+			for _, key := range l.Events {
+				keys[key] = true
+			}
+		}
+		return nil
+	})
+	return keys, err
+}
 
-// Drop deletes letters for good and returns them. A filter that lets everything pass is refused unless all says so. save
-// is called with letters before they are deleted, and its error keeps them: what it has written down can be brought
-// back by hand. It may be nil.
-func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, f Filter, all bool, save func([]Letter) error) ([]Letter, error) {
-	if f.empty() && !all {
-		return nil, ErrEverything
-	}
-	var dropped []Letter
+// errEnough ends a reading early.
+var errEnough = errors.New("enough")
+
+// each reads the given DLQs, a batch at a time.
+func (d *Letters) each(ctx context.Context, cell facts.Cell, kinds []Kind, look func([]Letter) error) error {
 	for _, kind := range kinds {
-		err := d.visit(ctx, kind.queueURL(cell), 0, func(batch []types.Message) ([]types.Message, error) {
+		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
 			letters, err := d.read(ctx, cell, kind, batch)
 			if err != nil {
 				return nil, err
 			}
-			letters = slices.DeleteFunc(letters, func(l Letter) bool { return !f.matches(l) })
-			if save != nil && len(letters) > 0 {
-				if err := save(letters); err != nil {
-					return nil, err
-				}
-			}
-			dropped = append(dropped, letters...)
-			return messagesOf(letters), nil
+			return nil, look(letters)
 		})
+		if errors.Is(err, errEnough) {
+			return nil
+		}
 		if err != nil {
-			return dropped, fmt.Errorf("drop from the %s DLQ of cell %s: %w", kind, cell.ID, err)
+			return fmt.Errorf("list the %s DLQ of cell %s: %w", kind, cell.ID, err)
 		}
 	}
-	return dropped, nil
-}
-
-func messagesOf(letters []Letter) []types.Message {
-	messages := make([]types.Message, 0, len(letters))
-	for _, l := range letters {
-		messages = append(messages, l.message)
-	}
-	return messages
+	return nil
 }
 
 // oneTenant returns the tenant that all keys belong to, or "".

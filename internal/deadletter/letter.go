@@ -12,24 +12,25 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/item"
+	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
 )
 
 // Letter is one message of a DLQ.
 type Letter struct {
-	Kind      Kind      `json:"kind"`
-	MessageID string    `json:"messageId"`
-	TenantID  string    `json:"tenantId,omitempty"` // "" where it is not known, or not one
-	EventID   string    `json:"eventId,omitempty"`  // "" where it is not known, or not one
-	Type      string    `json:"type,omitempty"`
-	Events    []string  `json:"events,omitempty"` // the keys of its events: one, or those of a stream's batch
-	Reason    string    `json:"reason"`           // why it is here, in the words of whatever put it here; or "unknown"
-	FirstSeen time.Time `json:"firstSeen"`        // when it was sent first: SQS keeps the time when it moves a message to a DLQ
-	Receives  int       `json:"receives"`         // each listing adds one
-	Body      string    `json:"body"`
-	Note      string    `json:"note,omitempty"` // what an operator should know before acting on it
+	Kind      Kind
+	MessageID string
+	TenantID  string // "" where it is not known, or not one
+	EventID   string // "" where it is not known, or not one
+	Type      string
+	Events    []string  // the keys of its events: one, or those of a stream's batch
+	Reason    string    // why it is here, in the words of whatever put it here; or "unknown"
+	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ
+	Receives  int       // each listing adds one
+	Body      string
+	Note      string // what an operator should know before acting on it
 
-	Attributes map[string]string `json:"attributes,omitempty"`
+	Attributes map[string]string
 
 	message    types.Message
 	carried    *event.Event // the event, where the message has all of it
@@ -146,9 +147,14 @@ func (d *Letters) explain(ctx context.Context, cell facts.Cell, letters []Letter
 		if l.Kind == Consumer && status == event.Failed && reason != "" {
 			l.Reason = reason
 		}
-		if status == event.Processed {
+		switch {
+		case status == event.Processed:
 			l.applied = true
 			l.Note = "applied since: a redrive only deletes it"
+		case status == event.Failed && reason == event.ReasonConflict:
+			l.Note = resend.Conflict.Explain()
+		case status == event.Failed && reason == event.ReasonDropped:
+			l.Note = resend.Dropped.Explain()
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package deadletter_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func TestAListSaysWhatTheLettersAreAndReleasesThem(t *testing.T) {
 	ids["undelivered"] = w.letterOf(Alpha.SubscriptionDLQURL, Body(t, silent), "acme", "silent", "ErrorCode", "403", "ErrorMessage", "denied")
 
 	for range 2 {
-		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), 0)
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
 		require.NoError(t, err)
 		by := map[string]deadletter.Letter{}
 		for _, l := range letters {
@@ -60,46 +59,26 @@ func TestAListIsAsLongAsAsked(t *testing.T) {
 	}
 	w.letter(Alpha.StreamDLQURL, "s")
 	for limit, want := range map[int]int{1: 1, 13: 13, 35: 35, 100: 35, 0: 35} {
-		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), limit)
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, limit)
 		require.NoError(t, err)
 		require.Len(t, letters, want)
 		require.Equal(t, "s", letters[0].Body)
 	}
+	one := w.letterOf(Alpha.ConsumerDLQURL, "broken", "acme", "one")
+	for _, f := range []deadletter.Filter{{Tenant: "acme"}, {MessageIDs: []string{one}}} {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), f, 1)
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		require.Equal(t, one, letters[0].MessageID, "the limit is on what matches")
+	}
+	require.Len(t, w.left(Alpha), 36, "visible again at once")
+	keys, err := w.letters.Events(t.Context(), Alpha)
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"acme#one": true}, keys)
+
 	counts, err := w.letters.Counts(t.Context(), Alpha)
 	require.NoError(t, err)
-	require.Equal(t, map[deadletter.Kind]int{deadletter.Stream: 1, deadletter.Subscription: 0, deadletter.Consumer: 34}, counts)
-}
-
-func TestADropTakesWhatIsNamedAndNothingByAccident(t *testing.T) {
-	w := newWorld(t)
-	e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-	id := w.deadMessage(Alpha.ConsumerDLQURL, e)
-	other := w.letterOf(Alpha.ConsumerDLQURL, "broken", "globex", "g")
-	third := w.letter(Alpha.StreamDLQURL, "s")
-
-	_, err := w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, false, nil)
-	require.ErrorIs(t, err, deadletter.ErrEverything)
-
-	full := errors.New("disk full")
-	_, err = w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{Tenant: "acme"}, false, func([]deadletter.Letter) error { return full })
-	require.ErrorIs(t, err, full)
-	require.ElementsMatch(t, []string{id, other, third}, w.left(Alpha), "what could not be saved is kept")
-
-	var saved []deadletter.Letter
-	dropped, err := w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{Tenant: "acme"}, false, func(l []deadletter.Letter) error {
-		require.Contains(t, w.Bodies(Alpha.ConsumerDLQURL), Body(t, e), "saved before it is deleted")
-		saved = append(saved, l...)
-		return nil
-	})
-	require.NoError(t, err)
-	require.Equal(t, saved, dropped)
-	require.Equal(t, Body(t, e), dropped[0].Body)
-	require.ElementsMatch(t, []string{other, third}, w.left(Alpha))
-
-	dropped, err = w.letters.Drop(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, true, nil)
-	require.NoError(t, err)
-	require.Len(t, dropped, 2)
-	require.Empty(t, w.left(Alpha))
+	require.Equal(t, map[deadletter.Kind]int{deadletter.Stream: 1, deadletter.Subscription: 0, deadletter.Consumer: 35}, counts)
 }
 
 func TestKindsHaveNames(t *testing.T) {

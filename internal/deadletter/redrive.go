@@ -21,34 +21,39 @@ import (
 type Options struct {
 	Filter   Filter
 	Rate     float64       // events per second at most, more than 0
+	Began    time.Time     // only messages that came before are sent; the zero time means now
 	Progress func(Summary) // called after each batch, if not nil
 }
 
 // Summary is what a redrive has done.
 type Summary struct {
-	Received       int    `json:"received"`       // messages that were looked at
-	Redriven       int    `json:"redriven"`       // messages of which nothing is left to be done: they are deleted
-	Kept           int    `json:"kept"`           // messages that are in the DLQ as before
-	Sent           int    `json:"sent"`           // events
-	AlreadyApplied int    `json:"alreadyApplied"` // events that needed no sending
-	Gone           int    `json:"gone"`           // events of a stream's letter whose items have been deleted
-	AsTheyAre      int    `json:"asTheyAre"`      // messages that cannot be read, sent to the cell's own queue as they are
-	Notes          []Note `json:"notes"`          // why messages were kept, the first maxNotes of them
+	Received       int    // messages that were looked at
+	Redriven       int    // messages of which nothing is left to be done: they are deleted
+	Kept           int    // messages that are in the DLQ as before
+	NeedOperator   int    // those of Kept that no later redrive gets rid of by itself
+	Sent           int    // events
+	AlreadyApplied int    // events that needed no sending
+	Gone           int    // events of a stream's letter whose items have been deleted
+	AsTheyAre      int    // messages that cannot be read, sent to the cell's own queue as they are
+	Notes          []Note // why messages were kept, the first maxNotes of them
 }
 
 // Note says why a message was kept.
 type Note struct {
-	Kind      Kind   `json:"kind"`
-	MessageID string `json:"messageId"`
-	Event     string `json:"event,omitempty"`
-	Reason    string `json:"reason"`
+	Kind      Kind
+	MessageID string
+	Event     string // "" where it is about the message as a whole
+	Reason    string
 }
 
 // maxNotes bounds a summary, which an operator reads.
 const maxNotes = 100
 
-func (s *Summary) keep(l Letter, key, reason string) {
+func (s *Summary) keep(l Letter, key, reason string, needsOperator bool) {
 	s.Kept++
+	if needsOperator {
+		s.NeedOperator++
+	}
 	if len(s.Notes) < maxNotes {
 		s.Notes = append(s.Notes, Note{Kind: l.Kind, MessageID: l.MessageID, Event: key, Reason: reason})
 	}
@@ -64,9 +69,12 @@ func (d *Letters) Redrive(ctx context.Context, cell facts.Cell, kinds []Kind, o 
 	if o.Rate <= 0 {
 		return Summary{}, fmt.Errorf("redrive at %v events per second: want more than 0", o.Rate)
 	}
-	r := &redrive{Letters: d, cell: cell, filter: o.Filter, began: d.Home.Now(), limit: rate.NewLimiter(rate.Limit(o.Rate), maxBatch)}
+	if o.Began.IsZero() {
+		o.Began = d.Home.Now()
+	}
+	r := &redrive{Letters: d, cell: cell, filter: o.Filter, began: o.Began, limit: rate.NewLimiter(rate.Limit(o.Rate), maxBatch)}
 	for _, kind := range kinds {
-		err := d.visit(ctx, kind.queueURL(cell), 0, func(batch []types.Message) ([]types.Message, error) {
+		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
 			done, err := r.batch(ctx, kind, batch)
 			if o.Progress != nil {
 				o.Progress(r.summary)
@@ -124,9 +132,9 @@ func (r *redrive) groups(letters []Letter) []group {
 		r.summary.Received++
 		switch {
 		case l.FirstSeen.After(r.began):
-			r.summary.keep(l, "", "it came, or came back, while the redrive was under way")
+			r.summary.keep(l, "", "it came, or came back, while the redrive was under way: redrive it again", false)
 		case l.Kind == Stream && l.unresolved:
-			r.summary.keep(l, "", l.Note)
+			r.summary.keep(l, "", l.Note, true)
 		case l.Kind == Stream:
 			groups = append(groups, group{[]Letter{l}, r.sendStream})
 		case l.unresolved && !l.applied:
@@ -166,7 +174,7 @@ func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []
 			r.summary.AlreadyApplied++
 			finished = append(finished, l)
 		default:
-			r.summary.keep(l, l.Events[0], v.Explain())
+			r.summary.keep(l, l.Events[0], v.Explain(), v.NeedsOperator())
 		}
 	}
 	return finished, nil
@@ -176,10 +184,10 @@ func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []
 // be sent is kept as a whole, because nothing smaller can be put back.
 func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []Letter, err error) {
 	l := letters[0]
-	kept, reason := "", ""
+	kept, reason, needsOperator := "", "", false
 	for tenantID, keys := range byTenant(l.Events) {
 		if tenantID == "" {
-			kept, reason = keys[0], "the key of its item is not TENANT#EVENT"
+			kept, reason, needsOperator = keys[0], "the key of its item is not TENANT#EVENT", true
 			continue
 		}
 		for chunk := range slices.Chunk(keys, maxBatch) {
@@ -203,13 +211,15 @@ func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []
 				case resend.Gone:
 					r.summary.Gone++
 				default:
-					kept, reason = key, v.Explain()
+					if kept == "" || !needsOperator {
+						kept, reason, needsOperator = key, v.Explain(), v.NeedsOperator()
+					}
 				}
 			}
 		}
 	}
 	if kept != "" {
-		r.summary.keep(l, kept, reason)
+		r.summary.keep(l, kept, reason, needsOperator)
 		return nil, nil
 	}
 	return letters, nil
@@ -249,4 +259,12 @@ func (r *redrive) sendAsIs(ctx context.Context, letters []Letter) (finished []Le
 	}
 	r.summary.AsTheyAre++
 	return letters, nil
+}
+
+func messagesOf(letters []Letter) []types.Message {
+	messages := make([]types.Message, 0, len(letters))
+	for _, l := range letters {
+		messages = append(messages, l.message)
+	}
+	return messages
 }

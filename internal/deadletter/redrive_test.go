@@ -38,7 +38,7 @@ func TestARedriveSendsToTheTenantsCellAndEmptiesTheQueue(t *testing.T) {
 
 	got := w.redrive(t, deadletter.Filter{})
 	require.Equal(t, deadletter.Summary{
-		Received: 5, Redriven: 4, Kept: 1, Sent: 3, AlreadyApplied: 1,
+		Received: 5, Redriven: 4, Kept: 1, NeedOperator: 1, Sent: 3, AlreadyApplied: 1,
 		Notes: []deadletter.Note{{Kind: deadletter.Consumer, MessageID: kept, Event: orphan.Key(), Reason: resend.Unmapped.Explain()}},
 	}, got)
 	require.ElementsMatch(t, []string{stay.Key(), undelivered.Key()}, w.sent(Alpha))

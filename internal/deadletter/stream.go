@@ -39,9 +39,8 @@ func (d *Letters) readStreamLetter(ctx context.Context, cellID string, l *Letter
 	switch {
 	case trimmed || missing:
 		l.unresolved = true
-		l.Note = fmt.Sprintf("the stream no longer has these %d records: find them with cellctl replay --cell %s --since %s --until %s, then drop this message",
-			batch.BatchSize, cellID, batch.FirstArrival.Add(-arrivalMargin).UTC().Format(time.RFC3339),
-			batch.LastArrival.Add(arrivalMargin).UTC().Format(time.RFC3339))
+		l.Note = fmt.Sprintf("the stream no longer has these %d records: 'cellctl replay --cell %s --since %s' finds their events, then drop this message",
+			batch.BatchSize, cellID, batch.FirstArrival.Add(-arrivalMargin).UTC().Format(time.RFC3339))
 		return nil
 	case err != nil:
 		return fmt.Errorf("read the records of message %s: %w", l.MessageID, err)

@@ -127,7 +127,7 @@ func TestAStreamLetterIsRedrivenFromTheTable(t *testing.T) {
 	w.stream.add(types.OperationTypeInsert, after.Key())
 	w.letter(Alpha.StreamDLQURL, ejected(1, 6, w.Clock.Now()))
 
-	letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), 0)
+	letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	require.Equal(t, "RetryAttemptsExhausted", letters[0].Reason)
@@ -181,7 +181,7 @@ func TestAStreamLetterWhoseRecordsAreGoneSaysHowToFindItsEvents(t *testing.T) {
 
 			got := w.redrive(t, deadletter.Filter{})
 			require.Equal(t, 1, got.Kept)
-			require.Contains(t, got.Notes[0].Reason, "cellctl replay --cell alpha --since 2026-01-02T03:03:05Z --until 2026-01-02T03:05:05Z")
+			require.Contains(t, got.Notes[0].Reason, "'cellctl replay --cell alpha --since 2026-01-02T03:03:05Z'")
 			require.Equal(t, []string{id}, w.left(Alpha))
 		})
 	}

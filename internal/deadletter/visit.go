@@ -20,6 +20,9 @@ const (
 	// visibility is how long a received message stays hidden, in seconds: ample for a batch, and what a killed run costs.
 	visibility = 300
 
+	// Hidden is for how long a run that is killed keeps messages from the next one.
+	Hidden = visibility * time.Second
+
 	// receiveWait is the long poll, in seconds. An empty answer to a short poll says nothing: it asks only some of SQS's
 	// servers.
 	receiveWait = 1
@@ -34,17 +37,14 @@ const (
 )
 
 // visit receives the messages of a queue, each once, and calls handle with them, a batch at a time, until nothing more
-// comes, limit (0 for none) is reached, or it has received about as many as there were when it began. What handle
-// returns is deleted, also if it returns an error besides; everything else is released at the end, however it comes.
-func (d *Letters) visit(ctx context.Context, queueURL string, limit int, handle func([]types.Message) (done []types.Message, err error)) error {
+// comes, handle fails, or it has received about as many as there were when it began. What handle returns is deleted, also
+// if it returns an error besides; everything else is released at the end, however it comes.
+func (d *Letters) visit(ctx context.Context, queueURL string, handle func([]types.Message) (done []types.Message, err error)) error {
 	count, err := d.count(ctx, queueURL, types.QueueAttributeNameApproximateNumberOfMessages)
 	if err != nil {
 		return err
 	}
 	bound := count + uncounted
-	if limit > 0 {
-		bound = min(bound, limit)
-	}
 	v := visited{seen: map[string]bool{}, held: map[string]types.Message{}}
 	// Each round takes a message of the bound, or is one of as many that a queue may waste on messages seen before.
 	for rounds := 0; len(v.seen) < bound && rounds < 2*bound; rounds++ {
@@ -80,7 +80,7 @@ func (d *Letters) visit(ctx context.Context, queueURL string, limit int, handle 
 // visited is what one run has received of a queue.
 type visited struct {
 	seen map[string]bool          // by message id
-	held map[string]types.Message // those to be released
+	held map[string]types.Message // those to be released: their ids and receipt handles
 }
 
 // take sorts what was received: what is new, and what was deleted before and has come all the same.
@@ -95,7 +95,7 @@ func (v *visited) take(messages []types.Message) (fresh, gone []types.Message) {
 			fresh = append(fresh, m)
 		}
 		v.seen[id] = true
-		v.held[id] = m // with the latest receipt handle
+		v.held[id] = types.Message{MessageId: m.MessageId, ReceiptHandle: m.ReceiptHandle} // the latest handle is the good one
 	}
 	return fresh, gone
 }

@@ -3,6 +3,7 @@ package deadletter_test
 import (
 	"context"
 
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
@@ -64,4 +65,8 @@ func (w *world) left(c facts.Cell) []string {
 		w.Queues.ReleaseAll(url)
 	}
 	return ids
+}
+
+func dynamoText(s string) dynamotypes.AttributeValue {
+	return &dynamotypes.AttributeValueMemberS{Value: s}
 }

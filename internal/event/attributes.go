@@ -43,6 +43,12 @@ const (
 	AttrWaiting   = "waiting"    // S, the tenant, where the status is diverted and the event has not been sent on
 )
 
+// The values of AttrReason that operations on the control plane write. What the consumer gives up on has reasons of its own.
+const (
+	ReasonConflict = "conflict" // the tenant's cell has another event with the same id; this one waits in a DLQ for an operator
+	ReasonDropped  = "dropped"  // an operator has given the event up: it is not sent again
+)
+
 // Status is what a reader is told of an event. Diverted is for the system alone.
 type Status string
 

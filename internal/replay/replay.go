@@ -1,6 +1,7 @@
 // Package replay finds events that a cell has accepted and that are neither applied nor in one of its dead letter queues,
-// and sends them again. Nothing in the pipeline loses an event; what can is an operator (a queue that was purged, a
-// dead letter that was dropped), a message that outlived its queue's retention, or a stream that was down for a day.
+// and sends them again. Nothing in the pipeline loses an event; what can is an operator (a queue that was purged), a
+// message that outlived its queue's retention, or a stream that was down for a day. What an operator has dropped, with
+// cellctl dlq drop, is not lost but given up.
 //
 // An event that is merely on its way looks the same as a lost one. It is sent a second time then, which costs a message
 // and has no effect.
@@ -91,15 +92,15 @@ type Candidate struct {
 }
 
 // Find calls each with the candidates of a cell, those of one tenant at a time, at most tenantdata.PageSize. It ends with
-// the first error of each.
-func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) error {
-	s, err := s.bounded(cell, r.Home.Now())
+// the first error of each. dropped is how many events it has left out because an operator has given them up.
+func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) (dropped int, err error) {
+	s, err = s.bounded(cell, r.Home.Now())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	search := &search{DynamoDB: r.DynamoDB, cell: cell, scope: s, each: each}
 	if err := search.run(ctx); err != nil {
-		return fmt.Errorf("replay cell %s: %w", cell.ID, err)
+		return search.dropped, fmt.Errorf("replay cell %s: %w", cell.ID, err)
 	}
-	return nil
+	return search.dropped, nil
 }

@@ -57,6 +57,11 @@ func (w *world) run(t require.TestingT, s replay.Scope) replay.Summary {
 	return got
 }
 
+func (w *world) find(t *testing.T, s replay.Scope, each func([]replay.Candidate) error) error {
+	_, err := w.replayer.Find(t.Context(), Alpha, s, each)
+	return err
+}
+
 func TestAReplayFindsWhatAPurgedQueueHasLost(t *testing.T) {
 	w := newWorld()
 	w.here("acme")
@@ -109,6 +114,15 @@ func TestWhatIsACandidate(t *testing.T) {
 			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
 			return e
 		}, replay.FailedGone},
+		"dropped by an operator": {func(w *world) event.Event {
+			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+			verdicts, err := w.replayer.Home.Drop(context.Background(), Alpha, "acme", []resend.Wanted{{Key: e.Key()}})
+			if err != nil || verdicts[e.Key()] != resend.Dropped {
+				panic(fmt.Sprint(verdicts, err))
+			}
+			return e
+		}, ""},
 		"failed a moment ago": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Outcome(Alpha, e, event.Failed, time.Minute)
@@ -147,7 +161,7 @@ func TestWhatIsACandidate(t *testing.T) {
 					}
 					return nil
 				}
-				require.NoError(t, w.replayer.Find(t.Context(), Alpha, s, each))
+				require.NoError(t, w.find(t, s, each))
 				require.Equal(t, c.want, reason)
 				if c.want == "" {
 					require.Empty(t, found)
@@ -158,7 +172,7 @@ func TestWhatIsACandidate(t *testing.T) {
 				found = nil
 				if c.want != replay.StillWaits {
 					s.InDLQ = map[string]bool{e.Key(): true}
-					require.NoError(t, w.replayer.Find(t.Context(), Alpha, s, each))
+					require.NoError(t, w.find(t, s, each))
 					require.Empty(t, found, "what is in a DLQ is for a redrive")
 				}
 			}
@@ -170,12 +184,12 @@ func TestAScopeThatCannotBeSearchedIsRefused(t *testing.T) {
 	w := newWorld()
 	s := w.scope()
 	s.Since = w.Clock.Now().Add(-ResultTTL - time.Minute)
-	err := w.replayer.Find(t.Context(), Alpha, s, nil)
+	err := w.find(t, s, nil)
 	require.ErrorIs(t, err, replay.ErrTooOld)
 	require.ErrorContains(t, err, "the earliest is 2026-02-02T05:06:08Z")
 
 	s.Since = w.Clock.Now().Add(-time.Minute)
-	require.ErrorContains(t, w.replayer.Find(t.Context(), Alpha, s, nil), "leaves events time to be applied")
+	require.ErrorContains(t, w.find(t, s, nil), "leaves events time to be applied")
 
 	_, err = w.replayer.Run(t.Context(), Alpha, w.scope(), replay.Options{})
 	require.ErrorContains(t, err, "want more than 0")

@@ -26,17 +26,18 @@ type Options struct {
 
 // Summary is what a replay has found and done.
 type Summary struct {
-	Found    int                    `json:"found"` // candidates
-	Reasons  map[Reason]int         `json:"reasons"`
-	Verdicts map[resend.Verdict]int `json:"verdicts"` // what became of them: sent, or in a dry run due, or why not
-	First    []Event                `json:"first"`    // the first maxListed candidates
+	Found    int // candidates
+	Dropped  int // events that an operator has given up; they are no candidates
+	Reasons  map[Reason]int
+	Verdicts map[resend.Verdict]int // what became of them: sent, or in a dry run due, or why not
+	First    []Event                // the first maxListed candidates
 }
 
 // Event is a candidate with its verdict.
 type Event struct {
-	Key     string         `json:"key"`
-	Reason  Reason         `json:"reason"`
-	Verdict resend.Verdict `json:"verdict"`
+	Key     string
+	Reason  Reason
+	Verdict resend.Verdict
 }
 
 // maxListed bounds a summary, which an operator reads.
@@ -62,7 +63,7 @@ func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options)
 		return summary, fmt.Errorf("replay at %v events per second: want more than 0", o.Rate)
 	}
 	limit := rate.NewLimiter(rate.Limit(o.Rate), sendBatch)
-	err := r.Find(ctx, cell, s, func(found []Candidate) error {
+	dropped, err := r.Find(ctx, cell, s, func(found []Candidate) error {
 		for batch := range slices.Chunk(found, sendBatch) {
 			assessed, err := r.handle(ctx, cell, batch, limit, o.DryRun)
 			if err != nil {
@@ -77,6 +78,7 @@ func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options)
 		}
 		return nil
 	})
+	summary.Dropped = dropped
 	return summary, err
 }
 

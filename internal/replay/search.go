@@ -20,6 +20,7 @@ type search struct {
 	cell     facts.Cell
 	scope    Scope // with both ends
 	each     func([]Candidate) error
+	dropped  int // events that an operator has given up
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -99,6 +100,10 @@ func (s *search) suspect(key string, entry tenantdata.Item) Reason {
 	}
 	switch status(entry) {
 	case event.Failed:
+		if item.Read(entry).OptionalString(event.AttrReason) == event.ReasonDropped {
+			s.dropped++
+			return ""
+		}
 		// The consumer writes this just before SQS moves the message to the DLQ.
 		if !s.tooLate(entry, event.AttrAppliedAt) {
 			return FailedGone

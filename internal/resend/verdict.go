@@ -17,7 +17,21 @@ const (
 	Unmapped       Verdict = "unmapped"        // its tenant has no cell any more
 	Moving         Verdict = "moving"          // its tenant is leaving the cell: the move sends it on, or another try will
 	Malformed      Verdict = "malformed"       // the item is not an event
+	Conflict       Verdict = "conflict"        // its tenant's cell has another event with the same id
+	Dropped        Verdict = "dropped"         // an operator has given it up
 )
+
+// Settled reports whether nothing is left to be done.
+func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
+
+// NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
+func (v Verdict) NeedsOperator() bool {
+	switch v {
+	case Gone, TooOld, Unmapped, Malformed, Conflict, Dropped:
+		return true
+	}
+	return false
+}
 
 // Explain is what an operator is told of an event that was not sent.
 func (v Verdict) Explain() string {
@@ -34,6 +48,10 @@ func (v Verdict) Explain() string {
 		return "its tenant is being moved: try again once the move is done"
 	case Malformed:
 		return "its item in the data table is not a valid event"
+	case Conflict:
+		return "its tenant's cell has another event with this id: drop this one, or have the client send it again under another id"
+	case Dropped:
+		return "it was dropped before: drop this message, too"
 	}
 	return string(v)
 }

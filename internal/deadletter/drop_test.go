@@ -180,7 +180,7 @@ func TestI6ADropBrokenOffAtAnyCallAndRunAgainGivesUpEverything(t *testing.T) {
 func conflicting(w *world) (e event.Event, letter string) {
 	w.Map("acme", Beta, 2)
 	other := w.Accept(Beta, "acme", "e", 2, time.Hour)
-	w.Outcome(Beta, other, event.Processed, time.Minute)
+	w.Outcome(Beta, other, event.Failed, time.Minute)
 	e = other
 	e.Payload, e.Epoch = []byte(`{"n":2}`), 1
 	w.Tables.Put(Alpha.DataTable, e.Item())

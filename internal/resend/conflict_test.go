@@ -72,9 +72,12 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 			stored.Payload = []byte(`{"n":2}`)
 			return carried(stored)
 		}, resend.Conflict},
-		"beside a message about the one that is there": {func(w *World) []resend.Wanted {
-			here, there := twins(w)
-			return append(carried(here), carried(there)...)
+		"before a message about the one that is there": {func(w *World) []resend.Wanted {
+			w.Map("acme", Alpha, 1)
+			stored := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+			other := stored
+			other.Payload = []byte(`{"n":2}`)
+			return append(carried(other), carried(stored)...)
 		}, resend.Conflict},
 		"written otherwise is the same event": {func(w *World) []resend.Wanted {
 			here, there := twins(w)

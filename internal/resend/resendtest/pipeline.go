@@ -84,7 +84,7 @@ func (w *World) Effects(c facts.Cell, key string) int {
 }
 
 // Move takes all that both cells have of a tenant to one of them, and gives it that tenant in a new epoch, as a move that
-// has come to its end.
+// has come to its end. What the cell has already stays, unless the event was applied in the other one alone.
 func (w *World) Move(tenantID string, to facts.Cell, epoch int64) {
 	from := Alpha
 	if to.ID == Alpha.ID {
@@ -99,7 +99,9 @@ func (w *World) Move(tenantID string, to facts.Cell, epoch int64) {
 			if tables[0] == from.DataTable {
 				found[event.AttrClonedFrom] = text(from.ID)
 			}
-			w.Tables.Put(tables[1], found)
+			if w.Tables.Item(tables[1], key) == nil || w.Status(from, key) == event.Processed && w.Status(to, key) != event.Processed {
+				w.Tables.Put(tables[1], found)
+			}
 			w.Tables.Delete(tables[0], key)
 		}
 	}

@@ -74,7 +74,7 @@ func (d Doctor) drift(ctx context.Context, p published, leftovers []string) []Fi
 const moveMargin = time.Hour
 
 func (d Doctor) examineMoves(l *look, p published, moves []Move) {
-	l.fix = "carry the move on, or back it out"
+	l.fix = "'cellctl moves resume TENANT' carries a move on, 'cellctl tenants move TENANT --back-out' takes the tenant back"
 	for _, m := range moves {
 		for _, id := range []string{m.From, m.To} {
 			if p.listed && !slices.Contains(p.ids(), id) {
@@ -211,12 +211,12 @@ func (d Doctor) contents(ctx context.Context, p published, moves []Move) []Findi
 			depth cellstatus.Depth
 		}{{cell.ConsumerDLQURL, status.ConsumerDLQ}, {cell.SubscriptionDLQURL, status.SubscriptionDLQ}, {cell.StreamDLQURL, status.StreamDLQ}} {
 			if n := dlq.depth.Total(); n > 0 {
-				l.add(Warn, "'cellctl dlq list "+cell.ID+"' shows them; redrive them before they expire", "%d dead letters in %s", n, lastSegment(dlq.url))
+				l.add(Warn, "'cellctl dlq list --cell "+cell.ID+"' shows them; redrive them before they expire", "%d dead letters in %s", n, lastSegment(dlq.url))
 			}
 		}
 		for _, tenant := range slices.Sorted(maps.Keys(status.Waiting.ByTenant)) {
 			if !moving[tenant] {
-				l.add(Fail, "replay them, which sends them to their tenant's cell",
+				l.add(Fail, "'cellctl replay --cell "+cell.ID+"' sends them to their tenant's cell",
 					"%d diverted events of tenant %s wait, and no open move will send them on", status.Waiting.ByTenant[tenant], tenant)
 			}
 		}

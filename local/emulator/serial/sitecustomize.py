@@ -9,6 +9,9 @@ runs one thread at a time anyway. Only a long poll gives the lock away while it 
 It makes those copies of tables cheap. moto copies a table with every item and every record of its stream, once for each
 operation of a transaction, before it knows whether the transaction fails. Here a copy shares the items with its table,
 and an update, which is the only thing that changes an item in its place, is made to a copy of the item.
+
+It has those who read a table's stream go on with the stream of the table that is there. moto leaves them with that of the
+table that a failed transaction has taken away, and to which nothing is added any more.
 """
 
 import importlib.util
@@ -23,12 +26,14 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         from moto.dynamodb.models import DynamoDBBackend
         from moto.dynamodb.models.dynamo_type import DynamoType
         from moto.dynamodb.models.table import Table
+        from moto.dynamodbstreams.models import ShardIterator
         from moto.sqs.models import Queue
 
         one_at_a_time = threading.RLock()
         dispatch = BaseResponse.dispatch.__func__
         wait_for_messages = Queue.wait_for_messages
         update_item = DynamoDBBackend.update_item
+        get_records = ShardIterator.get
 
         def serial_dispatch(cls, *args, **kwargs):
             with one_at_a_time:
@@ -65,9 +70,17 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
                     holder[hash_and_range[-1]] = copy.deepcopy(item)
             return update_item(self, table_name, key, *args, **kwargs)
 
+        def get_present_records(self, *args, **kwargs):
+            was = self.stream_shard.table
+            table = self.streams_backend.dynamodb.tables.get(was.name)
+            if table is not None and table.latest_stream_label == was.latest_stream_label:
+                self.stream_shard = table.stream_shard
+            return get_records(self, *args, **kwargs)
+
         BaseResponse.dispatch = classmethod(serial_dispatch)
         Queue.wait_for_messages = patient_wait_for_messages
         Table.__deepcopy__ = sharing_copy
         DynamoDBBackend.update_item = update_a_copy
+        ShardIterator.get = get_present_records
     except Exception as e:  # Python would only print it and go on
         sys.exit(f"this version of moto cannot be mended: {e!r}")

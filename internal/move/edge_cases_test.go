@@ -276,3 +276,19 @@ func TestTheComparisonIsOfContent(t *testing.T) {
 	w.quiesce()
 	w.settled()
 }
+
+func TestWhatTheBusinessLogicHasDeletedDoesNotComeBack(t *testing.T) {
+	w := newWorld(t)
+	w.send(&router{}, "e-1", "visit")
+	w.quiesce()
+	note := dynamotest.Item{event.AttrKey: text("#note#" + tenant), event.AttrTenantID: text(tenant)}
+	w.db.Put(w.cells["alpha"].ResultsTable, note)
+	m := w.mover(&hooks{})
+	w.toRedirect(t, m)
+	require.Equal(t, note, w.db.Item(w.cells["beta"].ResultsTable, "#note#"+tenant))
+	w.db.Delete(w.cells["beta"].ResultsTable, "#note#"+tenant)
+	_, err := m.BackOut(t.Context(), tenant, "")
+	require.NoError(t, err)
+	require.Nil(t, w.db.Item(w.cells["alpha"].ResultsTable, "#note#"+tenant))
+	w.settled()
+}

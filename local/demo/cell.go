@@ -15,6 +15,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/naming"
+	"cellular/internal/ownership"
 )
 
 // observer looks into cells through the AWS APIs, as an operator could.
@@ -34,9 +35,12 @@ type cellState struct {
 	Accepted  map[string]time.Time      // event key -> when it was accepted
 	Processed map[string]time.Time      // event key -> when it was applied
 	Failed    map[string]string         // event key -> reason class
+	Epochs    map[string]int64          // event key -> epoch under which it was applied
 	Counters  map[string]map[string]int // tenant -> event type -> count: what the business logic did
-	DLQ       map[string]int            // queue name -> messages
-	Waiting   int                       // messages in the queue, visible or in flight
+	Fences    map[string]ownership.Fence
+	MovedIn   int            // items of the data table that came with a tenant from another cell
+	DLQ       map[string]int // queue name -> messages
+	Waiting   int            // messages in the queue, visible or in flight
 }
 
 // cell reads one cell. It scans: the sample is a few hundred items.
@@ -44,10 +48,11 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 	names := o.stack.Cell(id)
 	s := &cellState{
 		Tenants: map[string]bool{}, Accepted: map[string]time.Time{}, Processed: map[string]time.Time{},
-		Failed: map[string]string{}, Counters: map[string]map[string]int{}, DLQ: map[string]int{},
+		Failed: map[string]string{}, Epochs: map[string]int64{}, Counters: map[string]map[string]int{},
+		Fences: map[string]ownership.Fence{}, DLQ: map[string]int{},
 	}
 	accepted := &dynamodb.ScanInput{TableName: aws.String(names.DataTable()),
-		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantID, event.AttrAcceptedAt}, ", "))}
+		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantID, event.AttrAcceptedAt, event.AttrClonedFrom}, ", "))}
 	err := o.scan(ctx, accepted, func(item map[string]types.AttributeValue) error {
 		at, err := time.Parse(event.TimeLayout, text(item, event.AttrAcceptedAt))
 		if err != nil {
@@ -55,6 +60,9 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 		}
 		s.Accepted[text(item, event.AttrKey)] = at
 		s.Tenants[text(item, event.AttrTenantID)] = true
+		if text(item, event.AttrClonedFrom) != "" {
+			s.MovedIn++
+		}
 		return nil
 	})
 	if err != nil {
@@ -78,14 +86,19 @@ func (s *cellState) addResult(item map[string]types.AttributeValue) error {
 		s.Counters[tenant] = map[string]int{}
 		for name, value := range item {
 			if eventType, ok := strings.CutPrefix(name, "type:"); ok {
-				n, err := strconv.Atoi(value.(*types.AttributeValueMemberN).Value)
+				n, err := number(value)
 				if err != nil {
 					return err
 				}
-				s.Counters[tenant][eventType] = n
+				s.Counters[tenant][eventType] = int(n)
 			}
 		}
 		return nil
+	}
+	if strings.HasPrefix(key, ownership.Key("")) {
+		fence, err := ownership.FromItem(item)
+		s.Fences[fence.TenantID] = fence
+		return err
 	}
 	switch event.Status(text(item, event.AttrStatus)) {
 	case event.Processed:
@@ -94,6 +107,8 @@ func (s *cellState) addResult(item map[string]types.AttributeValue) error {
 			return err
 		}
 		s.Processed[key] = at
+		s.Epochs[key], err = number(item[event.AttrEpoch])
+		return err
 	case event.Failed:
 		s.Failed[key] = text(item, event.AttrReason)
 	}
@@ -138,6 +153,14 @@ func (o *observer) depth(ctx context.Context, queue string) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+func number(v types.AttributeValue) (int64, error) {
+	n, ok := v.(*types.AttributeValueMemberN)
+	if !ok {
+		return 0, fmt.Errorf("%T is no number", v)
+	}
+	return strconv.ParseInt(n.Value, 10, 64)
 }
 
 func text(item map[string]types.AttributeValue, name string) string {

@@ -30,13 +30,13 @@ func (t *tally) isolation(states map[string]*cellState) finding {
 	for _, m := range t.misrouted {
 		errs = append(errs, errors.New(m))
 	}
-	return finding{"I2 Isolation", fmt.Sprintf("each of %d items lies in its tenant's cell, and in no other", items), errors.Join(errs...)}
+	return finding{"I2 Isolation", fmt.Sprintf("each of %d events lies in its tenant's cell, and in no other, also after the move", items), errors.Join(errs...)}
 }
 
 func (t *tally) nothingLost(states map[string]*cellState) finding {
 	var errs []error
 	for _, r := range t.refused {
-		errs = append(errs, errors.New(r))
+		errs = append(errs, errors.New(r.what))
 	}
 	for _, m := range t.unsettled(states) {
 		errs = append(errs, errors.New(m))
@@ -65,26 +65,38 @@ func (t *tally) nothingLost(states map[string]*cellState) finding {
 			errs = append(errs, fmt.Errorf("counters of tenant %s are %v, its accepted events make %v", tenant, got, counts))
 		}
 	}
-	return finding{"I6 Nothing lost", fmt.Sprintf("the business counters add up to the %d applied events, each once", applied), errors.Join(errs...)}
+	return finding{"I6 Nothing lost", fmt.Sprintf("the business counters add up to the %d applied events, each once, with those moved and redriven", applied), errors.Join(errs...)}
 }
 
-func (t *tally) containedPoison(states map[string]*cellState) finding {
+// containedPoison looks at the DLQs before the fix, event key -> cell, and at the cells in the end.
+func (t *tally) containedPoison(ejected map[string]string, states map[string]*cellState) finding {
 	var errs []error
-	ejected := 0
+	for key, cell := range ejected {
+		if !t.poison[key] && !t.mended[key] {
+			errs = append(errs, fmt.Errorf("before the fix the good event %q was in a DLQ of cell %s", key, cell))
+		} else if !t.accepted[cell][key] {
+			errs = append(errs, fmt.Errorf("before the fix the event %s was in a DLQ of cell %s, which is not its own", key, cell))
+		}
+	}
+	if want := len(t.poison) + len(t.mended); len(ejected) != want {
+		errs = append(errs, fmt.Errorf("before the fix %d events were in the DLQs, %d could not be applied", len(ejected), want))
+	}
+	failed := 0
 	for _, cell := range slices.Sorted(maps.Keys(states)) {
 		s := states[cell]
 		for key, reason := range s.Failed {
 			if !t.poison[key] {
 				errs = append(errs, fmt.Errorf("cell %s gave up on the good event %s: %s", cell, key, reason))
 			}
-			ejected++
+			failed++
 		}
 		if s.Waiting != 0 {
 			errs = append(errs, fmt.Errorf("cell %s: %d messages still wait in its queue", cell, s.Waiting))
 		}
 	}
-	if ejected != len(t.poison) {
-		errs = append(errs, fmt.Errorf("%d events are recorded as failed, %d are poisonous", ejected, len(t.poison)))
+	if failed != len(t.poison) {
+		errs = append(errs, fmt.Errorf("%d events are recorded as failed, %d are poisonous", failed, len(t.poison)))
 	}
-	return finding{"I7 Contained poison", fmt.Sprintf("%d poisonous events sit in their own cell's DLQ; nothing else failed", ejected), errors.Join(errs...)}
+	return finding{"I7 Contained poison", fmt.Sprintf("before the fix %d poisonous events sat in their own cell's DLQ, after it %d; nothing else failed",
+		len(ejected), failed), errors.Join(errs...)}
 }

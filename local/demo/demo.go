@@ -1,6 +1,7 @@
 // Package demo shows the whole system at work on the local cloud, and checks what can be seen of its invariants: it
-// deploys the program, sends the sample events through the router, takes the control plane away, compares what was
-// answered with what the cells hold, and takes everything down.
+// deploys the program, sends the sample events through the router, moves a tenant under this load, mends what could not be
+// applied and redrives it, takes the control plane away, compares what was answered with what the cells hold, and takes
+// everything down.
 package demo
 
 import (
@@ -9,25 +10,41 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/move"
 	"cellular/internal/naming"
 	"cellular/internal/placement"
 	"cellular/local"
 )
 
 const (
-	settleTimeout  = 40 * time.Second       // for everything accepted to be applied or ejected; seconds are usual
+	settleTimeout  = 2 * time.Minute        // for everything accepted to be applied or ejected; seconds are usual
 	settleInterval = 300 * time.Millisecond // between two looks at the cells
 	outageOrders   = 60                     // sample orders kept back for the outage of the control plane
+	outageInterval = 50 * time.Millisecond  // between two looks at the router's log
 )
+
+// The router of the demo keeps its mappings for a short time only. A move waits until no router can know the old cell any
+// more, which takes the hard TTL; the outage of the control plane has to last longer than the soft one, and less than
+// the hard one.
+const (
+	softTTL = time.Second
+	hardTTL = 7 * time.Second
+)
+
+// refreshTimeout is longer than usual: a router that has just started knows no mapping that it could fall back on, and
+// the machine may have a lot else to do.
+const refreshTimeout = 2 * time.Second
+
+var config = map[string]any{
+	"cellular:router": map[string]any{"softTTL": softTTL.String(), "hardTTL": hardTTL.String(), "refreshTimeout": refreshTimeout.String()},
+}
 
 // Options of Run.
 type Options struct {
@@ -45,7 +62,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	fmt.Fprintln(o.Out)
 
 	d.out.begin("start", "the local cloud")
-	if d.cloud, err = local.Start(ctx, local.Options{Dir: o.Dir, Progress: d.out.note}); err != nil {
+	if d.cloud, err = local.Start(ctx, local.Options{Dir: o.Dir, Config: config, Progress: d.out.note}); err != nil {
 		return err
 	}
 	defer func() {
@@ -65,7 +82,10 @@ type demo struct {
 	examples Examples
 	cloud    *local.Cloud
 	cells    *observer
+	operator *operator
 	outputs  local.Outputs
+	moving   *relocation
+	ejected  map[string]string // event key -> the cell in whose DLQ it was before the fix
 	findings []finding
 }
 
@@ -74,17 +94,23 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	t := newTally(d.examples)
-	if err := d.events(ctx, t); err != nil {
+	if err := d.prepareMove(t); err != nil {
 		return err
 	}
-	if err := d.outage(ctx, t); err != nil {
+	defer d.moving.abandon()
+	if err := d.work(ctx, t); err != nil {
 		return err
 	}
 	states, err := d.settle(ctx, t)
 	if err != nil {
 		return err
 	}
-	d.found(t.isolation(states), t.nothingLost(states), t.containedPoison(states))
+	applied, err := d.applied()
+	if err != nil {
+		return err
+	}
+	d.found(t.isolation(states), t.nothingLost(states), t.containedPoison(d.ejected, states),
+		t.ownership(d.moving.move, applied, states, d.moving.reads, d.moving.wrong))
 	cache, err := d.routerLookups()
 	if err != nil {
 		return err
@@ -97,6 +123,17 @@ func (d *demo) run(ctx context.Context) error {
 	fmt.Fprintln(d.out.w, cache)
 	d.out.blank()
 	return writeFindings(d.out.w, d.findings)
+}
+
+// work is what happens while the move goes on, up to the outage. The outage takes the mapping table away, which the move
+// and the redrive need.
+func (d *demo) work(ctx context.Context, t *tally) error {
+	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.fix, d.redrive, d.finishMove, d.outage} {
+		if err := step(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *demo) found(f ...finding) { d.findings = append(d.findings, f...) }
@@ -129,7 +166,9 @@ func (d *demo) deploy(ctx context.Context) error {
 		return err
 	}
 	d.out.end("%d tenants in %d cells", len(d.examples.Tenants), len(outputs.Cells))
-	return nil
+
+	d.operator, err = newOperator(ctx, d.cloud.AWS, naming.Stack(local.StackName), func(m move.Move) { d.moving.latest.Store(&m) })
+	return err
 }
 
 // Place puts tenants into cells, as they are in the sample.
@@ -146,31 +185,44 @@ func Place(ctx context.Context, cloud *local.Cloud, outputs local.Outputs, place
 	return nil
 }
 
+func (d *demo) allCells() []string { return slices.Sorted(maps.Keys(d.outputs.Cells)) }
+
 // oneMoreCell is the list of cells that are up, and another.
 func (d *demo) oneMoreCell() []any {
 	var cells []any
-	for _, id := range slices.Sorted(maps.Keys(d.outputs.Cells)) {
+	for _, id := range d.allCells() {
 		c := d.outputs.Cells[id]
 		cells = append(cells, map[string]any{"id": id, "wave": c.Wave, "tier": c.Tier, "maxTenants": c.MaxTenants})
 	}
 	return append(cells, map[string]any{"id": "one-more"})
 }
 
-// events sends the sample orders, with the poison among them, and then what has to be refused.
-func (d *demo) events(ctx context.Context, t *tally) error {
-	s := newSender(d.outputs.URL)
+// send sends the sample orders, with the poison among them. After a quarter of them a tenant begins to move.
+func (d *demo) send(ctx context.Context, t *tally) error {
 	now := d.examples.Orders[:len(d.examples.Orders)-outageOrders]
 	mixed := interleave(now, d.examples.Poison)
 
 	sent := 0
 	d.out.begin("send", fmt.Sprintf("%d events", len(mixed)))
-	answers, err := s.postAll(ctx, mixed, func() { sent++; d.out.progress(sent, len(mixed)) })
+	answers, err := newSender(d.outputs.URL).postAll(ctx, mixed, func(a answer) {
+		sent++
+		d.out.progress(sent, len(mixed))
+		d.moving.answered(a)
+		if sent >= len(mixed)/4 {
+			d.moving.start(ctx, d.operator.mover)
+		}
+	})
 	if err != nil {
 		return err
 	}
 	t.add(answers)
 	d.out.end("%d orders and %d poisonous events through the router", len(now), len(d.examples.Poison))
+	return nil
+}
 
+// refuse sends what the router must not take.
+func (d *demo) refuse(ctx context.Context, _ *tally) error {
+	s := newSender(d.outputs.URL)
 	d.out.begin("refuse", "bad requests")
 	var wrong []error
 	var statuses []string
@@ -191,71 +243,45 @@ func (d *demo) events(ctx context.Context, t *tally) error {
 	return nil
 }
 
-// outage deletes the mapping table and sends on: known tenants are routed, an unknown one is not guessed.
-func (d *demo) outage(ctx context.Context, t *tally) error {
-	s := newSender(d.outputs.URL)
-	d.out.begin("outage", "of the control plane")
-	// One request at a time lands in one environment of the router, which then knows every tenant.
-	for _, p := range d.examples.Tenants {
-		if _, err := s.post(ctx, firstOf(d.examples.Orders, p.TenantID)); err != nil {
-			return err
-		}
-	}
-	tables := dynamodb.NewFromConfig(d.cloud.AWS)
-	if _, err := tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &d.outputs.MappingTable}); err != nil {
-		return fmt.Errorf("take the mapping table away: %w", err)
-	}
-	rest := d.examples.Orders[len(d.examples.Orders)-outageOrders:]
-	var known []answer
-	for i, r := range rest {
-		a, err := s.post(ctx, r)
-		if err != nil {
-			return err
-		}
-		known = append(known, a)
-		d.out.progress(i+1, len(rest))
-	}
-	stranger := rest[0]
-	stranger.Body = []byte(strings.Replace(string(stranger.Body), stranger.TenantID, "stranger", 1))
-	unknown, err := s.post(ctx, stranger)
-	if err != nil {
-		return err
-	}
-	t.add(known)
-	d.found(staticStability(known, unknown))
-	d.out.end("mapping table deleted; %d more orders of known tenants accepted, an unknown tenant got %d", accepted(known), unknown.Status)
-	return nil
-}
-
 // settle waits until everything accepted was applied or ejected; I4, because the control plane is gone by now.
 func (d *demo) settle(ctx context.Context, t *tally) (map[string]*cellState, error) {
 	d.out.begin("process", "what was accepted")
+	states, err := d.await(ctx, "everything accepted is applied or ejected", d.allCells(), t.unsettled)
+	if err != nil {
+		return nil, err
+	}
+	all := 0
+	for _, keys := range t.accepted {
+		all += len(keys)
+	}
+	d.found(finding{"I4 Autonomy", "without the mapping table the cells processed everything they had accepted", nil})
+	d.out.end("%d events applied or ejected", all)
+	return states, nil
+}
+
+// await looks at cells until nothing is missing, and returns what it saw last.
+func (d *demo) await(ctx context.Context, what string, cells []string, missing func(map[string]*cellState) []string) (map[string]*cellState, error) {
 	late := time.After(settleTimeout)
 	tick := time.NewTicker(settleInterval)
 	defer tick.Stop()
 	for {
 		states := map[string]*cellState{}
-		done, all := 0, 0
-		for _, id := range slices.Sorted(maps.Keys(d.outputs.Cells)) {
+		for _, id := range cells {
 			s, err := d.cells.cell(ctx, id)
 			if err != nil {
 				return nil, err
 			}
 			states[id] = s
-			done += len(s.Processed) + s.ejected()
-			all += len(t.accepted[id])
 		}
-		d.out.progress(done, all)
-		missing := t.unsettled(states)
-		if len(missing) == 0 {
-			d.found(finding{"I4 Autonomy", "without the mapping table the cells processed everything they had accepted", nil})
-			d.out.end("%d events applied or ejected", all)
+		lacking := missing(states)
+		if len(lacking) == 0 {
 			return states, nil
 		}
+		d.out.transient("%d to go", len(lacking))
 		select {
 		case <-tick.C:
 		case <-late:
-			return nil, fmt.Errorf("not everything accepted was applied or ejected within %s:\n%s", settleTimeout, strings.Join(missing, "\n"))
+			return nil, fmt.Errorf("not within %s: %s:\n%s", settleTimeout, what, strings.Join(lacking, "\n"))
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -283,28 +309,4 @@ func interleave(requests, extra []Request) []Request {
 
 func firstOf(requests []Request, tenant string) Request {
 	return requests[slices.IndexFunc(requests, func(r Request) bool { return r.TenantID == tenant })]
-}
-
-func accepted(answers []answer) int {
-	n := 0
-	for _, a := range answers {
-		if a.Status == http.StatusAccepted {
-			n++
-		}
-	}
-	return n
-}
-
-func staticStability(known []answer, unknown answer) finding {
-	var errs []error
-	for _, a := range known {
-		if a.Status != http.StatusAccepted {
-			errs = append(errs, fmt.Errorf("event %s of a known tenant: status %d: %s", event.Key(a.Request.TenantID, a.Request.EventID), a.Status, a.Body))
-		}
-	}
-	if unknown.Status != http.StatusServiceUnavailable {
-		errs = append(errs, fmt.Errorf("an unknown tenant got %d, want 503", unknown.Status))
-	}
-	return finding{"I5 Static stability", fmt.Sprintf("without the mapping table %d of %d events of known tenants were routed, an unknown tenant got %d",
-		accepted(known), len(known), unknown.Status), errors.Join(errs...)}
 }

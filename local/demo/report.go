@@ -44,25 +44,34 @@ func (s *stage) note(text string) {
 	fmt.Fprintf(s.w, "  %-10s %s\n", s.name, text)
 }
 
-func (s *stage) end(format string, args ...any) {
-	s.note(fmt.Sprintf("%6.1f s  %s", time.Since(s.start).Seconds(), fmt.Sprintf(format, args...)))
+func (s *stage) end(format string, args ...any) { s.took(time.Since(s.start), format, args...) }
+
+// took ends a step that did not begin when its line did.
+func (s *stage) took(d time.Duration, format string, args ...any) {
+	s.note(fmt.Sprintf("%6.1f s  %s", d.Seconds(), fmt.Sprintf(format, args...)))
+}
+
+// more prints a second line of a step.
+func (s *stage) more(format string, args ...any) {
+	fmt.Fprintf(s.w, "%23s%s\n", "", fmt.Sprintf(format, args...))
 }
 
 func (s *stage) blank() { fmt.Fprintln(s.w) }
 
-// writeCells prints what each cell accepted, applied and ejected.
+// writeCells prints what each cell has, applied and ejected.
 func writeCells(w io.Writer, t *tally, states map[string]*cellState) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "CELL\tTENANTS\tACCEPTED\tDUPLICATES\tAPPLIED\tDLQ stream\tDLQ subscription\tDLQ consumer\tp50\tp99\t")
+	fmt.Fprintln(tw, "CELL\tTENANTS\tEVENTS\tMOVED IN\tDUPLICATES\tAPPLIED\tDLQ stream\tDLQ subscription\tDLQ consumer\tp50\tp99\t")
 	for _, id := range t.cells() {
 		s, names := states[id], naming.Stack(local.StackName).Cell(id)
-		latencies := s.latencies()
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", id, len(s.Tenants), len(t.accepted[id]), t.duplicates[id], len(s.Processed),
+		latencies := t.latencies(s)
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", id, len(s.Tenants), len(s.Accepted), s.MovedIn, t.duplicates[id], len(s.Processed),
 			s.DLQ[names.StreamDLQ()], s.DLQ[names.SubscriptionDLQ()], s.DLQ[names.ConsumerDLQ()],
 			seconds(percentile(latencies, 50)), seconds(percentile(latencies, 99)))
 	}
 	tw.Flush()
-	fmt.Fprintln(w, "p50 and p99 are from accepted to applied.")
+	fmt.Fprintln(w, "MOVED IN are those of the EVENTS that a tenant brought from another cell, DUPLICATES what was sent again.")
+	fmt.Fprintln(w, "p50 and p99 are from accepted to applied, without what was redriven.")
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

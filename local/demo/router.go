@@ -16,6 +16,8 @@ import (
 // lookups counts how the router came by the mappings of its requests.
 type lookups struct {
 	total, cached, reads int
+	stale                map[string]int // tenant -> how often its mapping was used past its soft TTL; they are among the cached
+	failed               int            // lookups that nothing could answer
 }
 
 // routerLookups reads the router's log, which has a line per request.
@@ -29,20 +31,26 @@ func (d *demo) routerLookups() (lookups, error) {
 }
 
 func countLookups(log io.Reader) (lookups, error) {
-	var l lookups
+	l := lookups{stale: map[string]int{}}
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line struct {
 			Mapping mapping.Outcome `json:"mapping"`
+			Tenant  string          `json:"tenant"`
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Mapping == "" {
 			continue // a line of the runtime, or of a request that was refused before the lookup
 		}
 		l.total++
 		switch line.Mapping {
-		case mapping.Hit, mapping.Negative, mapping.Held:
+		case mapping.Hit, mapping.Negative:
 			l.cached++
+		case mapping.Stale, mapping.Held:
+			l.cached++
+			l.stale[line.Tenant]++
+		case mapping.Unavailable:
+			l.failed++
 		default:
 			l.reads++
 		}
@@ -51,6 +59,11 @@ func countLookups(log io.Reader) (lookups, error) {
 }
 
 func (l lookups) String() string {
-	return fmt.Sprintf("Router: %d of %d lookups of a tenant were answered by the mapping cache (%.1f %%), %d by the mapping table; each process has a cache of its own.",
-		l.cached, l.total, 100*float64(l.cached)/float64(max(l.total, 1)), l.reads)
+	stale := 0
+	for _, n := range l.stale {
+		stale += n
+	}
+	return fmt.Sprintf("Router: %d of %d lookups of a tenant were answered by the mapping cache (%.1f %%), %d of them past the soft TTL for want of the\n"+
+		"mapping table, which answered %d; %d got no answer. Each process has a cache of its own.",
+		l.cached, l.total, 100*float64(l.cached)/float64(max(l.total, 1)), stale, l.reads, l.failed)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -38,14 +39,36 @@ func (s *sender) post(ctx context.Context, r Request) (answer, error) {
 		return answer{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.client.Do(req)
+	a, err := s.do(req, r)
 	if err != nil {
 		return answer{}, fmt.Errorf("send event %s of tenant %s: %w", r.EventID, r.TenantID, err)
+	}
+	return a, nil
+}
+
+// get asks what became of an event.
+func (s *sender) get(ctx context.Context, r Request) (answer, error) {
+	address := s.url + "/" + url.PathEscape(r.EventID) + "?tenant_id=" + url.QueryEscape(r.TenantID)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := s.do(req, r)
+	if err != nil {
+		return answer{}, fmt.Errorf("ask for event %s of tenant %s: %w", r.EventID, r.TenantID, err)
+	}
+	return a, nil
+}
+
+func (s *sender) do(req *http.Request, r Request) (answer, error) {
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return answer{}, fmt.Errorf("send event %s of tenant %s: read answer: %w", r.EventID, r.TenantID, err)
+		return answer{}, fmt.Errorf("read answer: %w", err)
 	}
 	return answer{
 		Request:  r,
@@ -56,9 +79,9 @@ func (s *sender) post(ctx context.Context, r Request) (answer, error) {
 	}, nil
 }
 
-// postAll sends the events of each tenant in their order, tenants side by side, and calls done after each answer, one
+// postAll sends the events of each tenant in their order, tenants side by side, and calls done with each answer, one
 // call at a time.
-func (s *sender) postAll(ctx context.Context, requests []Request, done func()) ([]answer, error) {
+func (s *sender) postAll(ctx context.Context, requests []Request, done func(answer)) ([]answer, error) {
 	byTenant := map[string][]int{}
 	for i, r := range requests {
 		byTenant[r.TenantID] = append(byTenant[r.TenantID], i)
@@ -75,7 +98,7 @@ func (s *sender) postAll(ctx context.Context, requests []Request, done func()) (
 				}
 				answers[i] = a
 				calling.Lock()
-				done()
+				done(a)
 				calling.Unlock()
 			}
 			return nil

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
 	"cellular/internal/cellstatus"
@@ -51,7 +53,7 @@ func (a *app) listCells(cmd *cobra.Command) error {
 	v := cellsView{Cells: []cellView{}, now: time.Now()}
 	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
 	if err != nil {
-		a.note("no ages: %v", err)
+		a.note("no ages: %v", briefly(err))
 	}
 	unread := 0
 	for i, result := range s.status.ReadAll(ctx, cells) {
@@ -121,4 +123,13 @@ func waiting(w cellstatus.Waiting) string {
 		return strconv.Itoa(w.Total) + " or more"
 	}
 	return strconv.Itoa(w.Total)
+}
+
+// briefly is an error of the age of messages. An endpoint without a CloudWatch is nothing that an operator can mend, and
+// what the SDK makes of its answer is long.
+func briefly(err error) error {
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
+		return errors.New("the endpoint has no CloudWatch that the AWS SDK understands")
+	}
+	return err
 }

@@ -54,12 +54,20 @@ func (l *look) warn(format string, args ...any) { l.add(Warn, l.fix, format, arg
 func (l *look) unseen(err error) {
 	switch {
 	case notOffered(err):
-		l.add(Skip, "", "the endpoint does not offer this: %v", err)
+		l.add(Skip, "", "the endpoint does not offer this: %s", said(err))
 	case notAllowed(err):
-		l.add(Skip, "grant it ('cellctl iam-policy' prints what cellctl needs), or ask somebody who may", "the credentials do not allow this: %v", err)
+		l.add(Skip, "grant it ('cellctl iam-policy' prints what cellctl needs), or ask somebody who may", "the credentials do not allow this: %s", said(err))
 	default:
 		l.fail("could not be read: %v", err)
 	}
+}
+
+// said is what AWS said, without what the SDK says around it.
+func said(err error) string {
+	if api := smithy.APIError(nil); errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return err.Error()
 }
 
 // end returns what was found, or that all is well.

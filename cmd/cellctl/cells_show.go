@@ -42,7 +42,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
 	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
 	if err != nil {
-		a.note("no age: %v", err)
+		a.note("no age: %v", briefly(err))
 	}
 	v.add(read)
 	v.addAge(ages)
@@ -52,7 +52,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	v.OpenMoves = viewOfMoves(moves, id)
+	v.OpenMoves = s.viewOfMoves(moves, id)
 	v.Parts = partsOf(cell)
 	v.Settings = settingsOf(cell.Settings)
 	return a.print(v)

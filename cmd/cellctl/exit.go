@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/fleet"
 	"cellular/internal/mapping"
+	"cellular/internal/move"
 	"cellular/internal/placement"
 	"cellular/internal/replay"
 )
@@ -46,6 +47,8 @@ var refusals = []error{
 	fleet.ErrNoStack, fleet.ErrUnknownCell,
 	mapping.ErrUnknownTenant, mapping.ErrExists,
 	placement.ErrRefused, placement.ErrNoRoom,
+	move.ErrMoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
+	move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	replay.ErrTooOld,
 }
 

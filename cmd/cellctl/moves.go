@@ -1,19 +1,83 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 
+	"github.com/spf13/cobra"
+
+	"cellular/internal/facts"
 	"cellular/internal/move"
 )
 
+func newMoves(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "moves",
+		Short: "Show the moves of tenants between cells, and carry on those that were left",
+		Long: `A move takes a tenant from one cell to another while its events keep coming: none is lost, applied twice or refused.
+'cellctl tenants move' begins one, 'cellctl cells drain --evacuate' one of every tenant of a cell.
+
+A move goes through these phases. Each of them is recorded before it acts, and a move whose process has ended, in whatever
+way, is carried on from there.
+
+  clone     copy what can no longer change, while the old cell still works
+  fence     the old cell ceases to apply the tenant's events, and keeps them for the new one
+  copy      copy the rest, and compare both cells
+  flip      the new cell serves the tenant
+  redirect  send events on that reach the old cell, until no router can still know it: the router's hard TTL, and some
+  verify    look at every event of the old cell once more, and compare both cells
+  forget    the old cell deletes what has been seen in the new one
+  done
+
+Until forget, a move can be backed out.`,
+		Example: `  cellctl moves list
+  cellctl moves resume --all`,
+		Args: noArgs,
+		RunE: help,
+	}
+	cmd.AddCommand(newMovesList(a), newMovesShow(a), newMovesResume(a))
+	return cmd
+}
+
 // mover works on the deployment's moves.
-func (s *session) mover() *move.Mover {
+func (s *session) mover() *move.Mover { return s.observedMover(nil) }
+
+// observedMover is a mover that tells of every change of a move.
+func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	return move.New(move.Options{
-		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: s.Cell,
-		Quarantine: move.QuarantineOf(s.Router), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
-		Holder: holder(),
+		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: remembered(s.Cell),
+		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
+		Holder: holder(), Gone: gone, Observe: observe,
 	})
+}
+
+// quarantine is how long after its flip a move redirects.
+func (s *session) quarantine() time.Duration { return move.QuarantineOf(s.Router) }
+
+// remembered asks for each cell's facts once. The parts of a cell keep their names as long as it exists, and the cells of
+// hundreds of moves are too many requests for SSM.
+func remembered(find func(context.Context, string) (facts.Cell, error)) func(context.Context, string) (facts.Cell, error) {
+	var mu sync.Mutex
+	known := map[string]facts.Cell{}
+	return func(ctx context.Context, id string) (facts.Cell, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if cell, ok := known[id]; ok {
+			return cell, nil
+		}
+		cell, err := find(ctx, id)
+		if err == nil {
+			known[id] = cell
+		}
+		return cell, err
+	}
 }
 
 // holder is this process, for other operators to find.
@@ -25,27 +89,13 @@ func holder() string {
 	return fmt.Sprintf("%s:%d", host, os.Getpid())
 }
 
-// moveView is a move that is under way.
-type moveView struct {
-	TenantID  string     `json:"tenant_id"`
-	From      string     `json:"from"`
-	To        string     `json:"to"`
-	Epoch     int64      `json:"epoch"`
-	Phase     move.Phase `json:"phase"`
-	StartedAt *string    `json:"started_at"`
-}
-
-func (v moveView) String() string {
-	return fmt.Sprintf("%s from %s to %s, phase %s", v.TenantID, v.From, v.To, v.Phase)
-}
-
-// viewOfMoves are those of the moves that go into or out of a cell.
-func viewOfMoves(moves []move.Move, cell string) []moveView {
-	views := []moveView{}
-	for _, m := range moves {
-		if m.From == cell || m.To == cell {
-			views = append(views, moveView{m.TenantID, m.From, m.To, m.Epoch, m.Phase, jsonTime(m.StartedAt)})
-		}
+// gone reports whether a holder was a process of this host that is there no more. Of other hosts nothing is known here.
+func gone(holder string) bool {
+	host, err := os.Hostname()
+	if err != nil {
+		return false
 	}
-	return views
+	process, local := strings.CutPrefix(holder, host+":")
+	pid, err := strconv.Atoi(process)
+	return local && err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

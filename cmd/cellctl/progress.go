@@ -16,6 +16,7 @@ type progress struct {
 	total int64 // 0 where it is not known
 	began time.Time
 	told  time.Time
+	until time.Time // when the last step is over at the earliest; zero where that is not known
 }
 
 const (
@@ -60,6 +61,9 @@ func (p *progress) figures(done int64, now time.Time) string {
 		return fmt.Sprint(done)
 	}
 	text := fmt.Sprintf("%d of %d", done, p.total)
+	if now.Before(p.until) {
+		return text + ", " + short(p.until.Sub(now)) + " left"
+	}
 	if elapsed := now.Sub(p.began); done > 0 && done < p.total && elapsed > 0 {
 		left := time.Duration(float64(elapsed) * float64(p.total-done) / float64(done))
 		text += ", " + short(left) + " left"

@@ -31,8 +31,8 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cellctl",
 		Short: "Operate a Cellular deployment",
-		Long: `cellctl operates a Cellular deployment: it shows what the cells are doing, places tenants in them, and sends
-again what has failed.
+		Long: `cellctl operates a Cellular deployment: it shows what the cells are doing, places tenants in them, moves them
+between cells, and sends again what has failed.
 
 It finds the deployment by the name of its stack, with the credentials that the AWS CLI would use. Data goes to
 stdout, all else to stderr; --output json prints one document, of names that stay.
@@ -51,7 +51,7 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newCells(a), newTenants(a), newDLQ(a), newReplay(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newLocal(), newCompletion())
+	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newLocal(), newCompletion())
 	return root
 }
 

@@ -9,14 +9,14 @@ import (
 func newTenants(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tenants",
-		Short: "Place tenants in cells, and suspend or remove them",
+		Short: "Place tenants in cells, move them, and suspend or remove them",
 		Example: `  cellctl tenants assign acme
   cellctl tenants list --cell c01`,
 		Args: noArgs,
 		RunE: help,
 	}
 	cmd.AddCommand(
-		newTenantsAssign(a), newTenantsList(a), newTenantsShow(a),
+		newTenantsAssign(a), newTenantsMove(a), newTenantsList(a), newTenantsShow(a),
 		newTenantsSuspend(a), newTenantsResume(a), newTenantsRemove(a),
 	)
 	return cmd

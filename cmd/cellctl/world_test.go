@@ -90,16 +90,20 @@ func (w *world) publish(c facts.Cell) {
 func (w *world) run(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
 	var out, errs bytes.Buffer
-	a := &app{
-		stdin: strings.NewReader(w.stdin), stdout: &out, stderr: &errs,
+	err := w.app(&out, &errs).run(w.t.Context(), append([]string{"--stack", string(stack)}, args...))
+	code = exitCode(err, false, &errs)
+	return out.String(), errs.String(), code
+}
+
+// app is a cellctl in the world.
+func (w *world) app(out, errs *bytes.Buffer) *app {
+	return &app{
+		stdin: strings.NewReader(w.stdin), stdout: out, stderr: errs,
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
 			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.sqs, ssm: w.ssm, sts: caller{}, cloudwatch: w.ages}, nil
 		},
 	}
-	err := a.run(w.t.Context(), append([]string{"--stack", string(stack)}, args...))
-	code = exitCode(err, false, &errs)
-	return out.String(), errs.String(), code
 }
 
 // prints requires exactly this of a command line that succeeds, and that nothing else is written.

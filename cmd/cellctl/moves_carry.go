@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/event"
+	"cellular/internal/fleet"
+	"cellular/internal/mapping"
+	"cellular/internal/move"
+	"cellular/internal/placement"
+)
+
+// A process that is at work on a move, and may be dead, is waited for as long as a mover takes to think so, 15 s, and some
+// more; it is looked at every second.
+const (
+	heldPatience = 20 * time.Second
+	heldEvery    = time.Second
+)
+
+// patiently carries a move on that another process may be at work on: it waits until that process is taken to be dead, or
+// shows that it is not. Whichever way the move is carried on, it comes back with the move as it is.
+func patiently(ctx context.Context, n *narrator, carry func() (move.Move, error)) (move.Move, error) {
+	var signOfLife time.Time
+	for deadline := time.Now().Add(heldPatience); ; {
+		m, err := carry()
+		if !errors.Is(err, move.ErrHeld) {
+			return m, err
+		}
+		switch {
+		case signOfLife.IsZero():
+			signOfLife = m.UpdatedAt
+			n.say("waiting to see whether it is alive: %v", err)
+		case m.UpdatedAt.After(signOfLife), !time.Now().Before(deadline):
+			return m, refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
+				m.TenantID, m.Holder)
+		}
+		select {
+		case <-time.After(heldEvery):
+		case <-ctx.Done():
+			return m, ctx.Err()
+		}
+	}
+}
+
+// explainStart says of a move that did not begin what to do instead.
+func (s *session) explainStart(ctx context.Context, err error, tenant, to string) error {
+	switch {
+	case errors.Is(err, mapping.ErrUnknownTenant):
+		return fmt.Errorf("%w; 'cellctl tenants assign %s --cell %s' places a new tenant", err, tenant, to)
+	case errors.Is(err, fleet.ErrUnknownCell):
+		return fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+	case errors.Is(err, move.ErrSameCell):
+		return refused("tenant %q is in cell %s already; nothing was done", tenant, to)
+	case errors.Is(err, move.ErrMoving):
+		return s.explainMoving(ctx, err, tenant)
+	case errors.Is(err, move.ErrNoPlace):
+		return s.explainNoPlace(ctx, err, tenant, to)
+	}
+	return err
+}
+
+func (s *session) explainMoving(ctx context.Context, err error, tenant string) error {
+	m, found := s.mover().Get(ctx, tenant)
+	if found != nil {
+		return fmt.Errorf("%w, and it may have ended meanwhile (%v); try again", err, found)
+	}
+	return refused("a move of tenant %q from cell %s to %s is under way, in phase %s; %s; %s",
+		tenant, m.From, m.To, m.Phase, atWork(m), waysOn(m))
+}
+
+// atWork says who works on a move.
+func atWork(m move.Move) string {
+	if m.Holder == "" {
+		return "nobody has been at work on it for " + short(max(0, time.Since(m.UpdatedAt)))
+	}
+	return fmt.Sprintf("%s is at work on it, seen %s", m.Holder, ago(m.UpdatedAt, time.Now()))
+}
+
+// waysOn are the commands by which an open move goes on.
+func waysOn(m move.Move) string {
+	on := fmt.Sprintf("'cellctl tenants move %s --resume' carries it on", m.TenantID)
+	if m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget {
+		return on
+	}
+	return on + fmt.Sprintf(", 'cellctl tenants move %s --back-out' takes the tenant back to cell %s", m.TenantID, m.From)
+}
+
+// explainNoPlace says why the cell takes no tenant, and which ones do.
+func (s *session) explainNoPlace(ctx context.Context, err error, tenant, to string) error {
+	cells, failed := s.Cells(ctx)
+	if failed != nil {
+		return err
+	}
+	states, failed := s.placement.States(ctx, cellIDs(cells))
+	if failed != nil {
+		return err
+	}
+	cell, failed := fleet.Find(cells, s.Stack, to)
+	if failed != nil {
+		return err
+	}
+	why, remedy := "", "; 'cellctl cells activate "+to+"' has it take tenants"
+	switch state := states[to]; {
+	case state.Status != placement.Active:
+		why = string(state.Status)
+	case state.Tenants >= cell.MaxTenants:
+		why, remedy = "full, with "+tenantsOf(state.Tenants, cell.MaxTenants)+" tenants", ""
+	default:
+		return fmt.Errorf("%w a moment ago; try again", err)
+	}
+	m, failed := s.placement.Get(ctx, tenant)
+	if failed != nil {
+		return err
+	}
+	var others []string
+	fit, _ := placement.Candidates(cells, states, m.Tier) // none is no candidate
+	for _, c := range fit {
+		if c.ID != m.CellID && len(others) < maxOthers {
+			others = append(others, fmt.Sprintf("%s (%s)", c.ID, tenantsOf(states[c.ID].Tenants, c.MaxTenants)))
+		}
+	}
+	if len(others) == 0 {
+		return refused("cell %s takes no tenant: it is %s%s; no other cell of tier %s takes one", to, why, remedy, m.Tier)
+	}
+	return refused("cell %s takes no tenant: it is %s%s; these take one of tier %s: %s", to, why, remedy, m.Tier, strings.Join(others, ", "))
+}
+
+// maxOthers is how many cells an error proposes at most.
+const maxOthers = 5
+
+// explainRun says of a move that was not carried on what to do. How things stand meanwhile is said as a note: that is what
+// an operator wants to know first, also one who pressed Ctrl-C.
+func (s *session) explainRun(ctx context.Context, n *narrator, err error, tenant string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, move.ErrNoMove):
+		return s.explainNoMove(ctx, err, tenant)
+	case errors.Is(err, move.ErrTakenOver):
+		return refused("%v, and carries it on; 'cellctl moves show %s' shows how far it is", err, tenant)
+	case errors.Is(err, errRefused):
+		return err
+	case errors.Is(err, move.ErrTooLate):
+		return refused("%v: 'cellctl tenants move %s --resume'", err, tenant)
+	case errors.Is(err, move.ErrBackingOut):
+		return refused("%v: 'cellctl tenants move %s --resume'", err, tenant)
+	}
+	if m, known := n.last(tenant); known {
+		n.say("The move of tenant %s is safe where it is, in phase %s: %s.", tenant, m.Phase, standing(m))
+		n.say("%s.", waysOn(m))
+	} else {
+		n.say("Nothing was done about the move. 'cellctl moves show %s' shows it.", tenant)
+	}
+	return err
+}
+
+func (s *session) explainNoMove(ctx context.Context, err error, tenant string) error {
+	m, failed := s.placement.Get(ctx, tenant)
+	if errors.Is(failed, mapping.ErrUnknownTenant) {
+		return fmt.Errorf("%w; 'cellctl tenants list' shows those that there are", failed)
+	}
+	if failed != nil {
+		return err
+	}
+	return refused("no move of tenant %q is under way; it is in cell %s, 'cellctl moves list --tenant %[1]s' shows its moves of the past", tenant, m.CellID)
+}
+
+// standing is what becomes of the tenant's events while nobody works on the move.
+func standing(m move.Move) string {
+	switch m.Phase {
+	case move.Clone:
+		return fmt.Sprintf("cell %s serves the tenant as before", m.From)
+	case move.Fence, move.Copy, move.Flip, move.Restore:
+		return "the tenant's events are accepted, and wait until it is carried on"
+	case move.Redirect:
+		return fmt.Sprintf("cell %s serves the tenant, and what reaches cell %s waits until it is carried on", m.To, m.From)
+	}
+	return fmt.Sprintf("cell %s serves the tenant", m.To)
+}
+
+// left tells what is still to be done about a move that has gone as far as it was to go.
+func (s *session) left(n *narrator, m move.Move) {
+	if m.Counts.Conflicts > 0 {
+		n.say("%s: cell %s had accepted other content under the ids of %s; the events are in the consumer DLQ of cell %s: 'cellctl dlq list --cell %[4]s --kind consumer --tenant %[1]s'",
+			m.TenantID, m.To, counted(m.Counts.Conflicts, "event"), m.From)
+	}
+	if m.Phase.Ended() {
+		return
+	}
+	n.say("Tenant %s is served by cell %s. What routers still write to cell %s waits until the move is carried on; after %s it can be finished: 'cellctl tenants move %[1]s --resume', or 'cellctl moves resume --all' for all that were left.",
+		m.TenantID, m.To, m.From, event.FormatTime(s.redirectUntil(m)))
+}
+
+// until is how far a move is carried.
+func until(noWait bool) move.Phase {
+	if noWait {
+		return move.Redirect
+	}
+	return ""
+}
+
+const noWaitUsage = "return once the tenant's new cell serves it; the move is to be finished later"
+
+// needsOne refuses a command line that has not exactly one of the flags.
+func needsOne(cmd *cobra.Command, names ...string) error {
+	given := 0
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			given++
+		}
+	}
+	list := "--" + strings.Join(names[:len(names)-1], ", --") + " and --" + names[len(names)-1]
+	switch given {
+	case 0:
+		return wrongUsage(cmd, "one of %s is missing", list)
+	case 1:
+		return nil
+	}
+	return wrongUsage(cmd, "%s exclude each other", list)
+}
+
+// carriedView is how far a command that carries on many moves came with a tenant's, and why not further.
+type carriedView struct {
+	TenantID string      `json:"tenant_id"`
+	To       *string     `json:"to"` // null, as is the phase, where there is no move
+	Phase    *move.Phase `json:"phase"`
+	Error    *string     `json:"error"`
+
+	move move.Move
+}
+
+func carried(tenant string, m move.Move, err error) carriedView {
+	v := carriedView{TenantID: tenant, move: m}
+	if m.TenantID != "" {
+		v.To, v.Phase = &m.To, &m.Phase
+	}
+	if err != nil {
+		v.Error = new(err.Error())
+	}
+	return v
+}
+
+func carriedTable(s *sheet, carried []carriedView) {
+	s.row("TENANT", "TO", "PHASE", "ERROR")
+	for _, c := range carried {
+		phase := "-"
+		if c.Phase != nil {
+			phase = string(*c.Phase)
+		}
+		s.row(c.TenantID, orDash(c.To), phase, firstLine(c.Error))
+	}
+}
+
+// firstLine is what a table has of an error.
+func firstLine(text *string) coloured {
+	if text == nil {
+		return coloured{"-", plain}
+	}
+	line, _, _ := strings.Cut(*text, "\n")
+	return coloured{strings.TrimSuffix(line, ":"), red}
+}

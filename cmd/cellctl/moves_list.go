@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cellular/internal/event"
+	"cellular/internal/move"
+)
+
+func newMovesList(a *app) *cobra.Command {
+	var tenant string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the moves under way, or those of a tenant",
+		Long: `list prints the moves that are under way, by tenant; with --tenant the last 50 of that tenant, the newest first, also
+those that ended in the last 90 days. A change of the last second may be missing.
+
+AT WORK is the process that carries the move on, as HOST:PID, and SEEN when it last said so: it does every 3 seconds, and
+after 15 it is taken to be dead. A move that nobody is at work on has a -, and waits for 'cellctl moves resume'. EVENTS is
+how many were copied, SENT how many were sent on from the old cell. From REDIRECT ENDS on no router knows the old cell.`,
+		Example: `  cellctl moves list
+  cellctl moves list --tenant acme
+  cellctl moves list --output json | jq -r '.moves[] | select(.holder == null) | .tenant_id'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if tenant != "" && !event.ValidTenantID(tenant) {
+				return wrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
+			}
+			return a.listMoves(cmd.Context(), tenant)
+		},
+	}
+	cmd.Flags().StringVar(&tenant, "tenant", "", "the only tenant whose moves are listed, with those of the past")
+	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
+	return cmd
+}
+
+type movesView struct {
+	Moves []moveView `json:"moves"`
+
+	now time.Time
+}
+
+func (a *app) listMoves(ctx context.Context, tenant string) error {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	var moves []move.Move
+	if tenant == "" {
+		moves, err = s.mover().Open(ctx)
+	} else {
+		moves, err = s.history(ctx, tenant)
+	}
+	if err != nil {
+		return err
+	}
+	v := movesView{Moves: []moveView{}, now: time.Now()}
+	for _, m := range moves {
+		v.Moves = append(v.Moves, s.viewOfMove(m))
+	}
+	return a.print(v)
+}
+
+// history is a tenant's moves, the newest first. That of one who never was is an error: it is a mistyped name.
+func (s *session) history(ctx context.Context, tenant string) ([]move.Move, error) {
+	moves, err := s.mover().History(ctx, tenant)
+	if err == nil && len(moves) == 0 {
+		_, err = s.placement.Get(ctx, tenant)
+	}
+	return moves, err
+}
+
+func (v movesView) text(s *sheet) {
+	s.row("TENANT", "FROM", "TO", "EPOCH", "PHASE", "STARTED", "AT WORK", "SEEN", "EVENTS", "SENT", "REDIRECT ENDS")
+	for _, m := range v.Moves {
+		s.row(m.TenantID, m.From, m.To, m.Epoch, m.phase(), ago(m.move.StartedAt, v.now), orDash(m.Holder), ago(m.move.UpdatedAt, v.now),
+			m.Counts.Events, m.Counts.Sent, orDash(m.RedirectUntil))
+	}
+}

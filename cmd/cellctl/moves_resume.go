@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"cellular/internal/event"
+	"cellular/internal/move"
+)
+
+type resumption struct {
+	tenants  []string // none for all moves under way
+	parallel int
+	noWait   bool
+}
+
+func newMovesResume(a *app) *cobra.Command {
+	var r resumption
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "resume TENANT...",
+		Short: "Carry on moves that were left",
+		Long: `resume carries on the moves of TENANT..., one or more, or with --all every move under way, to their ends: those that a
+process left when its host died, and those begun with --no-wait. A move on the way back goes on back.
+
+A move that fails does not keep the others. The last lines say of each move how far it came.`,
+		Example: `  cellctl moves resume --all
+  cellctl moves resume acme globex`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return wrongUsage(cmd, "name the tenants whose moves go on, or all with --all")
+			}
+			for _, tenant := range args {
+				if err := oneTenant(cmd, []string{tenant}); err != nil {
+					return err
+				}
+			}
+			return parallelism(cmd, r.parallel)
+		},
+		ValidArgsFunction: a.completeTenants(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.tenants = slices.Compact(slices.Sorted(slices.Values(args)))
+			return a.resumeMoves(cmd.Context(), r)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "carry on every move that is under way")
+	addParallel(cmd, &r.parallel)
+	cmd.Flags().BoolVar(&r.noWait, "no-wait", false, noWaitUsage)
+	return cmd
+}
+
+// Tenants worked on at a time. Each of them takes a few requests at a time, and the writes of a tenant's copy are bound to
+// its own items; the most is what one process's connections and one table's new partitions bear.
+const (
+	defaultParallel = 4
+	mostParallel    = 64
+)
+
+func addParallel(cmd *cobra.Command, parallel *int) {
+	cmd.Flags().IntVar(parallel, "parallel", defaultParallel, fmt.Sprintf("how many tenants are worked on at a time, up to %d; those that only wait do not count", mostParallel))
+}
+
+func parallelism(cmd *cobra.Command, parallel int) error {
+	if parallel < 1 || parallel > mostParallel {
+		return wrongUsage(cmd, "--parallel is %d, want 1 to %d", parallel, mostParallel)
+	}
+	return nil
+}
+
+func (a *app) resumeMoves(ctx context.Context, r resumption) error {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if len(r.tenants) == 0 {
+		open, err := s.mover().Open(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range open {
+			r.tenants = append(r.tenants, m.TenantID)
+		}
+	}
+	n := a.narrate(s, false)
+	v := s.resume(ctx, n, r)
+	n.end()
+	if ctx.Err() != nil {
+		a.note("The moves are safe where they are; the same command carries them on.")
+		return ctx.Err()
+	}
+	if err := a.print(v); err != nil {
+		return err
+	}
+	return v.outcome(a, s)
+}
+
+// resumeEvery is how often each of the moves that wait for the end of their redirect phase is looked at: so late are the
+// events that still reach an old cell. It is not more often, for there may be hundreds.
+const resumeEvery = 5 * time.Second
+
+// resume carries moves on, a step of each at a time: while one waits for routers to forget its old cell, the others go on.
+func (s *session) resume(ctx context.Context, n *narrator, r resumption) resumedView {
+	mover := s.observedMover(n.observe)
+	results := make(map[string]carriedView, len(r.tenants))
+	var mu sync.Mutex
+	for open := r.tenants; len(open) > 0 && ctx.Err() == nil; {
+		var group errgroup.Group
+		group.SetLimit(r.parallel)
+		for _, tenant := range open {
+			group.Go(func() error {
+				m, err := patiently(ctx, n, func() (move.Move, error) { return s.step(ctx, mover, tenant) })
+				err = s.explainRun(ctx, n, err, tenant)
+				mu.Lock()
+				defer mu.Unlock()
+				results[tenant] = carried(tenant, m, err)
+				return nil
+			})
+		}
+		_ = group.Wait() // no function of the group returns an error
+		var waiting []string
+		for _, tenant := range open {
+			if result := results[tenant]; result.Error == nil && !result.move.Phase.Ended() && !r.noWait {
+				waiting = append(waiting, tenant)
+			}
+		}
+		open = waiting
+		if len(open) > 0 {
+			pause(ctx, resumeEvery)
+		}
+	}
+	v := resumedView{Moves: []carriedView{}}
+	for _, tenant := range r.tenants {
+		if result, ok := results[tenant]; ok { // or the context ended before its turn
+			v.Moves = append(v.Moves, result)
+		}
+	}
+	return v
+}
+
+// step carries a move on as far as it goes without waiting for routers.
+func (s *session) step(ctx context.Context, mover *move.Mover, tenant string) (move.Move, error) {
+	m, err := mover.Run(ctx, tenant, move.Redirect)
+	if err != nil || m.Phase != move.Redirect || time.Now().Before(s.redirectUntil(m)) {
+		return m, err
+	}
+	return mover.Run(ctx, tenant, "")
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+type resumedView struct {
+	Moves []carriedView `json:"moves"`
+}
+
+func (v resumedView) text(s *sheet) { carriedTable(s, v.Moves) }
+
+// outcome says what is left to be done, and returns the command's error.
+func (v resumedView) outcome(a *app, s *session) error {
+	failed, left := 0, 0
+	var finishable time.Time
+	for _, m := range v.Moves {
+		switch {
+		case m.Error != nil:
+			failed++
+		case !m.move.Phase.Ended():
+			left++
+			finishable = later(finishable, s.redirectUntil(m.move))
+		}
+	}
+	if len(v.Moves) == 0 {
+		a.note("No move is under way.")
+	}
+	if left > 0 {
+		a.note("%s left where the new cell serves the tenant; after %s 'cellctl moves resume --all' finishes all of them at once.",
+			counted(left, "move"), event.FormatTime(finishable))
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d moves were not carried on; the lines above say why", failed, len(v.Moves))
+	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newMovesShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show TENANT",
+		Short: "Show how far a tenant's move is, and what it did",
+		Long: `show prints the move of TENANT that is under way, or else its last one: the time that each phase took, what was copied and
+sent on, and what both cells were found to have in common. A digest is the same in both cells, or the move would not have
+gone on.`,
+		Example: `  cellctl moves show acme
+  cellctl moves show acme --output json | jq .counts`,
+		Args:              oneTenant,
+		ValidArgsFunction: first(a.completeTenants()),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.showMove(cmd.Context(), args[0]) },
+	}
+}
+
+// moveDetailView is a move with all that is known of it.
+type moveDetailView struct {
+	moveView
+
+	now time.Time
+}
+
+func (a *app) showMove(ctx context.Context, tenant string) error {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	moves, err := s.history(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	if len(moves) == 0 {
+		return refused("tenant %q has not been moved in the last 90 days; 'cellctl tenants show %[1]s' shows where it is", tenant)
+	}
+	shown := moves[0]
+	for _, m := range moves {
+		if !m.Phase.Ended() {
+			shown = m
+			break
+		}
+	}
+	if err := a.print(moveDetailView{s.viewOfMove(shown), time.Now()}); err != nil {
+		return err
+	}
+	if !shown.Phase.Ended() {
+		a.note("\n%s: %s.", standing(shown), waysOn(shown))
+	}
+	return nil
+}
+
+func (v moveDetailView) text(s *sheet) {
+	s.row("tenant", v.TenantID)
+	s.row("from", v.From)
+	s.row("to", v.To)
+	s.row("epoch", v.Epoch)
+	s.row("phase", v.phase())
+	s.row("started", orDash(v.StartedAt), ago(v.move.StartedAt, v.now))
+	s.row("last sign of life", orDash(v.UpdatedAt), ago(v.move.UpdatedAt, v.now))
+	s.row("at work", orDash(v.Holder))
+	s.row("flipped", orDash(v.FlippedAt))
+	s.row("redirect ends", orDash(v.RedirectUntil))
+	s.row("finished", orDash(v.FinishedAt))
+	s.blank()
+	v.moveView.text(s)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -127,7 +128,7 @@ func (v *evacuation) flipAll(ctx context.Context) error {
 			continue
 		}
 		known[move.TenantID] = true
-		begin(move.TenantID, func() (Move, error) { return v.Run(ctx, move.TenantID, Redirect) })
+		begin(move.TenantID, func() (Move, error) { return v.run(ctx, move.TenantID, Redirect) })
 	}
 	for after := ""; ; {
 		tenants, next, err := v.Page(ctx, after)
@@ -138,7 +139,13 @@ func (v *evacuation) flipAll(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if !known[tenant.TenantID] {
+			switch {
+			case known[tenant.TenantID]:
+			case tenant.MovingTo == v.Cell:
+				begin(tenant.TenantID, func() (Move, error) {
+					return Move{}, fmt.Errorf("%w, into this cell: carry it on, and evacuate again", ErrMoving)
+				})
+			default:
 				begin(tenant.TenantID, func() (Move, error) { return v.flip(ctx, tenant) })
 			}
 		}
@@ -160,11 +167,24 @@ func (v *evacuation) flip(ctx context.Context, tenant mapping.Mapping) (Move, er
 		_, err = v.Start(ctx, tenant.TenantID, to)
 		switch {
 		case err == nil, errors.Is(err, ErrMoving): // by somebody else's hand, or not yet in the index of moves
-			return v.Run(ctx, tenant.TenantID, Redirect)
+			return v.run(ctx, tenant.TenantID, Redirect)
 		case !errors.Is(err, ErrNoPlace) || try == maxTries:
 			return Move{}, err
 		}
 		if err := v.Sleep(ctx, retryDelay(try)); err != nil {
+			return Move{}, err
+		}
+	}
+}
+
+// run is Run, and waits for a holder that may have died a moment ago.
+func (v *evacuation) run(ctx context.Context, tenantID string, until Phase) (Move, error) {
+	for end := v.Now().Add(HolderTimeout); ; {
+		move, err := v.Run(ctx, tenantID, until)
+		if !errors.Is(err, ErrHeld) || v.Now().After(end) {
+			return move, err
+		}
+		if err := v.Sleep(ctx, v.Poll); err != nil {
 			return Move{}, err
 		}
 	}
@@ -197,6 +217,9 @@ func (v *evacuation) handed() (moves []Move, more bool) {
 	return moves, !v.allHanded
 }
 
+// movesPerPoll is how many moves that wait make the time between two looks at them longer by Poll.
+const movesPerPoll = 20
+
 // finish carries the moves that it is handed to their ends. Each is looked at in turn, so that any number can wait for
 // the end of their quarantine at a time.
 func (v *evacuation) finish(ctx context.Context) error {
@@ -206,7 +229,8 @@ func (v *evacuation) finish(ctx context.Context) error {
 			return nil
 		}
 		v.round(ctx, open)
-		if err := v.Sleep(ctx, v.Poll); err != nil {
+		// Each look at a move costs some requests: the more there are, the less often.
+		if err := v.Sleep(ctx, v.Poll+v.Poll*time.Duration(len(open))/movesPerPoll); err != nil {
 			return err
 		}
 	}
@@ -222,7 +246,7 @@ func (v *evacuation) round(ctx context.Context, open []Move) {
 			if v.over(move) {
 				until = ""
 			}
-			carried, err := v.Run(ctx, move.TenantID, until)
+			carried, err := v.run(ctx, move.TenantID, until)
 			if err != nil {
 				v.fail(move.TenantID, err)
 				return nil

@@ -43,7 +43,7 @@ type Options struct {
 	// Holder says who this mover is, for those who look at the moves: host:pid.
 	Holder string
 	// Gone reports whether a holder is known to be dead. Nil knows of none; such a holder is waited for until its
-	// record has not been touched for holderTimeout.
+	// record has not been touched for HolderTimeout.
 	Gone func(holder string) bool
 	// Observe, if not nil, is called with the move whenever its record changes.
 	Observe func(Move)

@@ -18,12 +18,12 @@ var ErrHeld = errors.New("another process is at work on this move")
 // ErrStuck is the error of a move that cannot go on by itself.
 var ErrStuck = errors.New("the move cannot go on")
 
-// A mover touches its record at least this often while it works, so that others can tell whether it is alive; one that
-// has not for holderTimeout is taken to be dead. Should it not be, it finds itself taken over, and nothing is lost.
-const (
-	touchEvery    = 3 * time.Second
-	holderTimeout = 15 * time.Second
-)
+// HolderTimeout is how long a mover may be silent until it is taken to be dead. Should it not be, it finds itself taken
+// over, and nothing is lost.
+const HolderTimeout = 15 * time.Second
+
+// touchEvery is how often, at least, a mover says in its record that it is alive.
+const touchEvery = 3 * time.Second
 
 // run is one mover's work on one move.
 type run struct {
@@ -64,9 +64,9 @@ func (m *Mover) carryOn(ctx context.Context, move Move, until Phase) (Move, erro
 
 // take makes this mover the one that works on a move, in the given phase.
 func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) {
-	if quiet := m.Now().Sub(move.UpdatedAt); move.Holder != "" && move.Holder != m.Holder && quiet < holderTimeout && !m.Gone(move.Holder) {
+	if quiet := m.Now().Sub(move.UpdatedAt); move.Holder != "" && move.Holder != m.Holder && quiet < HolderTimeout && !m.Gone(move.Holder) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
-			ErrHeld, move.Holder, quiet.Truncate(time.Second), holderTimeout)
+			ErrHeld, move.Holder, quiet.Truncate(time.Second), HolderTimeout)
 	}
 	r := &run{Options: &m.Options, move: move, since: m.Now()}
 	var err error
@@ -87,7 +87,7 @@ func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) 
 
 // letGo says that nobody is at work any more, so that the next one need not wait. It is no harm if that fails.
 func (r *run) letGo(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), holderTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), HolderTimeout)
 	defer cancel()
 	next := r.move
 	next.Holder = ""

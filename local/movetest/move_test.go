@@ -1,0 +1,63 @@
+package movetest_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/move"
+)
+
+func TestI8ATenantMovesThereAndBackUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	tenant := w.tenant(t, "west")
+	late := w.lateRouter(t, tenant)
+	moved := w.load(t, tenant, 2, w, late)
+	var bystanders []*load
+	for _, id := range []string{"west", "east"} {
+		bystander := w.tenant(t, id)
+		bystanders = append(bystanders, w.load(t, bystander, 0.5, w, w.lateRouter(t, bystander)))
+	}
+	moved.awaitAccepted(t, 16)
+
+	there := w.move(t, moved, "east", late)
+	moved.awaitAccepted(t, 10)
+	back := w.move(t, moved, "west", late)
+	moved.awaitAccepted(t, 10)
+
+	moved.requireAppliedOnce(t, "west")
+	for i, id := range []string{"west", "east"} {
+		bystanders[i].requireAppliedOnce(t, id)
+		require.Zero(t, bystanders[i].acceptedBy(there.From, time.Time{})*bystanders[i].acceptedBy(there.To, time.Time{}))
+	}
+	for _, m := range []move.Move{there, back} {
+		require.NotZero(t, moved.acceptedBy(m.From, m.FlippedAt), "events that came to cell %s late: without them the test shows little", m.From)
+		require.NotZero(t, moved.acceptedBy(m.To, m.FlippedAt))
+		require.NotZero(t, m.Counts.Sent, "events that were diverted and sent on")
+		require.Zero(t, m.Counts.Conflicts+m.Counts.Unreadable+m.Counts.Expired)
+		require.NotZero(t, m.Counts.SameEvents.Items)
+	}
+}
+
+// move moves the tenant of a load, and has the late router read the mapping at the last moment before it changes.
+func (w *world) move(t *testing.T, l *load, to string, late *lateRouter) move.Move {
+	t.Helper()
+	mover := w.mover(func(m move.Move) {
+		switch {
+		case m.Phase == move.Flip:
+			late.renew(t, l.tenant)
+		case m.Phase == move.Redirect && !m.FlippedAt.IsZero():
+			// However slow the clients are, and however often this is called: one event comes late for sure.
+			l.write(t.Context(), late, "late-to-"+to)
+		}
+	})
+	_, err := mover.Start(t.Context(), l.tenant, to)
+	require.NoError(t, err)
+	m, err := mover.Run(t.Context(), l.tenant, "")
+	require.NoError(t, err)
+	require.Equal(t, move.Done, m.Phase)
+	t.Logf("moved to %s: %+v %+v", to, m.Counts, m.Phases)
+	return m
+}

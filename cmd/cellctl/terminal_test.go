@@ -35,6 +35,8 @@ func TestNothingIsWrittenToATerminalButTheCommandsOutput(t *testing.T) {
 	}
 	cmd.Env = append(cmd.Env, "TERM=xterm-256color")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+	// The library asks the terminal in whose foreground it runs, and no other.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, cmd.Start())
 	terminal.Close()
 	written, err := io.ReadAll(master)

@@ -41,6 +41,20 @@ func TestI8ATenantMovesThereAndBackUnderLoad(t *testing.T) {
 	}
 }
 
+// A tenant with few events is moved faster than the last router forgets its old cell.
+func TestI8AMoveLastsUntilNoRouterKnowsTheOldCell(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	tenant := w.tenant(t, "east")
+	late := w.lateRouter(t, tenant)
+	moved := w.load(t, tenant, 3, late)
+	moved.awaitAccepted(t, 1)
+	m := w.move(t, moved, "west", late)
+	moved.awaitAccepted(t, 3)
+	moved.requireAppliedOnce(t, "west")
+	require.NotZero(t, moved.acceptedBy("east", m.FlippedAt))
+}
+
 // move moves the tenant of a load, and has the late router read the mapping at the last moment before it changes.
 func (w *world) move(t *testing.T, l *load, to string, late *lateRouter) move.Move {
 	t.Helper()

@@ -19,6 +19,7 @@ import (
 	"cellular/internal/health"
 	"cellular/internal/move"
 	"cellular/internal/placement"
+	"cellular/internal/restore"
 	"cellular/internal/tenantdata"
 )
 
@@ -32,6 +33,7 @@ type clients struct {
 	sts        stsClient
 	cloudwatch cellstatus.CloudWatch
 
+	recovery    restore.Tables
 	health      health.Clients
 	http        health.Doer // to the router
 	credentials aws.CredentialsProvider
@@ -82,6 +84,7 @@ func newClients(cfg aws.Config) *clients {
 		sts:        sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg),
 
+		recovery:    dynamodb.NewFromConfig(cfg),
 		health:      healthClients(cfg),
 		http:        newProbeHTTP(),
 		credentials: cfg.Credentials,

@@ -11,6 +11,7 @@ import (
 	"cellular/internal/move"
 	"cellular/internal/placement"
 	"cellular/internal/replay"
+	"cellular/internal/restore"
 )
 
 // The exit codes.
@@ -50,6 +51,7 @@ var refusals = []error{
 	move.ErrMoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
 	move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	replay.ErrTooOld,
+	restore.ErrUnavailable,
 }
 
 // exitCode says on stderr what went wrong, and returns the code to exit with.

@@ -26,6 +26,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/naming"
+	"cellular/internal/restore"
 )
 
 const stack naming.Stack = "dev"
@@ -40,6 +41,8 @@ type world struct {
 	ssm    parameters
 	queues queues
 	ages   ages
+
+	recovery restore.Tables // nil unless a test restores tables
 
 	sqs   sqsClient // the depths of queues, unless a test has put queues with messages in their place
 	stdin string    // what is typed; "" where stdin is no terminal
@@ -101,7 +104,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		stdin: strings.NewReader(w.stdin), stdout: out, stderr: errs,
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.sqs, ssm: w.ssm, sts: caller{}, cloudwatch: w.ages}, nil
+			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.sqs, ssm: w.ssm, recovery: w.recovery, sts: caller{}, cloudwatch: w.ages}, nil
 		},
 	}
 }

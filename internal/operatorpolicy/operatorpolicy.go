@@ -60,6 +60,8 @@ func Reader(s Scope) []iam.Statement {
 // them: it takes the messages for a moment.
 func Operator(s Scope) []iam.Statement {
 	r := s.resources()
+	restorable := slices.Concat([]string{r.mappings}, r.data, r.results)
+	scratch := suffixed(restorable, scratchSuffix)
 	return present(
 		allow("PlaceTenants", []string{r.mappings, r.cells, r.moves},
 			"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
@@ -69,8 +71,26 @@ func Operator(s Scope) []iam.Statement {
 		allow("ReadStreams", suffixed(r.data, "/stream/*"), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 		allow("SendAgain", r.queues, "sqs:SendMessage"),
 		allow("TakeFromDLQs", r.dlqs, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"),
+		allow("Restore", restorable, "dynamodb:RestoreTableToPointInTime"),
+		allow("UseScratchTables", scratch, scratchActions()...),
+		allow("QueryScratchTables", slices.Concat(
+			suffixed(suffixed(r.data, scratchSuffix), "/index/"+event.TenantTimeIndex),
+			suffixed(suffixed(r.results, scratchSuffix), "/index/"+event.TenantIndex)), "dynamodb:Query"),
 		allow("Probe", nonEmpty(s.api()), "execute-api:Invoke"),
 	)
+}
+
+// scratchSuffix is how the names of the scratch tables end that a restore makes: with a time (restore.ScratchName). It fits
+// no table of a cell, whose id is shorter.
+const scratchSuffix = "-restore-??????????????"
+
+// scratchActions are what a restore does with scratch tables, and what AWS asks of whoever has one made: it fills the table
+// in the caller's name. From "Using IAM with DynamoDB backup and restore" of the developer guide.
+func scratchActions() []string {
+	return []string{
+		"dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:DeleteTable", "dynamodb:DescribeTable",
+		"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:RestoreTableToPointInTime", "dynamodb:Scan", "dynamodb:UpdateItem",
+	}
 }
 
 func allow(sid string, resources []string, actions ...string) iam.Statement {

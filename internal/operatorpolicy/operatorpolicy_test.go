@@ -1,9 +1,11 @@
 package operatorpolicy_test
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,6 +13,7 @@ import (
 	"cellular/internal/iam"
 	"cellular/internal/naming"
 	"cellular/internal/operatorpolicy"
+	"cellular/internal/restore"
 )
 
 const stack naming.Stack = "dev"
@@ -109,7 +112,29 @@ func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-moves",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-alpha",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping-restore-??????????????",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha-restore-??????????????",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-alpha-restore-??????????????",
 	}, resourcesOf(all, "dynamodb:PutItem"))
+}
+
+// A restore makes, fills and deletes tables: those with its own names, and no others.
+func TestOnlyScratchTablesCanBeDeleted(t *testing.T) {
+	for _, any := range []bool{false, true} {
+		s := scope(cell("alpha"))
+		s.AnyCell = any
+		resources := resourcesOf(operatorpolicy.Operator(s), "dynamodb:DeleteTable")
+		require.Len(t, resources, 3)
+		for i, table := range []string{stack.MappingTable(), stack.Cell("alpha").DataTable(), stack.Cell("alpha").ResultsTable()} {
+			matches, err := path.Match(strings.ReplaceAll(resources[i], "/", ":"),
+				"arn:aws:dynamodb:eu-west-1:123456789012:table:"+restore.ScratchName(table, time.Now()))
+			require.NoError(t, err)
+			require.True(t, matches, "%s: %s", resources[i], table)
+			matches, err = path.Match(strings.ReplaceAll(resources[i], "/", ":"), "arn:aws:dynamodb:eu-west-1:123456789012:table:"+table)
+			require.NoError(t, err)
+			require.False(t, matches, "%s: %s", resources[i], table)
+		}
+	}
 }
 
 func TestPatternsFitEveryCellAndTheLimitOfAManagedPolicy(t *testing.T) {

@@ -114,19 +114,24 @@ const maxUnprocessed = 8
 
 // Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.
 func Read(ctx context.Context, client DynamoDB, table string, keys []string) (map[string]Item, error) {
+	return ReadBy(ctx, client, table, event.AttrKey, keys)
+}
+
+// ReadBy is Read for a table with a hash key of another name, a text.
+func ReadBy(ctx context.Context, client DynamoDB, table, hash string, keys []string) (map[string]Item, error) {
 	found := make(map[string]Item, len(keys))
 	for start := 0; start < len(keys); start += PageSize {
-		if err := readPage(ctx, client, table, keys[start:min(start+PageSize, len(keys))], found); err != nil {
+		if err := readPage(ctx, client, table, hash, keys[start:min(start+PageSize, len(keys))], found); err != nil {
 			return nil, fmt.Errorf("read %d items of table %s: %w", len(keys), table, err)
 		}
 	}
 	return found, nil
 }
 
-func readPage(ctx context.Context, client DynamoDB, table string, keys []string, found map[string]Item) error {
+func readPage(ctx context.Context, client DynamoDB, table, hash string, keys []string, found map[string]Item) error {
 	want := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
 	for _, key := range keys {
-		want.Keys = append(want.Keys, Item{event.AttrKey: text(key)})
+		want.Keys = append(want.Keys, Item{hash: text(key)})
 	}
 	request := map[string]types.KeysAndAttributes{table: want}
 	for try := range maxUnprocessed {
@@ -140,7 +145,7 @@ func readPage(ctx context.Context, client DynamoDB, table string, keys []string,
 			return err
 		}
 		for _, item := range out.Responses[table] {
-			found[Key(item)] = item
+			found[textOf(item, hash)] = item
 		}
 		if len(out.UnprocessedKeys) == 0 {
 			return nil
@@ -163,9 +168,11 @@ func pause(ctx context.Context, try int) error {
 }
 
 // Key is an item's key, or "" where it has none.
-func Key(item Item) string {
-	if key, ok := item[event.AttrKey].(*types.AttributeValueMemberS); ok {
-		return key.Value
+func Key(item Item) string { return textOf(item, event.AttrKey) }
+
+func textOf(item Item, attribute string) string {
+	if s, ok := item[attribute].(*types.AttributeValueMemberS); ok {
+		return s.Value
 	}
 	return ""
 }

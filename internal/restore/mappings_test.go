@@ -1,0 +1,134 @@
+package restore_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/mapping"
+	"cellular/internal/move"
+	"cellular/internal/ownership"
+	"cellular/internal/restore"
+)
+
+func TestAMissingMappingComesBackUnderAnEpochThatItsCellApplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tenant := range []string{"", "acme"} {
+			w := newWorld(t)
+			w.Map("acme", alpha, 2)
+			w.Map("zeta", alpha, 1)
+			m := w.place("acme")
+			m.State, m.MovingTo = mapping.Moving, "beta"
+			w.Tables.Put(control.MappingTable, m.Item())
+			w.remember()
+			w.Map("zeta", beta, 5)
+			w.lose(control.MappingTable, "acme")
+			w.Fence(alpha, "acme", 4, ownership.Owner)
+			would, err := w.restoreMappings(restore.Options{Tenant: tenant, DryRun: true})
+			require.NoError(t, err)
+			require.Nil(t, w.Tables.Item(control.MappingTable, "acme"))
+			did, err := w.restoreMappings(restore.Options{Tenant: tenant})
+			require.NoError(t, err)
+			require.Equal(t, would, did)
+			require.Equal(t, []restore.Placed{{TenantID: "acme", Cell: "alpha", Epoch: 4, State: mapping.Active}}, did.Tenants)
+			require.Equal(t, mapping.Mapping{
+				TenantID: "acme", CellID: "alpha", Epoch: 4, State: mapping.Active, Tier: "standard", UpdatedAt: w.Clock.Now(),
+			}, w.place("acme"))
+			require.Equal(t, "beta", w.place("zeta").CellID, "what is there is kept")
+		}
+	})
+}
+
+func TestASuspendedTenantComesBackSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Map("acme", alpha, 1)
+		m := w.place("acme")
+		m.State = mapping.Suspended
+		w.Tables.Put(control.MappingTable, m.Item())
+		w.remember()
+		w.lose(control.MappingTable, "acme")
+		_, err := w.restoreMappings(restore.Options{})
+		require.NoError(t, err)
+		require.Equal(t, mapping.Suspended, w.place("acme").State)
+	})
+}
+
+// A move that was backed out has given the tenant an epoch that no fence knows.
+func TestAnEpochIsNeverTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Map("acme", alpha, 1)
+		w.remember()
+		w.lose(control.MappingTable, "acme")
+		w.moves["acme"] = []move.Move{{TenantID: "acme", From: "alpha", To: "beta", Epoch: 2, Phase: move.BackedOut}}
+		_, err := w.restoreMappings(restore.Options{})
+		require.NoError(t, err)
+		require.Equal(t, int64(2), w.place("acme").Epoch)
+	})
+}
+
+func TestATenantThatIsElsewhereGetsNoMapping(t *testing.T) {
+	for name, c := range map[string]struct {
+		now  func(w *world)
+		cell string
+		why  restore.Reason
+	}{
+		"moving":                 {func(w *world) { w.moved("alpha", "beta", move.Copy) }, "beta", restore.Moving},
+		"moved":                  {func(w *world) { w.moved("alpha", "beta", move.Done) }, "beta", restore.HasLeft},
+		"moved, by the fence":    {func(w *world) { w.Fence(alpha, "acme", 2, ownership.Left) }, "", restore.HasLeft},
+		"placed elsewhere since": {func(w *world) { w.Accept(beta, "acme", "e", 1, time.Minute) }, "beta", restore.HeldBy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Map("acme", alpha, 1)
+				w.remember()
+				w.lose(control.MappingTable, "acme")
+				c.now(w)
+				report, err := w.restoreMappings(restore.Options{})
+				require.NoError(t, err)
+				require.Equal(t, []restore.Placed{{TenantID: "acme", Cell: c.cell, Reason: c.why}}, report.Tenants)
+				require.Equal(t, map[restore.Reason]int{c.why: 1}, report.LeftAlone)
+				require.Nil(t, w.Tables.Item(control.MappingTable, "acme"))
+			})
+		})
+	}
+}
+
+func TestAMappingRestoreThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
+	kills := 0
+	for _, lost := range []bool{false, true} {
+		for n, over := 1, false; !over; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.Map("acme", alpha, 1)
+				w.Map("zeta", alpha, 1)
+				w.remember()
+				w.lose(control.MappingTable, "acme", "zeta")
+				calls := w.killAt(n, lost)
+				_, err := w.restoreMappings(restore.Options{})
+				if *calls < n {
+					require.NoError(t, err)
+					over = true
+					return
+				}
+				require.ErrorIs(t, err, errKilled)
+				kills++
+				w.revive()
+				_, err = w.restoreMappings(restore.Options{})
+				require.NoError(t, err)
+				require.Equal(t, "alpha", w.place("acme").CellID)
+				require.Equal(t, "alpha", w.place("zeta").CellID)
+				require.Empty(t, w.recovery.Scratch())
+			})
+		}
+	}
+	require.Greater(t, kills, 10)
+}
+
+func (w *world) moved(from, to string, phase move.Phase) {
+	w.moves["acme"] = []move.Move{{TenantID: "acme", From: from, To: to, Epoch: 2, Phase: phase}}
+}

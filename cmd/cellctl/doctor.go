@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -65,7 +66,7 @@ func (a *app) diagnose(ctx context.Context, d health.Doctor, all bool) error {
 		return err
 	}
 	if health.Failed(v.Findings) {
-		return fmt.Errorf("stack %s is not as it should be: %d findings are fails", d.Stack, v.count(health.Fail))
+		return fmt.Errorf("stack %s is not as it should be: %s", d.Stack, fails(v.count(health.Fail)))
 	}
 	return nil
 }
@@ -79,12 +80,25 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 				open, err := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp}).Open(ctx)
 				moves := make([]health.Move, len(open))
 				for i, m := range open {
-					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt}
+					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: stalled(m, time.Now())}
 				}
 				return moves, err
 			}}
 		},
 	}
+}
+
+// stalled reports whether nobody is at work on a move in a phase in which no cell applies the tenant's events.
+func stalled(m move.Move, now time.Time) bool {
+	switch m.Phase {
+	case move.Fence, move.Copy, move.Flip, move.Restore:
+		return m.Holder == "" || now.Sub(m.UpdatedAt) > move.HolderTimeout
+	}
+	return false
+}
+
+func fails(n int) string {
+	return counted(n, "finding") + plural(n, " is a fail", " are fails")
 }
 
 func healthClients(cfg aws.Config) health.Clients {

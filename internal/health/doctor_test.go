@@ -183,6 +183,10 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.moves = []health.Move{{TenantID: "alpha-one", From: "alpha", To: "beta", StartedAt: noon.Add(-121 * time.Minute)}}
 			w.states["beta"] = placement.CellState{Tenants: 3}
 		}, health.Warn, "dev", "tenant alpha-one moves from cell alpha to cell beta for 2h1m0s, longer than 2h0m0s"},
+		{"move that was left", func(w *world) {
+			w.moves = []health.Move{{TenantID: "alpha-one", From: "alpha", To: "beta", StartedAt: noon, Stalled: true}}
+			w.states["beta"] = placement.CellState{Tenants: 3}
+		}, health.Fail, "dev", "the events of tenant alpha-one wait: nobody is at work on its move from cell alpha to cell beta"},
 		{"move to nowhere", func(w *world) {
 			w.moves = []health.Move{{TenantID: "alpha-one", From: "alpha", To: "gone", StartedAt: noon}}
 		}, health.Fail, "dev", "gone is not there"},

@@ -42,6 +42,8 @@ type Control struct {
 type Move struct {
 	TenantID, From, To string
 	StartedAt          time.Time
+	// Stalled says that nobody is at work on the move, in a phase in which no cell applies the tenant's events.
+	Stalled bool
 }
 
 const (
@@ -80,6 +82,9 @@ func (d Doctor) examineMoves(l *look, p published, moves []Move) {
 			if p.listed && !slices.Contains(p.ids(), id) {
 				l.fail("tenant %s moves from cell %s to cell %s, and %s is not there", m.TenantID, m.From, m.To, id)
 			}
+		}
+		if m.Stalled {
+			l.fail("the events of tenant %s wait: nobody is at work on its move from cell %s to cell %s", m.TenantID, m.From, m.To)
 		}
 		if p.router == nil {
 			continue

@@ -140,13 +140,17 @@ func deletions(key string, leaves, stays side, done func(data, outcome Item) boo
 		return nil
 	}
 	status := statusOf(outcome)
+	note := outcome != nil // whether what the ledger says is to be forgotten, too
 	switch status {
 	case event.Processed, event.Failed:
 		if stays.results[key] == nil {
 			return nil
 		}
+	case event.Diverted:
+		// What waits is found by its note, and sent with what the other cell has.
+		note = outcome[event.AttrWaiting] == nil && done(data, outcome)
 	default:
-		if outcome[event.AttrWaiting] != nil || !done(data, outcome) {
+		if !done(data, outcome) {
 			return nil
 		}
 	}
@@ -154,7 +158,7 @@ func deletions(key string, leaves, stays side, done func(data, outcome Item) boo
 	if data != nil {
 		writes = append(writes, remove(leaves.cell.DataTable, key))
 	}
-	if outcome != nil {
+	if note {
 		w := remove(leaves.cell.ResultsTable, key)
 		w.Delete.ConditionExpression = new("#status = :status AND attribute_not_exists(#waiting)")
 		w.Delete.ExpressionAttributeNames = map[string]string{"#status": event.AttrStatus, "#waiting": event.AttrWaiting}

@@ -74,7 +74,7 @@ func (s *session) checkEmpty(ctx context.Context, cell facts.Cell) error {
 		name  string
 		depth cellstatus.Depth
 	}{{"stream", read.StreamDLQ}, {"subscription", read.SubscriptionDLQ}, {"consumer", read.ConsumerDLQ}} {
-		add(q.depth.Total(), "%s in its %s DLQ (redrive or purge them)", counted(q.depth.Total(), "message"), q.name)
+		add(q.depth.Total(), "%s in its %s DLQ (redrive or drop them)", counted(q.depth.Total(), "message"), q.name)
 	}
 	add(read.Waiting.Total, "%s to follow their tenant (finish the moves)", counted(read.Waiting.Total, "diverted event"))
 	if len(left) > 0 {

@@ -35,7 +35,7 @@ moves, and whether the counts of tenants are right. It prints what is not as it 
 changes nothing, except counts with --fix.
 
 LEVEL is fail for what loses, refuses or delays events, warn for what will, and skip for what could not be looked at,
-because the endpoint does not offer it or the credentials do not allow it. With a fail, doctor exits with 1.`,
+because the endpoint does not offer it or the credentials do not allow it; fixed is what --fix has corrected. With a fail, doctor exits with 1.`,
 		Example: `  cellctl doctor
   cellctl doctor --output json | jq -r '.findings[] | select(.level == "fail") | .text'`,
 		Args: noArgs,
@@ -124,7 +124,7 @@ func (v doctorView) count(level health.Level) int {
 	return n
 }
 
-var levelColours = map[health.Level]colour{health.OK: green, health.Warn: yellow, health.Fail: red, health.Skip: plain}
+var levelColours = map[health.Level]colour{health.OK: green, health.Fixed: green, health.Warn: yellow, health.Fail: red, health.Skip: plain}
 
 func (v doctorView) text(s *sheet) {
 	if v.all || v.count(health.OK) < len(v.Findings) {

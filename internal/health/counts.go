@@ -72,7 +72,8 @@ func (d Doctor) again(ctx context.Context, c Control, s drifted) []Finding {
 			l.fix = "run doctor again"
 			l.fail("it counts %d tenants, not %d, and could not be corrected: %v", now.seen, now.correct, err)
 		}
-		return l.end("corrected from %d to %d", now.seen, now.correct)
+		l.add(Fixed, "", "corrected from %d to %d", now.seen, now.correct)
+		return l.findings
 	}
 	return l.end("%d of at most %d", now.seen, s.cell.MaxTenants)
 }

@@ -288,7 +288,7 @@ func TestACountIsCorrectedWhereTheOperatorAsksForIt(t *testing.T) {
 	d.FixCounts = true
 	found := d.Run(t.Context())
 	require.Empty(t, bad(slices.Clone(found)))
-	require.Contains(t, lines(found), "ok tenant count beta: corrected from 5 to 2")
+	require.Contains(t, lines(found), "fixed tenant count beta: corrected from 5 to 2")
 	require.Equal(t, 2, w.states["beta"].Tenants)
 
 	w.states["beta"] = placement.CellState{Tenants: 5}

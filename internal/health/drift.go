@@ -118,7 +118,9 @@ func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []
 		tenant, err := aTenantOf(ctx, c, id)
 		switch {
 		case err != nil:
+			l.fix = d.deployAgain()
 			l.unseen(err)
+			return l.findings
 		case tenant != "":
 			l.fail("tenant %s, for one, is mapped to cell %s, which is not there: its events are refused", tenant, id)
 		}

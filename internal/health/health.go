@@ -16,10 +16,12 @@ import (
 type Level string
 
 const (
-	OK   Level = "ok"
-	Warn Level = "warn" // works today, and will not go on to, or is not what the program made
-	Fail Level = "fail" // events are lost, refused or delayed, or would be
-	Skip Level = "skip" // could not be looked at: the endpoint does not offer it, or the credentials do not allow it
+	OK Level = "ok"
+	// Fixed was wrong, and has just been corrected.
+	Fixed Level = "fixed"
+	Warn  Level = "warn" // works today, and will not go on to, or is not what the program made
+	Fail  Level = "fail" // events are lost, refused or delayed, or would be
+	Skip  Level = "skip" // could not be looked at: the endpoint does not offer it, or the credentials do not allow it
 )
 
 // Finding is what one check has found about one thing.

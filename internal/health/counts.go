@@ -71,6 +71,7 @@ func (d Doctor) again(ctx context.Context, c Control, s drifted) []Finding {
 		if err := c.SetCount(ctx, s.cell.ID, now.seen, now.correct); err != nil {
 			l.fix = "run doctor again"
 			l.fail("it counts %d tenants, not %d, and could not be corrected: %v", now.seen, now.correct, err)
+			return l.findings
 		}
 		l.add(Fixed, "", "corrected from %d to %d", now.seen, now.correct)
 		return l.findings

@@ -10,6 +10,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/tenantdata"
+	"cellular/internal/wait"
 )
 
 // An index shows a write after a second or so. What was deleted is looked for again until nothing shows, a few times.
@@ -44,7 +45,7 @@ func (a *app) emptyCellOf(ctx context.Context, s *session, m mapping.Mapping, ce
 		}); err != nil {
 			return err
 		}
-		if err := sleep(ctx, forgetPause); err != nil {
+		if err := wait.For(ctx, forgetPause); err != nil {
 			return err
 		}
 		left, err := tenantdata.Any(ctx, s.dynamo, cell, r.tenant)
@@ -69,15 +70,4 @@ func exportTo(ctx context.Context, s *session, cell facts.Cell, r removal) (summ
 		return summary, errors.Join(err, os.Remove(r.export))
 	}
 	return summary, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -36,16 +35,4 @@ const (
 // contentionDelay is a random share of a delay that doubles with each try: those that collided do not collide again.
 func contentionDelay(try int) time.Duration {
 	return rand.N(backoff(contentionBase, contentionMax, try+1)) + time.Millisecond
-}
-
-// sleep waits for d. It reports false if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

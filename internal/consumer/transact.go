@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/wait"
 )
 
 // transact makes a transaction. While other transactions are at the same items, or the table throttles, it tries again
@@ -22,7 +24,7 @@ func (c *Consumer) transact(ctx context.Context, items []types.TransactWriteItem
 		if !contended(err) {
 			return err
 		}
-		if !sleep(ctx, contentionDelay(try)) {
+		if wait.For(ctx, contentionDelay(try)) != nil {
 			return fmt.Errorf("no success in %d tries: %w", try+1, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"cellular/internal/guard"
+	"cellular/internal/wait"
 )
 
 // The pause before the one retry, in which a throttled cell recovers and a connection is made anew. Half of it is left
@@ -47,18 +48,11 @@ func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Cont
 
 // pause waits before a retry, or returns false at once where the deadline would come first.
 func (r *Router) pause(ctx context.Context) bool {
-	wait := retryPause/2 + time.Duration(r.config.Random()*float64(retryPause/2))
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+	d := retryPause/2 + time.Duration(r.config.Random()*float64(retryPause/2))
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return wait.For(ctx, d) == nil
 }
 
 // overloaded is the answer to a request that was not let into its cell. It is a 503 and never a 429, because it is not

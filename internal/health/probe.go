@@ -13,6 +13,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
+	"cellular/internal/wait"
 )
 
 // ProbeType is the type of the event that cells are probed with. It is no type that business logic knows: what it does
@@ -139,11 +140,7 @@ func (p Prober) await(ctx context.Context, cellID string, r *Probed, start time.
 			return why
 		}
 		last = why
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if wait.For(ctx, pause) != nil {
 			return why
 		}
 	}

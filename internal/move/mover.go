@@ -13,6 +13,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
+	"cellular/internal/wait"
 )
 
 // DynamoDB is the part of the client that a mover needs.
@@ -78,7 +79,7 @@ func New(o Options) *Mover {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = wait.For
 	}
 	if o.Gone == nil {
 		o.Gone = func(string) bool { return false }
@@ -87,17 +88,6 @@ func New(o Options) *Mover {
 		o.Observe = func(Move) {}
 	}
 	return &Mover{o}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // ErrNoMove is the error for a tenant that no move is under way for.

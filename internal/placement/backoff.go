@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"cellular/internal/wait"
 )
 
 // The delays between two tries of a contended transaction. One takes some ten milliseconds, so the first try again falls
@@ -29,14 +31,7 @@ func delay(try int) time.Duration {
 
 // pause waits for the delay after a try.
 func pause(ctx context.Context, try int) error {
-	timer := time.NewTimer(delay(try))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait.For(ctx, delay(try))
 }
 
 // contended repeats an operation that may lose to others who change the same items: until it is done, fails for good, or

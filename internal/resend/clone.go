@@ -13,6 +13,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/ownership"
 	"cellular/internal/tenantdata"
+	"cellular/internal/wait"
 )
 
 // clone puts an event's item into the data table of its tenant's cell, unless the cell has begun to give the tenant away:
@@ -82,7 +83,7 @@ func (h *Home) transact(ctx context.Context, write types.TransactWriteItem, owne
 		case codes[0] != "TransactionConflict" && codes[1] != "TransactionConflict", try == tries:
 			return written, err
 		}
-		if err := wait(ctx, 10*time.Millisecond<<(try-1)); err != nil {
+		if err := wait.For(ctx, 10*time.Millisecond<<(try-1)); err != nil {
 			return written, err
 		}
 	}
@@ -94,15 +95,4 @@ func reasons(canceled *types.TransactionCanceledException) (codes [2]string) {
 		codes[i] = aws.ToString(r.Code)
 	}
 	return codes
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/tenantdata"
+	"cellular/internal/wait"
 )
 
 // putBatch is how many items one transaction puts back. It takes 4 MB at most, which ten of the largest items (400 KB) are,
@@ -60,7 +61,7 @@ func (r *Restorer) putMissing(
 			if try++; try == contention {
 				return nil, fmt.Errorf("put %d items into table %s: %w", len(left), table, err)
 			}
-			if err := pause(ctx, 10*time.Millisecond<<try); err != nil {
+			if err := wait.For(ctx, 10*time.Millisecond<<try); err != nil {
 				return nil, err
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/wait"
 )
 
 // Scratch is a table as it was at a time, under a name of its own. The name has the time in it, so that a later run for
@@ -70,7 +72,7 @@ func (r *Restorer) Prepare(ctx context.Context, at time.Time, waiting func([]Scr
 		if waiting != nil {
 			waiting(all)
 		}
-		if err := pause(ctx, every); err != nil {
+		if err := wait.For(ctx, every); err != nil {
 			return all, err
 		}
 	}
@@ -175,15 +177,4 @@ func (r *Restorer) Discard(ctx context.Context, all []Scratch) error {
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
+	"cellular/internal/wait"
 )
 
 // DynamoDB is the part of the client that is needed.
@@ -157,14 +158,7 @@ func readPage(ctx context.Context, client DynamoDB, table, hash string, keys []s
 
 // pause waits before the nth try of what a throttled table left out: 50 ms, doubled each time.
 func pause(ctx context.Context, try int) error {
-	timer := time.NewTimer(50 * time.Millisecond << (try - 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait.For(ctx, 50*time.Millisecond<<(try-1))
 }
 
 // Key is an item's key, or "" where it has none.

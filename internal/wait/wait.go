@@ -1,0 +1,19 @@
+// Package wait waits, and stops waiting when nobody cares any more.
+package wait
+
+import (
+	"context"
+	"time"
+)
+
+// For waits for d. Its error is the context's, if that ends first.
+func For(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

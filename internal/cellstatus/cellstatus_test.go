@@ -121,7 +121,8 @@ func TestACellThatCannotBeReadKeepsNoOtherFromBeingRead(t *testing.T) {
 	require.NoError(t, results[0].Err)
 	require.Equal(t, 1, results[0].Status.Queue.Visible)
 	require.ErrorIs(t, results[1].Err, errDown)
-	require.ErrorContains(t, results[1].Err, "read the depth of queue dev-processing-queue-cell-beta")
+	require.ErrorContains(t, results[1].Err, "read the depth of queue dev-processing-queue-")
+	require.ErrorContains(t, results[1].Err, "cell-beta", "whichever of its queues answers first")
 	require.NoError(t, results[2].Err)
 	require.Equal(t, 3, results[2].Status.Queue.Visible)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -127,22 +128,25 @@ func (r *run) touch(ctx context.Context) error {
 
 // enter ends the phase and begins the next one.
 func (r *run) enter(ctx context.Context, phase Phase, writes ...types.TransactWriteItem) error {
-	next := r.move
-	next.Phases = r.timed()
+	next, end := r.move, r.Now()
+	next.Phases = r.timed(end)
 	next.Phase = phase
 	if phase.Ended() {
-		next.FinishedAt, next.Holder = r.Now(), ""
+		next.FinishedAt, next.Holder = end, ""
 	}
 	if err := r.save(ctx, next, writes...); err != nil {
 		return err
 	}
+	// The transaction that ends a phase is a part of it, and all that some phases are; it is recorded with the next change.
 	r.since = r.Now()
+	r.move.Phases = slices.Clone(r.move.Phases)
+	r.move.Phases[len(r.move.Phases)-1].Took += r.since.Sub(end)
 	return nil
 }
 
-// timed is the list of phases with the present one, which is about to end.
-func (r *run) timed() []PhaseTime {
-	took := r.Now().Sub(r.since)
+// timed is the list of phases with the present one, which ends now.
+func (r *run) timed(end time.Time) []PhaseTime {
+	took := end.Sub(r.since)
 	list := append([]PhaseTime(nil), r.move.Phases...)
 	if n := len(list); n > 0 && list[n-1].Phase == r.move.Phase {
 		list[n-1].Took += took

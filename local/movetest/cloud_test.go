@@ -39,7 +39,7 @@ const stack = naming.Stack(local.StackName)
 var config = map[string]any{
 	"cellular:cells": []any{map[string]any{"id": "east"}, map[string]any{"id": "south"}, map[string]any{"id": "west"}},
 	"cellular:router": map[string]any{
-		"softTTL": "1s", "hardTTL": "4s", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
+		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
 	},
 	"cellular:functions": map[string]any{"timeout": "6s"},
 	"cellular:pipeline": map[string]any{

@@ -14,6 +14,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/placement"
+	"cellular/internal/wait"
 )
 
 // A process that is at work on a move, and may be dead, is waited for as long as a mover takes to think so, 15 s, and some
@@ -40,10 +41,8 @@ func patiently(ctx context.Context, n *narrator, carry func() (move.Move, error)
 			return m, refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
 				m.TenantID, m.Holder)
 		}
-		select {
-		case <-time.After(heldEvery):
-		case <-ctx.Done():
-			return m, ctx.Err()
+		if err := wait.For(ctx, heldEvery); err != nil {
+			return m, err
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
@@ -81,11 +80,11 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 // newMove chooses the epoch of a move: one that neither the mapping nor a fence of the two cells has seen. A fence can
 // be ahead of the mapping where the tenant was removed and came back.
 func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to facts.Cell) (Move, error) {
-	oldFloor, err := m.floor(ctx, from, place.TenantID)
+	oldFloor, err := ownership.Floor(ctx, m.DynamoDB, from, place.TenantID)
 	if err != nil {
 		return Move{}, err
 	}
-	newFloor, err := m.floor(ctx, to, place.TenantID)
+	newFloor, err := ownership.Floor(ctx, m.DynamoDB, to, place.TenantID)
 	if err != nil {
 		return Move{}, err
 	}
@@ -95,24 +94,6 @@ func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to fac
 		OldFloor: oldFloor, Phase: Clone,
 		StartedAt: now, UpdatedAt: now,
 	}, nil
-}
-
-// floor is the floor of a tenant's fence in a cell, or 1, which is below no epoch, where there is none.
-func (m *Mover) floor(ctx context.Context, cell facts.Cell, tenantID string) (int64, error) {
-	out, err := m.DynamoDB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: aws.String(cell.ResultsTable), Key: Item{event.AttrKey: text(ownership.Key(tenantID))}, ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
-	}
-	if len(out.Item) == 0 {
-		return 1, nil
-	}
-	fence, err := ownership.FromItem(out.Item)
-	if err != nil {
-		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
-	}
-	return fence.Floor, nil
 }
 
 // record writes a new move: the mapping says where the tenant goes, the new cell has one place less, and the record is

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
@@ -119,7 +118,8 @@ func names(cells []facts.Cell) string {
 // applies the mapping's epoch is a condition too: a fence that rose since it was read would divert all that the tenant
 // sends.
 func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, also ...types.TransactWriteItem) (mapping.Mapping, error) {
-	epoch, err := s.firstEpoch(ctx, tenantID, cell)
+	// A tenant that was in the cell before, and comes back, starts at the floor of the fence that it has left there.
+	epoch, err := ownership.Floor(ctx, s.client, cell, tenantID)
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
@@ -141,24 +141,4 @@ func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, al
 		return mapping.Mapping{}, err
 	}
 	return m, nil
-}
-
-// firstEpoch is the epoch that a tenant starts in: 1, unless it was in the cell before, which then has a fence.
-func (s *Store) firstEpoch(ctx context.Context, tenantID string, cell facts.Cell) (int64, error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      &cell.ResultsTable,
-		Key:            map[string]types.AttributeValue{event.AttrKey: text(ownership.Key(tenantID))},
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
-	}
-	if len(out.Item) == 0 {
-		return 1, nil
-	}
-	fence, err := ownership.FromItem(out.Item)
-	if err != nil {
-		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
-	}
-	return max(1, fence.Floor), nil
 }

@@ -133,7 +133,7 @@ func TestAListHasNotesWhereThereIsSomethingToKnow(t *testing.T) {
 		strange := w.put(q, c01.StreamDLQURL, "hello")
 		w.prints(printed(
 			"KIND      TENANT  EVENT   TYPE          REASON    AGE  MESSAGE ID  NOTE",
-			"stream    -       -       -             unknown   0s   "+strange+"   not what Lambda writes of a stream's batch: redrive keeps it",
+			"stream    -       -       -             unknown   0s   "+strange+"   neither a letter of the producer's nor one of Lambda's: redrive keeps it",
 			"consumer  acme    broken  order.placed  rejected  0s   "+id+"   -",
 			"consumer  acme    twin    order.placed  conflict  0s   "+twin+"   "+resend.Conflict.Explain(),
 		), "dlq", "list", "--cell", "c01")

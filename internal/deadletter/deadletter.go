@@ -2,8 +2,9 @@
 //
 //   - consumer: messages that the consumer could not apply;
 //   - subscription: messages that the topic could not deliver to the queue;
-//   - stream: metadata of records that the producer could not publish. The records themselves are read again from the
-//     stream, for a day, and the events from the data table.
+//   - stream: metadata of records that were not published. A record that never can be is ejected by the producer itself,
+//     with the key of its item (package ejection). One that was retried too often, or has become too old, is given up by
+//     Lambda: it is found again in the stream, for a day. The events are read from the data table.
 //
 // A DLQ is read by receiving: what is looked at is hidden from others meanwhile, and released at the end, also of a run
 // that is interrupted. A run that is killed releases nothing; its messages come back after the visibility timeout.

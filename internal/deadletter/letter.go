@@ -24,6 +24,7 @@ type Letter struct {
 	EventID   string // "" where it is not known, or not one
 	Type      string
 	Events    []string  // the keys of its events: one, or those of a stream's batch
+	Epoch     int64     // of its one event, as far as the letter says; 0 where it does not
 	Reason    string    // why it is here, in the words of whatever put it here; or "unknown"
 	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ
 	Receives  int       // each listing adds one
@@ -34,6 +35,7 @@ type Letter struct {
 
 	message    types.Message
 	carried    *event.Event // the event, where the message has all of it
+	batch      bool         // of the stream, and its events are those of a range of records
 	unresolved bool         // the body does not tell its events
 	applied    bool         // the cell's ledger has its one event as processed
 }
@@ -54,7 +56,7 @@ func (d *Letters) read(ctx context.Context, cell facts.Cell, kind Kind, messages
 		} else {
 			l.readEvent()
 		}
-		if kind != Stream {
+		if !l.batch && l.TenantID != "" {
 			keys = append(keys, l.Events...)
 		}
 		letters = append(letters, l)
@@ -94,7 +96,7 @@ func (l *Letter) readEvent() {
 		return
 	}
 	l.name(m.Key())
-	l.Type = m.Type
+	l.Type, l.Epoch = m.Type, m.Epoch
 	if !m.PayloadRef {
 		l.carried = &m.Event
 	}
@@ -139,7 +141,7 @@ func (d *Letters) explain(ctx context.Context, cell facts.Cell, letters []Letter
 	}
 	for i := range letters {
 		l := &letters[i]
-		if l.Kind == Stream || len(l.Events) != 1 {
+		if l.batch || len(l.Events) != 1 {
 			continue
 		}
 		entry := item.Read(ledger[l.Events[0]])

@@ -166,7 +166,7 @@ func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []
 		return nil, err
 	}
 	for _, l := range letters {
-		switch v := assessed[l.Events[0]].Verdict; v {
+		switch a := assessed[l.Events[0]]; a.Verdict {
 		case resend.Sent:
 			r.summary.Sent++
 			finished = append(finished, l)
@@ -174,7 +174,7 @@ func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []
 			r.summary.AlreadyApplied++
 			finished = append(finished, l)
 		default:
-			r.summary.keep(l, l.Events[0], v.Explain(), v.NeedsOperator())
+			r.summary.keep(l, l.Events[0], a.Explain(), a.Verdict.NeedsOperator())
 		}
 	}
 	return finished, nil
@@ -203,7 +203,7 @@ func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []
 				return nil, err
 			}
 			for _, key := range chunk {
-				switch v := assessed[key].Verdict; v {
+				switch a := assessed[key]; a.Verdict {
 				case resend.Sent:
 					r.summary.Sent++
 				case resend.AlreadyApplied:
@@ -212,7 +212,7 @@ func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []
 					r.summary.Gone++
 				default:
 					if kept == "" || !needsOperator {
-						kept, reason, needsOperator = key, v.Explain(), v.NeedsOperator()
+						kept, reason, needsOperator = key, a.Explain(), a.Verdict.NeedsOperator()
 					}
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 
+	"cellular/internal/ejection"
 	"cellular/internal/event"
 )
 
@@ -24,13 +25,35 @@ const (
 	arrivalMargin = time.Minute
 )
 
-// readStreamLetter finds the events of the records that a letter is about. Where the stream no longer has them, the
-// letter's note says how to find them otherwise.
+// readStreamLetter finds the events that a letter of the stream DLQ is about.
 func (d *Letters) readStreamLetter(ctx context.Context, cellID string, l *Letter) error {
+	if ejected, ok := ejection.Decode(l.Body); ok {
+		l.readEjection(ejected)
+		return nil
+	}
+	return d.readBatch(ctx, cellID, l)
+}
+
+// readEjection reads a letter that the producer sent. It has the key of its event, which is looked up in the tables: the
+// stream is not needed.
+func (l *Letter) readEjection(from ejection.Letter) {
+	l.Reason, l.Epoch = from.Reason, from.Epoch
+	if from.Key == "" {
+		l.unresolved = true
+		l.Note = "the record had no key, so that its item cannot be found: redrive keeps it"
+		return
+	}
+	l.name(from.Key)
+}
+
+// readBatch reads a letter that Lambda sent: its events are those of the records in its range. Where the stream no longer
+// has these, the letter's note says how to find them otherwise.
+func (d *Letters) readBatch(ctx context.Context, cellID string, l *Letter) error {
+	l.batch = true
 	batch, ok := l.parseStream()
 	if !ok {
 		l.unresolved = true
-		l.Note = "not what Lambda writes of a stream's batch: redrive keeps it"
+		l.Note = "neither a letter of the producer's nor one of Lambda's: redrive keeps it"
 		return nil
 	}
 	records, err := d.records(ctx, batch)

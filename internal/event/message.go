@@ -64,12 +64,12 @@ func (m Message) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	return escapeForSQS(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+	return EscapeForSQS(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
-// escapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage
+// EscapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage
 // names the characters that a body may have: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF).
-func escapeForSQS(body []byte) []byte {
+func EscapeForSQS(body []byte) []byte {
 	body = bytes.ReplaceAll(body, []byte("\uFFFE"), []byte(`\ufffe`))
 	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
 }

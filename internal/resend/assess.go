@@ -79,7 +79,7 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	}
 	e, err := event.FromItem(stored)
 	if err != nil {
-		return Assessed{Verdict: Malformed}
+		return Assessed{Verdict: Malformed, Problem: err}
 	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
 	// an outcome can have been there and expired.

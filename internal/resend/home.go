@@ -75,7 +75,14 @@ func (h *Home) Send(ctx context.Context, from facts.Cell, tenantID string, wante
 			due = append(due, a.Event)
 		}
 	}
-	if err := Events(ctx, h.Queue, to.owner.QueueURL, to.owner.Settings.InlinePayloadBytes, due); err != nil {
+	err = Events(ctx, h.Queue, to.owner.QueueURL, to.owner.Settings.InlinePayloadBytes, due)
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		for key, problem := range refused.Events {
+			assessed[key] = Assessed{Verdict: Refused, Problem: problem}
+		}
+		return assessed, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("cell %s: %w", to.owner.ID, err)
 	}
 	return assessed, nil

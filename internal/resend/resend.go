@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,16 +33,19 @@ const (
 // Events sends the events to a queue. The epoch of each is the one that it is sent with: the caller stamps it. A payload
 // of more than inlineBytes does not travel; the consumer reads it from its cell's data table, where it must be.
 //
-// Its error means that some, or all, may not have been sent.
+// Its error is a *RefusedError if all were sent but those that the queue refuses. Any other error means that some, or
+// all, may not have been sent.
 func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int, events []event.Event) error {
 	var batch []types.SendMessageBatchRequestEntry
+	var keys []string // of the batch's events
 	size := 0
+	refused := map[string]error{}
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		err := send(ctx, client, queueURL, batch)
-		batch, size = nil, 0
+		err := send(ctx, client, queueURL, batch, func(i int, err error) { refused[keys[i]] = err })
+		batch, keys, size = nil, nil, 0
 		return err
 	}
 	for _, e := range events {
@@ -56,9 +62,29 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 		batch = append(batch, types.SendMessageBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(body), MessageAttributes: Attributes(e.TenantID, e.ID),
 		})
+		keys = append(keys, e.Key())
 		size += bytes
 	}
-	return flush()
+	if err := flush(); err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		return &RefusedError{refused}
+	}
+	return nil
+}
+
+// RefusedError is the error of messages that a queue takes from nobody, because of what is in them.
+type RefusedError struct {
+	Events map[string]error // why, by the events' keys
+}
+
+func (e *RefusedError) Error() string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(e.Events)) {
+		list = append(list, fmt.Sprintf("event %q: %v", key, e.Events[key]))
+	}
+	return strings.Join(list, "\n")
 }
 
 // encode leaves the payload out where it is too large, or makes a message that no call takes, as the producer does.
@@ -83,6 +109,9 @@ func Attributes(tenantID, eventID string) map[string]types.MessageAttributeValue
 	}
 }
 
+// invalidContents is the code of a message with characters that SQS does not take.
+const invalidContents = "InvalidMessageContents"
+
 func attributeBytes(e event.Event) int {
 	n := 0
 	for name, v := range Attributes(e.TenantID, e.ID) {
@@ -91,16 +120,24 @@ func attributeBytes(e event.Event) int {
 	return n
 }
 
-func send(ctx context.Context, client Queue, queueURL string, batch []types.SendMessageBatchRequestEntry) error {
+// send makes one call. It calls refuse with the index of each entry that is refused for what is in it.
+func send(ctx context.Context, client Queue, queueURL string, batch []types.SendMessageBatchRequestEntry, refuse func(int, error)) error {
 	answer, err := client.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: aws.String(queueURL), Entries: batch})
 	if err != nil {
 		return fmt.Errorf("send to the queue: %w", err)
 	}
 	var errs []error
+	refused := 0
 	for _, f := range answer.Failed {
-		errs = append(errs, fmt.Errorf("send to the queue: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message)))
+		err := fmt.Errorf("send to the queue: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+		if i, idErr := strconv.Atoi(aws.ToString(f.Id)); idErr == nil && i < len(batch) && aws.ToString(f.Code) == invalidContents {
+			refuse(i, err)
+			refused++
+			continue
+		}
+		errs = append(errs, err)
 	}
-	if len(errs) == 0 && len(answer.Successful) != len(batch) {
+	if len(errs) == 0 && len(answer.Successful)+refused != len(batch) {
 		errs = append(errs, fmt.Errorf("send to the queue: %d of %d messages are confirmed", len(answer.Successful), len(batch)))
 	}
 	return errors.Join(errs...)

@@ -1,6 +1,8 @@
 package resend
 
 import (
+	"strings"
+
 	"cellular/internal/event"
 	"cellular/internal/tenantdata"
 )
@@ -17,6 +19,7 @@ const (
 	Unmapped       Verdict = "unmapped"        // its tenant has no cell any more
 	Moving         Verdict = "moving"          // its tenant is leaving the cell: the move sends it on, or another try will
 	Malformed      Verdict = "malformed"       // the item is not an event
+	Refused        Verdict = "refused"         // SQS takes no message with this event
 	Conflict       Verdict = "conflict"        // its tenant's cell has another event with the same id
 	Dropped        Verdict = "dropped"         // an operator has given it up
 )
@@ -27,7 +30,7 @@ func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
 // NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
 func (v Verdict) NeedsOperator() bool {
 	switch v {
-	case Gone, TooOld, Unmapped, Malformed, Conflict, Dropped:
+	case Gone, TooOld, Unmapped, Malformed, Refused, Conflict, Dropped:
 		return true
 	}
 	return false
@@ -48,6 +51,8 @@ func (v Verdict) Explain() string {
 		return "its tenant is being moved: try again once the move is done"
 	case Malformed:
 		return "its item in the data table is not a valid event"
+	case Refused:
+		return "the queue refuses its message"
 	case Conflict:
 		return "its tenant's cell has another event with this id: drop this one, or have the client send it again under another id"
 	case Dropped:
@@ -68,6 +73,15 @@ type Wanted struct {
 type Assessed struct {
 	Verdict Verdict
 	Event   event.Event // stamped with the epoch it is sent with; only where the verdict is, or was, Due
+	Problem error       // what is wrong with the event, where the verdict is Malformed or Refused
 
 	clone tenantdata.Item // what the owner's data table still lacks; nil for nothing
+}
+
+// Explain is what an operator is told of the event if it was not sent.
+func (a Assessed) Explain() string {
+	if a.Problem == nil {
+		return a.Verdict.Explain()
+	}
+	return a.Verdict.Explain() + ": " + strings.ReplaceAll(a.Problem.Error(), "\n", "; ")
 }

@@ -34,7 +34,24 @@ func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 	case conditionFailed(err, ledgerAt):
 		return duplicate, nil
 	case conditionFailed(err, fenceAt):
+		gone, err := c.ofRemoved(ctx, e)
+		if err != nil {
+			return "", fmt.Errorf("divert: %w", err)
+		}
+		if gone {
+			return removed, nil
+		}
 		return "", errors.New("divert: the fence went away in the meantime; the next delivery may apply the event")
 	}
 	return "", fmt.Errorf("divert: %w", err)
+}
+
+// ofRemoved reports whether an event belongs to a tenant that was removed. That never changes again: the fence's number
+// only grows, so a look at it is as good as a condition.
+func (c *Consumer) ofRemoved(ctx context.Context, e event.Event) (bool, error) {
+	fence, _, err := ownership.Get(ctx, c.Tables, c.ResultsTable, e.TenantID)
+	if err != nil {
+		return false, fmt.Errorf("read the fence: %w", err)
+	}
+	return fence.Removed(e.Epoch), nil
 }

@@ -94,8 +94,9 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 var errFenced = errors.New("the event's epoch is below the floor of its tenant's fence")
 
 // recordFailed writes that the event was given up on. It reports true, and writes nothing, if the event is settled after
-// all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read tells no epoch; it
-// is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence.
+// all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read has no epoch; it
+// is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence. Where a tenant of its
+// name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
 func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) (settled bool, err error) {
 	entry := c.entry(d.tenantID, d.eventID, event.Failed)
 	entry[event.AttrReason] = text(string(reason))
@@ -106,6 +107,8 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) 
 		entry[event.AttrType] = text(d.message.Type)
 		entry[event.AttrEpoch] = number(epoch)
 		fence = append(fence, ownership.MayApply(c.ResultsTable, d.tenantID, epoch))
+	} else if unknown, err := c.leftByRemoved(ctx, d.tenantID, d.eventID); err != nil || unknown {
+		return false, err
 	}
 	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
 	switch {
@@ -119,21 +122,40 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) 
 	return false, nil
 }
 
-// fetchPayload reads a payload that did not travel. The read is consistent: the event may be milliseconds old.
-func (c *Consumer) fetchPayload(ctx context.Context, e event.Event) (json.RawMessage, error) {
+// leftByRemoved reports whether a tenant was removed from the cell, and no tenant of its name has an event of this id now.
+func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) (bool, error) {
+	fence, _, err := ownership.Get(ctx, c.Tables, c.ResultsTable, tenantID)
+	if err != nil || fence.RemovedBelow == 0 {
+		return false, err
+	}
+	stored, err := c.stored(ctx, event.Key(tenantID, eventID))
+	return stored == nil, err
+}
+
+// stored reads an event's item. The read is consistent: the event may be milliseconds old.
+func (c *Consumer) stored(ctx context.Context, key string) (map[string]types.AttributeValue, error) {
 	out, err := c.Tables.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      aws.String(c.DataTable),
-		Key:            map[string]types.AttributeValue{event.AttrKey: text(e.Key())},
+		Key:            map[string]types.AttributeValue{event.AttrKey: text(key)},
 		ConsistentRead: aws.Bool(true),
 	})
+	if err != nil || len(out.Item) == 0 {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// fetchPayload reads a payload that did not travel.
+func (c *Consumer) fetchPayload(ctx context.Context, e event.Event) (json.RawMessage, error) {
+	item, err := c.stored(ctx, e.Key())
 	if err != nil {
 		return nil, err
 	}
-	if len(out.Item) == 0 {
+	if item == nil {
 		// Not permanent: the item may be on its way back, for example from a backup.
 		return nil, errors.New("the event is not in the data table")
 	}
-	stored, err := event.FromItem(out.Item)
+	stored, err := event.FromItem(item)
 	if err != nil {
 		return nil, &classifiedError{Malformed, err}
 	}

@@ -23,6 +23,7 @@ const (
 	applied   result = "applied"   // its transaction committed
 	duplicate result = "duplicate" // it had been applied, or diverted, before
 	diverted  result = "diverted"  // its tenant has left the cell, and it waits to be sent to the new one
+	removed   result = "removed"   // its tenant was removed with all that it had, and nobody waits for it
 	retry     result = "retry"     // it failed and comes again
 	ejected   result = "ejected"   // it failed for the last time, and goes to the dead letter queue
 )
@@ -97,7 +98,7 @@ func (c *Consumer) log(ctx context.Context, d delivery, out outcome, took time.D
 	switch out.result {
 	case applied:
 		attrs = append(attrs, slog.Int64("accepted_to_applied_ms", c.Now().Sub(d.message.AcceptedAt).Milliseconds()))
-	case diverted:
+	case diverted, removed:
 		attrs = append(attrs, slog.Int64("epoch", d.message.Epoch))
 	case retry:
 		level = slog.LevelWarn

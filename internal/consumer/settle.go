@@ -22,7 +22,17 @@ const settleTimeout = time.Second
 // up on, unless it turns out to have been dealt with: applied by an earlier delivery whose answer got lost, or diverted,
 // and so on its way to its tenant's new cell. Then all is well. An event whose tenant has left is not given up on here, in
 // a cell whose dead letter queue nobody looks for it in, but diverted: the new cell finds out for itself.
+//
+// An event of a tenant that was removed does not fail, on whatever receive: its payload may be gone, and the business
+// logic has no state of it any more.
 func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	if d.err == nil {
+		if gone, err := c.ofRemoved(ctx, d.message.Event); err == nil && gone {
+			return outcome{result: removed}
+		}
+	}
 	if d.receives < c.MaxReceiveCount {
 		return out
 	}
@@ -30,8 +40,6 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	if d.eventID == "" {
 		return out // nobody can ask for the outcome of an event that has no name
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
 	done, err := c.recordFailed(ctx, d, out.reason)
 	if errors.Is(err, errFenced) {
 		var result result

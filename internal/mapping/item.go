@@ -38,6 +38,9 @@ func (m Mapping) Item() map[string]types.AttributeValue {
 	if m.MovingTo != "" {
 		attributes[AttrMovingTo] = &types.AttributeValueMemberS{Value: m.MovingTo}
 	}
+	if m.Removing > 0 {
+		attributes[AttrRemoving] = &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Removing, 10)}
+	}
 	return attributes
 }
 
@@ -52,6 +55,9 @@ func FromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 		Tier:      r.Checked(AttrTier, validTier, "standard or dedicated"),
 		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
 		MovingTo:  r.OptionalString(AttrMovingTo),
+	}
+	if attributes[AttrRemoving] != nil {
+		m.Removing = r.Int(AttrRemoving, 1)
 	}
 	if err := r.Err(); err != nil {
 		return Mapping{}, fmt.Errorf("%w: %w", ErrMalformed, err)

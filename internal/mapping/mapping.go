@@ -25,6 +25,7 @@ type Mapping struct {
 	Tier      string // standard | dedicated
 	MovingTo  string // the cell that a move under way takes the tenant to, or back to; "" without a move
 	UpdatedAt time.Time
+	Removing  int64 // the epoch of the removal that is under way, which nothing else may then change; 0 without one
 }
 
 // The attributes of an item in the mapping table.
@@ -36,6 +37,7 @@ const (
 	AttrTier      = "tier"       // S
 	AttrUpdatedAt = "updated_at" // S, event.TimeLayout
 	AttrMovingTo  = "moving_to"  // S; only while a move is under way
+	AttrRemoving  = "removing"   // N; only while the tenant, which is suspended, is being removed
 )
 
 // CellIndex is the mapping table's index of the tenants of a cell: hash AttrCellID, range AttrTenantID, all attributes.

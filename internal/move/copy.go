@@ -40,7 +40,7 @@ func (r *run) fence(ctx context.Context) error {
 }
 
 func (r *run) putFence(resultsTable string, f ownership.Fence) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(resultsTable), Item: f.Item()}}
+	return ownership.Set(resultsTable, f)
 }
 
 // copy copies all that the new cell lacks, and compares. It begins when the indexes have had the time to show whatever

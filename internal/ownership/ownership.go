@@ -38,6 +38,9 @@ const (
 	AttrState     = "state"         // S, a State
 	AttrPeer      = "peer_cell"     // S, the other cell of the move; "" once there is nothing to be found there any more
 	AttrUpdatedAt = "updated_at"    // S, event.TimeLayout
+
+	// AttrRemovedBelow (N) is absent in a cell where the tenant was never removed. Once written, it only grows.
+	AttrRemovedBelow = "removed_below"
 )
 
 const keyPrefix = "#owner#"
@@ -52,14 +55,20 @@ type Fence struct {
 	State     State
 	Peer      string // where else the tenant's events may be read; "" for nowhere
 	UpdatedAt time.Time
+	// RemovedBelow says that events of lower epochs belong to a tenant of this name that was removed. The cell drops them:
+	// nobody waits for them, and what they did is gone. 0 where no such tenant was ever removed.
+	RemovedBelow int64
 }
+
+// Removed reports whether an event of this epoch belongs to a tenant that was removed.
+func (f Fence) Removed(epoch int64) bool { return epoch < f.RemovedBelow }
 
 // ErrMalformed is the error for an item that cannot be a fence.
 var ErrMalformed = errors.New("malformed ownership item")
 
 // Item is the fence as it stands in the results table.
 func (f Fence) Item() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+	attributes := map[string]types.AttributeValue{
 		event.AttrKey: text(Key(f.TenantID)),
 		AttrTenant:    text(f.TenantID),
 		AttrFloor:     number(f.Floor),
@@ -67,6 +76,33 @@ func (f Fence) Item() map[string]types.AttributeValue {
 		AttrPeer:      text(f.Peer),
 		AttrUpdatedAt: text(event.FormatTime(f.UpdatedAt)),
 	}
+	if f.RemovedBelow > 0 {
+		attributes[AttrRemovedBelow] = number(f.RemovedBelow)
+	}
+	return attributes
+}
+
+// Set writes the fence, as an operation of a transaction. It leaves alone what the fence has besides: above all
+// AttrRemovedBelow, unless f has one.
+func Set(resultsTable string, f Fence) types.TransactWriteItem {
+	update := &types.Update{
+		TableName:        aws.String(resultsTable),
+		Key:              map[string]types.AttributeValue{event.AttrKey: text(Key(f.TenantID))},
+		UpdateExpression: aws.String("SET #tenant = :tenant, #floor = :floor, #state = :state, #peer = :peer, #updated = :updated"),
+		ExpressionAttributeNames: map[string]string{
+			"#tenant": AttrTenant, "#floor": AttrFloor, "#state": AttrState, "#peer": AttrPeer, "#updated": AttrUpdatedAt,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":tenant": text(f.TenantID), ":floor": number(f.Floor), ":state": text(string(f.State)), ":peer": text(f.Peer),
+			":updated": text(event.FormatTime(f.UpdatedAt)),
+		},
+	}
+	if f.RemovedBelow > 0 {
+		*update.UpdateExpression += ", #removed = :removed"
+		update.ExpressionAttributeNames["#removed"] = AttrRemovedBelow
+		update.ExpressionAttributeValues[":removed"] = number(f.RemovedBelow)
+	}
+	return types.TransactWriteItem{Update: update}
 }
 
 // FromItem is the inverse of Item. Its error wraps ErrMalformed and names each attribute that is wrong.
@@ -78,6 +114,9 @@ func FromItem(attributes map[string]types.AttributeValue) (Fence, error) {
 		State:     State(r.Checked(AttrState, validState, "incoming, owner, outgoing or left")),
 		Peer:      r.Checked(AttrPeer, validPeer, "empty or "+naming.CellIDPattern),
 		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
+	}
+	if attributes[AttrRemovedBelow] != nil {
+		f.RemovedBelow = r.Int(AttrRemovedBelow, 1)
 	}
 	if err := r.Err(); err != nil {
 		return Fence{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -101,10 +140,11 @@ func MayApply(resultsTable, tenantID string, epoch int64) types.TransactWriteIte
 		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
 }
 
-// MustDivert is the opposite of MayApply.
+// MustDivert is the opposite of MayApply for events that somebody waits for: those of a tenant that was removed are neither
+// applied nor diverted.
 func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
-	return check(resultsTable, tenantID, "#floor > :epoch",
-		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
+	return check(resultsTable, tenantID, "(#floor > :epoch AND attribute_not_exists(#removed)) OR (#floor > :epoch AND #removed <= :epoch)",
+		map[string]string{"#floor": AttrFloor, "#removed": AttrRemovedBelow}, map[string]types.AttributeValue{":epoch": number(epoch)})
 }
 
 func check(table, tenantID, condition string, names map[string]string, values map[string]types.AttributeValue) types.TransactWriteItem {

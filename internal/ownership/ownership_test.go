@@ -22,6 +22,8 @@ var states = []ownership.State{ownership.Incoming, ownership.Owner, ownership.Ou
 
 func drawFence(t *rapid.T) ownership.Fence {
 	return ownership.Fence{
+		RemovedBelow: rapid.SampledFrom([]int64{0, 0, 1, 3, 6}).Draw(t, "removed below"),
+
 		TenantID:  rapid.StringMatching(event.TenantIDPattern).Draw(t, "tenant"),
 		Floor:     rapid.Int64Range(1, 9).Draw(t, "floor"),
 		State:     rapid.SampledFrom(states).Draw(t, "state"),
@@ -92,7 +94,7 @@ func holds(t *rapid.T, db *dynamotest.DB, condition types.TransactWriteItem) boo
 	return true
 }
 
-func TestI8AnEventIsEitherAppliedOrDiverted(t *testing.T) {
+func TestI8AnEventIsAppliedOrDivertedOrItsTenantWasRemoved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		db := dynamotest.NewTables(dynamotest.Cell(cell))
 		epoch := rapid.Int64Range(1, 10).Draw(t, "epoch")
@@ -104,6 +106,23 @@ func TestI8AnEventIsEitherAppliedOrDiverted(t *testing.T) {
 		may := holds(t, db, ownership.MayApply(cell.ResultsTable(), f.TenantID, epoch))
 		must := holds(t, db, ownership.MustDivert(cell.ResultsTable(), f.TenantID, epoch))
 		require.Equal(t, !fenced || f.Floor <= epoch, may)
-		require.Equal(t, !may, must)
+		require.Equal(t, !may && !(fenced && f.Removed(epoch)), must)
+	})
+}
+
+func TestSetKeepsWhatAFenceSaysOfARemovedTenant(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		db := dynamotest.NewTables(dynamotest.Cell(cell))
+		before, f := drawFence(t), drawFence(t)
+		f.TenantID = before.TenantID
+		db.Put(cell.ResultsTable(), before.Item())
+		require.True(t, holds(t, db, ownership.Set(cell.ResultsTable(), f)))
+		if f.RemovedBelow == 0 {
+			f.RemovedBelow = before.RemovedBelow
+		}
+		got, there, err := ownership.Get(t.Context(), db, cell.ResultsTable(), f.TenantID)
+		require.NoError(t, err)
+		require.True(t, there)
+		require.Equal(t, f, got)
 	})
 }

@@ -77,7 +77,8 @@ func producerPolicy(streamARN, topicARN, streamDLQARN string) []iam.Statement {
 	}
 }
 
-// consumerPolicy is what the consumer's role may do. A transaction needs the right to each of its operations.
+// consumerPolicy is what the consumer's role may do. A transaction needs the right to each of its operations, and the
+// business logic may return any: the consumer keeps them off the items that are the system's.
 func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statement {
 	return []iam.Statement{
 		{
@@ -88,7 +89,7 @@ func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statem
 		{Sid: "ReadPayload", Effect: iam.Allow, Actions: []string{"dynamodb:GetItem"}, Resources: []string{dataTableARN}},
 		{
 			Sid: "Apply", Effect: iam.Allow,
-			Actions:   []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
+			Actions:   []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"},
 			Resources: []string{resultsTableARN},
 		},
 	}

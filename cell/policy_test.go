@@ -84,7 +84,7 @@ func TestConsumersRoleReadsItsQueueAndAppliesToItsTable(t *testing.T) {
 		object{"Sid": "ReadPayload", "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": alphaDataTable},
 		object{
 			"Sid": "Apply", "Effect": "Allow", "Resource": alphaResultsTable,
-			"Action": []any{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
+			"Action": []any{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"},
 		},
 		writeLogs(alphaConsumerLogs), writeTraces,
 	}, statements(t, p, "policy"))

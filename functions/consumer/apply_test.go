@@ -5,40 +5,28 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 )
 
 const validOrder = `{"order_id":"A-1","customer":"jane","currency":"EUR",` +
 	`"lines":[{"sku":"tea","quantity":2,"unit_price":1999},{"sku":"card","quantity":1,"unit_price":0}],"note":"gift"}`
 
+// onNothing is the state of a cell that has applied nothing yet.
+func onNothing() state {
+	return state{table: alpha.ResultsTable(), reader: dynamotest.NewTables(dynamotest.Cell(alpha))}
+}
+
 func TestAnOrderIsPriced(t *testing.T) {
-	effect, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "order.placed", Payload: json.RawMessage(validOrder)}, "results")
+	effect, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "order.placed", Payload: json.RawMessage(validOrder)}, onNothing())
 	require.NoError(t, err)
 	require.JSONEq(t, `{"total":3998,"currency":"EUR"}`, string(effect.Result))
 }
 
-func TestEveryTypeIsCountedForItsTenant(t *testing.T) {
-	for _, eventType := range []string{"order.placed", "visit", "fault.panic"} {
-		effect, err := apply(t.Context(), event.Event{TenantID: "acme", Type: eventType, Payload: json.RawMessage(validOrder)}, "results")
-		require.NoError(t, err)
-		require.Len(t, effect.Writes, 1)
-		update := effect.Writes[0].Update
-		require.Equal(t, "results", *update.TableName)
-		require.Equal(t, map[string]types.AttributeValue{"id": &types.AttributeValueMemberS{Value: "#counters#acme"}}, update.Key)
-		require.Equal(t, "SET #tenant = :tenant ADD #type :one", *update.UpdateExpression)
-		require.Equal(t, map[string]string{"#tenant": "tenant_id", "#type": "type:" + eventType}, update.ExpressionAttributeNames)
-		require.Equal(t, &types.AttributeValueMemberS{Value: "acme"}, update.ExpressionAttributeValues[":tenant"],
-			"the counters move with their tenant")
-		_, _, err = event.ParseKey("#counters#acme")
-		require.Error(t, err, "no event has the counters' key")
-	}
-}
-
 func TestOtherTypesTakeAnyPayload(t *testing.T) {
-	effect, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "visit", Payload: json.RawMessage(`null`)}, "results")
+	effect, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "visit", Payload: json.RawMessage(`null`)}, onNothing())
 	require.NoError(t, err)
 	require.Nil(t, effect.Result)
 }
@@ -68,7 +56,7 @@ func TestAMalformedOrderIsRejectedByTheNameOfItsField(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.Contains(t, validOrder, c.old)
 			payload := strings.Replace(validOrder, c.old, c.new, 1)
-			_, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "order.placed", Payload: json.RawMessage(payload)}, "results")
+			_, err := apply(t.Context(), event.Event{TenantID: "acme", Type: "order.placed", Payload: json.RawMessage(payload)}, onNothing())
 			require.ErrorContains(t, err, "order: ")
 			require.ErrorContains(t, err, c.want)
 			for _, content := range []string{"jane", "A-1", "tea", "euro"} {

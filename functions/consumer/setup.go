@@ -17,7 +17,18 @@ import (
 
 // newConsumer makes the consumer that the environment describes.
 func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	return consumerOn(dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), vars, logger)
+}
+
+// consumerOn makes the consumer on the given tables and queue.
+func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
 	options := consumer.Options{
+		Tables:          tables,
+		Queue:           queue,
 		DataTable:       vars.String(env.DataTable),
 		ResultsTable:    vars.String(env.ResultsTable),
 		QueueURL:        vars.String(env.QueueURL),
@@ -28,8 +39,9 @@ func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*c
 		ResultTTL:       vars.Duration(env.ResultTTL),
 		Logger:          logger,
 	}
+	business := state{table: options.ResultsTable, reader: tables}
 	options.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
-		return apply(ctx, e, options.ResultsTable)
+		return apply(ctx, e, business)
 	}
 	if vars.Bool(env.FaultInjection) {
 		injectFaults(&options)
@@ -37,11 +49,5 @@ func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*c
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
-	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
-	}
-	options.Tables = dynamodb.NewFromConfig(cfg)
-	options.Queue = sqs.NewFromConfig(cfg)
 	return consumer.New(options), nil
 }

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/consumer"
+	"cellular/internal/dynamotest"
 	"cellular/internal/env"
 	"cellular/internal/event"
 )
@@ -25,9 +25,21 @@ func environment() map[string]string {
 	}
 }
 
+func reader(vars map[string]string) *env.Reader {
+	return &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+}
+
 func consumerOf(t *testing.T, vars map[string]string) (*consumer.Consumer, error) {
-	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
-	return newConsumer(t.Context(), reader, slog.New(slog.DiscardHandler))
+	return newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler))
+}
+
+// onTables is a consumer on the tables of cell alpha, which refuse what DynamoDB refuses.
+func onTables(t *testing.T, vars map[string]string) (*consumer.Consumer, *dynamotest.DB, *queue) {
+	vars[env.DataTable], vars[env.ResultsTable] = alpha.DataTable(), alpha.ResultsTable()
+	db, q := dynamotest.NewTables(dynamotest.Cell(alpha)), &queue{}
+	c, err := consumerOn(db, q, reader(vars), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return c, db, q
 }
 
 func TestTheEnvironmentConfiguresTheConsumer(t *testing.T) {
@@ -55,9 +67,7 @@ func TestEveryMissingVariableIsNamed(t *testing.T) {
 }
 
 func TestFaultsAreOrdinaryTypesUnlessInjected(t *testing.T) {
-	vars := environment()
-	c, err := consumerOf(t, vars)
-	require.NoError(t, err)
+	c, _, _ := onTables(t, environment())
 	require.Nil(t, c.AfterApply)
 	for _, fault := range []string{faultPanic, faultError, faultHang, faultExit, faultExitAfterApply} {
 		effect, err := c.Apply(t.Context(), event.Event{TenantID: "acme", Type: fault, Payload: json.RawMessage(`{}`)})
@@ -78,18 +88,8 @@ func (q *queue) ChangeMessageVisibilityBatch(
 	return &sqs.ChangeMessageVisibilityBatchOutput{}, nil
 }
 
-// empty is tables that have nothing and take nothing.
-type empty struct{ consumer.Tables }
-
-func (empty) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return &dynamodb.GetItemOutput{}, nil
-}
-
 func TestI7AMalformedOrderIsNotDelayedForRetries(t *testing.T) {
-	c, err := consumerOf(t, environment())
-	require.NoError(t, err)
-	q := &queue{}
-	c.Queue, c.Tables = q, empty{}
+	c, db, q := onTables(t, environment())
 	body, err := event.Message{Event: event.Event{
 		TenantID: "acme", ID: "e-1", Type: "order.placed", Epoch: 1, Payload: json.RawMessage(`{}`),
 	}}.Encode()
@@ -98,4 +98,5 @@ func TestI7AMalformedOrderIsNotDelayedForRetries(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []events.SQSBatchItemFailure{{ItemIdentifier: "m-1"}}, answer.BatchItemFailures)
 	require.Equal(t, []int32{0}, q.seconds)
+	require.Empty(t, db.Items(alpha.ResultsTable()), "nothing is written")
 }

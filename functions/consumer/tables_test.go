@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/dynamotest"
-	"cellular/internal/env"
 	"cellular/internal/event"
 	"cellular/internal/naming"
 	"cellular/internal/ownership"
@@ -19,14 +18,9 @@ import (
 
 var alpha = naming.Stack("dev").Cell("alpha")
 
-// The consumer and its business logic on the tables of a cell, which refuse what DynamoDB refuses.
-func onTables(t *testing.T) (*dynamotest.DB, func(epoch int64, ids ...string)) {
-	vars := environment()
-	vars[env.DataTable], vars[env.ResultsTable] = alpha.DataTable(), alpha.ResultsTable()
-	c, err := consumerOf(t, vars)
-	require.NoError(t, err)
-	db := dynamotest.NewTables(dynamotest.Cell(alpha))
-	c.Tables, c.Queue = db, &queue{}
+// deliverOn returns the tables of a cell, and how its consumer is given orders of one epoch.
+func deliverOn(t *testing.T) (*dynamotest.DB, func(epoch int64, ids ...string)) {
+	c, db, _ := onTables(t, environment())
 	return db, func(epoch int64, ids ...string) {
 		t.Helper()
 		var batch events.SQSEvent
@@ -44,7 +38,7 @@ func onTables(t *testing.T) (*dynamotest.DB, func(epoch int64, ids ...string)) {
 }
 
 func TestTheCountersMoveWithTheirTenant(t *testing.T) {
-	db, deliver := onTables(t)
+	db, deliver := deliverOn(t)
 	deliver(1, "e-1", "e-2", "e-2")
 	require.Equal(t, dynamotest.Item{
 		"id": &types.AttributeValueMemberS{Value: "#counters#acme"}, "tenant_id": &types.AttributeValueMemberS{Value: "acme"},
@@ -54,7 +48,7 @@ func TestTheCountersMoveWithTheirTenant(t *testing.T) {
 }
 
 func TestI8TheFenceDecidesWhichEventsCount(t *testing.T) {
-	db, deliver := onTables(t)
+	db, deliver := deliverOn(t)
 	fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0)}
 	db.Put(alpha.ResultsTable(), fence.Item())
 	deliver(1, "e-1", "e-2")

@@ -2,14 +2,9 @@ package consumer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
 )
@@ -83,28 +78,4 @@ func (c *Consumer) run(ctx context.Context, e event.Event) (Effect, error) {
 	case <-ctx.Done():
 		return Effect{}, fmt.Errorf("the business function did not return: %w", ctx.Err())
 	}
-}
-
-// check finds what no retry will mend. It cannot see whether an Update or a Delete leaves the item with its tenant.
-func (e Effect) check(resultsTable string) error {
-	if n := len(e.Writes); n > MaxWrites {
-		return fmt.Errorf("the effect has %d writes, at most %d fit a transaction", n, MaxWrites)
-	}
-	if e.Result != nil && !json.Valid(e.Result) {
-		return errors.New("the result of the effect is not JSON")
-	}
-	for i, w := range e.Writes {
-		if w.Put != nil && aws.ToString(w.Put.TableName) == resultsTable && staysBehind(w.Put.Item) {
-			return fmt.Errorf("write %d of the effect puts business state into the results table without the attribute %s: "+
-				"a move of the tenant would leave it behind", i+1, event.AttrTenantID)
-		}
-	}
-	return nil
-}
-
-// staysBehind reports whether a move would not find an item of business state.
-func staysBehind(item map[string]types.AttributeValue) bool {
-	key, _ := item[event.AttrKey].(*types.AttributeValueMemberS)
-	tenant, _ := item[event.AttrTenantID].(*types.AttributeValueMemberS)
-	return key != nil && strings.HasPrefix(key.Value, "#") && (tenant == nil || tenant.Value == "")
 }

@@ -50,10 +50,15 @@ type Apply func(ctx context.Context, e event.Event) (Effect, error)
 // Effect is what one event does.
 type Effect struct {
 	// Writes become one transaction with the event's entry in the ledger: at most MaxWrites, each to an item of its
-	// own. Business state may live in the results table under keys that start with "#", which no event's key does;
-	// "#owner#" and "#applied" are taken. Each such item must carry the attribute tenant_id (event.AttrTenantID): it is
+	// own. They may put, update, delete and check business state in the results table, under keys that start with "#",
+	// which no event's key does. Events' own items, and those that ownership.Reserved names, are the system's: a write to
+	// one of them is rejected. Each item of business state must carry the attribute tenant_id (event.AttrTenantID): it is
 	// how a move finds what belongs to a tenant, and an item without it stays behind.
 	// A condition of a write that is not met fails the event for now, and Apply is called again.
+	//
+	// An item may have 400 KB, and a transaction 4 MB. What exceeds that is rejected, also where it shows in the table
+	// only, so an item that grows with what a client sends ends up rejecting the tenant's events: bound it, by counting
+	// under a limited number of names, by keeping the latest N, or by giving what has no bound items of its own.
 	Writes []types.TransactWriteItem
 	// Result is what a reader of the event's outcome gets. JSON, or nil for none.
 	Result json.RawMessage
@@ -91,7 +96,8 @@ type Options struct {
 	MaxReceiveCount int
 	// RecordTimeout bounds one record, from reading its payload to its transaction.
 	RecordTimeout time.Duration
-	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax.
+	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax and to
+	// the ten hours of maxVisibility.
 	BackoffBase, BackoffMax time.Duration
 	// ResultTTL is how long the ledger remembers an event. It has to be longer than a message can live in the queue
 	// and its dead letter queue together, or a late redrive would be applied a second time.

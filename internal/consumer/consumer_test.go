@@ -145,51 +145,6 @@ func TestAnEffectWithoutAResultHasNone(t *testing.T) {
 	require.NotContains(t, c.entry("e-1"), event.AttrResult)
 }
 
-func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
-	for name, effect := range map[string]consumer.Effect{
-		"too many writes":      {Writes: make([]types.TransactWriteItem, consumer.MaxWrites+1)},
-		"a result not of JSON": {Result: json.RawMessage(`{`)},
-		"state of no tenant":   {Writes: []types.TransactWriteItem{putState(item{"id": text("#cart")})}},
-		"state of nobody":      {Writes: []types.TransactWriteItem{putState(item{"id": text("#cart"), "tenant_id": text("")})}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCell()
-			c.Apply = func(context.Context, event.Event) (consumer.Effect, error) { return effect, nil }
-			require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-			require.Contains(t, c.log.String(), "reason=rejected")
-			require.Zero(t, c.tables.calls)
-		})
-	}
-}
-
-func putState(state item) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(resultsTable), Item: state}}
-}
-
-// A table of the user's own moves by other means, or not at all.
-func TestWhatIsNotStateOfTheResultsTableNeedsNoTenant(t *testing.T) {
-	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{Writes: []types.TransactWriteItem{
-			{Put: &types.Put{TableName: aws.String("own"), Item: item{"id": text("#cart")}}},
-			putState(item{"id": text("#cart"), "tenant_id": text("acme")}),
-		}}, nil
-	}
-	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-}
-
-func TestTheLargestEffectIsApplied(t *testing.T) {
-	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-		var effect consumer.Effect
-		for i := range consumer.MaxWrites {
-			effect.Writes = append(effect.Writes, putState(item{"id": text("#" + string(rune('A'+i))), "tenant_id": text("acme")}))
-		}
-		return effect, nil
-	}
-	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-}
-
 func TestOneLinePerRecordAndNeverThePayload(t *testing.T) {
 	c := newCell()
 	apply := c.Apply

@@ -86,6 +86,8 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 		return duplicate, nil
 	case conditionFailed(err, fenceAt):
 		return c.divert(ctx, e)
+	case invalidEffect(err):
+		return "", Permanent(fmt.Errorf("apply: %w", err))
 	}
 	return "", fmt.Errorf("apply: %w", err)
 }

@@ -205,7 +205,7 @@ func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
 		{transient, 2 * time.Second, 5 * time.Minute, 5, []int32{2, 4, 8, 16, 0}},
 		{transient, 1500 * time.Millisecond, 4 * time.Second, 100, []int32{2, 3, 4, 4}},
 		{transient, time.Minute, time.Second, 100, []int32{1, 1}},
-		{transient, time.Hour, 100 * time.Hour, 100, []int32{3600, 7200, 14400, 28800, 43200, 43200}},
+		{transient, time.Hour, 100 * time.Hour, 100, []int32{3600, 7200, 14400, 28800, 36000, 36000}},
 		{permanent, 2 * time.Second, 5 * time.Minute, 5, []int32{0, 0, 0, 0, 0}},
 	} {
 		cell := newCell()

@@ -33,6 +33,9 @@ const (
 	AttrEventKey = "event_key" // S, TENANT#EVENT
 )
 
+// StatePrefix begins the key of every item of a results table that is no event's outcome. No tenant id begins with it.
+const StatePrefix = "#"
+
 // The attributes that only an item in a cell's results table has. It has AttrKey, AttrTenantID, AttrID, AttrType and AttrEpoch too.
 const (
 	AttrStatus    = "status"     // S, a Status

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,6 +48,12 @@ const keyPrefix = "#owner#"
 
 // Key is the key of a tenant's fence in a results table.
 func Key(tenantID string) string { return keyPrefix + tenantID }
+
+// Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
+// or that of the item which says when the cell last applied an event. All others are the business logic's.
+func Reserved(key string) bool {
+	return !strings.HasPrefix(key, event.StatePrefix) || strings.HasPrefix(key, keyPrefix) || key == event.AppliedKey
+}
 
 // Fence is one tenant's fence in one cell.
 type Fence struct {

@@ -126,3 +126,12 @@ func TestSetKeepsWhatAFenceSaysOfARemovedTenant(t *testing.T) {
 		require.Equal(t, f, got)
 	})
 }
+
+func TestReservedKeysAreTheSystems(t *testing.T) {
+	for _, key := range []string{"acme#e-1", "acme", "", ownership.Key("acme"), ownership.Key("acme") + "#7", event.AppliedKey} {
+		require.True(t, ownership.Reserved(key), "%q", key)
+	}
+	for _, key := range []string{"#", "#counters#acme", "#owner", "#applied#acme", "##owner#acme"} {
+		require.False(t, ownership.Reserved(key), "%q", key)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/ownership"
 	"cellular/internal/tenantdata"
 )
 
@@ -48,7 +49,7 @@ func (c *cellRun) state(ctx context.Context, items []tenantdata.Item) error {
 		if isFence(key) {
 			fences = append(fences, key)
 		}
-		return !isState(key) || isFence(key) || key == event.AppliedKey
+		return ownership.Reserved(key)
 	})
 	there, err := tenantdata.Read(ctx, c.DynamoDB, c.cell.ResultsTable, fences)
 	if err != nil {

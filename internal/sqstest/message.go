@@ -29,6 +29,7 @@ type message struct {
 	sentAt       time.Time
 	receives     int
 	firstReceive time.Time
+	receivedAt   time.Time // the latest receive
 	hiddenUntil  time.Time
 	receipt      string // the latest
 	deadFrom     string // the ARN of the queue that gave up on it

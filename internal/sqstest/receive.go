@@ -108,7 +108,8 @@ func (s *SQS) deliver(q *queue, m *message, hidden time.Duration) {
 	if m.firstReceive.IsZero() {
 		m.firstReceive = s.now()
 	}
-	m.hiddenUntil = s.now().Add(hidden)
+	m.receivedAt = s.now()
+	m.hiddenUntil = m.receivedAt.Add(hidden)
 	m.receipt = fmt.Sprintf("receipt-%d", s.last)
 	q.receipts[m.receipt] = m
 }

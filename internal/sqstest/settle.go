@@ -50,7 +50,8 @@ func (q *queue) delete(receipt *string) error {
 	return nil
 }
 
-// ChangeMessageVisibility hides a message that was received for another time, from now on; 0 makes it visible.
+// ChangeMessageVisibility hides a message that was received for another time, from now on; 0 makes it visible. The limit of
+// 12 h counts from the receive.
 func (s *SQS) ChangeMessageVisibility(
 	ctx context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options),
 ) (*sqs.ChangeMessageVisibilityOutput, error) {
@@ -94,6 +95,9 @@ func (s *SQS) hide(q *queue, receipt *string, seconds int32) error {
 			"Message does not exist or is not available for visibility timeout change.", *receipt)
 	case !m.hiddenUntil.After(s.now()):
 		return &types.MessageNotInflight{Message: new("The message referred to isn't in flight.")}
+	case s.now().Add(hidden).Sub(m.receivedAt) > maxVisibility:
+		return invalidParameter("Value %d for parameter VisibilityTimeout is invalid. Reason: "+
+			"Total VisibilityTimeout for the message is beyond the limit [%d seconds].", seconds, int(maxVisibility.Seconds()))
 	}
 	m.hiddenUntil = s.now().Add(hidden)
 	return nil

@@ -170,6 +170,24 @@ func TestVisibilityChangesOnlyWhileTheMessageIsInFlight(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, bodies(w.receive(work)))
 }
 
+func TestNoMessageIsHiddenForMoreThanTwelveHoursSinceItsReceive(t *testing.T) {
+	w := newWorld(t)
+	w.send("a")
+	receipt := w.receive(work)[0].ReceiptHandle
+	change := func(d time.Duration) error {
+		_, err := w.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: aws.String(work), ReceiptHandle: receipt, VisibilityTimeout: int32(d.Seconds()),
+		})
+		return err
+	}
+	require.NoError(t, change(12*time.Hour))
+	w.now = w.now.Add(time.Second)
+	err := change(12 * time.Hour)
+	require.Equal(t, "InvalidParameterValue", code(t, err))
+	require.ErrorContains(t, err, "Total VisibilityTimeout")
+	require.NoError(t, change(12*time.Hour-time.Second))
+}
+
 func entry(id, body string) types.SendMessageBatchRequestEntry {
 	return types.SendMessageBatchRequestEntry{Id: &id, MessageBody: &body}
 }

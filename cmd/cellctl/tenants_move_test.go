@@ -227,7 +227,9 @@ func TestAMoveThatCannotBeginSaysWhatToDo(t *testing.T) {
 		} {
 			w.refuses(exitRefused, "cellctl: "+c.stderr+"\n", "tenants", "move", c.tenant, "--to", c.to)
 		}
-		require.Empty(t, w.db.Items(stack.MoveTable()))
+		for _, item := range w.db.Items(stack.MoveTable()) {
+			require.NotContains(t, item, "phase", "no move has begun")
+		}
 
 		w.does("cells", "retire", "canary", "--yes")
 		w.refuses(exitRefused, "cellctl: cell canary takes no tenant: it is retired; 'cellctl cells activate canary' has it take tenants; "+

@@ -11,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
 
@@ -63,10 +64,14 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	if err != nil {
 		return Move{}, err
 	}
+	record, err := residence.Get(ctx, r.DynamoDB, r.ControlPlane.MoveTable, move.TenantID)
+	if err != nil {
+		return Move{}, err
+	}
 	now := r.Now()
 	back := Move{
-		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: move.Epoch + 1, OldEpoch: move.Epoch, OldFloor: move.Epoch, Phase: Clone,
-		BackingOut: true, StartedAt: now, UpdatedAt: now,
+		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: max(move.Epoch+1, record.NextEpoch()),
+		OldEpoch: move.Epoch, OldFloor: move.Epoch, Phase: Clone, BackingOut: true, StartedAt: now, UpdatedAt: now,
 	}
 	item, err := back.item()
 	if err != nil {
@@ -86,7 +91,8 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 			ConditionExpression:       aws.String("#moving = :to AND #epoch = :epoch"),
 			ExpressionAttributeNames:  map[string]string{"#moving": mapping.AttrMovingTo, "#epoch": mapping.AttrEpoch},
 			ExpressionAttributeValues: Item{":back": text(back.To), ":to": text(move.To), ":epoch": number(move.Epoch)},
-		}})
+		}},
+		residence.GiveEpoch(r.ControlPlane.MoveTable, move.TenantID, back.From, back.Epoch, now))
 	return back, err
 }
 
@@ -112,6 +118,7 @@ func (r *run) restore(ctx context.Context) error {
 		r.putFence(r.from.ResultsTable, ownership.Fence{
 			TenantID: r.move.TenantID, Floor: r.move.OldFloor, State: ownership.Owner, UpdatedAt: r.Now(),
 		}),
+		residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.from.ID, r.move.Epoch, r.Now()),
 	})
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w: the tenant's mapping is not what it was when the move began, and nobody but the move may change it", ErrStuck)

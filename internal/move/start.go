@@ -13,6 +13,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
 	"cellular/internal/placement"
+	"cellular/internal/residence"
 )
 
 // The errors of a move that cannot begin.
@@ -77,8 +78,8 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 	return Move{}, errContended
 }
 
-// newMove chooses the epoch of a move: one that neither the mapping nor a fence of the two cells has seen. A fence can
-// be ahead of the mapping where the tenant was removed and came back.
+// newMove chooses the epoch of a move: one that the tenant never had, by its record, and that neither the mapping nor a
+// fence of the two cells has seen. A fence can be ahead of the mapping where the tenant was removed and came back.
 func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to facts.Cell) (Move, error) {
 	oldFloor, err := ownership.Floor(ctx, m.DynamoDB, from, place.TenantID)
 	if err != nil {
@@ -88,9 +89,14 @@ func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to fac
 	if err != nil {
 		return Move{}, err
 	}
+	record, err := residence.Get(ctx, m.DynamoDB, m.ControlPlane.MoveTable, place.TenantID)
+	if err != nil {
+		return Move{}, err
+	}
 	now := m.Now()
 	return Move{
-		TenantID: place.TenantID, From: from.ID, To: to.ID, Epoch: max(place.Epoch, oldFloor, newFloor) + 1, OldEpoch: place.Epoch,
+		TenantID: place.TenantID, From: from.ID, To: to.ID, OldEpoch: place.Epoch,
+		Epoch:    max(max(place.Epoch, oldFloor, newFloor)+1, record.NextEpoch()),
 		OldFloor: oldFloor, Phase: Clone,
 		StartedAt: now, UpdatedAt: now,
 	}, nil
@@ -129,6 +135,7 @@ func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to
 			ExpressionAttributeNames: map[string]string{"#phase": attrPhase},
 		}},
 		placement.Admit(m.ControlPlane.CellTable, to),
+		residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, move.Epoch, move.StartedAt),
 	})
 }
 

@@ -29,6 +29,7 @@ import (
 	"cellular/internal/naming"
 	"cellular/internal/ownership"
 	"cellular/internal/placement"
+	"cellular/internal/residence"
 )
 
 const (
@@ -159,9 +160,17 @@ func (w *world) place() mapping.Mapping {
 	return m
 }
 
-// look notes who owns the tenant, and checks that nobody else does under the same epoch.
+// look notes who owns the tenant, and checks that nobody else does under the same epoch, and that the tenant's record says
+// so, with an epoch that a move under way has taken already.
 func (w *world) look() {
 	m := w.place()
+	record, err := residence.Get(context.Background(), w.db, stack.MoveTable(), tenant)
+	require.NoError(w, err)
+	require.Equal(w, m.CellID, record.LastCell)
+	require.GreaterOrEqual(w, record.LastEpoch, m.Epoch)
+	if m.MovingTo == "" {
+		require.Equal(w, m.Epoch, record.LastEpoch)
+	}
 	if owner, ok := w.owners[m.Epoch]; ok {
 		require.Equal(w, owner, m.CellID, "two owners under epoch %d", m.Epoch)
 	}

@@ -15,6 +15,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/residence"
 )
 
 // Request is a tenant that wants a cell.
@@ -116,16 +117,24 @@ func names(cells []facts.Cell) string {
 
 // create writes the mapping of a tenant that has none, in one transaction with whatever else has to happen. That the cell
 // applies the mapping's epoch is a condition too: a fence that rose since it was read would divert all that the tenant
-// sends.
+// sends. So is that the tenant never had the epoch, as far as its record knows.
 func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, also ...types.TransactWriteItem) (mapping.Mapping, error) {
-	// A tenant that was in the cell before, and comes back, starts at the floor of the fence that it has left there.
+	// A tenant that was in the cell before, and comes back, starts no lower than the floor of the fence that it left there.
 	epoch, err := ownership.Floor(ctx, s.client, cell, tenantID)
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
+	now := time.Now().UTC().Truncate(time.Millisecond) // as it will be read
+	if !mapping.IsProbeTenant(tenantID) {
+		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, tenantID)
+		if err != nil {
+			return mapping.Mapping{}, err
+		}
+		epoch = max(epoch, record.NextEpoch())
+		also = append(also, residence.GiveEpoch(s.tables.MoveTable, tenantID, cell.ID, epoch, now))
+	}
 	m := mapping.Mapping{
-		TenantID: tenantID, CellID: cell.ID, Epoch: epoch, State: mapping.Active, Tier: cell.Tier,
-		UpdatedAt: time.Now().UTC().Truncate(time.Millisecond), // as it will be read
+		TenantID: tenantID, CellID: cell.ID, Epoch: epoch, State: mapping.Active, Tier: cell.Tier, UpdatedAt: now,
 	}
 	attributes := m.Item()
 	if _, err := mapping.FromItem(attributes); err != nil { // the router would refuse it

@@ -17,6 +17,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
+	"cellular/internal/residence"
 )
 
 var errDown = errors.New("down")
@@ -277,6 +278,57 @@ func TestATenantThatComesBackIsNotDivertedByItsOldFence(t *testing.T) {
 	require.Equal(t, 1, w.state(t, "beta").Tenants)
 }
 
+// A mapping that was removed, or deleted by whatever means, leaves behind which epochs are used up.
+func TestAssign_GivesNoEpochTwice(t *testing.T) {
+	w := newWorld(cell("alpha", "standard", 10), cell("beta", "standard", 10))
+	for epoch := int64(1); epoch < 9; epoch++ {
+		m := w.assign(t, placement.Request{TenantID: "acme", CellID: []string{"alpha", "beta"}[epoch%2]})
+		require.Equal(t, epoch, m.Epoch)
+		require.Equal(t, residence.Record{TenantID: "acme", LastCell: m.CellID, LastEpoch: epoch, UpdatedAt: m.UpdatedAt}, w.record(t, "acme"))
+		if epoch%3 == 0 {
+			w.db.Delete(stack.MappingTable(), "acme")
+			continue
+		}
+		m, err := w.Suspend(t.Context(), "acme")
+		require.NoError(t, err)
+		require.NoError(t, w.Remove(t.Context(), m))
+	}
+}
+
+// The record may change after it was read: another operator's placement was lost in between.
+func TestAssign_LooksAgainWhereItsEpochWasTakenMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which need not wait for the delays
+		w := newWorld(cell("alpha", "standard", 10))
+		w.onWrites(func(n int) error {
+			if n == 1 {
+				w.db.Put(stack.MoveTable(), dynamotest.Item{
+					"tenant_id": &types.AttributeValueMemberS{Value: "#tenant#acme"}, "epoch": &types.AttributeValueMemberN{Value: "0"},
+					"last_cell": &types.AttributeValueMemberS{Value: "alpha"}, "last_epoch": &types.AttributeValueMemberN{Value: "5"},
+					"updated_at": &types.AttributeValueMemberS{Value: "2026-01-01T00:00:00.000Z"},
+				})
+			}
+			return nil
+		})
+		require.EqualValues(t, 6, w.assign(t, placement.Request{TenantID: "acme"}).Epoch)
+		require.Equal(t, 1, w.state(t, "alpha").Tenants)
+	})
+}
+
+// A mapping that the version before made has no record until the tenant is removed.
+func TestRemove_RecordsATenantOfTheVersionBefore(t *testing.T) {
+	w := newWorld(cell("alpha", "standard", 10))
+	w.set("alpha", placement.Active, 1)
+	w.db.Put(stack.MappingTable(), mapping.Mapping{
+		TenantID: "acme", CellID: "alpha", Epoch: 7, State: mapping.Suspended, Tier: "standard", UpdatedAt: time.Now(),
+	}.Item())
+	require.False(t, w.record(t, "acme").Known())
+	m, err := w.Get(t.Context(), "acme")
+	require.NoError(t, err)
+	require.NoError(t, w.Remove(t.Context(), m))
+	require.Equal(t, [2]any{"alpha", int64(7)}, [2]any{w.record(t, "acme").LastCell, w.record(t, "acme").LastEpoch})
+	require.EqualValues(t, 8, w.assign(t, placement.Request{TenantID: "acme"}).Epoch)
+}
+
 func TestAProbeTenantTakesNobodysPlace(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 1))
 	w.assign(t, placement.Request{TenantID: "acme"})
@@ -292,6 +344,7 @@ func TestAProbeTenantTakesNobodysPlace(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, second)
 	require.Equal(t, 1, w.state(t, "alpha").Tenants)
+	require.False(t, w.record(t, mapping.ProbeTenant("alpha")).Known(), "what a probe leaves is nobody's")
 
 	require.NoError(t, w.RemoveProbe(t.Context(), "alpha"))
 	require.NoError(t, w.RemoveProbe(t.Context(), "alpha"), "there is none")

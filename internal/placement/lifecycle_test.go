@@ -313,6 +313,8 @@ func TestMappingsAndCountsAgree(t *testing.T) {
 						m, err := w.Get(t.Context(), id)
 						require.NoError(t, err)
 						require.Equal(t, c.Tier, m.Tier)
+						record := w.record(t, id)
+						require.Equal(t, [2]any{c.ID, m.Epoch}, [2]any{record.LastCell, record.LastEpoch}, id)
 					}
 				}
 			},

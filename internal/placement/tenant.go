@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/mapping"
+	"cellular/internal/residence"
 )
 
 // Suspend has the router refuse a tenant's events, from when each router reads the mapping again, and returns the mapping.
@@ -123,7 +125,14 @@ func (s *Store) remove(ctx context.Context, m mapping.Mapping) (again bool, err 
 	}}
 	writes := []types.TransactWriteItem{removal}
 	if !mapping.IsProbeTenant(m.TenantID) {
-		writes = append(writes, Release(s.tables.CellTable, m.CellID))
+		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, m.TenantID)
+		if err != nil {
+			return false, err
+		}
+		// A mapping of the version before leaves its record here.
+		epoch := max(m.Epoch, record.LastEpoch)
+		writes = append(writes, Release(s.tables.CellTable, m.CellID),
+			residence.Settle(s.tables.MoveTable, m.TenantID, m.CellID, epoch, time.Now()))
 	}
 	err = s.transact(ctx, writes...)
 	if reason(err, 0) == conditionFailed {

@@ -15,6 +15,7 @@ import (
 	"cellular/internal/naming"
 	"cellular/internal/ownership"
 	"cellular/internal/placement"
+	"cellular/internal/residence"
 )
 
 const stack = naming.Stack("test")
@@ -46,6 +47,13 @@ func (w *world) set(id string, status placement.Status, tenants int) {
 
 func (w *world) fence(c facts.Cell, tenantID string, floor int64) {
 	w.db.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: ownership.Left}.Item())
+}
+
+// record is what is known of a tenant, with or without a mapping.
+func (w *world) record(t require.TestingT, tenantID string) residence.Record {
+	r, err := residence.Get(ctx(t), w.db, stack.MoveTable(), tenantID)
+	require.NoError(t, err)
+	return r
 }
 
 // assign places a tenant, which has to work.

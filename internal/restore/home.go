@@ -94,9 +94,9 @@ func fence(item tenantdata.Item) (*ownership.Fence, error) {
 }
 
 // stillThere is the condition that a tenant still is where it was found, and that nobody has begun to take it away.
-func (c *cellRun) stillThere(homes map[string]home) func(tenant string) types.TransactWriteItem {
-	return func(tenant string) types.TransactWriteItem {
-		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+func (c *cellRun) stillThere(homes map[string]home) func(tenant string) []types.TransactWriteItem {
+	return func(tenant string) []types.TransactWriteItem {
+		return []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{
 			TableName:           aws.String(c.ControlPlane.MappingTable),
 			Key:                 tenantdata.Item{mapping.AttrTenantID: text(tenant)},
 			ConditionExpression: aws.String("#cell = :cell AND #epoch = :epoch AND attribute_not_exists(#moving)"),
@@ -106,7 +106,7 @@ func (c *cellRun) stillThere(homes map[string]home) func(tenant string) types.Tr
 			ExpressionAttributeValues: tenantdata.Item{
 				":cell": text(c.cell.ID), ":epoch": &types.AttributeValueMemberN{Value: strconv.FormatInt(homes[tenant].epoch, 10)},
 			},
-		}}
+		}}}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/ownership"
+	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
 
@@ -23,6 +24,7 @@ const (
 	NoMapping Reason = "not a valid mapping"
 	NoCell    Reason = "its cell is not there any more"
 	HasLeft   Reason = "the tenant has left that cell since"
+	Removed   Reason = "the tenant was removed since"
 	HeldBy    Reason = "another cell holds data of the tenant"
 	Raised    Reason = "the cell's fence changed meanwhile"
 )
@@ -45,8 +47,8 @@ type Placed struct {
 // Mappings puts back the mappings that are missing out of the scratch table of the mapping table, each of a tenant that is
 // in no other cell. It does not count the tenants: whether a cell's count still has them depends on how they were lost.
 //
-// A tenant is active or suspended then, as it was at the time, under an epoch that is no lower than the cell's fence and
-// the tenant's last move have seen.
+// A tenant is active or suspended then, as it was at the time, under an epoch that is no lower than the cell's fence, the
+// tenant's last move and the tenant's record have seen.
 func (r *Restorer) Mappings(ctx context.Context, scratch Scratch, cells []facts.Cell, o Options) (MappingReport, error) {
 	m := &mappingRun{Restorer: r, cells: cells, options: o, limit: limiter(o)}
 	var looked int64
@@ -142,8 +144,12 @@ func (m *mappingRun) restore(ctx context.Context, place mapping.Mapping) error {
 	place.UpdatedAt = m.Now().UTC().Truncate(time.Millisecond)
 	if !m.options.DryRun {
 		outcomes, err := m.putMissing(ctx, m.ControlPlane.MappingTable, mapping.AttrTenantID, []missing{{place.TenantID, place.Item()}},
-			func(tenant string) types.TransactWriteItem {
-				return ownership.MayApply(cell.ResultsTable, tenant, place.Epoch)
+			func(tenant string) []types.TransactWriteItem {
+				also := []types.TransactWriteItem{ownership.MayApply(cell.ResultsTable, tenant, place.Epoch)}
+				if !mapping.IsProbeTenant(tenant) {
+					also = append(also, residence.Settle(m.ControlPlane.MoveTable, tenant, cell.ID, place.Epoch, place.UpdatedAt))
+				}
+				return also
 			})
 		if err != nil {
 			return err
@@ -190,6 +196,16 @@ func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell f
 			return 0, home, HasLeft, nil
 		}
 	}
+	record, err := residence.Get(ctx, m.DynamoDB, m.ControlPlane.MoveTable, place.TenantID)
+	switch {
+	case err != nil:
+		return 0, "", "", err
+	case record.RemovedEpoch >= place.Epoch:
+		return 0, "", Removed, nil
+	case record.LastEpoch > place.Epoch && record.LastCell != cell.ID:
+		return 0, record.LastCell, HasLeft, nil
+	}
+	floor = max(floor, record.LastEpoch)
 	items, err := tenantdata.Read(ctx, m.DynamoDB, cell.ResultsTable, []string{ownership.Key(place.TenantID)})
 	if err != nil {
 		return 0, "", "", err

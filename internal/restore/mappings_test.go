@@ -10,6 +10,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/ownership"
+	"cellular/internal/residence"
 	"cellular/internal/restore"
 )
 
@@ -70,6 +71,37 @@ func TestAnEpochIsNeverTakenBack(t *testing.T) {
 	})
 }
 
+// Nothing but the record tells of a mapping that was lost, assigned again to its cell, and lost again.
+func TestRestoredMapping_HasAnEpochNoLowerThanItsRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Map("acme", alpha, 1)
+		w.remember()
+		w.lose(control.MappingTable, "acme")
+		w.record(residence.GiveEpoch(control.MoveTable, "acme", "alpha", 4, w.Clock.Now()))
+		_, err := w.restoreMappings(restore.Options{})
+		require.NoError(t, err)
+		require.Equal(t, int64(4), w.place("acme").Epoch)
+	})
+}
+
+func TestRestoredMapping_WritesTheTenantsRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Map("acme", alpha, 3)
+		w.Map(mapping.ProbeTenant("alpha"), alpha, 1)
+		w.remember()
+		w.lose(control.MappingTable, "acme", mapping.ProbeTenant("alpha"))
+		_, err := w.restoreMappings(restore.Options{})
+		require.NoError(t, err)
+		records, err := residence.GetAll(t.Context(), w.Tables, control.MoveTable, []string{"acme", mapping.ProbeTenant("alpha")})
+		require.NoError(t, err)
+		require.Equal(t, map[string]residence.Record{
+			"acme": {TenantID: "acme", LastCell: "alpha", LastEpoch: 3, UpdatedAt: w.place("acme").UpdatedAt},
+		}, records)
+	})
+}
+
 func TestATenantThatIsElsewhereGetsNoMapping(t *testing.T) {
 	for name, c := range map[string]struct {
 		now  func(w *world)
@@ -80,6 +112,12 @@ func TestATenantThatIsElsewhereGetsNoMapping(t *testing.T) {
 		"moved":                  {func(w *world) { w.moved("alpha", "beta", move.Done) }, "beta", restore.HasLeft},
 		"moved, by the fence":    {func(w *world) { w.Fence(alpha, "acme", 2, ownership.Left) }, "", restore.HasLeft},
 		"placed elsewhere since": {func(w *world) { w.Accept(beta, "acme", "e", 1, time.Minute) }, "beta", restore.HeldBy},
+		"placed elsewhere since, by the record": {func(w *world) {
+			w.record(residence.GiveEpoch(control.MoveTable, "acme", "beta", 2, w.Clock.Now()))
+		}, "beta", restore.HasLeft},
+		"removed since": {func(w *world) {
+			w.record(residence.Remove(control.MoveTable, "acme", "alpha", 1, w.Clock.Now()))
+		}, "", restore.Removed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

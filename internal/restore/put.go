@@ -37,9 +37,10 @@ const (
 const contention = 10
 
 // putMissing puts up to putBatch items into a table, each unless it is there, and none whose tenant does not meet its
-// condition. It answers in the items' order. After an error some may be there.
+// conditions: also holds them for a tenant, and what is to be written with its items. It answers in the items' order. After
+// an error some may be there.
 func (r *Restorer) putMissing(
-	ctx context.Context, table, hash string, items []missing, condition func(tenant string) types.TransactWriteItem,
+	ctx context.Context, table, hash string, items []missing, also func(tenant string) []types.TransactWriteItem,
 ) ([]outcome, error) {
 	outcomes := make([]outcome, len(items))
 	left := make([]int, len(items)) // what is still to be written, by its place in items
@@ -47,7 +48,7 @@ func (r *Restorer) putMissing(
 		left[i] = i
 	}
 	for try := 0; len(left) > 0; {
-		writes, tenants := transaction(table, hash, items, left, condition)
+		writes, tenants := transaction(table, hash, items, left, also)
 		_, err := r.DynamoDB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
 		if err != nil && !ok {
@@ -70,10 +71,12 @@ func (r *Restorer) putMissing(
 	return outcomes, nil
 }
 
-// transaction puts the items that are left, and checks each of their tenants once, behind them.
+// transaction puts the items that are left, and behind them, once for each of their tenants, what also has. tenants are
+// those of the operations behind the items.
 func transaction(
-	table, hash string, items []missing, left []int, condition func(tenant string) types.TransactWriteItem,
+	table, hash string, items []missing, left []int, also func(tenant string) []types.TransactWriteItem,
 ) (writes []types.TransactWriteItem, tenants []string) {
+	var behind []types.TransactWriteItem
 	seen := map[string]bool{}
 	for _, i := range left {
 		writes = append(writes, types.TransactWriteItem{Put: &types.Put{
@@ -82,13 +85,12 @@ func transaction(
 		}})
 		if !seen[items[i].tenant] {
 			seen[items[i].tenant] = true
-			tenants = append(tenants, items[i].tenant)
+			for _, operation := range also(items[i].tenant) {
+				behind, tenants = append(behind, operation), append(tenants, items[i].tenant)
+			}
 		}
 	}
-	for _, tenant := range tenants {
-		writes = append(writes, condition(tenant))
-	}
-	return writes, tenants
+	return append(writes, behind...), tenants
 }
 
 // sift notes what a canceled transaction says of the items, and returns those that may be tried again.
@@ -98,7 +100,7 @@ func sift(reasons []types.CancellationReason, items []missing, left []int, tenan
 	}
 	refused := map[string]bool{}
 	for n, tenant := range tenants {
-		refused[tenant] = failed(len(left) + n)
+		refused[tenant] = refused[tenant] || failed(len(left)+n)
 	}
 	for n, i := range left {
 		switch {

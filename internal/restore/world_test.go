@@ -18,6 +18,7 @@ import (
 	"cellular/internal/restore"
 	"cellular/internal/restore/restoretest"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -96,6 +97,12 @@ func (w *world) restoreMappings(o restore.Options) (restore.MappingReport, error
 		return report, err
 	}
 	return report, r.Discard(w.ctx, scratch)
+}
+
+// record writes the record of a tenant.
+func (w *world) record(write types.TransactWriteItem) {
+	_, err := w.Tables.TransactWriteItems(w.ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{write}})
+	require.NoError(w.t, err)
 }
 
 // accepted is an event of a tenant in alpha that nobody has applied.

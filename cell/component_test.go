@@ -233,7 +233,7 @@ func TestInvalidArgumentsRegisterNothing(t *testing.T) {
 		_, err := cell.New(ctx, "cell-alpha", args)
 		return err
 	})
-	require.ErrorContains(t, err, "cell cell-alpha: Wave is -1")
-	require.ErrorContains(t, err, "Functions.Timeout is 1h0m0s")
+	require.ErrorContains(t, err, "cell cell-alpha: wave: is -1")
+	require.ErrorContains(t, err, "functions.timeout: is 1h, want")
 	require.Empty(t, r.Resources())
 }

@@ -278,24 +278,22 @@ func TestAPreviewOfANewStackWorks(t *testing.T) {
 
 func TestWrongArgsRegisterNothing(t *testing.T) {
 	for want, change := range map[string]func(*router.Args){
-		"Stack is required": func(a *router.Args) { a.Stack = "" },
-		"MappingTableName and MappingTableARN are required": func(a *router.Args) { a.MappingTableARN = nil },
-		"Code is required":                                                 func(a *router.Args) { a.Code = "" },
-		"Architecture is required":                                         func(a *router.Args) { a.Architecture = "" },
-		"LogLevel is required":                                             func(a *router.Args) { a.LogLevel = "" },
-		"LogRetentionDays is 0, want at least 1":                           func(a *router.Args) { a.LogRetentionDays = 0 },
-		"SoftTTL is 1h0m0s, want less than HardTTL, which is 1h0m0s":       func(a *router.Args) { a.Settings.SoftTTL = time.Hour },
-		"NegativeTTL is 0s, want more than 0":                              func(a *router.Args) { a.Settings.NegativeTTL = 0 },
-		"Timeout is 29s, want whole seconds from 1s to less than 29s":      func(a *router.Args) { a.Settings.Timeout = 29 * time.Second },
-		"Timeout is 1.5s, want whole seconds from 1s to less than 29s":     func(a *router.Args) { a.Settings.Timeout = 1500 * time.Millisecond },
-		"TenantLimit.Rate is 0, want at least 1":                           func(a *router.Args) { a.Settings.TenantLimit.Rate = 0 },
-		"CellLimit.InFlight is 0, want at least 1":                         func(a *router.Args) { a.Settings.CellLimit.InFlight = 0 },
-		"Breaker.OpenFor is 0s, want more than 0":                          func(a *router.Args) { a.Settings.Breaker.OpenFor = 0 },
-		"CacheSize is 0, want at least 1":                                  func(a *router.Args) { a.Settings.CacheSize = 0 },
-		"ReservedConcurrency is -1, want at least 0":                       func(a *router.Args) { a.Settings.ReservedConcurrency = -1 },
-		`Auth.Type is "", want iam, jwt or none`:                           func(a *router.Args) { a.Settings.Auth.Type = "" },
-		"Auth of type jwt needs Issuer, Audience and TenantClaim":          func(a *router.Args) { a.Settings.Auth.Type = router.AuthJWT },
-		"Auth of type iam has no use for Issuer, Audience and TenantClaim": func(a *router.Args) { a.Settings.Auth.Issuer = "https://x" },
+		`deployment: is "", want letters`:                               func(a *router.Args) { a.Stack = "" },
+		"MappingTableName, MappingTableARN: one is nil":                 func(a *router.Args) { a.MappingTableARN = nil },
+		`Code: is "", want the path of a zip file`:                      func(a *router.Args) { a.Code = "" },
+		`functions.architecture: is "", want one of`:                    func(a *router.Args) { a.Architecture = "" },
+		`functions.logLevel: is "", want one of`:                        func(a *router.Args) { a.LogLevel = "" },
+		"functions.logRetentionDays: is 8, want one of 1, 3":            func(a *router.Args) { a.LogRetentionDays = 8 },
+		"router.softTTL: is 1h, want less than the hardTTL of 1h":       func(a *router.Args) { a.Settings.SoftTTL = time.Hour },
+		"router.negativeTTL: is 0s, want a duration from 100ms to 5m":   func(a *router.Args) { a.Settings.NegativeTTL = 0 },
+		"router.timeout: is 29s, want a duration in whole seconds from": func(a *router.Args) { a.Settings.Timeout = 29 * time.Second },
+		"router.timeout: is 3s, want more than refreshTimeout and":      func(a *router.Args) { a.Settings.Timeout = 3 * time.Second },
+		"router.tenantLimit.rate: is 0, want a whole number from 1":     func(a *router.Args) { a.Settings.TenantLimit.Rate = 0 },
+		"router.breaker.openFor: is 0s, want a duration from 100ms":     func(a *router.Args) { a.Settings.Breaker.OpenFor = 0 },
+		`router.auth.type: is "", want one of iam, jwt, none`:           func(a *router.Args) { a.Settings.Auth.Type = "" },
+		"router.auth.issuer: is not set, want a value":                  func(a *router.Args) { a.Settings.Auth.Type = router.AuthJWT },
+		"router.auth.issuer: is set, want none":                         func(a *router.Args) { a.Settings.Auth.Issuer = "https://x" },
+		"router.auth.type: is none while protect is true":               func(a *router.Args) { a.Settings.Auth.Type, a.Protect = router.AuthNone, true },
 		"IAM role name": func(a *router.Args) { a.Stack = "a-stack-with-a-name-that-is-much-too-long-for-a-role" },
 	} {
 		args := valid()
@@ -307,6 +305,6 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 		require.Empty(t, r.OfType(roleType))
 	}
 	_, err := pulumitest.RunErr(program(nil))
-	require.ErrorContains(t, err, "router router: args are required")
-	require.ErrorContains(t, (&router.Args{}).Validate(), "Stack is required\nMappingTableName")
+	require.ErrorContains(t, err, "router router: no arguments")
+	require.ErrorContains(t, (&router.Args{}).Validate(), "Code: is \"\", want the path of a zip file\ndeployment: is")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/config/configtest"
 	"cellular/router"
 	"cellular/stack"
 )
@@ -67,7 +68,7 @@ func TestTheDefaultsInPulumiYAMLAreThoseOfTheProgram(t *testing.T) {
 	written["aws:region"], written["cellular:cells"] = "eu-west-1", `[{"id":"alpha"}]`
 	fromFile, err := stack.Parse("dev", written)
 	require.NoError(t, err)
-	fromProgram, err := stack.Parse("dev", minimal())
+	fromProgram, err := stack.Parse("dev", configtest.Minimal())
 	require.NoError(t, err)
 	require.Equal(t, fromProgram, fromFile)
 }
@@ -82,7 +83,7 @@ func TestPulumiYAMLShowsEveryField(t *testing.T) {
 		fields["nothing"] = 1
 		wrong, err := json.Marshal(fields)
 		require.NoError(t, err)
-		_, err = stack.Parse("dev", minimal(key, string(wrong)))
+		_, err = stack.Parse("dev", configtest.Minimal(key, string(wrong)))
 		delete(fields, "nothing")
 		var want string
 		for _, name := range sortedKeys(fields) {

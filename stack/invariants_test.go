@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/internal/config/configtest"
 	"cellular/internal/naming"
 	"cellular/internal/pulumitest"
 	"cellular/stack"
@@ -21,7 +22,7 @@ var declared = regexp.MustCompile(`\\+"wave\\+":\d+,\\+"tier\\+":\\+"[a-z]+\\+",
 // recognizable draws cells whose ids occur in no other word, so that an id can be found by its text.
 func recognizable() *rapid.Generator[[]stack.Cell] {
 	return rapid.Custom(func(t *rapid.T) []stack.Cell {
-		cells := cellList(3).Draw(t, "cells")
+		cells := configtest.Cells(3).Draw(t, "cells")
 		ids := rapid.SliceOfNDistinct(rapid.StringMatching(`xq[0-9]{3,12}`), len(cells), len(cells), rapid.ID[string]).Draw(t, "ids")
 		for i := range cells {
 			cells[i].ID = ids[i]
@@ -81,7 +82,7 @@ func mentions(text string, names []string) bool {
 
 func TestI2NothingRefersToAnotherCell(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cells := cellList(3).Draw(t, "cells")
+		cells := configtest.Cells(3).Draw(t, "cells")
 		r := deploy(t, cells)
 		owner := owners(r)
 		all := map[string]string{}
@@ -141,7 +142,7 @@ func TestI2ACellAdmitsTheRouterAndNobodyElse(t *testing.T) {
 
 func TestI3OnlyTheCellThatChangesChanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cells := cellList(3).Filter(func(cells []stack.Cell) bool { return len(cells) >= 2 }).Draw(t, "cells")
+		cells := configtest.Cells(3).Filter(func(cells []stack.Cell) bool { return len(cells) >= 2 }).Draw(t, "cells")
 		at := rapid.IntRange(0, len(cells)-1).Draw(t, "at")
 		id := cells[at].ID
 		with := deploy(t, cells)
@@ -173,7 +174,7 @@ func TestI3OnlyTheCellThatChangesChanges(t *testing.T) {
 
 func TestI3TheOrderOfTheListChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cells := cellList(3).Draw(t, "cells")
+		cells := configtest.Cells(3).Draw(t, "cells")
 		r := deploy(t, cells)
 		r2 := deploy(t, rapid.Permutation(cells).Draw(t, "order"))
 		require.Empty(t, changed(states(t, r), states(t, r2)))

@@ -18,6 +18,7 @@ import (
 	"cellular/cell"
 	"cellular/controlplane"
 	"cellular/functions"
+	"cellular/internal/config"
 	"cellular/router"
 )
 
@@ -38,19 +39,19 @@ type Options struct {
 // cell's id to its facts (see package facts), where it holds cells.
 func Program(o Options) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		config, err := Parse(ctx.Stack(), rawConfig(ctx))
+		c, err := Parse(ctx.Stack(), rawConfig(ctx))
 		if err != nil {
 			return fmt.Errorf("the configuration of stack %s is wrong:\n%w", ctx.Stack(), err)
 		}
-		code, err := o.Package(ctx.Context(), config.Functions.Architecture)
+		code, err := o.Package(ctx.Context(), c.Functions.Architecture)
 		if err != nil {
 			return err
 		}
-		provider, err := newProvider(ctx, config)
+		provider, err := newProvider(ctx, c)
 		if err != nil {
 			return err
 		}
-		d := deployment{ctx: ctx, config: config, code: code, options: []pulumi.ResourceOption{pulumi.Providers(provider)}, provider: provider}
+		d := deployment{ctx: ctx, config: c, code: code, options: []pulumi.ResourceOption{pulumi.Providers(provider)}, provider: provider}
 		return d.register()
 	}
 }
@@ -73,11 +74,8 @@ func rawConfig(ctx *pulumi.Context) map[string]string {
 	for key := range listed {
 		add(key)
 	}
-	for _, key := range ownKeys {
-		add(namespace + key)
-	}
-	for _, key := range awsKeys {
-		add("aws:" + key)
+	for _, key := range config.Keys() {
+		add(key)
 	}
 	return raw
 }
@@ -114,7 +112,7 @@ type deployment struct {
 
 func (d *deployment) register() error {
 	var roleARN pulumi.StringInput
-	if d.config.Plane.hasGlobal() {
+	if d.config.Plane.HasGlobal() {
 		edge, err := d.global()
 		if err != nil {
 			return err
@@ -123,7 +121,7 @@ func (d *deployment) register() error {
 	} else {
 		roleARN = d.routerRoleARN()
 	}
-	if d.config.Plane.hasCells() {
+	if d.config.Plane.HasCells() {
 		return d.cells(roleARN)
 	}
 	return nil
@@ -141,6 +139,7 @@ func (d *deployment) global() (*router.CellRouter, error) {
 	}
 	edge, err := router.New(d.ctx, "router", &router.Args{
 		Stack:            d.config.Deployment,
+		Protect:          d.config.Protect,
 		MappingTableName: table.Name,
 		MappingTableARN:  table.ARN,
 		Code:             d.code.Router,

@@ -10,6 +10,7 @@ import (
 
 	"cellular/controlplane"
 	"cellular/functions"
+	"cellular/internal/config/configtest"
 	"cellular/internal/pulumitest"
 	"cellular/router"
 	"cellular/stack"
@@ -70,7 +71,7 @@ func TestEverythingUsesTheOneProviderWithItsTags(t *testing.T) {
 func TestAPreviewOfANewStackWorks(t *testing.T) {
 	for _, plane := range []string{"all", "global", "cells"} {
 		cells := named("alpha", "beta")
-		preview := pulumitest.Run(t, program(), pulumitest.DryRun(), pulumitest.WithConfig(minimal("cellular:cells", cellsJSON(cells), "cellular:plane", plane)))
+		preview := pulumitest.Run(t, program(), pulumitest.DryRun(), pulumitest.WithConfig(configtest.Minimal("cellular:cells", configtest.CellsJSON(cells), "cellular:plane", plane)))
 		require.Len(t, preview.Resources(), len(deploy(t, cells, "cellular:plane", plane).Resources()), "plane %s", plane)
 	}
 }
@@ -151,13 +152,13 @@ func TestFunctionsThatCannotBeBuiltRegisterNothing(t *testing.T) {
 	failing := stack.Program(stack.Options{Package: func(context.Context, string) (functions.Artifacts, error) {
 		return functions.Artifacts{}, broken
 	}})
-	r, err := pulumitest.RunErr(failing, pulumitest.WithConfig(minimal()))
+	r, err := pulumitest.RunErr(failing, pulumitest.WithConfig(configtest.Minimal()))
 	require.ErrorContains(t, err, broken.Error())
 	require.Empty(t, r.Resources())
 }
 
 func TestAnUnknownKeyIsRefusedWhereTheKeysAreListed(t *testing.T) {
-	raw := minimal("cellular:protekt", "false")
+	raw := configtest.Minimal("cellular:protekt", "false")
 	t.Setenv("PULUMI_CONFIG", `{"cellular:protekt":"false","cellular:elsewhere":"1"}`)
 	_, err := pulumitest.RunErr(program(), pulumitest.WithConfig(raw))
 	require.ErrorContains(t, err, "cellular:protekt: unknown key")

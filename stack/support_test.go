@@ -12,6 +12,7 @@ import (
 
 	"cellular/cell"
 	"cellular/functions"
+	"cellular/internal/config/configtest"
 	"cellular/internal/pulumitest"
 	"cellular/stack"
 )
@@ -33,7 +34,7 @@ type fataler interface {
 // deploy runs the program for the cells, with further configuration laid over, and returns what it registered.
 func deploy(t fataler, cells []stack.Cell, changes ...string) *pulumitest.Recorder {
 	t.Helper()
-	r, err := pulumitest.RunErr(program(), pulumitest.WithConfig(minimal(append([]string{"cellular:cells", cellsJSON(cells)}, changes...)...)))
+	r, err := pulumitest.RunErr(program(), pulumitest.WithConfig(configtest.Minimal(append([]string{"cellular:cells", configtest.CellsJSON(cells)}, changes...)...)))
 	require.NoError(t, err)
 	return r
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"cellular/internal/config"
 	"cellular/internal/event"
 )
 
@@ -110,7 +111,7 @@ type Options struct {
 
 // AnswerMargin is the part of an invocation that is kept for settling what failed and for the answer. No record works
 // past it, and one that cannot start before it fails without being tried.
-const AnswerMargin = 2 * time.Second
+const AnswerMargin = config.ConsumerAnswerMargin
 
 // maxAbandoned is how many calls of Apply may hang in one process. Each holds a goroutine, its event and, if it spins,
 // a share of the processor. One batch of the default size (10) may hang as a whole without costing the process.

@@ -1,4 +1,4 @@
-package stack_test
+package config_test
 
 import (
 	"fmt"
@@ -10,35 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"cellular/router"
-	"cellular/stack"
+	"cellular/internal/config"
+	"cellular/internal/config/configtest"
 )
 
-// minimal is the least configuration there is, with changes laid over it; an empty value takes a key away.
-func minimal(changes ...string) map[string]string {
-	raw := map[string]string{"aws:region": "eu-west-1", "cellular:cells": `[{"id":"alpha"}]`}
-	for i := 0; i < len(changes); i += 2 {
-		raw[changes[i]] = changes[i+1]
-		if changes[i+1] == "" {
-			delete(raw, changes[i])
-		}
-	}
-	return raw
-}
+var minimal = configtest.Minimal
 
 func TestWhatIsLeftOutTakesItsDefault(t *testing.T) {
-	c, err := stack.Parse("dev", minimal())
+	c, err := config.Parse("dev", minimal())
 	require.NoError(t, err)
 	require.EqualValues(t, "dev", c.Deployment)
 	require.True(t, c.Protect)
-	require.Equal(t, stack.PlaneAll, c.Plane)
-	require.Equal(t, []stack.Cell{{ID: "alpha", Wave: 0, Tier: "standard", MaxTenants: 100}}, c.Cells)
-	require.Equal(t, router.AuthIAM, c.Router.Auth.Type)
+	require.Equal(t, config.PlaneAll, c.Plane)
+	require.Equal(t, []config.Cell{{ID: "alpha", Wave: 0, Tier: "standard", MaxTenants: 100}}, c.Cells)
+	require.Equal(t, config.AuthIAM, c.Router.Auth.Type)
 	require.Equal(t, 6*time.Hour, c.Pipeline.Stream.MaxRecordAge)
 }
 
 func TestAnObjectReplacesOnlyTheFieldsThatItHas(t *testing.T) {
-	c, err := stack.Parse("dev", minimal(
+	c, err := config.Parse("dev", minimal(
 		"cellular:router", `{"softTTL":"10s","auth":{"type":"jwt","issuer":"https://id.example.com","audience":["a","b"],"tenantClaim":"tid"}}`,
 		"cellular:pipeline", `{"queue":{"maxConcurrency":7}}`,
 		"cellular:protect", "false", "cellular:plane", "cells", "cellular:deployment", "prod", "aws:profile", "ops",
@@ -46,11 +36,11 @@ func TestAnObjectReplacesOnlyTheFieldsThatItHas(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 10*time.Second, c.Router.SoftTTL)
 	require.Equal(t, time.Hour, c.Router.HardTTL)
-	require.Equal(t, router.Auth{Type: router.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"a", "b"}, TenantClaim: "tid"}, c.Router.Auth)
+	require.Equal(t, config.Auth{Type: config.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"a", "b"}, TenantClaim: "tid"}, c.Router.Auth)
 	require.Equal(t, 7, c.Pipeline.Queue.MaxConcurrency)
 	require.Equal(t, 10, c.Pipeline.Queue.BatchSize)
 	require.False(t, c.Protect)
-	require.Equal(t, stack.PlaneCells, c.Plane)
+	require.Equal(t, config.PlaneCells, c.Plane)
 	require.EqualValues(t, "prod", c.Deployment)
 	require.Equal(t, "ops", c.Profile)
 }
@@ -134,7 +124,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"consumer":{"resultTTL":"774h"}}`, "cellular:pipeline.consumer.resultTTL: is 774h, want more than the 774h that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it"},
 	} {
 		t.Run(test.key+"="+test.value, func(t *testing.T) {
-			_, err := stack.Parse("dev", minimal(test.key, test.value))
+			_, err := config.Parse("dev", minimal(test.key, test.value))
 			require.Error(t, err)
 			if strings.HasPrefix(test.want, "AWS allows") {
 				require.ErrorContains(t, err, test.want)
@@ -146,21 +136,21 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 }
 
 func TestAStackNameThatAWSDoesNotAllowNeedsADeployment(t *testing.T) {
-	_, err := stack.Parse("team.dev", minimal())
+	_, err := config.Parse("team.dev", minimal())
 	require.EqualError(t, err, `cellular:deployment: is not set, so that physical names start with the stack's name "team.dev", which AWS does not allow: `+
 		"set it to letters, digits, - and _, of which the first is a letter or a digit")
-	_, err = stack.Parse("team.dev", minimal("cellular:deployment", "dev"))
+	_, err = config.Parse("team.dev", minimal("cellular:deployment", "dev"))
 	require.NoError(t, err)
 }
 
 func TestANameThatAWSWouldRefuseIsRefusedByCell(t *testing.T) {
-	_, err := stack.Parse(strings.Repeat("s", 30), minimal("cellular:cells", `[{"id":"a-very-long-cell-id"},{"id":"c2"}]`))
+	_, err := config.Parse(strings.Repeat("s", 30), minimal("cellular:cells", `[{"id":"a-very-long-cell-id"},{"id":"c2"}]`))
 	require.ErrorContains(t, err, "cellular:cells[0].id: cell a-very-long-cell-id: ")
 	require.NotContains(t, err.Error(), "cellular:cells[1]")
 }
 
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {
-	_, err := stack.Parse("dev", map[string]string{
+	_, err := config.Parse("dev", map[string]string{
 		"cellular:cells":    `[{"id":"Alpha"},{"id":"beta","wave":"x","colour":"red"},{"id":"beta"}]`,
 		"cellular:router":   `{"softTTL":"2h","cacheSize":0,"auth":{"type":"jwt"}}`,
 		"cellular:pipeline": `{"queue":{"retention":"14d"},"consumer":{"resultTTL":"1h"}}`,
@@ -168,22 +158,16 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		"other:key":         "is not ours",
 	})
 	require.Error(t, err)
-	lines := strings.Split(err.Error(), "\n")
-	var paths []string
-	for _, line := range lines {
-		path, _, _ := strings.Cut(line, ": ")
-		paths = append(paths, path)
-	}
 	require.ElementsMatch(t, []string{
 		"cellular:protekt", "aws:region", `cellular:cells[0].id (cell "Alpha")`, `cellular:cells[1].wave (cell "beta")`, `cellular:cells[1].colour (cell "beta")`,
 		"cellular:cells[2].id", "cellular:router.softTTL", "cellular:router.cacheSize",
 		"cellular:router.auth.issuer", "cellular:router.auth.audience", "cellular:router.auth.tenantClaim",
 		"cellular:pipeline.queue.retention",
-	}, paths, "a rule about a value that is itself wrong says nothing: the rest of the mistakes are each reported once")
+	}, configtest.Paths(err), "a rule about a value that is itself wrong says nothing: the rest of the mistakes are each reported once")
 }
 
 func TestAGlobalStackNeedsNoCells(t *testing.T) {
-	c, err := stack.Parse("dev", minimal("cellular:cells", "", "cellular:plane", "global"))
+	c, err := config.Parse("dev", minimal("cellular:cells", "", "cellular:plane", "global"))
 	require.NoError(t, err)
 	require.Empty(t, c.Cells)
 }
@@ -203,7 +187,7 @@ func validConfig() *rapid.Generator[map[string]string] {
 			"aws:region":       rapid.SampledFrom([]string{"eu-west-1", "us-gov-west-1", "ap-southeast-4"}).Draw(t, "region"),
 			"cellular:protect": rapid.SampledFrom([]string{"true", "false"}).Draw(t, "protect"),
 			"cellular:plane":   rapid.SampledFrom([]string{"all", "global", "cells"}).Draw(t, "plane"),
-			"cellular:cells":   cellsJSON(cellList(8).Draw(t, "cells")),
+			"cellular:cells":   configtest.CellsJSON(configtest.Cells(8).Draw(t, "cells")),
 			"cellular:router": fmt.Sprintf(`{"auth":%s,"softTTL":%s,"hardTTL":%s,"negativeTTL":%s,"cacheSize":%d,"timeout":%s,"throttle":{"rate":%d,"burst":%d}}`,
 				auth, draw(seconds(1, 3599)), draw(seconds(3600, 86400)), draw(seconds(1, 300)), number(1, 1_000_000), draw(seconds(7, 28)), number(1, 10_000), number(1, 5000)),
 			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(7, 900)), rapid.Bool().Draw(t, "tracing")),
@@ -213,41 +197,17 @@ func validConfig() *rapid.Generator[map[string]string] {
 	})
 }
 
-// cellList draws one to most cells with distinct ids, many of which are a part of another's.
-func cellList(most int) *rapid.Generator[[]stack.Cell] {
-	id := rapid.OneOf(
-		rapid.StringMatching(`[a-z][a-z0-9-]{1,19}`),
-		rapid.SampledFrom([]string{"alpha", "alpha-2", "alpha-dlq", "al", "beta", "beta-alpha", "cell", "data", "queue", "app", "dlq", "producer", "consumer-dlq"}),
-	)
-	cell := rapid.Custom(func(t *rapid.T) stack.Cell {
-		return stack.Cell{
-			ID: id.Draw(t, "id"), Wave: rapid.IntRange(0, 99).Draw(t, "wave"),
-			Tier:       rapid.SampledFrom([]string{"standard", "dedicated"}).Draw(t, "tier"),
-			MaxTenants: rapid.IntRange(1, 1000).Draw(t, "maxTenants"),
-		}
-	})
-	return rapid.SliceOfNDistinct(cell, 1, most, func(c stack.Cell) string { return c.ID })
-}
-
-func cellsJSON(cells []stack.Cell) string {
-	entries := make([]string, len(cells))
-	for i, c := range cells {
-		entries[i] = fmt.Sprintf(`{"id":%q,"wave":%d,"tier":%q,"maxTenants":%d}`, c.ID, c.Wave, c.Tier, c.MaxTenants)
-	}
-	return "[" + strings.Join(entries, ",") + "]"
-}
-
 func TestEveryValidConfigurationParsesAndTheOrderOfCellsChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		raw := validConfig().Draw(t, "raw")
-		cells := cellList(8).Draw(t, "cells")
-		raw["cellular:cells"] = cellsJSON(cells)
-		first, err := stack.Parse("dev", raw)
+		cells := configtest.Cells(8).Draw(t, "cells")
+		raw["cellular:cells"] = configtest.CellsJSON(cells)
+		first, err := config.Parse("dev", raw)
 		require.NoError(t, err)
 
 		other := maps.Clone(raw)
-		other["cellular:cells"] = cellsJSON(rapid.Permutation(cells).Draw(t, "order"))
-		second, err := stack.Parse("dev", other)
+		other["cellular:cells"] = configtest.CellsJSON(rapid.Permutation(cells).Draw(t, "order"))
+		second, err := config.Parse("dev", other)
 		require.NoError(t, err)
 		require.Equal(t, first, second)
 	})
@@ -257,7 +217,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all")
 	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "")
 	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane string) {
-		c, err := stack.Parse(name, map[string]string{
+		c, err := config.Parse(name, map[string]string{
 			"aws:region": "eu-west-1", "cellular:cells": cells, "cellular:router": router, "cellular:functions": functions,
 			"cellular:pipeline": pipeline, "cellular:protect": protect, "cellular:plane": plane,
 		})
@@ -270,6 +230,6 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Less(t, c.Router.SoftTTL, c.Router.HardTTL)
 		require.False(t, c.Protect && c.Router.Auth.Type == "none")
-		require.True(t, len(c.Cells) > 0 || c.Plane == stack.PlaneGlobal)
+		require.True(t, len(c.Cells) > 0 || c.Plane == config.PlaneGlobal)
 	})
 }

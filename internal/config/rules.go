@@ -1,46 +1,45 @@
-package stack
+package config
 
 import (
 	"slices"
 	"strings"
 	"time"
-
-	"cellular/cell"
-	"cellular/router"
 )
 
 // checkRules reports the values that contradict each other.
 func checkRules(c Config, p *problems) {
-	if err := c.Deployment.CheckGlobal(); err != nil {
-		p.add(namespace+"deployment", "", "%w", err)
-	}
-	r := rules{p}
+	checkGlobalNames(c.Deployment, namespace+"deployment", p)
+	r := rules{problems: p, prefix: namespace}
 	checkCells(c, r)
 	checkAuth(c, r)
 	checkRouter(c.Router, r)
 	checkPipeline(c, r)
 }
 
-type rules struct{ *problems }
+// rules reports about keys by their paths within the configuration, such as "router.softTTL".
+type rules struct {
+	*problems
+	prefix string // of the paths in messages
+}
 
 // require reports the first of the keys unless ok. It says nothing where a key is already reported: its value is then
 // not the one that was given.
 func (r rules) require(ok bool, keys []string, format string, args ...any) {
-	if ok || slices.ContainsFunc(keys, func(key string) bool { return r.bad[namespace+key] }) {
+	if ok || slices.ContainsFunc(keys, func(key string) bool { return r.bad[r.prefix+key] }) {
 		return
 	}
-	r.add(namespace+keys[0], "", format, args...)
+	r.add(r.prefix+keys[0], "", format, args...)
 }
 
 func checkCells(c Config, r rules) {
-	r.require(len(c.Cells) > 0 || !c.Plane.hasCells() || r.reportedCells(), []string{"cells", "plane"},
-		"lists no cell, want at least one, or %splane: %s for a stack without cells", namespace, PlaneGlobal)
+	r.require(len(c.Cells) > 0 || !c.Plane.HasCells() || r.reportedCells(), []string{"cells", "plane"},
+		"lists no cell, want at least one, or %splane: %s for a stack without cells", r.prefix, PlaneGlobal)
 }
 
 // reportedCells is whether a cell was given and refused.
 func (r rules) reportedCells() bool {
 	for path := range r.bad {
-		if strings.HasPrefix(path, namespace+"cells[") {
+		if strings.HasPrefix(path, r.prefix+"cells[") {
 			return true
 		}
 	}
@@ -52,23 +51,23 @@ func (r rules) reportedCells() bool {
 func checkAuth(c Config, r rules) {
 	const kind, issuer, audience, claim = "router.auth.type", "router.auth.issuer", "router.auth.audience", "router.auth.tenantClaim"
 	auth := c.Router.Auth
-	r.require(auth.Type != router.AuthNone || !c.Protect, []string{kind, "protect"},
-		"is %s while %sprotect is true, want %s or %s: an open router is for throw-away stacks", router.AuthNone, namespace, router.AuthIAM, router.AuthJWT)
+	r.require(auth.Type != AuthNone || !c.Protect, []string{kind, "protect"},
+		"is %s while %sprotect is true, want %s or %s: an open router is for throw-away stacks", AuthNone, r.prefix, AuthIAM, AuthJWT)
 	for _, field := range []struct {
 		key string
 		set bool
 	}{
 		{issuer, auth.Issuer != ""}, {audience, len(auth.Audience) > 0}, {claim, auth.TenantClaim != ""},
 	} {
-		if auth.Type == router.AuthJWT {
-			r.require(field.set, []string{field.key, kind}, "is not set, want a value: %s%s is %s", namespace, kind, auth.Type)
+		if auth.Type == AuthJWT {
+			r.require(field.set, []string{field.key, kind}, "is not set, want a value: %s%s is %s", r.prefix, kind, auth.Type)
 		} else {
-			r.require(!field.set, []string{field.key, kind}, "is set, want none: %s%s is %s, only %s has a use for it", namespace, kind, auth.Type, router.AuthJWT)
+			r.require(!field.set, []string{field.key, kind}, "is set, want none: %s%s is %s, only %s has a use for it", r.prefix, kind, auth.Type, AuthJWT)
 		}
 	}
 }
 
-func checkRouter(c router.Settings, r rules) {
+func checkRouter(c Router, r rules) {
 	r.require(c.SoftTTL < c.HardTTL, []string{"router.softTTL", "router.hardTTL"},
 		"is %s, want less than the hardTTL of %s", short(c.SoftTTL), short(c.HardTTL))
 	// The longest request reads the mapping and then uses up its time in the cell, and has to be answered even so.
@@ -85,9 +84,9 @@ func checkPipeline(c Config, r rules) {
 	stream, queue, consumer := c.Pipeline.Stream, c.Pipeline.Queue, c.Pipeline.Consumer
 	const timeout = "functions.timeout"
 
-	r.require(consumer.RecordTimeout+cell.AnswerMargin <= c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
+	r.require(consumer.RecordTimeout+ConsumerAnswerMargin <= c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
 		"is %s, want at least %s less than the functions' timeout of %s, which the consumer keeps for its answer",
-		short(consumer.RecordTimeout), short(cell.AnswerMargin), short(c.Functions.Timeout))
+		short(consumer.RecordTimeout), short(ConsumerAnswerMargin), short(c.Functions.Timeout))
 	r.require(consumer.RetryBackoffBase <= consumer.RetryBackoffMax, []string{"pipeline.consumer.retryBackoff.base", "pipeline.consumer.retryBackoff.max"},
 		"is %s, want at most the max of %s", short(consumer.RetryBackoffBase), short(consumer.RetryBackoffMax))
 	r.require(queue.BatchSize <= 10 || queue.BatchWindow >= time.Second, []string{"pipeline.queue.batchSize", "pipeline.queue.batchWindow"},
@@ -97,7 +96,7 @@ func checkPipeline(c Config, r rules) {
 		"is %d, want 0 or at least the queue's maxConcurrency of %d: receives that are throttled count as failures", c.Pipeline.ConsumerReservedConcurrency, queue.MaxConcurrency)
 
 	// A message that SQS forgets before its last receive never reaches the DLQ.
-	retries := time.Duration(queue.MaxReceiveCount) * (c.visibilityTimeout() + consumer.RetryBackoffMax)
+	retries := time.Duration(queue.MaxReceiveCount) * (VisibilityTimeout(c.Functions, queue) + consumer.RetryBackoffMax)
 	r.require(queue.Retention > retries,
 		[]string{"pipeline.queue.retention", "pipeline.queue.maxReceiveCount", "pipeline.queue.batchWindow", "pipeline.consumer.retryBackoff.max", timeout},
 		"is %s, want more than the %s that maxReceiveCount receives can take", short(queue.Retention), short(retries))

@@ -1,4 +1,4 @@
-package stack
+package config
 
 import (
 	"encoding/json"
@@ -26,24 +26,32 @@ func (p *problems) add(path, label, format string, args ...any) {
 	p.list = append(p.list, fmt.Errorf("%s%s: %w", path, label, fmt.Errorf(format, args...)))
 }
 
-// object reads one JSON object strictly: each method reads a key into its destination, which keeps the value it had,
-// the default, if the key is not there or is wrong. Where encoding/json would take a key in another case, or stop at
-// the first unknown one, object reports each.
+// object is one object of the configuration. Each method names one of its fields: the key, where the value is kept and
+// what it may be. A given object is read strictly: a field that is not there or is wrong keeps the value it had, the
+// default. Where encoding/json would take a key in another case, or stop at the first unknown one, object reports each.
+// A checked object has no JSON; its fields are judged as they are.
 type object struct {
 	prefix   string // of its keys' paths, for example "cellular:router."
 	label    string // follows the path in messages, for example " (cell alpha)"
 	values   map[string]any
+	check    bool // judge the fields as they are
 	read     map[string]bool
 	problems *problems
 }
 
-func newObject(prefix, label string, values map[string]any, p *problems) *object {
+// given returns an object that is read from values.
+func given(prefix, label string, values map[string]any, p *problems) *object {
 	return &object{prefix: prefix, label: label, values: values, read: map[string]bool{}, problems: p}
+}
+
+// checked returns an object whose fields are judged as they are.
+func checked(prefix string, p *problems) *object {
+	return &object{prefix: prefix, check: true, read: map[string]bool{}, problems: p}
 }
 
 func (o *object) at(key string) string { return o.prefix + key }
 
-// value returns the key's value, and marks the key as known.
+// value returns the key's JSON value, and marks the key as known.
 func (o *object) value(key string) (any, bool) {
 	o.read[key] = true
 	v, ok := o.values[key]
@@ -54,122 +62,110 @@ func (o *object) refuse(key string, value any, want string) {
 	o.problems.add(o.at(key), o.label, "is %s, want %s", show(value), want)
 }
 
-func (o *object) integer(key string, into *int, least, most int) {
-	value, ok := o.value(key)
+// field reads or judges one field: parse takes it from JSON, and valid says whether it is allowed.
+func field[T any](o *object, key string, into *T, parse func(any) (T, bool), valid func(T) bool, want string) {
+	if o.check {
+		if !valid(*into) {
+			o.refuse(key, *into, want)
+		}
+		return
+	}
+	raw, ok := o.value(key)
 	if !ok {
 		return
 	}
-	number, _ := value.(json.Number)
-	n, err := strconv.Atoi(number.String())
-	if err != nil || n < least || n > most {
-		o.refuse(key, value, fmt.Sprintf("a whole number from %d to %d", least, most))
+	value, ok := parse(raw)
+	if !ok || !valid(value) {
+		o.refuse(key, raw, want)
 		return
 	}
-	*into = n
+	*into = value
 }
 
-// oneOf reads a whole number that must be one of a few.
+func (o *object) integer(key string, into *int, least, most int) {
+	field(o, key, into, parseInt, func(n int) bool { return least <= n && n <= most },
+		fmt.Sprintf("a whole number from %d to %d", least, most))
+}
+
+// oneOf takes a whole number that must be one of a few.
 func (o *object) oneOf(key string, into *int, allowed []int) {
-	value, ok := o.value(key)
-	if !ok {
-		return
-	}
-	number, _ := value.(json.Number)
+	field(o, key, into, parseInt, func(n int) bool { return slices.Contains(allowed, n) }, "one of "+list(allowed))
+}
+
+func parseInt(raw any) (int, bool) {
+	number, _ := raw.(json.Number)
 	n, err := strconv.Atoi(number.String())
-	if err != nil || !slices.Contains(allowed, n) {
-		o.refuse(key, value, "one of "+list(allowed))
-		return
-	}
-	*into = n
+	return n, err == nil
 }
 
 func (o *object) boolean(key string, into *bool) {
-	value, ok := o.value(key)
-	if !ok {
-		return
-	}
-	b, ok := value.(bool)
-	if !ok {
-		o.refuse(key, value, "true or false")
-		return
-	}
-	*into = b
+	field(o, key, into, as[bool], func(bool) bool { return true }, "true or false")
 }
 
-// choice reads a string that must be one of a few.
+func as[T any](raw any) (T, bool) {
+	value, ok := raw.(T)
+	return value, ok
+}
+
+// choice takes a string that must be one of a few.
 func choice[T ~string](o *object, key string, into *T, allowed ...T) {
-	value, ok := o.value(key)
-	if !ok {
-		return
+	parse := func(raw any) (T, bool) {
+		s, ok := raw.(string)
+		return T(s), ok
 	}
-	s, ok := value.(string)
-	if !ok || !slices.Contains(allowed, T(s)) {
-		o.refuse(key, value, "one of "+list(allowed))
-		return
-	}
-	*into = T(s)
+	field(o, key, into, parse, func(s T) bool { return slices.Contains(allowed, s) }, "one of "+list(allowed))
 }
 
-// text reads a string that valid accepts; want says in words which those are.
+// text takes a string that valid accepts; want says in words which those are. In a checked object "" is a string that is
+// not set, about which the rules decide.
 func (o *object) text(key string, into *string, valid func(string) bool, want string) {
-	value, ok := o.value(key)
-	if !ok {
-		return
-	}
-	s, ok := value.(string)
-	if !ok || !valid(s) {
-		o.refuse(key, value, want)
-		return
-	}
-	*into = s
+	field(o, key, into, as[string], func(s string) bool { return o.check && s == "" || valid(s) }, want)
 }
 
-// texts reads a list of at least one non-empty string.
+// texts takes a list of at least one non-empty string. In a checked object an empty list is one that is not set.
 func (o *object) texts(key string, into *[]string) {
-	value, ok := o.value(key)
-	if !ok {
-		return
-	}
-	entries, _ := value.([]any)
-	all := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		if s, _ := entry.(string); s != "" {
-			all = append(all, s)
-		}
-	}
-	if len(all) == 0 || len(all) != len(entries) {
-		o.refuse(key, value, "a list of at least one string, none of them empty")
-		return
-	}
-	*into = all
+	field(o, key, into, parseTexts, func(all []string) bool {
+		return (o.check || len(all) > 0) && !slices.Contains(all, "")
+	}, "a list of at least one string, none of them empty")
 }
 
-// duration reads a duration in Go's notation.
+func parseTexts(raw any) ([]string, bool) {
+	entries, ok := raw.([]any)
+	all := make([]string, len(entries))
+	for i, entry := range entries {
+		s, isString := entry.(string)
+		all[i], ok = s, ok && isString
+	}
+	return all, ok
+}
+
+// duration takes a duration in Go's notation.
 func (o *object) duration(key string, into *time.Duration, least, most time.Duration) {
 	o.durationIn(time.Millisecond, "a duration", key, into, least, most)
 }
 
-// seconds reads a duration that AWS counts in whole seconds.
+// seconds takes a duration that AWS counts in whole seconds.
 func (o *object) seconds(key string, into *time.Duration, least, most time.Duration) {
 	o.durationIn(time.Second, "a duration in whole seconds", key, into, least, most)
 }
 
 func (o *object) durationIn(unit time.Duration, kind, key string, into *time.Duration, least, most time.Duration) {
-	value, ok := o.value(key)
-	if !ok {
-		return
-	}
-	s, _ := value.(string)
-	d, err := time.ParseDuration(s)
-	if err != nil || d < least || d > most || d%unit != 0 {
-		o.refuse(key, value, fmt.Sprintf(`%s from %s to %s, written like "1h30m" or "250ms"`, kind, short(least), short(most)))
-		return
-	}
-	*into = d
+	field(o, key, into, parseDuration, func(d time.Duration) bool { return least <= d && d <= most && d%unit == 0 },
+		fmt.Sprintf(`%s from %s to %s, written like "1h30m" or "250ms"`, kind, short(least), short(most)))
 }
 
-// object reads a nested object; without one, nested sees an empty one.
+func parseDuration(raw any) (time.Duration, bool) {
+	s, _ := raw.(string)
+	d, err := time.ParseDuration(s)
+	return d, err == nil
+}
+
+// object takes a nested object; where none was given, nested sees an empty one.
 func (o *object) object(key string, nested func(*object)) {
+	if o.check {
+		nested(checked(o.at(key)+".", o.problems))
+		return
+	}
 	value, ok := o.value(key)
 	if !ok {
 		value = map[string]any{}
@@ -179,7 +175,7 @@ func (o *object) object(key string, nested func(*object)) {
 		o.refuse(key, value, "an object")
 		return
 	}
-	child := newObject(o.at(key)+".", o.label, values, o.problems)
+	child := given(o.at(key)+".", o.label, values, o.problems)
 	nested(child)
 	child.refuseUnknown()
 }
@@ -218,6 +214,9 @@ func list[T any](values []T) string {
 
 // show writes a value as it may stand in an error message.
 func show(value any) string {
+	if d, ok := value.(time.Duration); ok {
+		return short(d)
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprintf("%v", value)

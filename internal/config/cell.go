@@ -1,0 +1,67 @@
+package config
+
+import "time"
+
+// ConsumerAnswerMargin is the part of each invocation that the consumer keeps for settling what failed and for its
+// answer. A timeout without room for a whole record beside it would leave every record unstarted.
+const ConsumerAnswerMargin = 2 * time.Second
+
+// Cell is one cell's declared parameters: all in which it differs from the other cells.
+type Cell struct {
+	ID         string
+	Wave       int    // release wave
+	Tier       string // mapping.TierStandard or mapping.TierDedicated, which takes only tenants that are pinned to it
+	MaxTenants int    // the cap that placement honours
+}
+
+// Functions configures both functions of a cell.
+type Functions struct {
+	Architecture     string        // arm64 or x86_64
+	Memory           int           // MiB
+	Timeout          time.Duration // whole seconds
+	LogLevel         string        // debug, info, warn or error
+	LogRetentionDays int           // one of the periods that CloudWatch Logs offers
+	Tracing          bool          // X-Ray
+	FaultInjection   bool          // the consumer honours the fault.* event types
+}
+
+// Pipeline configures the way of an event through a cell.
+type Pipeline struct {
+	Stream                      Stream
+	InlinePayloadBytes          int // a larger payload travels as a reference to the cell's own item
+	Queue                       Queue
+	Consumer                    Consumer
+	ProducerReservedConcurrency int // 0 reserves none
+	ConsumerReservedConcurrency int // 0 reserves none, else at least Queue.MaxConcurrency
+}
+
+// Stream configures the mapping of the data table's stream to the producer. Durations are whole seconds.
+type Stream struct {
+	BatchSize       int           // records
+	BatchWindow     time.Duration // 0 invokes at once
+	Retries         int           // of a failed batch
+	MaxRecordAge    time.Duration // less than the 24 h after which the stream itself forgets the record
+	Parallelization int           // batches of one shard in flight
+}
+
+// Queue configures the queue, its DLQs and its mapping to the consumer. Durations are whole seconds.
+type Queue struct {
+	BatchSize       int           // messages; more than 10 need a BatchWindow
+	BatchWindow     time.Duration // 0 invokes at once
+	MaxReceiveCount int           // at least 5: with fewer, receives that were throttled eject good messages
+	MaxConcurrency  int           // consumers at work at once
+	Retention       time.Duration
+	DLQRetention    time.Duration // longer than Retention, since a message keeps its age
+}
+
+// Consumer configures how a message is applied.
+type Consumer struct {
+	RecordTimeout    time.Duration // less than the function's timeout, by ConsumerAnswerMargin
+	RetryBackoffBase time.Duration // delay after the first failure, doubled each time
+	RetryBackoffMax  time.Duration // the longest delay
+	ResultTTL        time.Duration // how long an outcome, and so the ledger entry, is kept: longer than an event can be delivered again
+}
+
+// VisibilityTimeout is how long a received message stays hidden: six times the consumer's timeout and the batch window,
+// as AWS recommends, so that a batch that was throttled is not delivered again while it still waits.
+func VisibilityTimeout(f Functions, q Queue) time.Duration { return 6*f.Timeout + q.BatchWindow }

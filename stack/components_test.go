@@ -1,0 +1,101 @@
+package stack_test
+
+import (
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"cellular/cell"
+	"cellular/internal/config"
+	"cellular/internal/config/configtest"
+	"cellular/router"
+	"cellular/stack"
+)
+
+// componentArgs are what a Go program that uses the components by themselves passes for the configuration.
+func componentArgs(c config.Config) (*cell.Args, *router.Args) {
+	one := c.Cells[0]
+	return &cell.Args{
+			ID: one.ID, Wave: one.Wave, Tier: one.Tier, MaxTenants: one.MaxTenants,
+			Stack: c.Deployment, Protect: c.Protect, RouterRoleARN: pulumi.String("arn"),
+			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline,
+		}, &router.Args{
+			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), Protect: c.Protect,
+			Code: "r.zip", Settings: c.Router, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
+			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing,
+		}
+}
+
+// places are what an error is about, without the forms of a path that a list or a namespace adds.
+func places(err error) []string {
+	if err == nil {
+		return nil
+	}
+	short := strings.NewReplacer("cellular:", "", "cells[0].", "")
+	var all []string
+	for _, path := range configtest.Paths(err) {
+		path, _, _ = strings.Cut(short.Replace(path), " (cell ")
+		if !strings.Contains(path, " ") { // else the line goes on with the names of one that came before
+			all = append(all, path)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func TestI6TheComponentsAcceptExactlyWhatTheConfigurationAccepts(t *testing.T) {
+	var accepted, refused int
+	rapid.Check(t, func(t *rapid.T) {
+		c := configtest.Any().Draw(t, "config")
+		parsed, err := stack.Parse("dev", configtest.Raw(c))
+		cellArgs, routerArgs := componentArgs(c)
+		components := errors.Join(cellArgs.Validate(), routerArgs.Validate())
+		require.Equal(t, err == nil, components == nil, "the configuration says %v\nthe components say %v", err, components)
+		require.Equal(t, places(err), places(components), "the configuration says %v\nthe components say %v", err, components)
+		if err != nil {
+			refused++
+			return
+		}
+		accepted++
+		if len(c.Router.Auth.Audience) == 0 {
+			c.Router.Auth.Audience = nil
+		}
+		require.Equal(t, c, parsed, "a value was lost on its way")
+	})
+	require.NotZero(t, accepted)
+	require.NotZero(t, refused)
+}
+
+// The bounds that once stood twice, and differed: a direct cell.New could forget an event before its last delivery.
+func TestI6ACellRefusesWhatWouldForgetAnEventTooEarly(t *testing.T) {
+	c := config.Default()
+	c.Deployment, c.Cells = "dev", []config.Cell{{ID: "alpha", Tier: "standard", MaxTenants: 1}}
+	c.Pipeline.Consumer.ResultTTL = c.Pipeline.Queue.Retention + c.Pipeline.Queue.DLQRetention + time.Second
+	args, _ := componentArgs(c)
+	require.ErrorContains(t, args.Validate(), "pipeline.consumer.resultTTL: is 432h0m1s, want more than the 774h")
+
+	c.Pipeline = config.Default().Pipeline
+	c.Pipeline.Queue.Retention = 41 * time.Minute // 5 receives of 180 s and 5 min each take 40 min
+	args, _ = componentArgs(c)
+	require.NoError(t, args.Validate())
+	c.Pipeline.Queue.Retention = 40 * time.Minute
+	args, _ = componentArgs(c)
+	require.ErrorContains(t, args.Validate(), "pipeline.queue.retention: is 40m, want more than the 40m")
+}
+
+func TestTheConfigurationImportsNoPulumi(t *testing.T) {
+	output, err := exec.Command("go", "list", "-deps", "cellular/internal/config").CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	packages := strings.Fields(string(output))
+	require.Contains(t, packages, "cellular/internal/config")
+	for _, name := range packages {
+		require.NotContains(t, name, "pulumi")
+	}
+}

@@ -48,7 +48,7 @@ var refusals = []error{
 	fleet.ErrNoStack, fleet.ErrUnknownCell,
 	mapping.ErrUnknownTenant, mapping.ErrExists,
 	placement.ErrRefused, placement.ErrNoRoom,
-	move.ErrMoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
+	move.ErrMoving, move.ErrRemoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
 	move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	replay.ErrTooOld,
 	restore.ErrUnavailable,

@@ -11,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/record"
 	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
@@ -64,13 +65,13 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	if err != nil {
 		return Move{}, err
 	}
-	record, err := residence.Get(ctx, r.DynamoDB, r.ControlPlane.MoveTable, move.TenantID)
+	known, err := residence.Get(ctx, r.DynamoDB, r.ControlPlane.MoveTable, move.TenantID)
 	if err != nil {
 		return Move{}, err
 	}
 	now := r.Now()
 	back := Move{
-		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: max(move.Epoch+1, record.NextEpoch()),
+		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: max(move.Epoch+1, known.NextEpoch()),
 		OldEpoch: move.Epoch, OldFloor: move.Epoch, Phase: Clone, BackingOut: true, StartedAt: now, UpdatedAt: now,
 	}
 	item, err := back.item()
@@ -78,12 +79,7 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 		return Move{}, err
 	}
 	err = r.enter(ctx, Reversed,
-		types.TransactWriteItem{Put: &types.Put{
-			TableName:                aws.String(r.ControlPlane.MoveTable),
-			Item:                     item,
-			ConditionExpression:      aws.String("attribute_not_exists(#phase)"),
-			ExpressionAttributeNames: map[string]string{"#phase": attrPhase},
-		}},
+		record.Create(r.ControlPlane.MoveTable, item),
 		types.TransactWriteItem{Update: &types.Update{
 			TableName:                 aws.String(r.ControlPlane.MappingTable),
 			Key:                       mappingKey(move.TenantID),

@@ -292,3 +292,13 @@ func TestWhatTheBusinessLogicHasDeletedDoesNotComeBack(t *testing.T) {
 	require.Nil(t, w.db.Item(w.cells["alpha"].ResultsTable, "#note#"+tenant))
 	w.settled()
 }
+
+func TestATenantThatIsBeingRemovedDoesNotMove(t *testing.T) {
+	w := newWorld(t)
+	place := w.place()
+	place.State, place.Removing = mapping.Suspended, 2
+	w.db.Put(stack.MappingTable(), place.Item())
+	_, err := w.mover(&hooks{}).Start(t.Context(), tenant, "beta")
+	require.ErrorIs(t, err, move.ErrRemoving)
+	require.Equal(t, place, w.place())
+}

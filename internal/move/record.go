@@ -13,15 +13,16 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/item"
 	"cellular/internal/naming"
+	"cellular/internal/record"
 )
 
 // The attributes of a record in the table of moves, besides its keys, the index's and the TTL's.
 const (
-	attrFrom       = "from_cell"   // S
-	attrTo         = "to_cell"     // S
-	attrOldEpoch   = "old_epoch"   // N
-	attrOldFloor   = "old_floor"   // N
-	attrPhase      = "phase"       // S, a Phase
+	attrFrom       = "from_cell" // S
+	attrTo         = "to_cell"   // S
+	attrOldEpoch   = "old_epoch" // N
+	attrOldFloor   = "old_floor" // N
+	attrPhase      = record.AttrPhase
 	attrBackingOut = "backing_out" // S, "yes"; or absent
 	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
 	attrUpdatedAt  = "updated_at"
@@ -29,13 +30,9 @@ const (
 	attrFinishedAt = "finished_at" // absent before
 	attrPhases     = "phases"      // S, JSON
 	attrCounts     = "counts"      // S, JSON
-	attrRun        = "run"         // N
-	attrHolder     = "holder"      // S, absent where nobody is at work
+	attrRun        = record.AttrRun
+	attrHolder     = record.AttrHolder
 )
-
-// keepEnded is how long the record of a move that has ended is kept: as long as the default ResultTTL, the longest that
-// anything else of the past is.
-const keepEnded = 90 * 24 * time.Hour
 
 // ErrMalformed is the error for an item of the table of moves that cannot be a move.
 var ErrMalformed = errors.New("malformed move item")
@@ -76,7 +73,7 @@ func (m Move) item() (Item, error) {
 	}
 	if m.Phase.Ended() {
 		out[attrFinishedAt] = text(event.FormatTime(m.FinishedAt))
-		out[controltables.AttrExpiresAt] = number(m.FinishedAt.Add(keepEnded).Unix())
+		out[controltables.AttrExpiresAt] = number(m.FinishedAt.Add(record.KeepEnded).Unix())
 	} else {
 		out[controltables.AttrOpen] = text(controltables.OpenValue)
 	}

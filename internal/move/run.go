@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/facts"
+	"cellular/internal/record"
 )
 
 // ErrHeld is the error for a move that another process seems to be at work on.
@@ -21,10 +21,7 @@ var ErrStuck = errors.New("the move cannot go on")
 
 // HolderTimeout is how long a mover may be silent until it is taken to be dead. Should it not be, it finds itself taken
 // over, and nothing is lost.
-const HolderTimeout = 15 * time.Second
-
-// touchEvery is how often, at least, a mover says in its record that it is alive.
-const touchEvery = 3 * time.Second
+const HolderTimeout = record.HolderTimeout
 
 // run is one mover's work on one move.
 type run struct {
@@ -65,7 +62,7 @@ func (m *Mover) carryOn(ctx context.Context, move Move, until Phase) (Move, erro
 
 // take makes this mover the one that works on a move, in the given phase.
 func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) {
-	if quiet := m.Now().Sub(move.UpdatedAt); move.Holder != "" && move.Holder != m.Holder && quiet < HolderTimeout && !m.Gone(move.Holder) {
+	if quiet := m.Now().Sub(move.UpdatedAt); record.Held(move.Holder, m.Holder, quiet, m.Gone) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
 			ErrHeld, move.Holder, quiet.Truncate(time.Second), HolderTimeout)
 	}
@@ -102,15 +99,7 @@ func (r *run) save(ctx context.Context, next Move, writes ...types.TransactWrite
 	if err != nil {
 		return err
 	}
-	names, values := r.held()
-	put := types.TransactWriteItem{Put: &types.Put{
-		TableName:                 aws.String(r.ControlPlane.MoveTable),
-		Item:                      item,
-		ConditionExpression:       aws.String(heldCondition),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: values,
-	}}
-	if err := r.transact(ctx, put, writes...); err != nil {
+	if err := r.transact(ctx, r.at().Replace(item), writes...); err != nil {
 		return err
 	}
 	r.move = next
@@ -120,7 +109,7 @@ func (r *run) save(ctx context.Context, next Move, writes ...types.TransactWrite
 
 // touch says that this mover is alive, and what it has done, if that was last said a while ago.
 func (r *run) touch(ctx context.Context) error {
-	if r.Now().Sub(r.move.UpdatedAt) < touchEvery {
+	if r.Now().Sub(r.move.UpdatedAt) < record.TouchEvery {
 		return nil
 	}
 	return r.save(ctx, r.move)

@@ -13,12 +13,14 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
 	"cellular/internal/placement"
+	"cellular/internal/record"
 	"cellular/internal/residence"
 )
 
 // The errors of a move that cannot begin.
 var (
 	ErrMoving    = errors.New("a move is under way")
+	ErrRemoving  = errors.New("the tenant is being removed")
 	ErrSameCell  = errors.New("the tenant is in that cell")
 	ErrNoPlace   = errors.New("the cell takes no tenant: it is full, draining or retired")
 	ErrProbe     = errors.New("a tenant that cells are probed with does not move")
@@ -27,7 +29,7 @@ var (
 
 // Start records a move of a tenant to a cell, and takes a place for it there. Nothing else happens until Run.
 //
-// Its error is mapping.ErrUnknownTenant, ErrMoving, ErrSameCell, ErrNoPlace or ErrProbe where the move cannot begin;
+// Its error is mapping.ErrUnknownTenant, ErrMoving, ErrRemoving, ErrSameCell, ErrNoPlace or ErrProbe where the move cannot begin;
 // nothing has been done then.
 func (m *Mover) Start(ctx context.Context, tenantID, toCell string) (Move, error) {
 	move, err := m.start(ctx, tenantID, toCell)
@@ -54,6 +56,8 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 		switch {
 		case place.MovingTo != "":
 			return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
+		case place.Removing != 0:
+			return Move{}, ErrRemoving
 		case place.CellID == to.ID:
 			return Move{}, ErrSameCell
 		}
@@ -89,14 +93,14 @@ func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to fac
 	if err != nil {
 		return Move{}, err
 	}
-	record, err := residence.Get(ctx, m.DynamoDB, m.ControlPlane.MoveTable, place.TenantID)
+	known, err := residence.Get(ctx, m.DynamoDB, m.ControlPlane.MoveTable, place.TenantID)
 	if err != nil {
 		return Move{}, err
 	}
 	now := m.Now()
 	return Move{
 		TenantID: place.TenantID, From: from.ID, To: to.ID, OldEpoch: place.Epoch,
-		Epoch:    max(max(place.Epoch, oldFloor, newFloor)+1, record.NextEpoch()),
+		Epoch:    max(max(place.Epoch, oldFloor, newFloor)+1, known.NextEpoch()),
 		OldFloor: oldFloor, Phase: Clone,
 		StartedAt: now, UpdatedAt: now,
 	}, nil
@@ -115,25 +119,21 @@ func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to
 	}
 	return m.transactAs(ctx, errContended, []types.TransactWriteItem{
 		{Update: &types.Update{
-			TableName:           aws.String(m.ControlPlane.MappingTable),
-			Key:                 mappingKey(place.TenantID),
-			UpdateExpression:    aws.String("SET #moving = :to, #state = :state, #updated = :now"),
-			ConditionExpression: aws.String("#cell = :from AND #epoch = :epoch AND #state = :was AND attribute_not_exists(#moving)"),
+			TableName:        aws.String(m.ControlPlane.MappingTable),
+			Key:              mappingKey(place.TenantID),
+			UpdateExpression: aws.String("SET #moving = :to, #state = :state, #updated = :now"),
+			ConditionExpression: aws.String("#cell = :from AND #epoch = :epoch AND #state = :was AND " +
+				"attribute_not_exists(#moving) AND attribute_not_exists(#removing)"),
 			ExpressionAttributeNames: map[string]string{
 				"#moving": mapping.AttrMovingTo, "#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt,
-				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch,
+				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#removing": mapping.AttrRemoving,
 			},
 			ExpressionAttributeValues: Item{
 				":to": text(move.To), ":state": text(string(state)), ":now": text(event.FormatTime(move.StartedAt)),
 				":from": text(place.CellID), ":epoch": number(place.Epoch), ":was": text(string(place.State)),
 			},
 		}},
-		{Put: &types.Put{
-			TableName:                aws.String(m.ControlPlane.MoveTable),
-			Item:                     item,
-			ConditionExpression:      aws.String("attribute_not_exists(#phase)"),
-			ExpressionAttributeNames: map[string]string{"#phase": attrPhase},
-		}},
+		record.Create(m.ControlPlane.MoveTable, item),
 		placement.Admit(m.ControlPlane.CellTable, to),
 		residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, move.Epoch, move.StartedAt),
 	})

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/record"
 )
 
 // ErrTakenOver is the error of a mover whose move another one has taken over, or ended. It has done nothing since.
@@ -55,24 +57,13 @@ func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error
 	return nil
 }
 
+// at is the record as this mover has it.
+func (r *run) at() record.At {
+	return record.At{Table: r.ControlPlane.MoveTable, Key: r.move.key(), Phase: string(r.move.Phase), Run: r.move.Run}
+}
+
 // guard is the condition that the move is still this mover's, and in this phase.
-func (r *run) guard() types.TransactWriteItem {
-	names, values := r.held()
-	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-		TableName:                 aws.String(r.ControlPlane.MoveTable),
-		Key:                       r.move.key(),
-		ConditionExpression:       aws.String(heldCondition),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: values,
-	}}
-}
-
-const heldCondition = "#run = :run AND #phase = :phase"
-
-func (r *run) held() (map[string]string, Item) {
-	return map[string]string{"#run": attrRun, "#phase": attrPhase},
-		Item{":run": number(r.move.Run), ":phase": text(string(r.move.Phase))}
-}
+func (r *run) guard() types.TransactWriteItem { return r.at().Guard() }
 
 // transact makes one transaction. Where the first operation's condition does not hold, the error is ErrTakenOver; where
 // only others' do not, errChanged.

@@ -54,6 +54,9 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 	err = contended(ctx, func() (bool, error) {
 		var err error
 		if m, err = s.Get(ctx, r.TenantID); err == nil {
+			if err := notRemoving(m); err != nil {
+				return false, err
+			}
 			return false, fmt.Errorf("%w, to cell %s", mapping.ErrExists, m.CellID)
 		} else if !errors.Is(err, mapping.ErrUnknownTenant) {
 			return false, err

@@ -16,9 +16,12 @@ import (
 
 // Suspend has the router refuse a tenant's events, from when each router reads the mapping again, and returns the mapping.
 // A tenant that is suspended is left as it is. A move of the tenant goes on. Its error is mapping.ErrUnknownTenant where
-// the tenant has no mapping.
+// the tenant has no mapping, and wraps ErrRefused where the tenant is being removed.
 func (s *Store) Suspend(ctx context.Context, tenantID string) (mapping.Mapping, error) {
 	m, _, err := s.setState(ctx, tenantID, mapping.Suspended, "#state <> :suspended")
+	if err == nil {
+		err = notRemoving(m)
+	}
 	if err != nil {
 		return mapping.Mapping{}, fmt.Errorf("suspend tenant %q: %w", tenantID, err)
 	}
@@ -29,7 +32,7 @@ func (s *Store) Suspend(ctx context.Context, tenantID string) (mapping.Mapping, 
 const resumeTries = 5
 
 // Resume is the inverse of Suspend: the tenant is active again, or moving if a move of it is under way. A tenant that is
-// not suspended is left as it is.
+// not suspended is left as it is. Its error is that of Suspend.
 func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, error) {
 	for range resumeTries {
 		for _, next := range []struct {
@@ -40,6 +43,9 @@ func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, e
 			{mapping.Moving, "attribute_exists"},
 		} {
 			m, changed, err := s.setState(ctx, tenantID, next.state, "#state = :suspended AND "+next.when+"("+mapping.AttrMovingTo+")")
+			if err == nil {
+				err = notRemoving(m)
+			}
 			if err != nil {
 				return mapping.Mapping{}, fmt.Errorf("resume tenant %q: %w", tenantID, err)
 			}
@@ -51,14 +57,23 @@ func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, e
 	return mapping.Mapping{}, fmt.Errorf("resume tenant %q: %w: moves of it began or ended %d times meanwhile, try again", tenantID, ErrRefused, resumeTries)
 }
 
-// setState changes the state of a mapping for which the condition holds. It returns the mapping as it is then, and whether
+// notRemoving refuses a tenant that is being removed: nothing but the removal may change it.
+func notRemoving(m mapping.Mapping) error {
+	if m.Removing == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: it is being removed: 'cellctl tenants remove %s' goes on with that, and with --back-out calls it off "+
+		"unless something was deleted", ErrRefused, m.TenantID)
+}
+
+// setState changes the state of a mapping for which the condition holds, unless the tenant is being removed. It returns the mapping as it is then, and whether
 // it was changed.
 func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State, condition string) (m mapping.Mapping, changed bool, err error) {
 	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                &s.tables.MappingTable,
 		Key:                      mappingKey(tenantID),
 		UpdateExpression:         aws.String("SET #state = :to, #updated = :now"),
-		ConditionExpression:      aws.String("attribute_exists(" + mapping.AttrTenantID + ") AND " + condition),
+		ConditionExpression:      aws.String("attribute_exists(" + mapping.AttrTenantID + ") AND attribute_not_exists(" + mapping.AttrRemoving + ") AND " + condition),
 		ExpressionAttributeNames: map[string]string{"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":to": text(string(to)), ":suspended": text(string(mapping.Suspended)), ":now": now(),
@@ -100,6 +115,8 @@ func removable(now, seen mapping.Mapping) error {
 	switch {
 	case now.MovingTo != "":
 		return fmt.Errorf("%w: a move to cell %s is under way: finish it or back out of it first", ErrRefused, now.MovingTo)
+	case now.Removing != 0:
+		return notRemoving(now)
 	case now.State != mapping.Suspended:
 		return fmt.Errorf("%w: it is %s: suspend it first, so that nothing is accepted that nobody processes", ErrRefused, now.State)
 	case now.CellID != seen.CellID || now.Epoch != seen.Epoch:
@@ -114,7 +131,7 @@ func (s *Store) remove(ctx context.Context, m mapping.Mapping) (again bool, err 
 		TableName: &s.tables.MappingTable,
 		Key:       mappingKey(m.TenantID),
 		ConditionExpression: aws.String("#state = :suspended AND #cell = :cell AND #epoch = :epoch AND attribute_not_exists(" +
-			mapping.AttrMovingTo + ")"),
+			mapping.AttrMovingTo + ") AND attribute_not_exists(" + mapping.AttrRemoving + ")"),
 		ExpressionAttributeNames: map[string]string{
 			"#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch,
 		},

@@ -1,9 +1,6 @@
 package consumer
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 // backoff is the delay after the nth receive of a message failed: base, doubled for each receive before, at most limit.
 func backoff(base, limit time.Duration, receives int) time.Duration {
@@ -25,16 +22,4 @@ const maxVisibility = 12*time.Hour - 2*time.Hour
 // visibilitySeconds rounds up to whole seconds, which is what SQS counts in.
 func visibilitySeconds(d time.Duration) int32 {
 	return int32((min(d, maxVisibility) + time.Second - 1) / time.Second)
-}
-
-// The delays between two tries of a contended transaction. A transaction takes some ten milliseconds, so the first
-// try again falls behind the one that won; the cap keeps several tries within a record's timeout of seconds.
-const (
-	contentionBase = 20 * time.Millisecond
-	contentionMax  = 500 * time.Millisecond
-)
-
-// contentionDelay is a random share of a delay that doubles with each try: those that collided do not collide again.
-func contentionDelay(try int) time.Duration {
-	return rand.N(backoff(contentionBase, contentionMax, try+1)) + time.Millisecond
 }

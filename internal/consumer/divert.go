@@ -9,6 +9,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/ownership"
+	"cellular/internal/transact"
 )
 
 // divert notes that an event, which the fence kept from being applied, waits to be sent to its tenant's cell. From then
@@ -31,9 +32,9 @@ func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 	switch {
 	case err == nil:
 		return diverted, nil
-	case conditionFailed(err, ledgerAt):
+	case transact.ConditionFailed(err, ledgerAt):
 		return duplicate, nil
-	case conditionFailed(err, fenceAt):
+	case transact.ConditionFailed(err, fenceAt):
 		gone, err := c.ofRemoved(ctx, e)
 		if err != nil {
 			return "", fmt.Errorf("divert: %w", err)

@@ -96,7 +96,7 @@ func TestI6ADivertedEventIsDivertedOnce(t *testing.T) {
 	c.fence(2)
 	c.tables.after = func(call int) error {
 		if call == 2 { // the one that diverted; the first was refused
-			return errors.New("connection reset by peer")
+			return context.DeadlineExceeded
 		}
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
+	"cellular/internal/transact"
 )
 
 // beatEvery is how often one process says, at most, that the cell applies events. It is what an operator who asks how
@@ -45,7 +46,7 @@ func (c *Consumer) beat(ctx context.Context, key string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	_, err := c.Tables.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(c.ResultsTable),
 		Key:                       map[string]types.AttributeValue{event.AttrKey: text(event.AppliedKey)},
 		UpdateExpression:          aws.String("SET #at = :at, #event = :event"),

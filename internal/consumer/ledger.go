@@ -13,6 +13,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/ownership"
+	"cellular/internal/transact"
 )
 
 // unlessSettled is the condition of every write to the ledger: the event has been neither applied nor diverted. What was
@@ -82,9 +83,9 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 	switch {
 	case err == nil:
 		return applied, nil
-	case conditionFailed(err, ledgerAt):
+	case transact.ConditionFailed(err, ledgerAt):
 		return duplicate, nil
-	case conditionFailed(err, fenceAt):
+	case transact.ConditionFailed(err, fenceAt):
 		return c.divert(ctx, e)
 	case invalidEffect(err):
 		return "", Permanent(fmt.Errorf("apply: %w", err))
@@ -114,9 +115,9 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) 
 	}
 	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
 	switch {
-	case conditionFailed(err, ledgerAt):
+	case transact.ConditionFailed(err, ledgerAt):
 		return true, nil
-	case conditionFailed(err, fenceAt):
+	case transact.ConditionFailed(err, fenceAt):
 		return false, errFenced
 	case err != nil:
 		return false, fmt.Errorf("record the failure: %w", err)

@@ -51,7 +51,7 @@ func failure(ctx context.Context, err error) outcome {
 		out.reason = classified.reason
 	} else if _, ok := errors.AsType[*panicError](err); ok {
 		out.reason = Panicked
-	} else if ctx.Err() != nil {
+	} else if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		out.reason = Deadline
 	}
 	return out

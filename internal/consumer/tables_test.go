@@ -27,10 +27,11 @@ type tables struct {
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
 	// written, or after everything is, so that the answer gets lost.
 	before, after func(call int) error
-	updateErr     error // of UpdateItem
+	updateErr     error           // of UpdateItem
+	tokens        map[string]bool // of the transactions that took effect
 }
 
-func newTables() *tables { return &tables{items: map[string]item{}} }
+func newTables() *tables { return &tables{items: map[string]item{}, tokens: map[string]bool{}} }
 
 func place(table *string, key item) string { return *table + "/" + str(key["id"]) }
 
@@ -98,6 +99,9 @@ func (s *tables) TransactWriteItems(
 			return nil, err
 		}
 	}
+	if s.tokens[aws.ToString(in.ClientRequestToken)] {
+		return &dynamodb.TransactWriteItemsOutput{}, nil
+	}
 	if n := len(in.TransactItems); n == 0 || n > 100 {
 		return nil, fmt.Errorf("ValidationException: %d items", n)
 	}
@@ -125,6 +129,9 @@ func (s *tables) TransactWriteItems(
 		return nil, cancellation(codes...)
 	}
 	maps.Copy(s.items, next)
+	if in.ClientRequestToken != nil {
+		s.tokens[*in.ClientRequestToken] = true
+	}
 	if s.after != nil {
 		if err := s.after(s.calls); err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -15,6 +14,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
+	"cellular/internal/transact"
 )
 
 // Options is how to replay.
@@ -112,7 +112,7 @@ func (r *Replayer) handle(ctx context.Context, cell facts.Cell, batch []Candidat
 // waitsNoMore takes a diverted event out of the index of those that wait, unless it has been applied here meanwhile, or
 // diverted once more because the tenant came back and left again.
 func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate) error {
-	_, err := r.DynamoDB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	_, err := transact.Single(ctx, transact.Retrier{}, r.DynamoDB.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:           &cell.ResultsTable,
 		Key:                 tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
 		UpdateExpression:    aws.String("REMOVE #waiting"),
@@ -125,7 +125,7 @@ func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate
 			":epoch":    &types.AttributeValueMemberN{Value: c.divertedAt},
 		},
 	})
-	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+	if transact.ConditionFailed(err, 0) {
 		return nil
 	}
 	if err != nil {

@@ -2,18 +2,15 @@ package resend
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/ownership"
 	"cellular/internal/tenantdata"
-	"cellular/internal/wait"
+	"cellular/internal/transact"
 )
 
 // clone puts an event's item into the data table of its tenant's cell, unless the cell has begun to give the tenant away:
@@ -55,10 +52,6 @@ const (
 	notOwned         // the cell has begun to give the tenant away
 )
 
-// tries bounds how often a write is tried while other transactions are at the same items: every event that the cell
-// applies for the tenant looks at the fence too. The waits between add up to 5 s.
-const tries = 10
-
 // ifOwned makes one conditional write in a transaction with the condition that the cell still applies events of the
 // tenant's epoch: what is written then is there for a move that begins later to copy.
 func (h *Home) ifOwned(ctx context.Context, cell facts.Cell, tenantID string, epoch int64, write types.TransactWriteItem) (outcome, error) {
@@ -67,32 +60,15 @@ func (h *Home) ifOwned(ctx context.Context, cell facts.Cell, tenantID string, ep
 
 // transact makes a conditional write, under further conditions that mean that the cell owns the tenant.
 func (h *Home) transact(ctx context.Context, write types.TransactWriteItem, owned ...types.TransactWriteItem) (outcome, error) {
-	input := &dynamodb.TransactWriteItemsInput{TransactItems: append([]types.TransactWriteItem{write}, owned...)}
-	for try := 1; ; try++ {
-		_, err := h.Tables.TransactWriteItems(ctx, input)
-		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if !ok {
-			return written, err
-		}
-		codes := reasons(canceled)
-		switch {
-		case codes[1] == "ConditionalCheckFailed":
+	err := transact.Retrier{}.Write(ctx, h.Tables, append([]types.TransactWriteItem{write}, owned...)...)
+	failure := transact.Classify(err)
+	for at := range owned {
+		if failure.Failed(at + 1) {
 			return notOwned, nil
-		case codes[0] == "ConditionalCheckFailed":
-			return refused, nil
-		case codes[0] != "TransactionConflict" && codes[1] != "TransactionConflict", try == tries:
-			return written, err
-		}
-		if err := wait.For(ctx, 10*time.Millisecond<<(try-1)); err != nil {
-			return written, err
 		}
 	}
-}
-
-// reasons are the codes of the operations of a transaction, of which there are two at most.
-func reasons(canceled *types.TransactionCanceledException) (codes [2]string) {
-	for i, r := range canceled.CancellationReasons[:min(2, len(canceled.CancellationReasons))] {
-		codes[i] = aws.ToString(r.Code)
+	if failure.Failed(0) {
+		return refused, nil
 	}
-	return codes
+	return written, err
 }

@@ -2,16 +2,13 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/tenantdata"
-	"cellular/internal/wait"
+	"cellular/internal/transact"
 )
 
 // putBatch is how many items one transaction puts back. It takes 4 MB at most, which ten of the largest items (400 KB) are,
@@ -33,9 +30,6 @@ const (
 	forbidden         // the condition on its tenant did not hold
 )
 
-// contention bounds how often a transaction is tried while others are at the same items. The waits between add up to 10 s.
-const contention = 10
-
 // putMissing puts up to putBatch items into a table, each unless it is there, and none whose tenant does not meet its
 // conditions: also holds them for a tenant, and what is to be written with its items. It answers in the items' order. After
 // an error some may be there.
@@ -47,26 +41,17 @@ func (r *Restorer) putMissing(
 	for i := range items {
 		left[i] = i
 	}
-	for try := 0; len(left) > 0; {
+	for len(left) > 0 {
 		writes, tenants := transaction(table, hash, items, left, also)
-		_, err := r.DynamoDB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if err != nil && !ok {
+		err := transact.Retrier{}.Write(ctx, r.DynamoDB, writes...)
+		if err == nil {
+			break
+		}
+		failure := transact.Classify(err)
+		if failure.Kind != transact.Condition {
 			return nil, fmt.Errorf("put %d items into table %s: %w", len(left), table, err)
 		}
-		if err == nil {
-			return outcomes, nil
-		}
-		rest := sift(canceled.CancellationReasons, items, left, tenants, outcomes)
-		if len(rest) == len(left) {
-			if try++; try == contention {
-				return nil, fmt.Errorf("put %d items into table %s: %w", len(left), table, err)
-			}
-			if err := wait.For(ctx, 10*time.Millisecond<<try); err != nil {
-				return nil, err
-			}
-		}
-		left = rest
+		left = sift(failure, items, left, tenants, outcomes)
 	}
 	return outcomes, nil
 }
@@ -93,20 +78,18 @@ func transaction(
 	return append(writes, behind...), tenants
 }
 
-// sift notes what a canceled transaction says of the items, and returns those that may be tried again.
-func sift(reasons []types.CancellationReason, items []missing, left []int, tenants []string, outcomes []outcome) (rest []int) {
-	failed := func(n int) bool {
-		return n < len(reasons) && aws.ToString(reasons[n].Code) == "ConditionalCheckFailed"
-	}
+// sift notes which conditions of a canceled transaction did not hold, and returns the items that may be tried again: fewer
+// than were left, since one condition at least did not.
+func sift(failure transact.Failure, items []missing, left []int, tenants []string, outcomes []outcome) (rest []int) {
 	refused := map[string]bool{}
 	for n, tenant := range tenants {
-		refused[tenant] = refused[tenant] || failed(len(left)+n)
+		refused[tenant] = refused[tenant] || failure.Failed(len(left)+n)
 	}
 	for n, i := range left {
 		switch {
 		case refused[items[i].tenant]:
 			outcomes[i] = forbidden
-		case failed(n):
+		case failure.Failed(n):
 			outcomes[i] = taken
 		default:
 			rest = append(rest, i)

@@ -11,6 +11,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/transact"
 )
 
 // Deleter is the part of the client that Forget needs.
@@ -75,38 +76,13 @@ func Forget(ctx context.Context, client Deleter, cell facts.Cell, tenantID strin
 	return done, nil
 }
 
-// maxDeletes is how many items one BatchWriteItem deletes, from its API reference.
-const maxDeletes = 25
-
 func remove(ctx context.Context, client Deleter, table string, keys []string) error {
-	for start := 0; start < len(keys); start += maxDeletes {
-		if err := removeBatch(ctx, client, table, keys[start:min(start+maxDeletes, len(keys))]); err != nil {
-			return fmt.Errorf("delete %d items of table %s: %w", len(keys), table, err)
-		}
-	}
-	return nil
-}
-
-func removeBatch(ctx context.Context, client Deleter, table string, keys []string) error {
 	var deletes []types.WriteRequest
 	for _, key := range keys {
 		deletes = append(deletes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: Item{event.AttrKey: text(key)}}})
 	}
-	request := map[string][]types.WriteRequest{table: deletes}
-	for try := range maxUnprocessed {
-		if try > 0 {
-			if err := pause(ctx, try); err != nil {
-				return err
-			}
-		}
-		out, err := client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: request})
-		if err != nil {
-			return err
-		}
-		if len(out.UnprocessedItems) == 0 {
-			return nil
-		}
-		request = out.UnprocessedItems
+	if err := (transact.Retrier{}).WriteAll(ctx, client, table, deletes); err != nil {
+		return fmt.Errorf("delete %d items of table %s: %w", len(keys), table, err)
 	}
-	return fmt.Errorf("the table left out items %d times in a row: it is throttled", maxUnprocessed)
+	return nil
 }

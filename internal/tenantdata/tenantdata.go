@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/event"
-	"cellular/internal/wait"
+	"cellular/internal/transact"
 )
 
 // DynamoDB is the part of the client that is needed.
@@ -28,8 +28,8 @@ type DynamoDB interface {
 // Item is an item of a table.
 type Item = map[string]types.AttributeValue
 
-// PageSize is how many keys a page has at most: what one BatchGetItem reads, from its API reference.
-const PageSize = 100
+// PageSize is how many keys a page has at most: what one BatchGetItem reads.
+const PageSize = transact.MaxReads
 
 // EventKeys calls each with the keys of the events that a data table holds of a tenant and that were accepted at since
 // or later, oldest first, a page at a time. It ends with the first error of each.
@@ -109,10 +109,6 @@ func pages(ctx context.Context, client DynamoDB, q *dynamodb.QueryInput, each fu
 	}
 }
 
-// maxUnprocessed bounds how often Read asks again for keys that a throttled table left out. The SDK's own retries do not
-// cover these.
-const maxUnprocessed = 8
-
 // Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.
 func Read(ctx context.Context, client DynamoDB, table string, keys []string) (map[string]Item, error) {
 	return ReadBy(ctx, client, table, event.AttrKey, keys)
@@ -121,44 +117,18 @@ func Read(ctx context.Context, client DynamoDB, table string, keys []string) (ma
 // ReadBy is Read for a table with a hash key of another name, a text.
 func ReadBy(ctx context.Context, client DynamoDB, table, hash string, keys []string) (map[string]Item, error) {
 	found := make(map[string]Item, len(keys))
-	for start := 0; start < len(keys); start += PageSize {
-		if err := readPage(ctx, client, table, hash, keys[start:min(start+PageSize, len(keys))], found); err != nil {
-			return nil, fmt.Errorf("read %d items of table %s: %w", len(keys), table, err)
-		}
+	var wanted []Item
+	for _, key := range keys {
+		wanted = append(wanted, Item{hash: text(key)})
+	}
+	err := transact.Retrier{}.ReadAll(ctx, client, table, wanted, func(item Item) error {
+		found[textOf(item, hash)] = item
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %d items of table %s: %w", len(keys), table, err)
 	}
 	return found, nil
-}
-
-func readPage(ctx context.Context, client DynamoDB, table, hash string, keys []string, found map[string]Item) error {
-	want := types.KeysAndAttributes{ConsistentRead: aws.Bool(true)}
-	for _, key := range keys {
-		want.Keys = append(want.Keys, Item{hash: text(key)})
-	}
-	request := map[string]types.KeysAndAttributes{table: want}
-	for try := range maxUnprocessed {
-		if try > 0 {
-			if err := pause(ctx, try); err != nil {
-				return err
-			}
-		}
-		out, err := client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
-		if err != nil {
-			return err
-		}
-		for _, item := range out.Responses[table] {
-			found[textOf(item, hash)] = item
-		}
-		if len(out.UnprocessedKeys) == 0 {
-			return nil
-		}
-		request = out.UnprocessedKeys
-	}
-	return fmt.Errorf("the table left out keys %d times in a row: it is throttled", maxUnprocessed)
-}
-
-// pause waits before the nth try of what a throttled table left out: 50 ms, doubled each time.
-func pause(ctx context.Context, try int) error {
-	return wait.For(ctx, 50*time.Millisecond<<(try-1))
 }
 
 // Key is an item's key, or "" where it has none.

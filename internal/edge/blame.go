@@ -4,26 +4,17 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 
 	"cellular/internal/guard"
+	"cellular/internal/transact"
 )
 
-// transient tells the errors after which the SDK itself would try again: throttling, 500, 502, 503 and 504, and
-// connections that fail.
-var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
-
 // worthRetrying reports whether the same call may well succeed at once. A call that ran out of time is not: neither is
-// there time, nor a reason to believe in it.
+// there time, nor a reason to believe in it. A write that met a transaction is: a move that copies an event, or a consumer,
+// is at the item for some ten milliseconds.
 func worthRetrying(err error) bool {
-	if err == nil || timedOut(err) || errors.Is(err, context.Canceled) {
-		return false
-	}
-	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorFault() == smithy.FaultServer {
-		return true
-	}
-	return transient.IsErrorRetryable(err).Bool()
+	return !timedOut(err) && transact.Classify(err).Retryable()
 }
 
 func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
@@ -36,6 +27,8 @@ func outcomeOf(err error) guard.Outcome {
 		return guard.Succeeded // the cell answered; an event that it already has is an answer too
 	case errors.Is(err, context.Canceled):
 		return guard.Neutral // the caller is gone
+	case transact.Classify(err).Kind == transact.Contended:
+		return guard.Neutral // a move of one tenant is at one item: that says nothing about the cell
 	case timedOut(err), worthRetrying(err):
 		return guard.Failed
 	}

@@ -54,6 +54,7 @@ func TestACallIsMadeOnceMoreWhereThatIsSafe(t *testing.T) {
 	}{
 		{"throttled", throttled, 2},
 		{"throttled by the control plane of the table", &smithy.GenericAPIError{Code: "ThrottlingException"}, 2},
+		{"a transaction at the item", &types.TransactionConflictException{}, 2},
 		{"an internal error", &types.InternalServerError{Message: new("sorry")}, 2},
 		{"the connection was reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, 2},
 		{"the connection was refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, 2},
@@ -242,6 +243,23 @@ func TestWhatIsTheClientsFaultDoesNotOpenTheBreaker(t *testing.T) {
 	w.post(order)
 	w.wantProblem(w.post(order), http.StatusServiceUnavailable, "unavailable")
 	require.Equal(t, "open", w.lastLine(17)["breaker"])
+}
+
+// A move copies an event in transactions, and so may meet the client that sends the event once more.
+func TestSubmit_AConflictWithATransactionDoesNotOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, breaker(1, 1))
+		conflict := &types.TransactionConflictException{}
+		w.failing("alpha", conflict, conflict, conflict, conflict)
+		for range 2 {
+			a := w.post(order)
+			w.wantProblem(a, http.StatusServiceUnavailable, "unavailable")
+			require.NotEmpty(t, a.Headers["Retry-After"])
+		}
+		require.Len(t, w.calls("alpha"), 4, "each is tried twice")
+		require.Equal(t, http.StatusAccepted, w.post(order).StatusCode)
+		require.Equal(t, "closed", w.lastLine(3)["breaker"])
+	})
 }
 
 func TestACellThatHangsHoldsNoMoreThanItsShareOfCalls(t *testing.T) {

@@ -159,22 +159,18 @@ func (v *evacuation) flipAll(ctx context.Context) error {
 // flip moves a tenant as far as to be served by its new cell. Where the chosen cell has filled up meanwhile, another one
 // is chosen.
 func (v *evacuation) flip(ctx context.Context, tenant mapping.Mapping) (Move, error) {
-	for try := 0; ; try++ {
+	err := v.retrier().Repeat(ctx, func(ctx context.Context) (again bool, err error) {
 		to, err := v.Choose(ctx, tenant)
 		if err != nil {
-			return Move{}, err
+			return false, err
 		}
 		_, err = v.Start(ctx, tenant.TenantID, to)
-		switch {
-		case err == nil, errors.Is(err, ErrMoving): // by somebody else's hand, or not yet in the index of moves
-			return v.run(ctx, tenant.TenantID, Redirect)
-		case !errors.Is(err, ErrNoPlace) || try == maxTries:
-			return Move{}, err
-		}
-		if err := v.Sleep(ctx, retryDelay(try)); err != nil {
-			return Move{}, err
-		}
+		return errors.Is(err, ErrNoPlace), err
+	})
+	if err != nil && !errors.Is(err, ErrMoving) { // which is by somebody else's hand, or not yet in the index of moves
+		return Move{}, err
 	}
+	return v.run(ctx, tenant.TenantID, Redirect)
 }
 
 // run is Run, and waits for a holder that may have died a moment ago.

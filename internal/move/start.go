@@ -48,38 +48,40 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 	if err != nil {
 		return Move{}, err
 	}
-	for range maxTries {
-		place, err := mapping.NewStore(m.DynamoDB, m.ControlPlane.MappingTable).Get(ctx, tenantID)
-		if err != nil {
-			return Move{}, err
-		}
-		switch {
-		case place.MovingTo != "":
-			return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
-		case place.Removing != 0:
-			return Move{}, ErrRemoving
-		case place.CellID == to.ID:
-			return Move{}, ErrSameCell
-		}
-		from, err := m.Cell(ctx, place.CellID)
-		if err != nil {
-			return Move{}, err
-		}
-		move, err := m.newMove(ctx, place, from, to)
-		if err != nil {
-			return Move{}, err
-		}
-		err = m.record(ctx, place, move, to)
-		switch {
-		case err == nil:
-			return move, nil
-		case errors.Is(err, errChanged): // the cell's count or the record; the mapping is as it was read
-			return Move{}, ErrNoPlace
-		case !errors.Is(err, errContended):
-			return Move{}, err
-		}
+	var move Move
+	err = m.retrier().Repeat(ctx, func(ctx context.Context) (again bool, err error) {
+		move, err = m.tryStart(ctx, tenantID, to)
+		return errors.Is(err, errContended), err
+	})
+	return move, err
+}
+
+func (m *Mover) tryStart(ctx context.Context, tenantID string, to facts.Cell) (Move, error) {
+	place, err := mapping.NewStore(m.DynamoDB, m.ControlPlane.MappingTable).Get(ctx, tenantID)
+	if err != nil {
+		return Move{}, err
 	}
-	return Move{}, errContended
+	switch {
+	case place.MovingTo != "":
+		return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
+	case place.Removing != 0:
+		return Move{}, ErrRemoving
+	case place.CellID == to.ID:
+		return Move{}, ErrSameCell
+	}
+	from, err := m.Cell(ctx, place.CellID)
+	if err != nil {
+		return Move{}, err
+	}
+	move, err := m.newMove(ctx, place, from, to)
+	if err != nil {
+		return Move{}, err
+	}
+	err = m.record(ctx, place, move, to)
+	if errors.Is(err, errChanged) { // the cell's count or the record; the mapping is as it was read
+		return Move{}, ErrNoPlace
+	}
+	return move, err
 }
 
 // newMove chooses the epoch of a move: one that the tenant never had, by its record, and that neither the mapping nor a

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/record"
+	"cellular/internal/transact"
 )
 
 // ErrTakenOver is the error of a mover whose move another one has taken over, or ended. It has done nothing since.
@@ -26,15 +23,6 @@ const (
 	maxWrites     = 99
 	maxWriteBytes = 3 << 20
 )
-
-// maxTries bounds how often a transaction that collided with others, or was throttled, is tried again. With the delays
-// of retryDelay they take about half a minute.
-const maxTries = 24
-
-// retryDelay is a random share of a delay that doubles with each try, from 20 ms up to 2 s.
-func retryDelay(try int) time.Duration {
-	return rand.N(min(20*time.Millisecond<<min(try, 10), 2*time.Second)) + time.Millisecond
-}
 
 // write makes the writes, in as many transactions as they need. Each of them takes effect only while the move is in the
 // phase and the run in which it is planned.
@@ -72,43 +60,19 @@ func (r *run) transact(ctx context.Context, guard types.TransactWriteItem, write
 }
 
 func (o *Options) transactAs(ctx context.Context, guardErr error, writes []types.TransactWriteItem) error {
-	for try := 0; ; try++ {
-		_, err := o.DynamoDB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
-		if err == nil {
-			return nil
-		}
-		canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
-		if !ok {
-			return fmt.Errorf("write: %w", err)
-		}
-		guardFailed, conditionFailed, other := reasons(canceled)
-		switch {
-		case guardFailed:
-			return guardErr
-		case conditionFailed:
-			return errChanged
-		case other || try == maxTries:
-			return fmt.Errorf("write: %w", err)
-		}
-		if err := o.Sleep(ctx, retryDelay(try)); err != nil {
-			return err
-		}
+	err := o.retrier().Write(ctx, o.DynamoDB, writes...)
+	switch failure := transact.Classify(err); {
+	case failure.Failed(0):
+		return guardErr
+	case failure.Kind == transact.Condition:
+		return errChanged
+	case err != nil:
+		return fmt.Errorf("write: %w", err)
 	}
+	return nil
 }
 
-// reasons says why a transaction was canceled. Other is a reason that trying again does not mend.
-func reasons(canceled *types.TransactionCanceledException) (guardFailed, conditionFailed, other bool) {
-	for i, reason := range canceled.CancellationReasons {
-		switch aws.ToString(reason.Code) {
-		case "ConditionalCheckFailed":
-			guardFailed, conditionFailed = guardFailed || i == 0, true
-		case "", "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-		default:
-			other = true
-		}
-	}
-	return guardFailed, conditionFailed, other
-}
+func (o *Options) retrier() transact.Retrier { return transact.Retrier{Sleep: o.Sleep} }
 
 // sizeOf estimates the bytes of a write: what its strings and numbers have.
 func sizeOf(w types.TransactWriteItem) int {

@@ -51,27 +51,27 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 		ids[i] = c.ID
 	}
 	var m mapping.Mapping
-	err = contended(ctx, func() (bool, error) {
+	err = contended(ctx, func(ctx context.Context) error {
 		var err error
 		if m, err = s.Get(ctx, r.TenantID); err == nil {
 			if err := notRemoving(m); err != nil {
-				return false, err
+				return err
 			}
-			return false, fmt.Errorf("%w, to cell %s", mapping.ErrExists, m.CellID)
+			return fmt.Errorf("%w, to cell %s", mapping.ErrExists, m.CellID)
 		} else if !errors.Is(err, mapping.ErrUnknownTenant) {
-			return false, err
+			return err
 		}
 		states, err := s.States(ctx, ids)
 		if err != nil {
-			return false, err
+			return err
 		}
 		candidates, err := Candidates(cells, states, tier)
 		if err != nil {
-			return false, err
+			return err
 		}
 		best := candidates[0]
 		m, err = s.create(ctx, r.TenantID, best, Admit(s.tables.CellTable, best))
-		return lost(err), err
+		return err
 	})
 	return m, err
 }

@@ -18,6 +18,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
 	"cellular/internal/residence"
+	"cellular/internal/transact"
 )
 
 var errDown = errors.New("down")
@@ -213,10 +214,10 @@ func TestContentionEnds(t *testing.T) {
 		w.onWrites(func(n int) error { tries = n; return conflict() })
 		start := time.Now()
 		_, err := w.Assign(t.Context(), w.cells, placement.Request{TenantID: "acme"})
-		require.ErrorContains(t, err, "for 30s, try later")
+		require.ErrorContains(t, err, "over 30s, try later")
 		var canceled *types.TransactionCanceledException
 		require.ErrorAs(t, err, &canceled)
-		require.WithinRange(t, time.Now(), start.Add(placement.Patience), start.Add(placement.Patience+placement.DelayLimit))
+		require.WithinRange(t, time.Now(), start.Add(transact.Patience), start.Add(transact.Patience+transact.DelayLimit))
 		require.Less(t, tries, 200)
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

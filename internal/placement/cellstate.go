@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/controltables"
 	"cellular/internal/event"
 	"cellular/internal/item"
+	"cellular/internal/transact"
 )
 
 // Status says whether tenants are placed in a cell.
@@ -67,15 +66,6 @@ func validStatus(s string) bool {
 	return false
 }
 
-const (
-	// batch is how many items one BatchGetItem reads at most, from its API reference.
-	batch = 100
-
-	// maxUnprocessed bounds how often what a throttled table left out of a batch is asked for. With the delays of a
-	// backoff between them that takes some three seconds.
-	maxUnprocessed = 8
-)
-
 // States reads the states of cells, consistently. Every cell asked for is in the answer.
 func (s *Store) States(ctx context.Context, cellIDs []string) (map[string]CellState, error) {
 	states := make(map[string]CellState, len(cellIDs))
@@ -86,37 +76,16 @@ func (s *Store) States(ctx context.Context, cellIDs []string) (map[string]CellSt
 		}
 		states[id] = untouched(id)
 	}
-	for start := 0; start < len(keys); start += batch {
-		if err := s.readStates(ctx, keys[start:min(start+batch, len(keys))], states); err != nil {
-			return nil, fmt.Errorf("read the states of %d cells: %w", len(keys), err)
-		}
-	}
-	return states, nil
-}
-
-func (s *Store) readStates(ctx context.Context, keys []map[string]types.AttributeValue, states map[string]CellState) error {
-	request := map[string]types.KeysAndAttributes{s.tables.CellTable: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	for try := range maxUnprocessed {
-		if try > 0 {
-			if err := pause(ctx, try-1); err != nil {
-				return err
-			}
-		}
-		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+	err := transact.Retrier{}.ReadAll(ctx, s.client, s.tables.CellTable, keys, func(attributes map[string]types.AttributeValue) error {
+		state, err := fromItem(attributes)
 		if err != nil {
 			return err
 		}
-		for _, attributes := range out.Responses[s.tables.CellTable] {
-			state, err := fromItem(attributes)
-			if err != nil {
-				return err
-			}
-			states[state.CellID] = state
-		}
-		if len(out.UnprocessedKeys) == 0 {
-			return nil
-		}
-		request = out.UnprocessedKeys
+		states[state.CellID] = state
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the states of %d cells: %w", len(keys), err)
 	}
-	return fmt.Errorf("table %s left out keys %d times in a row: it is throttled, try again later", s.tables.CellTable, maxUnprocessed)
+	return states, nil
 }

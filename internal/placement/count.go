@@ -13,6 +13,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
+	"cellular/internal/transact"
 )
 
 // Admit counts one more tenant in a cell, as an operation of a transaction. Its condition is that the cell is active and
@@ -101,7 +102,7 @@ func (s *Store) SetCount(ctx context.Context, cellID string, seen, correct int) 
 	if seen == 0 {
 		condition = "attribute_not_exists(#tenants) OR #tenants = :seen"
 	}
-	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	_, err := transact.Single(ctx, transact.Retrier{}, s.client.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:           &s.tables.CellTable,
 		Key:                 cellKey(cellID),
 		UpdateExpression:    aws.String("SET #tenants = :correct, #updated = :now"),
@@ -114,7 +115,7 @@ func (s *Store) SetCount(ctx context.Context, cellID string, seen, correct int) 
 		},
 	})
 	switch {
-	case failed(err) != nil:
+	case transact.ConditionFailed(err, 0):
 		return fmt.Errorf("set the count of cell %s to %d: %w: it is no longer %d, so somebody else has changed it: count again",
 			cellID, correct, ErrRefused, seen)
 	case err != nil:

@@ -11,12 +11,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
+	"cellular/internal/transact"
 )
 
 // DynamoDB is the part of the client that is needed.
@@ -53,8 +53,7 @@ func (s *Store) Get(ctx context.Context, tenantID string) (mapping.Mapping, erro
 }
 
 func (s *Store) transact(ctx context.Context, items ...types.TransactWriteItem) error {
-	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-	return err
+	return transact.Retrier{}.Write(ctx, s.client, items...)
 }
 
 func mappingKey(tenantID string) map[string]types.AttributeValue {
@@ -65,26 +64,4 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 
 func number(n int) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
-}
-
-// failed is the condition that a single write failed on, with the item as it was; nil for any other error.
-func failed(err error) *types.ConditionalCheckFailedException {
-	var condition *types.ConditionalCheckFailedException
-	errors.As(err, &condition)
-	return condition
-}
-
-// conditionFailed is the reason of an operation whose condition did not hold.
-const conditionFailed = "ConditionalCheckFailed"
-
-// reason is why the transaction's nth operation was the, or a, reason to cancel it; "" if it was not.
-func reason(err error, n int) string {
-	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) || n >= len(canceled.CancellationReasons) {
-		return ""
-	}
-	if code := aws.ToString(canceled.CancellationReasons[n].Code); code != "None" {
-		return code
-	}
-	return ""
 }

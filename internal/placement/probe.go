@@ -16,13 +16,13 @@ import (
 func (s *Store) PutProbe(ctx context.Context, cell facts.Cell) (mapping.Mapping, error) {
 	tenantID := mapping.ProbeTenant(cell.ID)
 	var m mapping.Mapping
-	err := contended(ctx, func() (bool, error) {
+	err := contended(ctx, func(ctx context.Context) error {
 		var err error
 		if m, err = s.Get(ctx, tenantID); err == nil || !errors.Is(err, mapping.ErrUnknownTenant) {
-			return false, err
+			return err
 		}
 		m, err = s.create(ctx, tenantID, cell)
-		return lost(err), err
+		return err
 	})
 	if err != nil {
 		return mapping.Mapping{}, fmt.Errorf("place the tenant that cell %s is probed with: %w", cell.ID, err)
@@ -32,12 +32,9 @@ func (s *Store) PutProbe(ctx context.Context, cell facts.Cell) (mapping.Mapping,
 
 // RemoveProbe deletes the mapping of the tenant that a cell is probed with, if there is one.
 func (s *Store) RemoveProbe(ctx context.Context, cellID string) error {
-	err := contended(ctx, func() (bool, error) {
-		err := s.transact(ctx, types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &s.tables.MappingTable, Key: mappingKey(mapping.ProbeTenant(cellID)),
-		}})
-		return lost(err), err
-	})
+	err := s.transact(ctx, types.TransactWriteItem{Delete: &types.Delete{
+		TableName: &s.tables.MappingTable, Key: mappingKey(mapping.ProbeTenant(cellID)),
+	}})
 	if err != nil {
 		return fmt.Errorf("remove the tenant that cell %s is probed with: %w", cellID, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -125,15 +124,4 @@ add a cell or raise maxTenants of one in the stack's configuration, or set a dra
 	require.ErrorContains(t, err, "there are no cells")
 	_, err = placement.Candidates(slices.Repeat(cells[3:4], 25), nil, mapping.TierStandard)
 	require.ErrorContains(t, err, "\n  and 5 more\n")
-}
-
-func TestDelaysGrowUpToALimit(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d := placement.Delay(rapid.IntRange(0, 1_000_000).Draw(t, "try"))
-		require.Positive(t, d)
-		require.LessOrEqual(t, d, placement.DelayLimit)
-	})
-	for range 100 {
-		require.LessOrEqual(t, placement.Delay(0), 20*time.Millisecond)
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/controltables"
 	"cellular/internal/naming"
+	"cellular/internal/transact"
 )
 
 // SetStatus changes whether tenants are placed in a cell, and returns the cell's state. A cell that has the status already
@@ -53,9 +54,9 @@ func (s *Store) setStatus(ctx context.Context, cellID string, to Status) (CellSt
 	default:
 		return CellState{}, fmt.Errorf("%w: a cell's status is %s, %s or %s", ErrInvalid, Active, Draining, Retired)
 	}
-	out, err := s.client.UpdateItem(ctx, update)
-	if condition := failed(err); condition != nil {
-		return refusedStatus(cellID, condition.Item, to)
+	out, err := transact.Single(ctx, transact.Retrier{}, s.client.UpdateItem, update)
+	if failure := transact.Classify(err); failure.Failed(0) {
+		return refusedStatus(cellID, failure.Item(0), to)
 	}
 	if err != nil {
 		return CellState{}, err

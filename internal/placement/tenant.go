@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/mapping"
 	"cellular/internal/residence"
+	"cellular/internal/transact"
 )
 
 // Suspend has the router refuse a tenant's events, from when each router reads the mapping again, and returns the mapping.
@@ -69,7 +70,7 @@ func notRemoving(m mapping.Mapping) error {
 // setState changes the state of a mapping for which the condition holds, unless the tenant is being removed. It returns the mapping as it is then, and whether
 // it was changed.
 func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State, condition string) (m mapping.Mapping, changed bool, err error) {
-	out, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	out, err := transact.Single(ctx, transact.Retrier{}, s.client.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                &s.tables.MappingTable,
 		Key:                      mappingKey(tenantID),
 		UpdateExpression:         aws.String("SET #state = :to, #updated = :now"),
@@ -81,12 +82,12 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	found := failed(err)
-	switch {
-	case found != nil && len(found.Item) == 0:
+	failure := transact.Classify(err)
+	switch found := failure.Item(0); {
+	case failure.Failed(0) && len(found) == 0:
 		return mapping.Mapping{}, false, mapping.ErrUnknownTenant
-	case found != nil:
-		m, err = mapping.FromItem(found.Item)
+	case failure.Failed(0):
+		m, err = mapping.FromItem(found)
 		return m, false, err
 	case err != nil:
 		return mapping.Mapping{}, false, err
@@ -102,7 +103,7 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 func (s *Store) Remove(ctx context.Context, m mapping.Mapping) error {
 	err := removable(m, m)
 	if err == nil {
-		err = contended(ctx, func() (bool, error) { return s.remove(ctx, m) })
+		err = contended(ctx, func(ctx context.Context) error { return s.remove(ctx, m) })
 	}
 	if err != nil {
 		return fmt.Errorf("remove tenant %q: %w", m.TenantID, err)
@@ -126,7 +127,7 @@ func removable(now, seen mapping.Mapping) error {
 	return nil
 }
 
-func (s *Store) remove(ctx context.Context, m mapping.Mapping) (again bool, err error) {
+func (s *Store) remove(ctx context.Context, m mapping.Mapping) error {
 	removal := types.TransactWriteItem{Delete: &types.Delete{
 		TableName: &s.tables.MappingTable,
 		Key:       mappingKey(m.TenantID),
@@ -144,26 +145,27 @@ func (s *Store) remove(ctx context.Context, m mapping.Mapping) (again bool, err 
 	if !mapping.IsProbeTenant(m.TenantID) {
 		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, m.TenantID)
 		if err != nil {
-			return false, err
+			return err
 		}
 		// A mapping of the version before leaves its record here.
 		epoch := max(m.Epoch, record.LastEpoch)
 		writes = append(writes, Release(s.tables.CellTable, m.CellID),
 			residence.Settle(s.tables.MoveTable, m.TenantID, m.CellID, epoch, time.Now()))
 	}
-	err = s.transact(ctx, writes...)
-	if reason(err, 0) == conditionFailed {
+	err := s.transact(ctx, writes...)
+	failure := transact.Classify(err)
+	if failure.Failed(0) {
 		now, gone := s.Get(ctx, m.TenantID)
 		if gone != nil {
-			return false, gone
+			return gone
 		}
 		if refused := removable(now, m); refused != nil {
-			return false, refused
+			return refused
 		}
-		return true, err // what stood against it is over
+		return err // what stood against it is over
 	}
-	if reason(err, 1) == conditionFailed {
-		return false, fmt.Errorf("%w: cell %s counts no tenants although this one is there: have the counts checked and corrected first", ErrRefused, m.CellID)
+	if failure.Failed(1) {
+		return fmt.Errorf("%w: cell %s counts no tenants although this one is there: have the counts checked and corrected first", ErrRefused, m.CellID)
 	}
-	return lost(err), err
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -118,13 +119,15 @@ func TestAnEffectThatTheTableRefusesAsInvalidIsRejected(t *testing.T) {
 		"a request that is invalid":  {&smithy.GenericAPIError{Code: "ValidationException", Message: "no such function"}, "rejected"},
 		"a condition that is unmet":  {canceled("ConditionalCheckFailed"), "error"},
 		"a right that is not there":  {&smithy.GenericAPIError{Code: "AccessDeniedException"}, "error"},
-		"a table that is in trouble": {&smithy.GenericAPIError{Code: "InternalServerError"}, "error"},
+		"a table that is in trouble": {&smithy.GenericAPIError{Code: "InternalServerError"}, "deadline"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cell := newCell()
-			cell.tables.before = func(int) error { return c.err }
-			require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, deliver("e-1", "t", 1)))
-			require.Contains(t, cell.log.String(), "reason="+c.reason+" ")
+			synctest.Test(t, func(t *testing.T) {
+				cell := newCell()
+				cell.tables.before = func(int) error { return c.err }
+				require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, deliver("e-1", "t", 1)))
+				require.Contains(t, cell.log.String(), "reason="+c.reason+" ")
+			})
 		})
 	}
 }

@@ -8,14 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"cellular/functions"
+	"cellular/local/awsapi"
 	"cellular/local/emulator"
 	"cellular/local/gateway"
 	"cellular/local/lambda"
@@ -44,11 +45,13 @@ type Options struct {
 	Logs io.Writer
 	// Progress receives a line on what takes long. Nil: nobody.
 	Progress func(string)
+	// Gate is put between clients, whose signatures are good, and the emulator; see emulator.Options. Nil: nothing is.
+	Gate func(next http.Handler) http.Handler
 }
 
 // Cloud is a running local cloud.
 type Cloud struct {
-	// AWS reaches the emulator.
+	// AWS reaches the emulator. Its credentials are good for the Lambda API and for routes that ask for a signature, too.
 	AWS aws.Config
 	// Lambda and Gateway are the rooms, for those who want to disturb them.
 	Lambda  *lambda.Service
@@ -65,6 +68,8 @@ type Cloud struct {
 	provider *provider.Server
 	engine   Engine
 	settings settings
+
+	credentials aws.Credentials // of AWS
 
 	lambdaAPI *api.Server
 }
@@ -144,32 +149,34 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	c.emulator, err = emulator.Start(ctx, emulator.Options{Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress})
+	c.emulator, err = emulator.Start(ctx, emulator.Options{
+		Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress, Gate: c.options.Gate,
+	})
 	if err != nil {
 		return err
 	}
-	c.AWS = aws.Config{
-		Region:       region,
-		BaseEndpoint: aws.String(c.emulator.Endpoint()),
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	c.AWS = c.emulator.AWS(region)
+	if c.credentials, err = c.AWS.Credentials.Retrieve(ctx); err != nil {
+		return err
 	}
+	keys := awsapi.Secrets{c.credentials.AccessKeyID: c.credentials.SecretAccessKey}.Key
 	c.Lambda, err = lambda.New(lambda.Options{
 		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Logs: c.logs.function,
 		Env: map[string]string{
 			"AWS_ENDPOINT_URL":      c.emulator.Endpoint(),
-			"AWS_ACCESS_KEY_ID":     accessKey,
-			"AWS_SECRET_ACCESS_KEY": secretKey,
+			"AWS_ACCESS_KEY_ID":     c.credentials.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY": c.credentials.SecretAccessKey,
 		},
 	})
 	if err != nil {
 		return err
 	}
-	if c.lambdaAPI, err = api.Serve(c.Lambda); err != nil {
+	if c.lambdaAPI, err = api.Serve(c.Lambda, keys); err != nil {
 		return err
 	}
 	permissions := provider.NewPermissions()
 	c.Gateway = gateway.New(invoker{c.Lambda, permissions}, gateway.Options{
-		Region: region, Port: c.options.Port, Credentials: map[string]string{accessKey: secretKey},
+		Region: region, Port: c.options.Port, Keys: keys,
 		AccessLogs: func(string) io.Writer { return c.logs.function("access") },
 	})
 	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{
@@ -177,9 +184,6 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	})
 	return err
 }
-
-// The emulator takes any credentials. The gateway takes requests that are signed with these, where a route asks for it.
-const accessKey, secretKey = "local", "local"
 
 func (c *Cloud) path(name string) string { return filepath.Join(c.Dir, name) }
 

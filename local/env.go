@@ -19,9 +19,9 @@ func (c *Cloud) Env() []string {
 		endpointVariable + "=" + c.emulator.Endpoint(),
 		lambdaEndpointVariable + "=" + c.LambdaEndpoint(),
 		"AWS_REGION=" + c.AWS.Region,
-		"AWS_ACCESS_KEY_ID=" + accessKey,
-		"AWS_SECRET_ACCESS_KEY=" + secretKey,
-		"AWS_SESSION_TOKEN=", // one that the shell has belongs to other keys
+		"AWS_ACCESS_KEY_ID=" + c.credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + c.credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + c.credentials.SessionToken, // one that the shell has belongs to other keys
 		stackVariable + "=" + StackName,
 	}
 }
@@ -29,10 +29,10 @@ func (c *Cloud) Env() []string {
 // LambdaEndpoint is the URL of the local Lambda's API, which the emulator does not have.
 func (c *Cloud) LambdaEndpoint() string { return c.lambdaAPI.Endpoint() }
 
-// WriteEnv writes Env for a shell to read with ".", and returns the file's path. Close removes the file.
+// WriteEnv writes Env for a shell of this user to read with ".", and returns the file's path. Close removes the file.
 func (c *Cloud) WriteEnv() (string, error) {
 	path := c.path(envFile)
-	if err := os.WriteFile(path, []byte(exports(c.Env())), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(exports(c.Env())), 0o600); err != nil {
 		return "", fmt.Errorf("write the environment of the local cloud: %w", err)
 	}
 	return path, nil

@@ -19,6 +19,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/health"
 	"cellular/internal/mapping"
+	"cellular/local/awsapi"
 	"cellular/local/gateway"
 )
 
@@ -242,7 +243,7 @@ func (b behind) Invoke(_ context.Context, _ string, payload []byte) ([]byte, str
 
 func TestRequestsAreSignedForAPIGateway(t *testing.T) {
 	f := &front{post: tells(202, "accepted"), looks: map[string]int{}, get: []func(string, string) (int, string){tells(200, "processed")}}
-	g := gateway.New(behind{f}, gateway.Options{Region: "eu-west-1", Credentials: map[string]string{"operator": "secret"}})
+	g := gateway.New(behind{f}, gateway.Options{Region: "eu-west-1", Keys: awsapi.Secrets{"operator": "secret"}.Key})
 	defer g.Close()
 	api, err := g.CreateAPI(gateway.APIConfig{Name: "router"})
 	require.NoError(t, err)

@@ -9,15 +9,20 @@
 //
 // CELLULAR_EMULATOR=venv leaves out 1 and 3, for those who want the pinned version whatever the machine has.
 //
-// The emulator listens on 127.0.0.1 on a port that the kernel picks, keeps everything in memory, and starts in about a
-// second. One request costs it 2 to 4 ms of one core, so expect a few hundred requests per second.
+// What is started listens on a Unix socket that other users cannot reach. In front of it, and of an endpoint that was
+// there, is a server on 127.0.0.1 that passes on what is signed with a known access key.
+//
+// The emulator keeps everything in memory, and starts in about a second. One request costs it 2 to 4 ms of one core, so
+// expect a few hundred requests per second.
 package emulator
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,6 +30,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"cellular/local/awsapi"
+	"cellular/local/loopback"
 	"cellular/local/process"
 )
 
@@ -46,6 +56,12 @@ type Options struct {
 	Group    *process.Group // owns every process that is started, the installer's too
 	Log      io.Writer      // receives the server's log, a line per request; nil: nowhere
 	Progress func(string)   // receives a line on what takes long or was decided; nil: nobody
+
+	// Keys finds access keys that requests may be signed with, beside the emulator's own. Nil: there are no others.
+	Keys awsapi.Keys
+	// Gate is put between the requests whose signatures are good and the emulator: it passes a request on to next, or
+	// answers it. awsapi.AccessKey says who sent it, and its body is in memory. Nil: every such request passes.
+	Gate func(next http.Handler) http.Handler
 }
 
 func (o Options) progress(format string, args ...any) {
@@ -56,17 +72,32 @@ func (o Options) progress(format string, args ...any) {
 
 // Emulator is a running emulator.
 type Emulator struct {
-	endpoint string
-	server   *process.Process // nil if it was running before us
+	front       *loopback.Server
+	credentials aws.Credentials
+	server      *process.Process // nil if it was running before us
+	socket      string           // directory of the server's socket; empty likewise
 }
 
 // Endpoint is the URL for every service.
-func (e *Emulator) Endpoint() string { return e.endpoint }
+func (e *Emulator) Endpoint() string { return e.front.URL() }
+
+// AWS reaches the emulator in a Region, with the emulator's own access key.
+func (e *Emulator) AWS(region string) aws.Config {
+	return aws.Config{
+		Region: region, BaseEndpoint: aws.String(e.Endpoint()), Credentials: credentials.StaticCredentialsProvider{Value: e.credentials},
+	}
+}
 
 // Stop ends the server, and with it everything that it held. An endpoint that Start only found is left alone.
 func (e *Emulator) Stop() {
+	if e.front != nil {
+		_ = e.front.Close() // it has nothing to lose
+	}
 	if e.server != nil {
 		e.server.Terminate(stopGrace)
+	}
+	if e.socket != "" {
+		_ = os.RemoveAll(e.socket) // an empty directory, if it stays
 	}
 }
 
@@ -85,7 +116,7 @@ func start(ctx context.Context, o Options) (*Emulator, error) {
 		return nil, fmt.Errorf("%s is %q, want venv or nothing", ModeVariable, mode)
 	}
 	if endpoint := os.Getenv(EndpointVariable); endpoint != "" && mode == "" {
-		return attach(ctx, endpoint)
+		return attach(ctx, o, endpoint)
 	}
 	dir, err := filepath.Abs(filepath.Join(o.Dir, "venv"))
 	if err != nil {
@@ -108,61 +139,97 @@ func start(ctx context.Context, o Options) (*Emulator, error) {
 	return serve(ctx, o, v.server()...)
 }
 
-func attach(ctx context.Context, endpoint string) (*Emulator, error) {
+func attach(ctx context.Context, o Options, endpoint string) (*Emulator, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("%s is %q, want a URL such as http://127.0.0.1:5000", EndpointVariable, endpoint)
 	}
-	if err := answers(ctx, endpoint); err != nil {
+	e := &Emulator{}
+	if err := e.face(ctx, o, u, (&net.Dialer{}).DialContext); err != nil {
 		return nil, fmt.Errorf("%s is %s, but nothing answers there (unset it to have an emulator started): %w",
 			EndpointVariable, endpoint, err)
 	}
-	return &Emulator{endpoint: endpoint}, nil
+	return e, nil
 }
 
-// serve starts moto's server. It asks for port 0 and reads the port from the server's log, so that nobody can take the
-// port between its choice and its use.
+// accessKey is the id of the emulator's own access key. Its secret is made at the start.
+const accessKey = "local"
+
+// face starts the server in front of the emulator, which answers already.
+func (e *Emulator) face(ctx context.Context, o Options, back *url.URL, dial dialer) error {
+	if err := answers(ctx, back, dial); err != nil {
+		return err
+	}
+	e.credentials = aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: rand.Text()}
+	keys := func(id string) (awsapi.Key, bool) {
+		if id == accessKey {
+			return awsapi.Key{Secret: e.credentials.SecretAccessKey}, true
+		}
+		if o.Keys == nil {
+			return awsapi.Key{}, false
+		}
+		return o.Keys(id)
+	}
+	var err error
+	e.front, err = front(back, dial, keys, o.Gate)
+	return err
+}
+
+// serve starts moto's server on a socket of its own.
 func serve(ctx context.Context, o Options, command ...string) (*Emulator, error) {
 	oneAtATime, err := serialEnv(o.Dir)
 	if err != nil {
 		return nil, err
 	}
+	// Not below o.Dir: the path of a socket has at most 107 bytes.
+	dir, err := os.MkdirTemp("", "cellular-emulator-")
+	if err != nil {
+		return nil, err
+	}
+	e := &Emulator{socket: dir}
+	socket := filepath.Join(dir, "socket")
 	log := newServerLog(o.Log)
-	cmd := exec.Command(command[0], append(command[1:], "-H", "127.0.0.1", "-p", "0")...)
+	cmd := exec.Command(command[0], append(command[1:], "-H", "unix://"+socket)...)
 	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=1", oneAtATime)
 	cmd.Stdout, cmd.Stderr = log, log
-	server, err := o.Group.Start(cmd)
-	if err != nil {
+	if e.server, err = o.Group.Start(cmd); err != nil {
+		e.Stop()
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not up after %s", startTimeout))
 	defer cancel()
 	select {
-	case endpoint := <-log.endpoint:
-		// The dashboard is the one page that loads no service's backend.
-		if err = answers(ctx, endpoint+"/moto-api/"); err == nil {
-			return &Emulator{endpoint: endpoint, server: server}, nil
+	case <-log.running:
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}
-	case <-server.Done():
-		if err = server.Wait(); err == nil {
+		if err = e.face(ctx, o, &url.URL{Scheme: "http", Host: "moto"}, dial); err == nil {
+			return e, nil
+		}
+	case <-e.server.Done():
+		if err = e.server.Wait(); err == nil {
 			err = errors.New("it ended before it was up")
 		}
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	server.Kill()
+	e.server.Kill()
+	e.Stop()
 	return nil, fmt.Errorf("%s: %w%s", cmd.Path, err, &log.tail)
 }
 
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // answers reports whether an HTTP server is there; what it answers says nothing that would be true of every emulator.
-func answers(ctx context.Context, endpoint string) error {
+// moto's dashboard is the one page of it that loads no service's backend.
+func answers(ctx context.Context, endpoint *url.URL, dial dialer) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, endpoint.JoinPath("moto-api/").String(), nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Transport{DialContext: dial, DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		return err
 	}

@@ -6,13 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
 	"cellular/local/emulator"
@@ -23,22 +23,26 @@ import (
 type machine struct {
 	t        *testing.T
 	bin, dir string
-	port     string // of an HTTP server that stands in for moto's
+	endpoint string // of an HTTP server that is there instead of moto's
+	socket   string // of the same server
 	log      syncBuffer
 	progress []string
 	group    *process.Group
 }
 
 func newMachine(t *testing.T) *machine {
-	server := httptest.NewServer(http.NotFoundHandler())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(server.Close)
-	u, err := url.Parse(server.URL)
+	m := &machine{t: t, bin: t.TempDir(), dir: t.TempDir(), endpoint: server.URL}
+	m.socket = filepath.Join(m.dir, "fake")
+	socket, err := net.Listen("unix", m.socket)
 	require.NoError(t, err)
-	group, err := process.NewGroup()
+	go http.Serve(socket, server.Config.Handler) // its error is always that it was closed
+	t.Cleanup(func() { require.NoError(t, socket.Close()) })
+	m.group, err = process.NewGroup()
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, group.Close()) })
+	t.Cleanup(func() { require.NoError(t, m.group.Close()) })
 
-	m := &machine{t: t, bin: t.TempDir(), dir: t.TempDir(), port: u.Port(), group: group}
 	t.Setenv("PATH", m.bin)
 	t.Setenv(emulator.EndpointVariable, "")
 	t.Setenv(emulator.ModeVariable, "")
@@ -51,9 +55,10 @@ func (m *machine) program(name, script string) {
 	require.NoError(m.t, os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755))
 }
 
-// runs is the script of a server that works.
+// runs is the script of a server that works. Its last argument is where to listen.
 func (m *machine) runs(name string) string {
-	return "echo " + name + "; echo ' * Running on http://127.0.0.1:" + m.port + "'; exec /bin/sleep 600"
+	return `for at in "$@"; do :; done; /bin/ln -s ` + m.socket + ` "${at#unix://}" || exit 1
+echo ` + name + `; echo " * Running on $at"; exec /bin/sleep 600`
 }
 
 // python puts a python3 of that version on PATH that can make virtual environments; pip is what its pip does.
@@ -63,7 +68,7 @@ case "$*" in
 "-c "*) echo `+version+` ;;
 "-m venv "*) /bin/mkdir -p "$3/bin" && /bin/cp "$0" "$3/bin/python" && echo venv >>`+m.dir+`/built ;;
 "-m pip "*) `+pip+` ;;
-"-m moto.server -H 127.0.0.1 -p 0") `+m.runs("moto of the venv")+` ;;
+"-m moto.server -H unix://"*) `+m.runs("moto of the venv")+` ;;
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac
 `)
@@ -95,6 +100,16 @@ func (m *machine) mustStart() *emulator.Emulator {
 	return e
 }
 
+// requireReached checks that what is signed with the emulator's key gets to the server behind it.
+func requireReached(t *testing.T, e *emulator.Emulator) {
+	t.Helper()
+	_, err := dynamodb.NewFromConfig(e.AWS("us-east-1"), func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }).
+		ListTables(t.Context(), &dynamodb.ListTablesInput{})
+	var answer interface{ HTTPStatusCode() int }
+	require.ErrorAs(t, err, &answer)
+	require.Equal(t, http.StatusTeapot, answer.HTTPStatusCode())
+}
+
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -114,12 +129,11 @@ func (s *syncBuffer) String() string {
 
 func TestAnEndpointInTheEnvironmentIsUsedAndLeftAlone(t *testing.T) {
 	m := newMachine(t) // nothing can be started here
-	endpoint := "http://127.0.0.1:" + m.port
-	t.Setenv(emulator.EndpointVariable, endpoint)
+	t.Setenv(emulator.EndpointVariable, m.endpoint)
 	e := m.mustStart()
-	require.Equal(t, endpoint, e.Endpoint())
+	requireReached(t, e)
 	e.Stop()
-	resp, err := http.Get(endpoint)
+	resp, err := http.Get(m.endpoint)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 }
@@ -142,8 +156,8 @@ func TestAnEndpointInTheEnvironmentMustAnswer(t *testing.T) {
 
 func TestTheServerOnPathIsUsed(t *testing.T) {
 	m := newMachine(t)
-	m.program("moto_server", `[ "$*" = "-H 127.0.0.1 -p 0" ] || exit 1; `+m.runs("moto on PATH"))
-	require.Equal(t, "http://127.0.0.1:"+m.port, m.mustStart().Endpoint())
+	m.program("moto_server", `[ "$1" = "-H" ] || exit 1; `+m.runs("moto on PATH"))
+	requireReached(t, m.mustStart())
 	require.Contains(t, m.log.String(), "moto on PATH")
 }
 
@@ -161,7 +175,7 @@ func TestWithoutAWorkingServerOnPathTheVenvIsBuiltOnce(t *testing.T) {
 			m.python("3 12", "")
 			for range 2 {
 				e := m.mustStart()
-				require.Equal(t, "http://127.0.0.1:"+m.port, e.Endpoint())
+				requireReached(t, e)
 				e.Stop()
 			}
 			require.Equal(t, 1, m.built())
@@ -209,7 +223,7 @@ func TestAnIncompleteVenvIsRebuilt(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "venv", "installed.txt"), []byte("moto==1.0.0\n"), 0o644))
 	m.mustStart().Stop()
-	require.Equal(t, 3, m.built(), "another version is installed anew")
+	require.Equal(t, 3, m.built(), "another version is installed again")
 
 	require.NoError(t, os.Remove(filepath.Join(m.dir, "venv", "bin", "python")))
 	m.mustStart()

@@ -54,27 +54,25 @@ func (t *tail) String() string {
 	return s.String()
 }
 
-// serverLog passes the server's log on, and finds in it where the server listens.
+// serverLog passes the server's log on, and finds in it that the server listens.
 type serverLog struct {
-	out      io.Writer
-	tail     tail
-	endpoint chan string // receives one value
+	out     io.Writer
+	tail    tail
+	running chan struct{} // closed when it does
 }
 
 // running is how Werkzeug, the HTTP server under moto, says that it listens.
-var running = regexp.MustCompile(`Running on (http://127\.0\.0\.1:[0-9]+)`)
+const running = " * Running on unix://"
 
 func newServerLog(out io.Writer) *serverLog {
 	if out == nil {
 		out = io.Discard
 	}
-	l := &serverLog{out: out, endpoint: make(chan string, 1)}
+	l := &serverLog{out: out, running: make(chan struct{})}
+	closeOnce := sync.OnceFunc(func() { close(l.running) })
 	l.tail.onLine = func(line string) {
-		if m := running.FindStringSubmatch(line); m != nil {
-			select {
-			case l.endpoint <- m[1]:
-			default: // a request's log line that happens to look like it
-			}
+		if strings.Contains(line, running) {
+			closeOnce()
 		}
 	}
 	return l

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -30,7 +29,8 @@ func moto(t *testing.T) aws.Config {
 	t.Cleanup(func() { require.NoError(t, group.Close()) })
 	e, err := emulator.Start(t.Context(), emulator.Options{Dir: "../../.local", Group: group})
 	require.NoError(t, err)
-	return aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(e.Endpoint()), Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	t.Cleanup(e.Stop)
+	return e.AWS("us-east-1")
 }
 
 func TestMotoServesOthersDuringALongPoll(t *testing.T) {

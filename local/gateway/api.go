@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
-	"net/http"
-	"strconv"
 	"syscall"
 	"time"
+
+	"cellular/local/loopback"
 )
 
 // APIConfig is what the owner of an HTTP API decides.
@@ -38,15 +37,13 @@ type api struct {
 	routes       map[string]Route
 	stage        *stage // nil until one is created
 
-	server *http.Server
-	served chan struct{} // closed when the port is
+	server *loopback.Server
 }
 
 // Limits of the server; the numbers are of HTTP APIs.
 const (
-	maxHeaderBytes    = 10240            // request line and headers
-	maxBodyBytes      = 10 << 20         // request body
-	readHeaderTimeout = 10 * time.Second // not AWS's: a client that never ends its headers would stay for ever
+	maxHeaderBytes = 10240    // request line and headers
+	maxBodyBytes   = 10 << 20 // request body
 )
 
 // CreateAPI creates an HTTP API and starts to listen. Until it has a stage and routes it answers 404.
@@ -56,16 +53,16 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	listener, err := g.listen()
+	id := newID(apiIDLength)
+	server, err := g.listen(id)
 	if err != nil {
 		return API{}, fmt.Errorf("create API %s: %w", c.Name, err)
 	}
-	id := newID(apiIDLength)
 	a := &api{
 		API: API{
 			ID:           id,
 			Config:       c.clone(),
-			Endpoint:     "http://" + listener.Addr().String(),
+			Endpoint:     server.URL(),
 			ARN:          "arn:aws:apigateway:" + g.options.Region + "::/apis/" + id,
 			ExecutionARN: "arn:aws:execute-api:" + g.options.Region + ":" + g.options.Account + ":" + id,
 			Created:      time.Now(),
@@ -73,18 +70,11 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 		integrations: map[string]Integration{},
 		authorizers:  map[string]Authorizer{},
 		routes:       map[string]Route{},
-		served:       make(chan struct{}),
-	}
-	a.server = &http.Server{
-		Handler:           &handler{gateway: g, apiID: id},
-		ReadHeaderTimeout: readHeaderTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(g.options.Logger.Handler(), slog.LevelWarn),
+		server:       server,
 	}
 	g.apis[id] = a
 	go func() {
-		defer close(a.served)
-		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Err(); err != nil {
 			g.options.Logger.Error("API stopped listening", "api", id, "error", err)
 		}
 	}()
@@ -92,7 +82,7 @@ func (g *Gateway) CreateAPI(c APIConfig) (API, error) {
 }
 
 // listen takes the preferred port for the first API. The caller holds the lock.
-func (g *Gateway) listen() (net.Listener, error) {
+func (g *Gateway) listen(apiID string) (*loopback.Server, error) {
 	if g.closed {
 		return nil, errClosed
 	}
@@ -100,11 +90,14 @@ func (g *Gateway) listen() (net.Listener, error) {
 	if len(g.apis) > 0 {
 		port = 0
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	server, err := loopback.Serve(loopback.Options{
+		Handler: &handler{gateway: g, apiID: apiID}, Port: port, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(g.options.Logger.Handler(), slog.LevelWarn),
+	})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("port %d of 127.0.0.1 is in use by another program: choose another port, or 0 for any", port)
 	}
-	return listener, err
+	return server, err
 }
 
 // GetAPI returns an API.
@@ -151,10 +144,7 @@ func (g *Gateway) DeleteAPI(id string) error {
 func (a *api) shutDown(drain time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	if a.server.Shutdown(ctx) != nil { // it says that the time is over
-		a.server.Close() // which ends the contexts of the requests
-	}
-	<-a.served
+	_ = a.server.Shutdown(ctx) // what is cut off has had its time
 }
 
 func (a *api) snapshot() API {

@@ -38,7 +38,7 @@ func (g *Gateway) checkAuthorization(a *api, c RouteConfig) error {
 		}
 		return nil
 	case authorizationIAM:
-		if len(g.options.Credentials) == 0 {
+		if g.options.Keys == nil {
 			return fmt.Errorf("authorization type is %s, and the gateway has no credentials to check signatures with", authorizationIAM)
 		}
 	case authorizationNone, "":

@@ -7,8 +7,7 @@
 //   - the $default stage with automatic deployment is the only one served;
 //   - the issuer of a JWT authorizer is never asked: the gateway stands in for it, with keys of its own (see Token);
 //   - an authorizer takes its token from the Authorization header, and a route asks for no scopes;
-//   - AWS_IAM knows Options.Credentials and signatures in the Authorization header, no temporary credentials and no
-//     presigned URLs; whether a policy allows the principal execute-api:Invoke is not looked at;
+//   - AWS_IAM knows Options.Keys and signatures in the Authorization header, and no presigned URLs; whether a policy allows the principal execute-api:Invoke is not looked at;
 //   - Lambda permissions are not looked at;
 //   - without a throttle on the stage there is no limit, where AWS has one for the account.
 //
@@ -27,6 +26,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"cellular/local/awsapi"
 )
 
 // Errors of the management calls, wrapped.
@@ -50,9 +51,8 @@ type Options struct {
 	Account string // account id in events and ARNs; empty: 123456789012
 	Region  string // region in ARNs and signatures; empty: us-east-1
 
-	// Credentials are the secrets of the access keys that requests to routes of type AWS_IAM are signed with. Without
-	// any there can be no such route.
-	Credentials map[string]string
+	// Keys finds the access keys that requests to routes of type AWS_IAM are signed with. Nil: there can be no such route.
+	Keys awsapi.Keys
 
 	// Port is the port of the first API; it is an error if somebody else has it. Zero, and every further API, gets a
 	// port that the kernel picks.
@@ -104,7 +104,6 @@ func New(invoker Invoker, o Options) *Gateway {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.Credentials = maps.Clone(o.Credentials)
 	return &Gateway{invoker: invoker, options: o, apis: map[string]*api{}}
 }
 

@@ -1,20 +1,10 @@
 package gateway
 
 import (
-	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"cellular/local/awsapi"
 )
 
 // iamCaller is what a function learns of the principal that signed a request. The gateway knows access keys only, so a
@@ -29,29 +19,15 @@ type iamCaller struct {
 	UserID          string `json:"userId"`
 }
 
-const (
-	signedService   = "execute-api"
-	signatureFormat = "AWS4-HMAC-SHA256"
-	signatureTime   = "20060102T150405Z" // of X-Amz-Date
-	maxSkew         = 5 * time.Minute    // between X-Amz-Date and now, as AWS allows
-)
-
-// What can be wrong with a signature. Clients are told nothing but "Forbidden".
-var (
-	errNotSigned     = errors.New("there is no Authorization header of signature version 4")
-	errAccessKey     = errors.New("the access key is unknown")
-	errSessionToken  = errors.New("there is a session token, and the access key is not a temporary one")
-	errSignatureDate = fmt.Errorf("X-Amz-Date is not a time within %s from now", maxSkew)
-	errQuery         = errors.New("the query string is malformed")
-	errScope         = errors.New("the signature's scope is not of this service, region and date")
-	errSignedHeaders = errors.New("the signed headers are not host, x-amz-date and headers that the request has, in order")
-	errWrongSecret   = errors.New("the signature does not match the request")
-)
+// signedService is the service that requests to HTTP APIs are signed for.
+const signedService = "execute-api"
 
 // checkSignature is the check of routes of type AWS_IAM. The answer is 403 to a request without a signature too: API
 // Gateway has no 401 for them.
 func (g *Gateway) checkSignature(r *http.Request, body []byte, now time.Time) (*caller, *refusal) {
-	accessKey, err := g.verifySignature(r, body, now)
+	accessKey, err := awsapi.Verifier{
+		Keys: g.options.Keys, Service: signedService, Region: g.options.Region, Now: func() time.Time { return now },
+	}.Verify(r, body)
 	if err != nil {
 		return nil, &refusal{forbidden(), err.Error()}
 	}
@@ -60,86 +36,4 @@ func (g *Gateway) checkSignature(r *http.Request, body []byte, now time.Time) (*
 		AccessKey: accessKey, AccountID: account, CallerID: accessKey, UserID: accessKey,
 		UserARN: "arn:aws:iam::" + account + ":user/" + accessKey,
 	}}, nil
-}
-
-// verifySignature signs the signed part of a request once more with the secret of its access key, which it returns if the
-// result is the same. The signer is the SDK's, so a header that it never signs, User-Agent for one, must not be signed.
-func (g *Gateway) verifySignature(r *http.Request, body []byte, now time.Time) (accessKey string, err error) {
-	given, ok := parseSignature(strings.Join(r.Header.Values("Authorization"), ","))
-	if !ok {
-		return "", errNotSigned
-	}
-	accessKey, _, _ = strings.Cut(given.credential, "/")
-	secret, ok := g.options.Credentials[accessKey]
-	if !ok {
-		return "", errAccessKey
-	}
-	if r.Header.Get("X-Amz-Security-Token") != "" {
-		return "", errSessionToken
-	}
-	date, err := time.Parse(signatureTime, r.Header.Get("X-Amz-Date"))
-	if err != nil || now.Sub(date).Abs() > maxSkew {
-		return "", errSignatureDate
-	}
-	// What the parser leaves out would reach the function without being part of the signature.
-	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
-		return "", errQuery
-	}
-	hash := sha256.Sum256(body)
-	again := signedPart(r, given.headers)
-	err = v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secret},
-		again, hex.EncodeToString(hash[:]), signedService, g.options.Region, date)
-	if err != nil {
-		return "", err
-	}
-	want, _ := parseSignature(again.Header.Get("Authorization"))
-	switch {
-	case given.credential != want.credential:
-		return "", errScope
-	case given.headers != want.headers:
-		return "", errSignedHeaders
-	case subtle.ConstantTimeCompare([]byte(given.signature), []byte(want.signature)) != 1:
-		return "", errWrongSecret
-	}
-	return accessKey, nil
-}
-
-// signature is an Authorization header of signature version 4.
-type signature struct {
-	credential string // ACCESS_KEY/DATE/REGION/SERVICE/aws4_request
-	headers    string // the names of the signed headers, lower-case, sorted, with ";" between them
-	signature  string // hexadecimal
-}
-
-func parseSignature(authorization string) (signature, bool) {
-	rest, ok := strings.CutPrefix(authorization, signatureFormat+" ")
-	if !ok {
-		return signature{}, false
-	}
-	var s signature
-	parts := map[string]*string{"Credential": &s.credential, "SignedHeaders": &s.headers, "Signature": &s.signature}
-	for part := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		field := parts[name]
-		if field == nil || *field != "" || value == "" {
-			return signature{}, false
-		}
-		*field = value
-	}
-	return s, s.credential != "" && s.headers != "" && s.signature != ""
-}
-
-// signedPart is a request with the named headers only.
-func signedPart(r *http.Request, names string) *http.Request {
-	part := &http.Request{Method: r.Method, URL: new(*r.URL), Host: r.Host, Header: http.Header{}}
-	for name := range strings.SplitSeq(names, ";") {
-		key := http.CanonicalHeaderKey(name)
-		if values, ok := r.Header[key]; ok {
-			part.Header[key] = slices.Clone(values)
-		}
-		if name == "content-length" { // the server keeps it apart
-			part.ContentLength = r.ContentLength
-		}
-	}
-	return part
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"cellular/local/loopback"
 )
 
 // Token signs a token of an issuer that the gateway stands in for: that is, one that an authorizer names. It has iss, aud,
@@ -44,8 +45,7 @@ type issuer struct {
 	signer    jose.Signer
 	public    jose.JSONWebKeySet
 	discovery string // URL of the OpenID configuration
-	server    *http.Server
-	served    chan struct{} // closed when the port is
+	server    *loopback.Server
 }
 
 const keyBits = 2048 // the least that RFC 7518 allows for RS256
@@ -62,28 +62,23 @@ func newIssuer(name string) (*issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	mux := http.NewServeMux()
+	server, err := loopback.Serve(loopback.Options{Handler: mux})
 	if err != nil {
 		return nil, err
 	}
 	const configurationPath, keysPath = "/.well-known/openid-configuration", "/.well-known/jwks.json"
-	base := "http://" + listener.Addr().String()
+	base := server.URL()
 	i := &issuer{
 		signer:    signer,
 		public:    jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: id, Algorithm: string(jose.RS256), Use: "sig"}}},
 		discovery: base + configurationPath,
-		served:    make(chan struct{}),
+		server:    server,
 	}
-	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+configurationPath, serveJSON(map[string]any{
 		"issuer": name, "jwks_uri": base + keysPath, "id_token_signing_alg_values_supported": []jose.SignatureAlgorithm{jose.RS256},
 	}))
 	mux.HandleFunc("GET "+keysPath, serveJSON(i.public))
-	i.server = &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: maxHeaderBytes}
-	go func() {
-		defer close(i.served)
-		_ = i.server.Serve(listener) // it ends with the gateway, and then has no more to say
-	}()
 	return i, nil
 }
 
@@ -97,7 +92,6 @@ func serveJSON(document any) http.HandlerFunc {
 
 func (i *issuer) close() {
 	_ = i.server.Close() // it has nothing to lose
-	<-i.served
 }
 
 // issuers are the issuers that authorizers name, each made once. They live as long as the gateway, so that tokens outlive

@@ -62,7 +62,7 @@ type cloud struct {
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
-	config := awsConfig(startEmulator(t).Endpoint())
+	config := startEmulator(t).AWS("us-east-1")
 	return &cloud{
 		bench: newBench(t, func(o *lambda.Options) { o.AWS = config }),
 		aws:   config,

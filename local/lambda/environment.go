@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -9,8 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/google/uuid"
 
 	"cellular/local/process"
 )
@@ -20,7 +19,7 @@ const initTimeout = 10 * time.Second
 
 // environment is an execution environment: one process of a function that gets one event at a time.
 type environment struct {
-	id     string
+	token  string           // its path in the Runtime API; a secret of its process
 	child  *process.Process // nil until it was started
 	output *lines
 	hand   chan *invocation // to the request for the next event
@@ -34,26 +33,26 @@ type environment struct {
 
 // start starts the process of an environment. It is ready, or failed, some time later.
 func (s *Service) start(g *generation) (*environment, error) {
-	id := uuid.NewString()
-	vars, err := s.variables(s.ctx, g.config, id, g.dir)
+	token := rand.Text()
+	vars, err := s.variables(s.ctx, g.config, token, g.dir)
 	if err != nil {
 		return nil, err
 	}
 	e := &environment{
-		id:     id,
+		token:  token,
 		output: &lines{to: g.logs},
 		hand:   make(chan *invocation),
 		ready:  make(chan struct{}),
 	}
 	s.mu.Lock()
-	s.environments[id] = e // before the process asks for its first event
+	s.environments[token] = e // before the process asks for its first event
 	s.mu.Unlock()
 	child, err := s.exec(g.dir, vars, e.output)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		delete(s.environments, id)
+		delete(s.environments, token)
 		return nil, err
 	}
 	e.child = child
@@ -84,7 +83,7 @@ func (s *Service) end(e *environment) {
 	_ = e.output.Close() // it cannot fail
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.environments, e.id)
+	delete(s.environments, e.token)
 }
 
 // next is the runtime's request for an event. It ends the invocation that the environment worked on.

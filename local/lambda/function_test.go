@@ -458,7 +458,7 @@ func playParent(dir string) {
 	group, err := process.NewGroup()
 	if err == nil {
 		var s *lambda.Service
-		if s, err = lambda.New(lambda.Options{AWS: awsConfig("http://127.0.0.1:1"), Group: group, Dir: dir}); err == nil {
+		if s, err = lambda.New(lambda.Options{AWS: awsConfig(), Group: group, Dir: dir}); err == nil {
 			c := config("worker")
 			c.CodePath = filepath.Join(dir, "function.zip")
 			c.Env = map[string]string{"INIT": "child", "PIPE": filepath.Join(dir, "pipe")}

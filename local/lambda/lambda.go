@@ -14,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -24,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"cellular/local/lambda/source"
+	"cellular/local/loopback"
 	"cellular/local/process"
 )
 
@@ -52,9 +51,8 @@ type Options struct {
 // Service is the local Lambda. It is safe for concurrent use.
 type Service struct {
 	options Options
-	code    string // directory of the unpacked code
-	address string // host:port of the Runtime API
-	server  *http.Server
+	code    string           // directory of the unpacked code
+	server  *loopback.Server // of the Runtime API
 
 	ctx    context.Context // done at Close
 	cancel context.CancelFunc
@@ -66,7 +64,7 @@ type Service struct {
 	closed       bool
 	functions    map[string]*function
 	sinks        map[string]*sink        // by function; a name that is used again has the same log
-	environments map[string]*environment // by id
+	environments map[string]*environment // by token
 	mappings     map[string]*mapping     // by UUID
 }
 
@@ -103,22 +101,18 @@ func newService(o Options) (*Service, error) {
 	if err := os.MkdirAll(code, 0o755); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
 	s := &Service{
 		options:      o,
 		code:         code,
-		address:      listener.Addr().String(),
 		functions:    map[string]*function{},
 		sinks:        map[string]*sink{},
 		environments: map[string]*environment{},
 		mappings:     map[string]*mapping{},
 	}
+	if s.server, err = loopback.Serve(loopback.Options{Handler: s.runtimeAPI()}); err != nil {
+		return nil, err
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.server = &http.Server{Handler: s.runtimeAPI()}
-	go s.server.Serve(listener) // its error is always that it was closed
 	return s, nil
 }
 

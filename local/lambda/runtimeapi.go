@@ -13,7 +13,7 @@ import (
 const maxResponseBytes = 6_291_556
 
 // runtimeAPI serves the Runtime API for all environments: each has a path of its own, which its process finds in
-// AWS_LAMBDA_RUNTIME_API as if it were a part of the host.
+// AWS_LAMBDA_RUNTIME_API as if it were a part of the host. Nobody else knows it: it is a secret, and is not logged.
 func (s *Service) runtimeAPI() http.Handler {
 	const base = "/env/{environment}/2018-06-01/runtime"
 	mux := http.NewServeMux()

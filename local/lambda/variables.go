@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"github.com/google/uuid"
 )
 
 // variables returns the environment of a function's process: what Lambda sets, the function's own variables, and those
 // of the local cloud. Nothing is inherited from us but PATH.
-func (s *Service) variables(ctx context.Context, c FunctionConfig, environment, taskRoot string) ([]string, error) {
+func (s *Service) variables(ctx context.Context, c FunctionConfig, token, taskRoot string) ([]string, error) {
 	credentials, err := s.options.AWS.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("get the function's AWS credentials: %w", err)
@@ -24,13 +26,13 @@ func (s *Service) variables(ctx context.Context, c FunctionConfig, environment, 
 		"AWS_DEFAULT_REGION":              s.options.AWS.Region,
 		"AWS_ACCESS_KEY_ID":               credentials.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY":           credentials.SecretAccessKey,
-		"AWS_LAMBDA_RUNTIME_API":          s.address + "/env/" + environment,
+		"AWS_LAMBDA_RUNTIME_API":          s.server.Address() + "/env/" + token,
 		"AWS_LAMBDA_FUNCTION_NAME":        c.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     latestVersion,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(c.MemoryMB),
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       c.LogGroup,
-		"AWS_LAMBDA_LOG_STREAM_NAME":      latestVersion + "/" + environment,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      latestVersion + "/" + uuid.NewString(),
 		"AWS_LAMBDA_LOG_FORMAT":           c.LogFormat,
 	}
 	if credentials.SessionToken != "" {

@@ -30,6 +30,7 @@ const childTask = "MOVETEST_TASK"
 // for an answer before it goes on; or that it has come to where it is to be killed, and goes on no more.
 type task struct {
 	Endpoint, Region string
+	Credentials      aws.Credentials
 	Tenant           string
 	BackOut          bool
 	Until            move.Phase
@@ -63,7 +64,7 @@ func (k task) run(ctx context.Context) error {
 	death := &death{task: k}
 	config := aws.Config{
 		Region: k.Region, BaseEndpoint: &k.Endpoint, HTTPClient: death,
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+		Credentials: credentials.StaticCredentialsProvider{Value: k.Credentials},
 	}
 	f, err := fleet.Load(ctx, ssm.NewFromConfig(config), stack)
 	if err != nil {
@@ -125,6 +126,9 @@ func (d *death) Do(r *http.Request) (*http.Response, error) {
 func (w *world) runMover(t *testing.T, k task, reached func(move.Phase)) {
 	t.Helper()
 	k.Endpoint, k.Region = aws.ToString(w.cloud.AWS.BaseEndpoint), w.cloud.AWS.Region
+	var err error
+	k.Credentials, err = w.cloud.AWS.Credentials.Retrieve(t.Context())
+	require.NoError(t, err)
 	text, err := json.Marshal(k)
 	require.NoError(t, err)
 	child := exec.CommandContext(t.Context(), os.Args[0])

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/uuid"
@@ -68,10 +67,7 @@ func newPlane(t *testing.T, cells ...facts.Cell) *plane {
 	require.NoError(t, shared.err)
 	stack := naming.Stack("t" + uuid.NewString()[:8])
 	p := &plane{
-		db: dynamodb.NewFromConfig(aws.Config{
-			Region: "us-east-1", BaseEndpoint: aws.String(shared.emulator.Endpoint()),
-			Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-		}),
+		db:    dynamodb.NewFromConfig(shared.emulator.AWS("us-east-1")),
 		facts: facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
 		cells: cells,
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -46,11 +45,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer e.Stop()
-		emulated = aws.Config{
-			Region:       "us-east-1",
-			BaseEndpoint: aws.String(e.Endpoint()),
-			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-		}
+		emulated = e.AWS("us-east-1")
 		return m.Run()
 	}())
 }

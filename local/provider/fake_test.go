@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
 	"github.com/stretchr/testify/require"
 
+	"cellular/local/awsapi"
 	"cellular/local/gateway"
 	"cellular/local/lambda"
 	"cellular/local/provider"
@@ -123,7 +124,7 @@ func (f *fakeLambda) DeleteMapping(ctx context.Context, id string) error {
 
 // newRooms are the emulator, a fake Lambda, and the real gateway.
 func newRooms(t *testing.T) (provider.Rooms, *fakeLambda) {
-	g := gateway.New(nil, gateway.Options{Credentials: map[string]string{"key": "secret"}})
+	g := gateway.New(nil, gateway.Options{Keys: awsapi.Secrets{"key": "secret"}.Key})
 	t.Cleanup(g.Close)
 	fake := newFakeLambda()
 	return provider.Rooms{AWS: emulated, Lambda: fake, Gateway: g}, fake

@@ -16,14 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/facts"
 	"cellular/local"
 	"cellular/local/emulator"
-	"cellular/local/process"
 )
 
 // environments is the router's reserved concurrency: so many processes answer requests, each with a cache, breakers and
@@ -57,7 +55,6 @@ var narrow = deployed(map[string]any{
 
 // world is a deployed system, and the ways to look into it.
 type world struct {
-	group   *process.Group // of the emulator
 	wire    *wire
 	cloud   *local.Cloud
 	outputs local.Outputs
@@ -71,7 +68,7 @@ var worlds []*world
 // it deploys it.
 func deployed(router map[string]any) func() (*world, error) {
 	return sync.OnceValues(func() (*world, error) {
-		w := &world{}
+		w := &world{wire: &wire{taps: map[string]*tap{}}}
 		worlds = append(worlds, w)
 		return w, w.deploy(context.Background(), router)
 	})
@@ -80,22 +77,7 @@ func deployed(router map[string]any) func() (*world, error) {
 func (w *world) deploy(ctx context.Context, router map[string]any) error {
 	const tools = "../../.local"
 	progress := func(line string) { fmt.Println(line) }
-	// The emulator is one of our own, and the cloud takes the wire for it.
-	err := os.Unsetenv(emulator.EndpointVariable)
-	if err != nil {
-		return err
-	}
-	if w.group, err = process.NewGroup(); err != nil {
-		return err
-	}
-	moto, err := emulator.Start(ctx, emulator.Options{Dir: tools, Group: w.group, Progress: progress})
-	if err != nil {
-		return err
-	}
-	if w.wire, err = newWire(moto.Endpoint()); err != nil {
-		return err
-	}
-	if err := os.Setenv(emulator.EndpointVariable, w.wire.URL); err != nil {
+	if err := os.Unsetenv(emulator.EndpointVariable); err != nil { // the emulator is one of our own
 		return err
 	}
 	dir, err := os.MkdirTemp("", "cellular-router-")
@@ -103,7 +85,7 @@ func (w *world) deploy(ctx context.Context, router map[string]any) error {
 		return err
 	}
 	w.cloud, err = local.Start(ctx, local.Options{
-		Dir: dir, Tools: tools, Progress: progress,
+		Dir: dir, Tools: tools, Progress: progress, Gate: w.wire.gate,
 		Config: map[string]any{
 			"cellular:cells":  []any{map[string]any{"id": "alpha"}, map[string]any{"id": "beta"}},
 			"cellular:router": map[string]any{"reservedConcurrency": environments},
@@ -113,7 +95,7 @@ func (w *world) deploy(ctx context.Context, router map[string]any) error {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	past := w.cloud.AWS.Copy()
-	past.BaseEndpoint = aws.String(moto.Endpoint())
+	past.AppID = pastTheWire
 	w.tables = dynamodb.NewFromConfig(past)
 	w.outputs, _, err = w.cloud.Up(ctx, map[string]any{"cellular:router": router})
 	return err
@@ -152,13 +134,6 @@ func (w *world) takeDown(failed bool) error {
 		} else {
 			errs = append(errs, os.RemoveAll(w.cloud.Dir))
 		}
-	}
-	if w.wire != nil {
-		w.wire.CloseClientConnections()
-		w.wire.Close()
-	}
-	if w.group != nil {
-		errs = append(errs, w.group.Close())
 	}
 	return errors.Join(errs...)
 }

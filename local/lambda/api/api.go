@@ -2,8 +2,7 @@
 // reads functions and event source mappings, and Invoke, as REST with JSON over HTTP on loopback.
 //
 // Functions are changed by the program alone, so nothing here creates, updates or deletes. Whatever is not served is
-// refused with the names of what is. Requests are not authenticated: the address is of this machine only, as the
-// emulator's is.
+// refused with the names of what is. Requests are signed, as on AWS, with an access key that the cloud knows.
 package api
 
 import (
@@ -11,11 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"time"
 
+	"cellular/local/awsapi"
 	"cellular/local/lambda"
+	"cellular/local/loopback"
 )
 
 // Functions is the part of the local Lambda that is served. *lambda.Service is one.
@@ -28,33 +27,31 @@ type Functions interface {
 }
 
 // Server serves the API until it is closed.
-type Server struct {
-	endpoint string
-	http     *http.Server
-}
+type Server struct{ http *loopback.Server }
 
-// Serve starts on a loopback port that the kernel picks.
-func Serve(functions Functions) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// mediaTypes are what the SDK and CLI send: Invoke sends the function's payload as it is.
+var mediaTypes = []string{"application/json", "application/octet-stream"}
+
+// Serve starts on a loopback port that the kernel picks, for those who sign with one of the keys.
+func Serve(functions Functions, keys awsapi.Keys) (*Server, error) {
+	server, err := loopback.Serve(loopback.Options{
+		Handler:    awsapi.Authenticate(awsapi.Verifier{Keys: keys, Service: "lambda"}, handler(functions)),
+		MediaTypes: mediaTypes,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("serve Lambda's API: %w", err)
 	}
-	s := &Server{
-		endpoint: "http://" + listener.Addr().String(),
-		http:     &http.Server{Handler: Handler(functions), ReadHeaderTimeout: 10 * time.Second},
-	}
-	go s.http.Serve(listener) // its error is always that it was closed
-	return s, nil
+	return &Server{server}, nil
 }
 
 // Endpoint is the URL for the SDK's AWS_ENDPOINT_URL_LAMBDA.
-func (s *Server) Endpoint() string { return s.endpoint }
+func (s *Server) Endpoint() string { return s.http.URL() }
 
 // Close ends the server and what it is serving, at once.
 func (s *Server) Close() error { return s.http.Close() }
 
-// Handler answers the API's requests.
-func Handler(functions Functions) http.Handler {
+// handler answers the API's requests.
+func handler(functions Functions) http.Handler {
 	a := api{functions}
 	mux := http.NewServeMux()
 	handle := func(pattern string, operation func(r *http.Request) (any, error)) {

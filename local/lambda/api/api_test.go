@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/local/awsapi"
 	"cellular/local/lambda"
 	"cellular/local/lambda/api"
 )
@@ -69,12 +70,12 @@ func function(name string, reserved int) lambda.Function {
 
 // serve returns the SDK's own client of what is served.
 func serve(t *testing.T, functions api.Functions) *awslambda.Client {
-	server, err := api.Serve(functions)
+	server, err := api.Serve(functions, awsapi.Secrets{"local": "secret"}.Key)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	return awslambda.New(awslambda.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(server.Endpoint()),
-		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider("local", "secret", ""), Retryer: aws.NopRetryer{},
 	})
 }
 

@@ -8,10 +8,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"cellular/internal/event"
 	"cellular/internal/ownership"
+	"cellular/internal/transact"
 )
 
 // The limits of DynamoDB that an effect can exceed, from "Quotas" of the developer guide and from the API reference of
@@ -127,15 +127,4 @@ func sizeOf(v types.AttributeValue) int {
 // invalidEffect reports whether the table refused a transaction for what it consists of, and not for what else happens
 // there: an item that an update would make too large, an expression that does not parse, a number added to a text.
 // Trying again would be refused again.
-func invalidEffect(err error) bool {
-	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
-		for _, reason := range canceled.CancellationReasons {
-			if aws.ToString(reason.Code) == "ValidationError" {
-				return true
-			}
-		}
-		return false
-	}
-	api, ok := errors.AsType[smithy.APIError](err)
-	return ok && api.ErrorCode() == "ValidationException"
-}
+func invalidEffect(err error) bool { return transact.Classify(err).Kind == transact.Invalid }

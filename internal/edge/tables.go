@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/item"
 	"cellular/internal/ownership"
+	"cellular/internal/transact"
 )
 
 // DynamoDB is the part of the client that the router needs to reach a cell.
@@ -36,8 +36,8 @@ func (t Tables) Write(ctx context.Context, cellID string, e event.Event) (*event
 		ConditionExpression:                 aws.String("attribute_not_exists(" + event.AttrKey + ")"),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if exists := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &exists) {
-		existing, err := event.FromItem(exists.Item)
+	if failure := transact.Classify(err); failure.Failed(0) {
+		existing, err := event.FromItem(failure.Item(0))
 		if err != nil {
 			return nil, fmt.Errorf("read the event that cell %s already has: %w: %w", cellID, ErrMalformed, err)
 		}

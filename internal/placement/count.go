@@ -95,8 +95,8 @@ func (s *Store) Recount(ctx context.Context, cellID string, open []OpenMove) (in
 	}
 }
 
-// SetCount corrects the count of a cell's tenants, provided that it still is what the caller has seen. Otherwise it
-// changes nothing and its error wraps ErrRefused.
+// SetCount corrects the count of a cell's tenants, provided that it still is what the caller has seen, or is correct by
+// now, which a lost answer may leave behind. Otherwise it changes nothing and its error wraps ErrRefused.
 func (s *Store) SetCount(ctx context.Context, cellID string, seen, correct int) error {
 	condition := "#tenants = :seen"
 	if seen == 0 {
@@ -113,9 +113,14 @@ func (s *Store) SetCount(ctx context.Context, cellID string, seen, correct int) 
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":seen": number(seen), ":correct": number(correct), ":now": now(),
 		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
+	failure := transact.Classify(err)
+	if found, malformed := fromItem(failure.Item(0)); failure.Failed(0) && malformed == nil && found.Tenants == correct {
+		return nil
+	}
 	switch {
-	case transact.ConditionFailed(err, 0):
+	case failure.Failed(0):
 		return fmt.Errorf("set the count of cell %s to %d: %w: it is no longer %d, so somebody else has changed it: count again",
 			cellID, correct, ErrRefused, seen)
 	case err != nil:

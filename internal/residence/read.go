@@ -3,13 +3,12 @@ package residence
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/wait"
+	"cellular/internal/transact"
 )
 
 // Getter is the part of DynamoDB that Get needs.
@@ -29,21 +28,8 @@ func Get(ctx context.Context, client Getter, moveTable, tenantID string) (Record
 	return FromItem(out.Item)
 }
 
-// BatchGetter is the part of DynamoDB that GetAll needs.
-type BatchGetter interface {
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-}
-
-const (
-	// batch is how many items one BatchGetItem reads at most, from its API reference.
-	batch = 100
-
-	// maxUnprocessed bounds how often GetAll asks again for what a throttled table left out of a batch: for six seconds or so.
-	maxUnprocessed = 8
-)
-
 // GetAll reads the records of tenants, consistently, and returns those that there are, by tenant.
-func GetAll(ctx context.Context, client BatchGetter, moveTable string, tenantIDs []string) (map[string]Record, error) {
+func GetAll(ctx context.Context, client transact.BatchReader, moveTable string, tenantIDs []string) (map[string]Record, error) {
 	records := make(map[string]Record, len(tenantIDs))
 	asked := make(map[string]bool, len(tenantIDs))
 	var keys []map[string]types.AttributeValue
@@ -52,37 +38,16 @@ func GetAll(ctx context.Context, client BatchGetter, moveTable string, tenantIDs
 			keys, asked[id] = append(keys, Key(id)), true
 		}
 	}
-	for start := 0; start < len(keys); start += batch {
-		if err := getBatch(ctx, client, moveTable, keys[start:min(start+batch, len(keys))], records); err != nil {
-			return nil, fmt.Errorf("read the records of %d tenants: %w", len(keys), err)
-		}
-	}
-	return records, nil
-}
-
-func getBatch(ctx context.Context, client BatchGetter, table string, keys []map[string]types.AttributeValue, records map[string]Record) error {
-	request := map[string]types.KeysAndAttributes{table: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	for try := range maxUnprocessed {
-		if try > 0 {
-			if err := wait.For(ctx, 50*time.Millisecond<<(try-1)); err != nil {
-				return err
-			}
-		}
-		out, err := client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
+	err := transact.Retrier{}.ReadAll(ctx, client, moveTable, keys, func(attributes transact.Item) error {
+		record, err := FromItem(attributes)
 		if err != nil {
 			return err
 		}
-		for _, attributes := range out.Responses[table] {
-			record, err := FromItem(attributes)
-			if err != nil {
-				return err
-			}
-			records[record.TenantID] = record
-		}
-		if len(out.UnprocessedKeys) == 0 {
-			return nil
-		}
-		request = out.UnprocessedKeys
+		records[record.TenantID] = record
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the records of %d tenants: %w", len(keys), err)
 	}
-	return fmt.Errorf("table %s left out keys %d times in a row: it is throttled, try again later", table, maxUnprocessed)
+	return records, nil
 }

@@ -30,7 +30,9 @@ const (
 	// Unanswered: the service failed, the connection did, or a transaction with the same request token is under way. The
 	// write may have taken effect, or may do so yet.
 	Unanswered
-	// Refused is every other kind: invalid, not allowed, no such table, and out of time, which alone leaves open whether
+	// Invalid: the request, or an item that it would make, is not one that DynamoDB takes.
+	Invalid
+	// Refused is every other kind: not allowed, no such table, and out of time, which alone leaves open whether
 	// a write took effect. Trying again does not help.
 	Refused
 )
@@ -124,6 +126,8 @@ func ofCode(code string) Kind {
 	case "ThrottlingError", "ThrottlingException", "Throttling", "RequestLimitExceeded",
 		"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException":
 		return Throttled
+	case "ValidationError", "ValidationException":
+		return Invalid
 	case "TransactionInProgressException", "InternalServerError", "ServiceUnavailable":
 		return Unanswered
 	}
@@ -132,7 +136,7 @@ func ofCode(code string) Kind {
 
 // ofReasons classifies a canceled transaction. Nothing of it was written, whatever the reasons. A condition that did not
 // hold outweighs what else was in the way: it is what the caller has to know, and trying again would not mend it. What is
-// refused outweighs contention for the same cause.
+// invalid or refused outweighs contention for the same cause.
 func ofReasons(reasons []types.CancellationReason) Failure {
 	f := Failure{failed: map[int]Item{}}
 	has := map[Kind]bool{}
@@ -147,7 +151,7 @@ func ofReasons(reasons []types.CancellationReason) Failure {
 		}
 		has[kind] = true
 	}
-	for _, kind := range []Kind{Condition, Refused, Throttled, Contended} {
+	for _, kind := range []Kind{Condition, Invalid, Refused, Throttled, Contended} {
 		if has[kind] {
 			f.Kind = kind
 			return f

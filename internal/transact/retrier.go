@@ -80,7 +80,7 @@ func (b *backoff) wait(ctx context.Context, failed error) error {
 	b.retries++
 	if deadline, ok := ctx.Deadline(); ok {
 		if time.Until(deadline) <= d {
-			return fmt.Errorf("%w, nearly, after %s: %w", context.DeadlineExceeded, times(b.tries), failed)
+			return fmt.Errorf("out of time after %s: %w: %w", times(b.tries), context.DeadlineExceeded, failed)
 		}
 	} else if max(b.waited, time.Since(b.start)) >= Patience {
 		return fmt.Errorf("no success in %s over %s, try later: %w", times(b.tries), Patience, failed)

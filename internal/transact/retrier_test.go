@@ -3,6 +3,9 @@ package transact_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,25 +170,30 @@ func TestSingle_TriesAPlainWriteAgainThatMetATransaction(t *testing.T) {
 	})
 }
 
-// The SDK's own retries would multiply those of this package.
+// The SDK's own retries would multiply those of this package, unseen by it.
 func TestRetrier_TurnsTheSDKsRetriesOff(t *testing.T) {
-	var options dynamodb.Options
-	options.Retryer = aws.NopRetryer{}
-	client := transactor(func(optFns []func(*dynamodb.Options)) {
-		options.Retryer = nil
-		for _, f := range optFns {
-			f(&options)
-		}
+	requests, waits := 0, 0
+	client := dynamodb.New(dynamodb.Options{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://dynamodb.test"), Credentials: aws.AnonymousCredentials{},
+		HTTPClient: responder(func() (int, string) {
+			if requests++; requests <= 2 {
+				return http.StatusInternalServerError, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}`
+			}
+			return http.StatusOK, "{}"
+		}),
 	})
-	require.NoError(t, transact.Retrier{}.Write(t.Context(), client, put("a")))
-	require.Equal(t, 1, options.Retryer.MaxAttempts())
+	r := transact.Retrier{Sleep: func(context.Context, time.Duration) error { waits++; return nil }}
+	require.NoError(t, r.Write(t.Context(), client, put("a")))
+	require.Equal(t, 3, requests)
+	require.Equal(t, 2, waits)
 }
 
-type transactor func([]func(*dynamodb.Options))
+type responder func() (status int, body string)
 
-func (f transactor) TransactWriteItems(
-	_ context.Context, _ *dynamodb.TransactWriteItemsInput, optFns ...func(*dynamodb.Options),
-) (*dynamodb.TransactWriteItemsOutput, error) {
-	f(optFns)
-	return &dynamodb.TransactWriteItemsOutput{}, nil
+func (f responder) Do(r *http.Request) (*http.Response, error) {
+	status, body := f()
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}, nil
 }

@@ -168,7 +168,7 @@ func TestFunctionsAreBuiltForTheirRuntime(t *testing.T) {
 func TestFunctionSettingsFollowTheArguments(t *testing.T) {
 	r := deploy(t, []string{"alpha"}, func(a *cell.Args) {
 		a.Functions.Architecture, a.Functions.LogLevel, a.Functions.Tracing = "x86_64", "warn", false
-		a.Functions.FaultInjection = true
+		a.Protect, a.Functions.FaultInjection = false, true
 		a.Pipeline.ProducerReservedConcurrency, a.Pipeline.ConsumerReservedConcurrency = 8, 15
 	})
 	producer, consumer := part(t, r, functionType, "producer"), part(t, r, functionType, "consumer")

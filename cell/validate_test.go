@@ -57,3 +57,11 @@ func TestValidateReportsEveryProblemAtOnce(t *testing.T) {
 	}
 	require.EqualError(t, (*cell.Args)(nil).Validate(), "no arguments")
 }
+
+func TestAProtectedCellRefusesFaultInjection(t *testing.T) {
+	args := validArgs()
+	args.Functions.FaultInjection = true
+	require.EqualError(t, args.Validate(), "functions.faultInjection: is true while protect is true, want false: faults are for throw-away stacks")
+	args.Protect = false
+	require.NoError(t, args.Validate())
+}

@@ -62,11 +62,15 @@ func (a *Args) Validate() error {
 	if !strings.HasSuffix(a.Code, ".zip") {
 		errs = append(errs, fmt.Errorf("Code: is %q, want the path of a zip file", a.Code))
 	}
-	c := config.Config{
+	return errors.Join(append(errs, a.config().CheckRouter())...)
+}
+
+// config is the arguments in the form of the stack's configuration.
+func (a *Args) config() config.Config {
+	return config.Config{
 		Deployment: a.Stack, Protect: a.Protect, Router: a.Settings,
 		Functions: config.Functions{
 			Architecture: a.Architecture, LogLevel: a.LogLevel, LogRetentionDays: a.LogRetentionDays, Tracing: a.Tracing,
 		},
 	}
-	return errors.Join(append(errs, c.CheckRouter())...)
 }

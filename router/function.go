@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -67,32 +66,11 @@ func (b *builder) tracingMode() string {
 
 // environment is the function's configuration. See package env.
 func (b *builder) environment() pulumi.StringMap {
-	s := b.args.Settings
-	variables := pulumi.StringMap{
-		env.MappingTable:       b.args.MappingTableName,
-		env.DataTablePrefix:    pulumi.String(b.args.Stack.DataTablePrefix()),
-		env.ResultsTablePrefix: pulumi.String(b.args.Stack.ResultsTablePrefix()),
-		env.CacheSize:          pulumi.String(strconv.Itoa(s.CacheSize)),
-		env.CacheSoftTTL:       pulumi.String(s.SoftTTL.String()),
-		env.CacheHardTTL:       pulumi.String(s.HardTTL.String()),
-		env.CacheNegativeTTL:   pulumi.String(s.NegativeTTL.String()),
-		env.RefreshTimeout:     pulumi.String(s.RefreshTimeout.String()),
-		env.CellTimeout:        pulumi.String(s.CellTimeout.String()),
-		env.MaxPayloadBytes:    pulumi.String(strconv.Itoa(s.MaxPayloadBytes)),
-		env.AuthType:           pulumi.String(s.Auth.Type),
-		env.TenantRate:         pulumi.String(strconv.Itoa(s.TenantLimit.Rate)),
-		env.TenantBurst:        pulumi.String(strconv.Itoa(s.TenantLimit.Burst)),
-		env.CellInFlight:       pulumi.String(strconv.Itoa(s.CellLimit.InFlight)),
-		env.CellRate:           pulumi.String(strconv.Itoa(s.CellLimit.Rate)),
-		env.CellBurst:          pulumi.String(strconv.Itoa(s.CellLimit.Burst)),
-		env.BreakerFailures:    pulumi.String(strconv.Itoa(s.Breaker.Failures)),
-		env.BreakerOpenFor:     pulumi.String(s.Breaker.OpenFor.String()),
-		env.BreakerProbes:      pulumi.String(strconv.Itoa(s.Breaker.Probes)),
-		env.MetricsNamespace:   pulumi.String(b.args.Stack.MetricsNamespace()),
+	variables := pulumi.StringMap{}
+	for name, value := range b.args.config().RouterEnvironment() {
+		variables[name] = pulumi.String(value)
 	}
-	if s.Auth.Type == AuthJWT {
-		variables[env.TenantClaim] = pulumi.String(s.Auth.TenantClaim)
-	}
+	variables[env.MappingTable] = b.args.MappingTableName
 	return variables
 }
 

@@ -90,6 +90,33 @@ func TestI6ACellRefusesWhatWouldForgetAnEventTooEarly(t *testing.T) {
 	require.ErrorContains(t, args.Validate(), "pipeline.queue.retention: is 40m, want more than the 40m")
 }
 
+// Only the claim's name can be of any length; config measures it. The rest must fit whatever the names are.
+func TestTheEnvironmentOfEveryFunctionFits(t *testing.T) {
+	long := strings.Repeat("d", 24) // with a cell's id of 20 characters, as long as IAM takes the roles' names
+	claim := strings.Repeat("c", 3000)
+	r := deploy(t, named("abcdefghijklmnopqrst"), "cellular:deployment", long, "cellular:router",
+		`{"auth":{"type":"jwt","issuer":"https://id.example.com","audience":["a"],"tenantClaim":"`+claim+`"}}`)
+	_, err := stack.Parse(long+"d", configtest.Minimal("cellular:cells", `[{"id":"abcdefghijklmnopqrst"}]`))
+	require.ErrorContains(t, err, "AWS allows 64", "the name is not the longest")
+	all := r.OfType("aws:lambda/function:Function")
+	require.Len(t, all, 3)
+	for _, function := range all {
+		variables := map[string]string{}
+		for name, value := range function.Value(t, "environment.variables").(map[string]any) {
+			variables[name] = value.(string)
+		}
+		size := config.EnvironmentSize(variables)
+		if function.Name == "router-function" {
+			c, err := stack.Parse("dev", configtest.Minimal("cellular:deployment", long, "cellular:router",
+				`{"auth":{"type":"jwt","issuer":"https://id.example.com","audience":["a"],"tenantClaim":"`+claim+`"}}`))
+			require.NoError(t, err)
+			require.Equal(t, config.EnvironmentSize(c.RouterEnvironment()), size, "config measures another environment than is deployed")
+			continue
+		}
+		require.Less(t, size, 2048, "%s: half of what Lambda takes is left for what comes", function.Name)
+	}
+}
+
 func TestTheConfigurationImportsNoPulumi(t *testing.T) {
 	output, err := exec.Command("go", "list", "-deps", "cellular/internal/config").CombinedOutput()
 	require.NoError(t, err, "%s", output)

@@ -21,7 +21,9 @@ func (c Config) CheckCell(cell Cell) error {
 	if !p.bad["id"] {
 		checkCellNames(c.Deployment, cell.ID, "id", p)
 	}
-	checkPipeline(c, rules{problems: p})
+	r := rules{problems: p}
+	checkFaults(c, r)
+	checkPipeline(c, r)
 	return errors.Join(p.list...)
 }
 
@@ -36,7 +38,7 @@ func (c Config) CheckRouter() error {
 	checkGlobalNames(c.Deployment, "deployment", p)
 	r := rules{problems: p}
 	checkAuth(c, r)
-	checkRouter(c.Router, r)
+	checkRouter(c, r)
 	return errors.Join(p.list...)
 }
 

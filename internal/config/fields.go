@@ -1,7 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"net/url"
+	"regexp"
+	"strconv"
 	"time"
 
 	"cellular/internal/mapping"
@@ -30,11 +33,10 @@ func cellFields(o *object, c *Cell) {
 
 func routerFields(o *object, r *Router) {
 	o.object("auth", func(o *object) {
-		notEmpty := func(s string) bool { return s != "" }
 		choice(o, "type", &r.Auth.Type, AuthIAM, AuthJWT, AuthNone)
-		o.text("issuer", &r.Auth.Issuer, isHTTPS, "the https URL of the tokens' issuer")
-		o.texts("audience", &r.Auth.Audience)
-		o.text("tenantClaim", &r.Auth.TenantClaim, notEmpty, "the name of the token's claim that holds the tenant")
+		o.text("issuer", &r.Auth.Issuer, isIssuer, "the https URL of the tokens' issuer, without user, space, query or fragment")
+		o.texts("audience", &r.Auth.Audience, maxAudiences)
+		o.text("tenantClaim", &r.Auth.TenantClaim, func(s string) bool { return !unprintable(s) }, "the name of the token's claim that holds the tenant")
 	})
 	o.duration("softTTL", &r.SoftTTL, time.Second, time.Hour)
 	o.duration("hardTTL", &r.HardTTL, time.Second, day)
@@ -66,9 +68,19 @@ func routerFields(o *object, r *Router) {
 	})
 }
 
-func isHTTPS(s string) bool {
+// maxAudiences is the quota of audiences per authorizer of an HTTP API. It cannot be raised.
+const maxAudiences = 50
+
+var issuerShape = regexp.MustCompile(`\Ahttps://[A-Za-z0-9.-]*[A-Za-z0-9](:[0-9]+)?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?\z`)
+
+// isIssuer reports whether API Gateway can look for an OpenID configuration under s: it appends a path to it.
+func isIssuer(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "https" && u.Host != ""
+	if err != nil || !issuerShape.MatchString(s) {
+		return false
+	}
+	port, err := strconv.Atoi(cmp.Or(u.Port(), "443"))
+	return err == nil && 1 <= port && port <= 65535
 }
 
 // functionFields are those of a cell's functions.

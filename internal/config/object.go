@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // problems collects what is wrong with the configuration, so that all of it is reported in one go.
@@ -122,12 +123,16 @@ func (o *object) text(key string, into *string, valid func(string) bool, want st
 	field(o, key, into, as[string], func(s string) bool { return o.check && s == "" || valid(s) }, want)
 }
 
-// texts takes a list of at least one non-empty string. In a checked object an empty list is one that is not set.
-func (o *object) texts(key string, into *[]string) {
+// texts takes a list of one to most different strings. In a checked object an empty list is one that is not set.
+func (o *object) texts(key string, into *[]string, most int) {
 	field(o, key, into, parseTexts, func(all []string) bool {
-		return (o.check || len(all) > 0) && !slices.Contains(all, "")
-	}, "a list of at least one string, none of them empty")
+		distinct := len(slices.Compact(slices.Sorted(slices.Values(all)))) == len(all)
+		return (o.check || len(all) > 0) && len(all) <= most && distinct && !slices.ContainsFunc(all, unprintable)
+	}, fmt.Sprintf("a list of 1 to %d different strings, none of them empty or with control characters", most))
 }
+
+// unprintable reports whether a string is empty, or has a control character.
+func unprintable(s string) bool { return s == "" || strings.ContainsFunc(s, unicode.IsControl) }
 
 func parseTexts(raw any) ([]string, bool) {
 	entries, ok := raw.([]any)
@@ -201,6 +206,37 @@ func decode(text string) (any, error) {
 		return nil, errors.New("more than one JSON value")
 	}
 	return value, nil
+}
+
+// refuseDuplicates reports each key that occurs twice in an object of the JSON value text, of which encoding/json would take
+// the last in silence.
+func refuseDuplicates(path, text string, p *problems) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	var walk func(path string)
+	walk = func(path string) {
+		token, _ := decoder.Token() // text was decoded before
+		switch token {
+		case json.Delim('['):
+			for i := 0; decoder.More(); i++ {
+				walk(fmt.Sprintf("%s[%d]", path, i))
+			}
+			_, _ = decoder.Token()
+		case json.Delim('{'):
+			seen := map[string]bool{}
+			for decoder.More() {
+				token, _ := decoder.Token()
+				key, _ := token.(string)
+				at := path + "." + key
+				if seen[key] && !p.bad[at] {
+					p.add(at, "", "is given twice in one object, want it once")
+				}
+				seen[key] = true
+				walk(at)
+			}
+			_, _ = decoder.Token()
+		}
+	}
+	walk(path)
 }
 
 // list writes values with commas between them.

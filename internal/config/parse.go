@@ -36,10 +36,7 @@ func Keys() []string {
 	return keys
 }
 
-var (
-	deploymentName = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9_-]*\z`) // what SQS and Lambda allow in a name
-	region         = regexp.MustCompile(`\A[a-z]{2}(-[a-z]+)+-[0-9]+\z`)
-)
+var deploymentName = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9_-]*\z`) // what SQS and Lambda allow in a name
 
 // Parse reads the configuration of the stack: raw maps namespaced keys, such as "cellular:cells" or "aws:region", to
 // values as Pulumi hands them to a program, which is JSON for a list or an object. Keys of namespaces other than
@@ -56,7 +53,7 @@ func Parse(stackName string, raw map[string]string) (Config, error) {
 	c.Deployment = readDeployment(stackName, raw, p)
 	c.Region, c.Profile = readRegion(raw, p), raw["aws:profile"]
 
-	top := given(namespace, "", topLevel(raw), p)
+	top := given(namespace, "", topLevel(raw, p), p)
 	top.boolean("protect", &c.Protect)
 	choice(top, "plane", &c.Plane, PlaneAll, PlaneGlobal, PlaneCells)
 	top.object("router", func(o *object) { routerFields(o, &c.Router) })
@@ -83,8 +80,9 @@ func refuseUnknownKeys(raw map[string]string, p *problems) {
 	}
 }
 
-// topLevel decodes the namespace's values. What is no JSON is a plain string: the reader of the key says what it wants.
-func topLevel(raw map[string]string) map[string]any {
+// topLevel decodes the namespace's values, and reports the keys that an object has twice. What is no JSON is a plain
+// string: the reader of the key says what it wants.
+func topLevel(raw map[string]string, p *problems) map[string]any {
 	values := map[string]any{}
 	for _, name := range ownKeys {
 		text, ok := raw[namespace+name]
@@ -94,6 +92,8 @@ func topLevel(raw map[string]string) map[string]any {
 		value, err := decode(text)
 		if err != nil {
 			value = text
+		} else {
+			refuseDuplicates(namespace+name, text, p)
 		}
 		values[name] = value
 	}
@@ -120,8 +120,8 @@ func readRegion(raw map[string]string, p *problems) string {
 	switch {
 	case !ok:
 		p.add(key, "", "is not set, want the AWS region to deploy to, such as eu-west-1: pulumi config set %s eu-west-1", key)
-	case !region.MatchString(name):
-		p.add(key, "", "is %s, want an AWS region such as eu-west-1", show(name))
+	case !slices.Contains(regions, name):
+		p.add(key, "", "is %s, want %s", show(name), wantRegion(name))
 	}
 	return name
 }

@@ -1,8 +1,12 @@
 package config_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +49,8 @@ func TestAnObjectReplacesOnlyTheFieldsThatItHas(t *testing.T) {
 	require.Equal(t, "ops", c.Profile)
 }
 
+const wantAudience = "a list of 1 to 50 different strings, none of them empty or with control characters"
+
 func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 	const jwt = `"type":"jwt","issuer":"https://i.example","audience":["a"],"tenantClaim":"t"`
 	for _, test := range []struct {
@@ -61,6 +67,13 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		// the top level
 		{"aws:region", "", "aws:region: is not set, want the AWS region to deploy to, such as eu-west-1: pulumi config set aws:region eu-west-1"},
 		{"aws:region", "Frankfurt", `aws:region: is "Frankfurt", want an AWS region such as eu-west-1`},
+		{"aws:region", "us-west-3", `aws:region: is "us-west-3", want a region that exists: us-east-1, us-east-2, us-gov-east-1, us-gov-west-1, us-iso-east-1, us-iso-west-1, us-isob-east-1, us-isob-west-1, us-isof-east-1, us-isof-south-1, us-west-1, us-west-2`},
+		{"aws:region", "aws-global", `aws:region: is "aws-global", want an AWS region such as eu-west-1`},
+		// what is given twice, of which JSON's readers would take one
+		{"cellular:router", `{"softTTL":"5s","softTTL":"7s"}`, "cellular:router.softTTL: is given twice in one object, want it once"},
+		{"cellular:router", `{"auth":{"type":"iam","t\u0079pe":"iam","type":"iam"}}`, "cellular:router.auth.type: is given twice in one object, want it once"},
+		{"cellular:pipeline", `{"queue":{"batchSize":9},"consumer":{},"queue":{"batchSize":9}}`, "cellular:pipeline.queue: is given twice in one object, want it once"},
+		{"cellular:cells", `[{"id":"alpha"},{"id":"beta","wave":1,"wave":1}]`, "cellular:cells[1].wave: is given twice in one object, want it once"},
 		{"cellular:plane", "both", `cellular:plane: is "both", want one of all, global, cells`},
 		{"cellular:protect", "yes", `cellular:protect: is "yes", want true or false`},
 		{"cellular:deployment", "a.b", `cellular:deployment: is "a.b", want letters, digits, - and _, of which the first is a letter or a digit`},
@@ -87,9 +100,14 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:router", `{"auth":{"type":"none"}}`, "cellular:router.auth.type: is none while cellular:protect is true, want iam or jwt: an open router is for throw-away stacks"},
 		{"cellular:router", `{"auth":{"type":"jwt","audience":["a"],"tenantClaim":"t"}}`, "cellular:router.auth.issuer: is not set, want a value: cellular:router.auth.type is jwt"},
 		{"cellular:router", `{"auth":{"tenantClaim":"t"}}`, "cellular:router.auth.tenantClaim: is set, want none: cellular:router.auth.type is iam, only jwt has a use for it"},
-		{"cellular:router", `{"auth":{` + strings.Replace(jwt, "https", "http", 1) + `}}`, `cellular:router.auth.issuer: is "http://i.example", want the https URL of the tokens' issuer`},
-		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `"a"`, 1) + `}}`, `cellular:router.auth.audience: is "a", want a list of at least one string, none of them empty`},
-		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `["a",""]`, 1) + `}}`, `cellular:router.auth.audience: is ["a",""], want a list of at least one string, none of them empty`},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, "https", "http", 1) + `}}`, `cellular:router.auth.issuer: is "http://i.example", want the https URL of the tokens' issuer, without user, space, query or fragment`},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `"a"`, 1) + `}}`, `cellular:router.auth.audience: is "a", want ` + wantAudience},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `["a",""]`, 1) + `}}`, `cellular:router.auth.audience: is ["a",""], want ` + wantAudience},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `["a","b","a"]`, 1) + `}}`, `cellular:router.auth.audience: is ["a","b","a"], want ` + wantAudience},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `["a"]`, `["a\n"]`, 1) + `}}`, `cellular:router.auth.audience: is ["a\n"], want ` + wantAudience},
+		{"cellular:router", `{"auth":{` + strings.Replace(jwt, `"t"`, `"t\u0000"`, 1) + `}}`, `cellular:router.auth.tenantClaim: is "t\u0000", want the name of the token's claim that holds the tenant`},
+		// what is for throw-away stacks
+		{"cellular:functions", `{"faultInjection":true}`, "cellular:functions.faultInjection: is true while cellular:protect is true, want false: faults are for throw-away stacks"},
 		// the router
 		{"cellular:router", `{"softTTL":30}`, `cellular:router.softTTL: is 30, want a duration from 1s to 1h, written like "1h30m" or "250ms"`},
 		{"cellular:router", `{"softTTL":"1h","hardTTL":"30m"}`, "cellular:router.softTTL: is 1h, want less than the hardTTL of 30m"},
@@ -213,8 +231,109 @@ func TestEveryValidConfigurationParsesAndTheOrderOfCellsChangesNothing(t *testin
 	})
 }
 
+// withIssuer is a configuration that trusts tokens.
+func withIssuer(issuer string, audiences int) map[string]string {
+	c := config.Default()
+	c.Deployment, c.Region, c.Cells = "dev", "eu-west-1", []config.Cell{{ID: "alpha", Tier: "standard", MaxTenants: 1}}
+	c.Router.Auth = config.Auth{Type: config.AuthJWT, Issuer: issuer, TenantClaim: "t"}
+	for i := range audiences {
+		c.Router.Auth.Audience = append(c.Router.Auth.Audience, fmt.Sprint("audience-", i))
+	}
+	return configtest.Raw(c)
+}
+
+func TestAnIssuerIsAURLUnderWhichAPIGatewayFindsKeys(t *testing.T) {
+	for _, good := range []string{
+		"https://id.example.com", "https://id.example.com/", "https://id.example.com:8443/a/b", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1",
+		"https://login.example.com/0b6e-11/v2.0", "https://127.0.0.1:4443", "https://id.example.com/a%20b",
+	} {
+		_, err := config.Parse("dev", withIssuer(good, 1))
+		require.NoError(t, err, good)
+	}
+	for _, bad := range []string{
+		"", "id.example.com", "https://", "https:///realm", "https://:443", "HTTPS://id.example.com", "http://id.example.com", "https://user@id.example.com",
+		"https://user:secret@id.example.com", "https://@id.example.com", "https://id.example.com?", "https://id.example.com/?a=b", "https://id.example.com/#a",
+		"https://id.example.com#", "https://id.example.com/a b", " https://id.example.com", "https://id.example.com\n", "https://id.example.com/\u00e9",
+		"https://id.example.com:0", "https://id.example.com:65536", "https://id.example.com/%zz", `https://id.example.com\a`,
+	} {
+		_, err := config.Parse("dev", withIssuer(bad, 1))
+		require.ErrorContains(t, err, "cellular:router.auth.issuer: is ", bad)
+	}
+}
+
+func TestAnAuthorizerTakesFiftyAudiences(t *testing.T) {
+	_, err := config.Parse("dev", withIssuer("https://id.example.com", 50))
+	require.NoError(t, err)
+	_, err = config.Parse("dev", withIssuer("https://id.example.com", 51))
+	require.ErrorContains(t, err, "cellular:router.auth.audience: is [")
+}
+
+func TestAClaimsNameFitsTheEnvironmentOfTheRouter(t *testing.T) {
+	raw := withIssuer("https://id.example.com", 1)
+	c, err := config.Parse("dev", raw)
+	require.NoError(t, err)
+	fits := 4096 - config.EnvironmentSize(c.RouterEnvironment()) + len(c.Router.Auth.TenantClaim)
+	for _, n := range []int{fits, fits + 1} {
+		c.Router.Auth.TenantClaim = strings.Repeat("t", n)
+		_, err = config.Parse("dev", configtest.Raw(c))
+		if n == fits {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, fmt.Sprintf("cellular:router.auth.tenantClaim: is %d bytes long, so that the environment of the router's function takes 4097 bytes, want at most 4096", n))
+	}
+	require.ErrorContains(t, c.CheckRouter(), "router.auth.tenantClaim: is ")
+}
+
+func TestFunctionsReserveNoMoreThanAnAccountCanHave(t *testing.T) {
+	cells := make([]config.Cell, 10)
+	for i := range cells {
+		cells[i] = config.Cell{ID: fmt.Sprintf("c%02d", i), Tier: "standard", MaxTenants: 1}
+	}
+	raw := func(plane string, router int) map[string]string {
+		return minimal("cellular:cells", configtest.CellsJSON(cells), "cellular:plane", plane,
+			"cellular:pipeline", `{"producerReservedConcurrency":4990,"consumerReservedConcurrency":5000}`,
+			"cellular:router", fmt.Sprintf(`{"reservedConcurrency":%d}`, router))
+	}
+	_, err := config.Parse("dev", raw("all", 0))
+	require.NoError(t, err)
+	_, err = config.Parse("dev", raw("all", 1))
+	require.EqualError(t, err, "cellular:pipeline.consumerReservedConcurrency: makes 99901 with what the router and the producers of 10 cells reserve, want at most 99900: no account has more")
+	for _, plane := range []string{"cells", "global"} {
+		_, err = config.Parse("dev", raw(plane, 10_000))
+		require.NoError(t, err, "plane %s: what another stack reserves is not counted", plane)
+	}
+}
+
+func TestTheRegionsAreThoseOfTheSDK(t *testing.T) {
+	output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2").Output()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(output)), "internal/endpoints/awsrulesfn/partitions.json"))
+	require.NoError(t, err)
+	var sdk struct {
+		Partitions []struct{ Regions map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(text, &sdk))
+	var known []string
+	for _, partition := range sdk.Partitions {
+		for name := range partition.Regions {
+			if !strings.HasSuffix(name, "-global") { // endpoints of global services
+				known = append(known, name)
+			}
+		}
+	}
+	require.Greater(t, len(known), 30)
+	require.ElementsMatch(t, known, config.Regions(), "the SDK was upgraded: bring regions.go up to date")
+}
+
+func TestAValueTakesAWhole(t *testing.T) {
+	_, err := config.Parse("dev", minimal("cellular:protect", "true true"))
+	require.EqualError(t, err, `cellular:protect: is "true true", want true or false`)
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all")
+	f.Add("dev", `[{"id":"alpha","id":"alpha"}]`, `{"auth":{"type":"jwt","issuer":"https://a@b","audience":["x"],"tenantClaim":"t"}}`, `{"faultInjection":true}`, `{"queue":{},"queue":{}}`, "true", "all")
 	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "")
 	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane string) {
 		c, err := config.Parse(name, map[string]string{
@@ -230,6 +349,12 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Less(t, c.Router.SoftTTL, c.Router.HardTTL)
 		require.False(t, c.Protect && c.Router.Auth.Type == "none")
+		require.False(t, c.Protect && c.Functions.FaultInjection)
+		require.LessOrEqual(t, config.EnvironmentSize(c.RouterEnvironment()), 4096)
+		require.LessOrEqual(t, len(c.Router.Auth.Audience), 50)
+		again, err := config.Parse(name, configtest.Raw(c))
+		require.NoError(t, err, "what was accepted is accepted again when every value is written out")
+		require.Equal(t, c, again)
 		require.True(t, len(c.Cells) > 0 || c.Plane == config.PlaneGlobal)
 	})
 }

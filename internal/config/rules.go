@@ -12,8 +12,10 @@ func checkRules(c Config, p *problems) {
 	r := rules{problems: p, prefix: namespace}
 	checkCells(c, r)
 	checkAuth(c, r)
-	checkRouter(c.Router, r)
+	checkRouter(c, r)
+	checkFaults(c, r)
 	checkPipeline(c, r)
+	checkReserved(c, r)
 }
 
 // rules reports about keys by their paths within the configuration, such as "router.softTTL".
@@ -67,7 +69,12 @@ func checkAuth(c Config, r rules) {
 	}
 }
 
-func checkRouter(c Router, r rules) {
+func checkRouter(config Config, r rules) {
+	c := config.Router
+	const claim = "router.auth.tenantClaim"
+	size := EnvironmentSize(config.RouterEnvironment())
+	r.require(size <= maxEnvironment, []string{claim, "deployment"},
+		"is %d bytes long, so that the environment of the router's function takes %d bytes, want at most %d", len(c.Auth.TenantClaim), size, maxEnvironment)
 	r.require(c.SoftTTL < c.HardTTL, []string{"router.softTTL", "router.hardTTL"},
 		"is %s, want less than the hardTTL of %s", short(c.SoftTTL), short(c.HardTTL))
 	// The longest request reads the mapping and then uses up its time in the cell, and has to be answered even so.
@@ -78,6 +85,33 @@ func checkRouter(c Router, r rules) {
 		"is %d, want at least the tenantLimit's rate of %d: one tenant alone must not use up its cell's share", c.CellLimit.Rate, c.TenantLimit.Rate)
 	r.require(c.CellLimit.Burst >= c.TenantLimit.Burst, []string{"router.cellLimit.burst", "router.tenantLimit.burst"},
 		"is %d, want at least the tenantLimit's burst of %d: one tenant alone must not use up its cell's share", c.CellLimit.Burst, c.TenantLimit.Burst)
+}
+
+// checkFaults keeps game days to stacks that may be thrown away.
+func checkFaults(c Config, r rules) {
+	r.require(!c.Functions.FaultInjection || !c.Protect, []string{"functions.faultInjection", "protect"},
+		"is true while %sprotect is true, want false: faults are for throw-away stacks", r.prefix)
+}
+
+// maxAccountConcurrency is more than any account's Lambda concurrency in a Region: 1,000 at first, up to tens of thousands
+// on request. Lambda keeps unreservedConcurrency of it for functions that reserve none.
+const (
+	maxAccountConcurrency = 100_000
+	unreservedConcurrency = 100
+)
+
+// checkReserved adds up what the stack's functions reserve of the account's one pool.
+func checkReserved(c Config, r rules) {
+	total := 0
+	if c.Plane.HasGlobal() {
+		total += c.Router.ReservedConcurrency
+	}
+	if c.Plane.HasCells() {
+		total += len(c.Cells) * (c.Pipeline.ProducerReservedConcurrency + c.Pipeline.ConsumerReservedConcurrency)
+	}
+	const most = maxAccountConcurrency - unreservedConcurrency
+	r.require(total <= most, []string{"pipeline.consumerReservedConcurrency", "pipeline.producerReservedConcurrency", "router.reservedConcurrency", "cells"},
+		"makes %d with what the router and the producers of %d cells reserve, want at most %d: no account has more", total, len(c.Cells), most)
 }
 
 func checkPipeline(c Config, r rules) {

@@ -20,17 +20,19 @@ const (
 	AttrTenants = "tenants" // N: how many tenants are placed in the cell, or reserved there by an open move
 )
 
-// The moves table has one item per move, of hash key AttrTenantID and range key AttrEpoch.
+// The moves table has one item per move, of hash key AttrTenantID and range key AttrEpoch, and one per tenant (see package
+// residence).
 const (
 	// AttrEpoch (N) is the epoch that the move gives to the tenant's new owner.
 	AttrEpoch = mapping.AttrEpoch
 
-	// AttrOpen (S) is OpenValue while the move is under way, and absent once it is finished.
+	// AttrOpen (S) is OpenValue while the move is under way, and absent once it is finished. In a tenant's record it has a
+	// value of its own.
 	AttrOpen  = "open"
 	OpenValue = "open"
 
-	// OpenIndex has the moves under way and no others: hash AttrOpen, range AttrTenantID, with all attributes. It lists
-	// what is to be finished, however many moves there ever were.
+	// OpenIndex has, under OpenValue, the moves under way and no others: hash AttrOpen, range AttrTenantID, with all
+	// attributes. It lists what is to be finished, however many moves there ever were.
 	OpenIndex = "open"
 
 	// AttrExpiresAt (N, seconds since 1970) is the table's TTL attribute, which only a finished move has.

@@ -84,11 +84,7 @@ type world struct {
 
 func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
 	t.Helper()
-	w := &world{T: t, logs: new(lines), db: dynamotest.New(map[string]string{
-		mappingTable:         "tenant_id",
-		dataPrefix + "alpha": "id", resultsPrefix + "alpha": "id",
-		dataPrefix + "beta": "id", resultsPrefix + "beta": "id",
-	})}
+	w := &world{T: t, logs: new(lines), db: dynamotest.NewTables(dynamotest.Deployment("dev", "alpha", "beta"))}
 	cache, err := mapping.NewCache(mapping.NewStore(w.db, mappingTable), mapping.CacheConfig{
 		Size: 100, SoftTTL: softTTL, HardTTL: hardTTL, NegativeTTL: 5 * time.Second, ReadTimeout: readTimeout,
 		Clock: w.clock, Random: func() float64 { return 0 },

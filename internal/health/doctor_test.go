@@ -38,7 +38,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 		"table dev-app-results-cell-beta", "table policy dev-app-data-cell-alpha", "queue dev-processing-queue-stream-dlq-cell-alpha",
 		"topic dev-processing-topic-cell-beta", "function dev-global-edge-router", "function dev-consumer-cell-beta",
 		"event source mapping dev-producer-cell-alpha", "role policy " + role, "quota DynamoDB tables", "quota Lambda concurrency",
-		"leftovers dev", "moves dev", "cell state cells that are not there", "tenant count alpha", "contents beta",
+		"leftovers dev", "moves dev", "cell state cells that are not there", "tenant count alpha", "lost mappings beta", "contents beta",
 	} {
 		require.True(t, subjects[want], "nothing is said of %s: %v", want, subjects)
 	}
@@ -279,6 +279,24 @@ func TestAnOpenMoveReservesAPlaceAndSendsOnWhatWaits(t *testing.T) {
 	w.states["beta"] = placement.CellState{Tenants: 3}
 	w.statuses["alpha"] = cellstatus.Status{Waiting: cellstatus.Waiting{Total: 7, ByTenant: map[string]int{"alpha-one": 7}}}
 	require.Empty(t, bad(w.doctor().Run(t.Context())))
+}
+
+func TestDoctor_NamesTenantsWhoseDataNoMappingPointsTo(t *testing.T) {
+	w := healthy(t)
+	for n := range 25 {
+		w.stranded["beta"] = append(w.stranded["beta"], fmt.Sprintf("t%02d", n))
+	}
+	found := bad(w.doctor().Run(t.Context()))
+	require.Len(t, found, 21)
+	require.Equal(t, health.Finding{
+		Level: health.Fail, Check: "lost mappings", Subject: "beta", Text: "the cell holds data of tenant t00, which has no mapping",
+		Fix: "'cellctl tenants assign t00 --cell beta' gives it back to the cell",
+	}, found[0])
+	require.Equal(t, "there may be more tenants without a mapping", found[20].Text)
+
+	w = healthy(t)
+	w.broken["Stranded"] = errors.New("timeout")
+	require.Contains(t, lines(w.doctor().Run(t.Context())), "fail lost mappings alpha: could not be read: timeout")
 }
 
 func TestACountIsCorrectedWhereTheOperatorAsksForIt(t *testing.T) {

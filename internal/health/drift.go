@@ -24,6 +24,7 @@ type Placement interface {
 	Page(ctx context.Context, cellID, after string, limit int) (tenants []mapping.Mapping, next string, err error)
 	Recount(ctx context.Context, cellID string, open []placement.OpenMove) (int, error)
 	SetCount(ctx context.Context, cellID string, seen, correct int) error
+	Stranded(ctx context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error)
 }
 
 // Status reads what a cell has at hand. *cellstatus.Reader is one.
@@ -50,6 +51,7 @@ const (
 	moveCheck    = "moves"
 	stateCheck   = "cell state"
 	countCheck   = "tenant count"
+	lackCheck    = "lost mappings"
 	contentCheck = "contents"
 )
 
@@ -69,6 +71,7 @@ func (d Doctor) drift(ctx context.Context, p published, leftovers []string) []Fi
 	found := l.end("%d under way, none for too long", len(moves))
 	found = append(found, d.strays(ctx, p, c, leftovers)...)
 	found = append(found, d.states(ctx, p, c, moves)...)
+	found = append(found, d.stranded(ctx, p, c)...)
 	return append(found, d.contents(ctx, p, moves)...)
 }
 

@@ -64,6 +64,7 @@ type world struct {
 	placed   map[string][]string // tenants by cell
 	moves    []health.Move
 	statuses map[string]cellstatus.Status
+	stranded map[string][]string // tenants without a mapping, by cell
 }
 
 func arnOf(service, resource string) string {
@@ -90,7 +91,7 @@ func healthy(t *testing.T) *world {
 		queues: map[string]map[string]string{}, endpoints: map[string][]string{}, subscription: map[string]string{},
 		functions: map[string]*lambda.GetFunctionOutput{}, mappings: map[string][]lambdatypes.EventSourceMappingConfiguration{},
 		unreserved: 1000, tableQuota: 2500, rolePolicy: "%7B%7D",
-		states: map[string]placement.CellState{}, placed: map[string][]string{}, statuses: map[string]cellstatus.Status{},
+		states: map[string]placement.CellState{}, placed: map[string][]string{}, stranded: map[string][]string{}, statuses: map[string]cellstatus.Status{},
 	}
 	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
 	require.NoError(t, err)
@@ -434,6 +435,11 @@ func (s store) SetCount(_ context.Context, cellID string, seen, correct int) err
 	state.Tenants = correct
 	s.w.states[cellID] = state
 	return s.w.broken["SetCount"]
+}
+
+func (s store) Stranded(_ context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error) {
+	all := s.w.stranded[cell.ID]
+	return all[:min(limit, len(all))], len(all) > limit, s.w.broken["Stranded"]
 }
 
 type reader struct{ w *world }

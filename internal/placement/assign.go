@@ -23,6 +23,8 @@ type Request struct {
 	TenantID string
 	CellID   string // the only cell that will do; "" for the best one
 	Tier     string // mapping.TierStandard or mapping.TierDedicated; "" for that of CellID, or else standard
+	// Search has every cell looked into for data of the tenant before it is placed, for a tenant of which no record is kept.
+	Search bool
 }
 
 // Assign places a tenant that has no mapping yet in one of the cells, and returns its mapping: active, and in the first
@@ -30,6 +32,7 @@ type Request struct {
 //   - mapping.ErrExists, with the mapping that the tenant has,
 //   - ErrInvalid for a request that no state of the cells could satisfy,
 //   - ErrNoRoom where the cell asked for, or every cell of the tier, is full, draining or retired,
+//   - ErrRefused where another cell holds data of the tenant: that cell takes it, also while it is draining,
 //   - the client's. The tenant may then be placed or not: assigning it again tells.
 //
 // Who loses a cell's last place, or a race for its count, to somebody else looks again and chooses again, for 30 seconds.
@@ -42,6 +45,7 @@ func (s *Store) Assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 }
 
 func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapping.Mapping, error) {
+	all := cells
 	cells, tier, err := r.choices(cells)
 	if err != nil {
 		return mapping.Mapping{}, err
@@ -51,6 +55,7 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 		ids[i] = c.ID
 	}
 	var m mapping.Mapping
+	var before *past // nil until it is known
 	err = contended(ctx, func(ctx context.Context) error {
 		var err error
 		if m, err = s.Get(ctx, r.TenantID); err == nil {
@@ -61,16 +66,31 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 		} else if !errors.Is(err, mapping.ErrUnknownTenant) {
 			return err
 		}
+		if before == nil {
+			found, err := s.past(ctx, all, r)
+			if err != nil {
+				return err
+			}
+			before = &found
+		}
+		if err := before.elsewhere(r); err != nil {
+			return err
+		}
 		states, err := s.States(ctx, ids)
 		if err != nil {
 			return err
+		}
+		admit := Admit
+		if back := states[r.CellID]; len(before.holders) > 0 && back.Status == Draining {
+			back.Status = Active
+			states[r.CellID], admit = back, readmit
 		}
 		candidates, err := Candidates(cells, states, tier)
 		if err != nil {
 			return err
 		}
 		best := candidates[0]
-		m, err = s.create(ctx, r.TenantID, best, Admit(s.tables.CellTable, best))
+		m, err = s.create(ctx, r.TenantID, best, before.least, admit(s.tables.CellTable, best))
 		return err
 	})
 	return m, err
@@ -118,22 +138,26 @@ func names(cells []facts.Cell) string {
 	return strings.Join(ids, ", ")
 }
 
-// create writes the mapping of a tenant that has none, in one transaction with whatever else has to happen. That the cell
-// applies the mapping's epoch is a condition too: a fence that rose since it was read would divert all that the tenant
-// sends. So is that the tenant never had the epoch, as far as its record knows.
-func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, also ...types.TransactWriteItem) (mapping.Mapping, error) {
+// create writes the mapping of a tenant that has none, in one transaction with whatever else has to happen, under the epoch
+// least or a higher one. That the cell applies the mapping's epoch is a condition too: a fence that rose since it was read
+// would divert all that the tenant sends. So is that the tenant never had the epoch, as far as its record knows.
+func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, least int64, also ...types.TransactWriteItem) (mapping.Mapping, error) {
 	// A tenant that was in the cell before, and comes back, starts no lower than the floor of the fence that it left there.
-	epoch, err := ownership.Floor(ctx, s.client, cell, tenantID)
+	floor, err := ownership.Floor(ctx, s.client, cell, tenantID)
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond) // as it will be read
+	epoch := max(floor, least)
 	if !mapping.IsProbeTenant(tenantID) {
 		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, tenantID)
 		if err != nil {
 			return mapping.Mapping{}, err
 		}
 		epoch = max(epoch, record.NextEpoch())
+		if !record.Known() && floor > 1 {
+			epoch = max(epoch, floor+1) // the epoch of the floor may have been given to the tenant in another cell
+		}
 		also = append(also, residence.GiveEpoch(s.tables.MoveTable, tenantID, cell.ID, epoch, now))
 	}
 	m := mapping.Mapping{

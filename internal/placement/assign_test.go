@@ -265,7 +265,7 @@ func TestAnAnswerThatIsLostIsFoundByAssigningAgain(t *testing.T) {
 func TestATenantThatComesBackIsNotDivertedByItsOldFence(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10), cell("beta", "standard", 10))
 	w.fence(w.cells[0], "acme", 7)
-	require.EqualValues(t, 7, w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha"}).Epoch)
+	require.EqualValues(t, 8, w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha"}).Epoch, "the 7th may have been another cell's")
 	require.EqualValues(t, 1, w.assign(t, placement.Request{TenantID: "globex", CellID: "alpha"}).Epoch)
 
 	w.fence(w.cells[1], "initech", 3)
@@ -275,7 +275,7 @@ func TestATenantThatComesBackIsNotDivertedByItsOldFence(t *testing.T) {
 		}
 		return nil
 	})
-	require.EqualValues(t, 5, w.assign(t, placement.Request{TenantID: "initech", CellID: "beta"}).Epoch)
+	require.EqualValues(t, 6, w.assign(t, placement.Request{TenantID: "initech", CellID: "beta"}).Epoch)
 	require.Equal(t, 1, w.state(t, "beta").Tenants)
 }
 

@@ -25,6 +25,14 @@ func Admit(cellTable string, cell facts.Cell) types.TransactWriteItem {
 		map[string]types.AttributeValue{":active": text(string(Active)), ":cap": number(cell.MaxTenants)})
 }
 
+// readmit is Admit for a tenant whose data the cell holds: a draining cell, which serves the tenants that it has, takes it.
+func readmit(cellTable string, cell facts.Cell) types.TransactWriteItem {
+	w := Admit(cellTable, cell)
+	*w.Update.ConditionExpression = "(attribute_not_exists(#status) OR #status IN (:active, :draining)) AND (attribute_not_exists(#tenants) OR #tenants < :cap)"
+	w.Update.ExpressionAttributeValues[":draining"] = text(string(Draining))
+	return w
+}
+
 // Release counts one tenant less in a cell, as an operation of a transaction. Its condition is that the cell has one.
 func Release(cellTable, cellID string) types.TransactWriteItem {
 	return count(cellTable, cellID, -1, "#tenants >= :one", nil, map[string]types.AttributeValue{":one": number(1)})
@@ -75,24 +83,15 @@ func (s *Store) Recount(ctx context.Context, cellID string, open []OpenMove) (in
 			expected++
 		}
 	}
-	q := s.ofCell(cellID)
-	q.ProjectionExpression = aws.String("#tenant")
-	q.ExpressionAttributeNames["#tenant"] = mapping.AttrTenantID
-	for {
-		out, err := s.client.Query(ctx, q)
-		if err != nil {
-			return 0, fmt.Errorf("count the tenants of cell %s: %w", cellID, err)
+	err := s.eachOf(ctx, cellID, func(tenantID string) {
+		if !mapping.IsProbeTenant(tenantID) {
+			expected++
 		}
-		for _, item := range out.Items {
-			if !mapping.IsProbeTenant(tenantOf(item)) {
-				expected++
-			}
-		}
-		if len(out.LastEvaluatedKey) == 0 {
-			return expected, nil
-		}
-		q.ExclusiveStartKey = out.LastEvaluatedKey
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the tenants of cell %s: %w", cellID, err)
 	}
+	return expected, nil
 }
 
 // SetCount corrects the count of a cell's tenants, provided that it still is what the caller has seen, or is correct by

@@ -53,6 +53,26 @@ func (s *Store) PageWithProbes(ctx context.Context, cellID, after string, limit 
 	return tenants, tenantOf(out.LastEvaluatedKey), nil
 }
 
+// eachOf calls do for each tenant that is mapped to a cell, probe tenants among them.
+func (s *Store) eachOf(ctx context.Context, cellID string, do func(tenantID string)) error {
+	q := s.ofCell(cellID)
+	q.ProjectionExpression = aws.String("#tenant")
+	q.ExpressionAttributeNames["#tenant"] = mapping.AttrTenantID
+	for {
+		out, err := s.client.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, item := range out.Items {
+			do(tenantOf(item))
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		q.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
 // ofCell is the query of a cell's mappings.
 func (s *Store) ofCell(cellID string) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{

@@ -21,7 +21,7 @@ func (s *Store) PutProbe(ctx context.Context, cell facts.Cell) (mapping.Mapping,
 		if m, err = s.Get(ctx, tenantID); err == nil || !errors.Is(err, mapping.ErrUnknownTenant) {
 			return err
 		}
-		m, err = s.create(ctx, tenantID, cell)
+		m, err = s.create(ctx, tenantID, cell, 1)
 		return err
 	})
 	if err != nil {

@@ -9,9 +9,10 @@
 //
 // # Where it is
 //
-// The records are in the moves table, under the hash key "#tenant#TENANT" and the epoch 0, without the attributes of the
-// table's index and of its TTL. No tenant's id begins with "#": a query for a tenant's moves does not find the record,
-// neither here nor in a program of a version that knows no records and refuses any item that is not a move.
+// The records are in the moves table, under the hash key "#tenant#TENANT" and the epoch 0, without the attribute of its TTL.
+// No tenant's id begins with "#": a query for a tenant's moves does not find the record, neither here nor in a program of a
+// version that knows no records and refuses any item that is not a move. The table's index has, under "placed#CELL", the
+// tenants that were in a cell last and were not removed; moves under way are under another value.
 package residence
 
 import (
@@ -38,8 +39,9 @@ const (
 )
 
 const (
-	keyPrefix = "#tenant#"
-	keyEpoch  = "0"
+	keyPrefix    = "#tenant#"
+	keyEpoch     = "0"
+	placedPrefix = "placed#" // of controltables.AttrOpen, before the cell
 )
 
 // Record is what is known of a tenant, whether it has a mapping or not. The record of a tenant of which nothing is known

@@ -84,6 +84,12 @@ func TestRecord_GivesAnEpochOnceAndForgetsNothing(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
+				for _, c := range []string{"alpha", "beta"} {
+					listed, next, err := residence.InCell(context.Background(), db, table, c, "")
+					require.NoError(t, err)
+					require.Empty(t, next)
+					require.Equal(t, c == want.LastCell && !want.Removed(), len(listed) > 0, "%s: %v", c, listed)
+				}
 				r := record(t, db, "acme")
 				require.Equal(t, want, r)
 				require.Equal(t, len(given) > 0, r.Known())
@@ -98,7 +104,6 @@ func TestRecord_GivesAnEpochOnceAndForgetsNothing(t *testing.T) {
 func TestRecord_IsInNoQueryForMovesAndNeverExpires(t *testing.T) {
 	db := newTables()
 	require.True(t, commit(t, db, residence.GiveEpoch(table, "acme", "alpha", 1, now)))
-	require.True(t, commit(t, db, residence.Remove(table, "acme", "alpha", 1, now)))
 	for _, q := range []dynamodb.QueryInput{
 		{KeyConditionExpression: aws.String("tenant_id = :v"), ExpressionAttributeValues: dynamotest.Item{":v": &types.AttributeValueMemberS{Value: "acme"}}},
 		{
@@ -145,6 +150,27 @@ func TestRecord_ThatIsNoneIsAnErrorThatNamesEachAttribute(t *testing.T) {
 	}
 	_, err = residence.GetAll(t.Context(), db, table, []string{"acme"})
 	require.ErrorIs(t, err, residence.ErrMalformed)
+}
+
+func TestInCell_ListsPageByPage(t *testing.T) {
+	db := newTables()
+	db.PageItems = 3
+	var want, got []string
+	for n := range 10 {
+		id := fmt.Sprintf("t%d", n)
+		want = append(want, id)
+		require.True(t, commit(t, db, residence.GiveEpoch(table, id, "alpha", 1, now)))
+	}
+	require.True(t, commit(t, db, residence.GiveEpoch(table, "elsewhere", "beta", 1, now)))
+	for after := ""; ; {
+		page, next, err := residence.InCell(t.Context(), db, table, "alpha", after)
+		require.NoError(t, err)
+		got = append(got, page...)
+		if after = next; next == "" {
+			break
+		}
+	}
+	require.Equal(t, want, got)
 }
 
 func TestGetAll_ReadsManyFromAThrottledTable(t *testing.T) {

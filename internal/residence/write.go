@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/controltables"
 	"cellular/internal/event"
 )
 
@@ -21,13 +22,19 @@ const (
 // GiveEpoch records that the tenant, which is or will be in the cell, is given an epoch: by its first mapping, or by a
 // move that begins. Its condition is that no epoch as high was ever given to it, or removed.
 func GiveEpoch(moveTable, tenantID, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
-	return write(moveTable, tenantID, unused, "SET #cell = :cell, #last = :epoch, #updated = :now", cellID, epoch, now)
+	return place(moveTable, tenantID, unused, cellID, epoch, now)
 }
 
 // Settle records that the tenant is in the cell under an epoch that was given to it before: a move flips to the cell, or
 // is backed out to it. Its condition is that no higher epoch was given to it, and that the epoch was not removed.
 func Settle(moveTable, tenantID, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
-	return write(moveTable, tenantID, latest, "SET #cell = :cell, #last = :epoch, #updated = :now", cellID, epoch, now)
+	return place(moveTable, tenantID, latest, cellID, epoch, now)
+}
+
+func place(moveTable, tenantID, condition, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
+	w := write(moveTable, tenantID, condition, "SET #cell = :cell, #last = :epoch, #updated = :now, #index = :placed", cellID, epoch, now)
+	w.Update.ExpressionAttributeValues[":placed"] = text(placedPrefix + cellID)
+	return w
 }
 
 // Remove records that all that the tenant did up to an epoch, its last one, was removed with it. Its condition is that no
@@ -35,7 +42,7 @@ func Settle(moveTable, tenantID, cellID string, epoch int64, now time.Time) type
 func Remove(moveTable, tenantID, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
 	return write(moveTable, tenantID,
 		"(attribute_not_exists(#last) OR #last <= :epoch) AND (attribute_not_exists(#removed) OR #removed <= :epoch)",
-		"SET #cell = :cell, #last = :epoch, #removed = :epoch, #updated = :now", cellID, epoch, now)
+		"SET #cell = :cell, #last = :epoch, #removed = :epoch, #updated = :now REMOVE #index", cellID, epoch, now)
 }
 
 func write(moveTable, tenantID, condition, update, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
@@ -46,6 +53,7 @@ func write(moveTable, tenantID, condition, update, cellID string, epoch int64, n
 		ConditionExpression: aws.String(condition),
 		ExpressionAttributeNames: map[string]string{
 			"#cell": AttrLastCell, "#last": AttrLastEpoch, "#removed": AttrRemovedEpoch, "#updated": AttrUpdatedAt,
+			"#index": controltables.AttrOpen,
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":cell": text(cellID), ":epoch": number(epoch), ":now": text(event.FormatTime(now)),

@@ -19,6 +19,7 @@ func (b *builder) publishFacts(function *lambda.Function) error {
 			URL: v[0].(string), Function: v[1].(string), Role: v[2].(string), Auth: string(s.Auth.Type),
 			SoftTTL: facts.Duration(s.SoftTTL), HardTTL: facts.Duration(s.HardTTL),
 			RefreshTimeout: facts.Duration(s.RefreshTimeout), CellTimeout: facts.Duration(s.CellTimeout),
+			ThrottleRate: s.Throttle.Rate,
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(b.ctx, b.child("facts"), &ssm.ParameterArgs{

@@ -265,6 +265,7 @@ func TestTheRouterPublishesHowItIsReachedAndHowLongItRemembers(t *testing.T) {
 		Function: "prod-global-edge-router", Role: "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", Auth: "jwt",
 		SoftTTL: facts.Duration(30 * time.Second), HardTTL: facts.Duration(time.Hour),
 		RefreshTimeout: facts.Duration(500 * time.Millisecond), CellTimeout: facts.Duration(3 * time.Second),
+		ThrottleRate: 100,
 	}, got)
 	require.True(t, p.DependsOn(r.Only(t, functionType)), "nothing reads of a router that is not there")
 }

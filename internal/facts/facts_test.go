@@ -92,7 +92,7 @@ func TestEveryFactThatIsNeededIsMissedByName(t *testing.T) {
 	}{
 		{`cell "`, alpha.JSON, func(s string) error { _, err := facts.Parse(s); return err }, []string{"wave"}}, // 0 is a wave
 		{"the control plane", controlPlane.JSON, func(s string) error { _, err := facts.ParseControlPlane(s); return err }, nil},
-		{"the router", edge.JSON, func(s string) error { _, err := facts.ParseRouter(s); return err }, nil},
+		{"the router", edge.JSON, func(s string) error { _, err := facts.ParseRouter(s); return err }, []string{"throttleRate"}},
 	} {
 		text, err := document.write()
 		require.NoError(t, err)

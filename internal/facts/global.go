@@ -46,6 +46,9 @@ type Router struct {
 	HardTTL        Duration `json:"hardTTL"`        // the age past which no router uses a mapping
 	RefreshTimeout Duration `json:"refreshTimeout"` // of one read of the mapping table
 	CellTimeout    Duration `json:"cellTimeout"`    // of one call into a cell
+	// ThrottleRate is how many requests a second the API lets in, over all tenants. It is 0 in the facts of a router of a
+	// version that did not publish it; readers of that version pass it over.
+	ThrottleRate int `json:"throttleRate,omitempty"`
 }
 
 // JSON is the document as the router publishes it.

@@ -16,6 +16,7 @@ var (
 		URL: "https://u", Function: "f", Role: "r", Auth: "iam",
 		SoftTTL: facts.Duration(30 * time.Second), HardTTL: facts.Duration(time.Hour),
 		RefreshTimeout: facts.Duration(500 * time.Millisecond), CellTimeout: facts.Duration(3 * time.Second),
+		ThrottleRate: 1000,
 	}
 )
 
@@ -32,7 +33,7 @@ func TestTheRoutersFactsSurviveTheDocument(t *testing.T) {
 	text, err := edge.JSON()
 	require.NoError(t, err)
 	require.Equal(t, `{"url":"https://u","function":"f","role":"r","auth":"iam",`+
-		`"softTTL":"30s","hardTTL":"1h0m0s","refreshTimeout":"500ms","cellTimeout":"3s"}`, text)
+		`"softTTL":"30s","hardTTL":"1h0m0s","refreshTimeout":"500ms","cellTimeout":"3s","throttleRate":1000}`, text)
 	got, err := facts.ParseRouter(strings.Replace(text, "{", `{"newer":1,`, 1))
 	require.NoError(t, err)
 	require.Equal(t, edge, got)

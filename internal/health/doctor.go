@@ -17,6 +17,7 @@ type Clients struct {
 	STS      STS
 	SSM      fleet.SSM
 	DynamoDB Tables
+	Streams  Streams
 	SQS      Queues
 	SNS      Topics
 	Lambda   Functions

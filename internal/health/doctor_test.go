@@ -38,6 +38,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 		"table dev-app-results-cell-beta", "table policy dev-app-data-cell-alpha", "queue dev-processing-queue-stream-dlq-cell-alpha",
 		"topic dev-processing-topic-cell-beta", "function dev-global-edge-router", "function dev-consumer-cell-beta",
 		"event source mapping dev-producer-cell-alpha", "role policy " + role, "quota DynamoDB tables", "quota Lambda concurrency",
+		"quota IAM roles", "quota SNS messages", "quota cells",
 		"leftovers dev", "moves dev", "cell state cells that are not there", "tenant count alpha", "lost mappings beta", "contents beta",
 	} {
 		require.True(t, subjects[want], "nothing is said of %s: %v", want, subjects)
@@ -168,6 +169,21 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 
 		{"little concurrency", func(w *world) { w.unreserved = 119 }, health.Warn, "Lambda concurrency", "2 cells and the router may draw 120 of 119"},
 		{"no concurrency for another cell", func(w *world) { w.unreserved = 130 }, health.Warn, "Lambda concurrency", "one more cell needs 13"},
+		{"parallel producers", func(w *world) { // 100 + 2 (2 x 2 + 10), with no concurrency reserved
+			w.unreserved = 127
+			for _, id := range []string{"alpha", "beta"} {
+				w.publish(t, id, func(c *facts.Cell) { c.Settings.ProducerReservedConcurrency = 0 })
+				w.functions["dev-producer-cell-"+id].Concurrency = nil
+			}
+		}, health.Warn, "Lambda concurrency", "2 cells and the router may draw 128 of 127"},
+		{"no room for roles", func(w *world) { w.summary["RolesQuota"] = 13 }, health.Fail, "IAM roles", "12 of 13 are used in the account: there is no room"},
+		{"little room for roles", func(w *world) { w.summary["RolesQuota"] = 14 }, health.Warn, "IAM roles", "room for 1 more cells"},
+		{"no summary", func(w *world) { w.summary = nil }, health.Skip, "IAM roles", "the endpoint does not tell it"},
+		{"more than SNS takes", func(w *world) { w.throttle(t, 30_001) }, health.Warn, "SNS messages", "the router lets in 30001 events a second, and SNS takes 30000"},
+		{"a router of a version before", func(w *world) { w.throttle(t, 0) }, health.Skip, "SNS messages", "does not publish what it lets in"},
+		{"nearly as many cells as fit", func(w *world) { w.concurrency = 127 }, health.Warn, "cells",
+			"2 cells; of the size of the largest 2 fit the account's quotas: Lambda concurrency is met first, then IAM roles at 496"},
+		{"more cells than fit", func(w *world) { w.concurrency = 125 }, health.Warn, "cells", "what they may draw at a time is more than there is"},
 		{"no room for tables", func(w *world) { w.tableQuota = 8 }, health.Fail, "DynamoDB tables", "7 of 8 (the account's quota) are used in the Region: there is no room"},
 		{"little room for tables", func(w *world) {
 			w.tableQuota = 13

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -59,6 +61,9 @@ type world struct {
 	unreserved   int32
 	tableQuota   float64
 	rolePolicy   string
+	summary      map[string]int32    // of the account, by IAM
+	concurrency  int32               // of the account
+	shards       []streamtypes.Shard // of each stream
 
 	states   map[string]placement.CellState
 	placed   map[string][]string // tenants by cell
@@ -91,13 +96,15 @@ func healthy(t *testing.T) *world {
 		queues: map[string]map[string]string{}, endpoints: map[string][]string{}, subscription: map[string]string{},
 		functions: map[string]*lambda.GetFunctionOutput{}, mappings: map[string][]lambdatypes.EventSourceMappingConfiguration{},
 		unreserved: 1000, tableQuota: 2500, rolePolicy: "%7B%7D",
+		summary: map[string]int32{"Roles": 12, "RolesQuota": 1000}, concurrency: 1000,
+		shards: []streamtypes.Shard{{}, {SequenceNumberRange: &streamtypes.SequenceNumberRange{EndingSequenceNumber: aws.String("1")}}, {}},
 		states: map[string]placement.CellState{}, placed: map[string][]string{}, stranded: map[string][]string{}, statuses: map[string]cellstatus.Status{},
 	}
 	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
 	require.NoError(t, err)
 	router, err := facts.Router{
 		URL: "http://router", Function: stack.Router(), Role: role, Auth: "iam",
-		SoftTTL: facts.Duration(time.Second), HardTTL: facts.Duration(time.Hour), RefreshTimeout: 1, CellTimeout: 1,
+		SoftTTL: facts.Duration(time.Second), HardTTL: facts.Duration(time.Hour), RefreshTimeout: 1, CellTimeout: 1, ThrottleRate: 1000,
 	}.JSON()
 	require.NoError(t, err)
 	w.parameters[stack.ControlPlaneParameter()], w.parameters[stack.RouterParameter()] = control, router
@@ -200,7 +207,7 @@ func (w *world) publish(t *testing.T, id string, change func(*facts.Cell)) {
 func (w *world) doctor() health.Doctor {
 	return health.Doctor{
 		Stack: stack, Region: "us-east-1",
-		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w},
+		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, Streams: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w},
 		Control: func(facts.ControlPlane) health.Control {
 			return health.Control{Placement: store{w}, OpenMoves: func(context.Context) ([]health.Move, error) { return w.moves, w.broken["OpenMoves"] }}
 		},
@@ -369,7 +376,22 @@ func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventS
 }
 
 func (w *world) GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error) {
-	return &lambda.GetAccountSettingsOutput{AccountLimit: &lambdatypes.AccountLimit{UnreservedConcurrentExecutions: &w.unreserved}}, w.broken["GetAccountSettings"]
+	return &lambda.GetAccountSettingsOutput{AccountLimit: &lambdatypes.AccountLimit{
+		ConcurrentExecutions: w.concurrency, UnreservedConcurrentExecutions: &w.unreserved,
+	}}, w.broken["GetAccountSettings"]
+}
+
+func (w *world) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error) {
+	return &iam.GetAccountSummaryOutput{SummaryMap: w.summary}, w.broken["GetAccountSummary"]
+}
+
+func (w *world) DescribeStream(_ context.Context, in *dynamodbstreams.DescribeStreamInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error) {
+	if err := w.broken["DescribeStream"]; err != nil {
+		return nil, err
+	}
+	d := &streamtypes.StreamDescription{StreamArn: in.StreamArn}
+	d.Shards, d.LastEvaluatedShardId = page(w.shards, in.ExclusiveStartShardId)
+	return &dynamodbstreams.DescribeStreamOutput{StreamDescription: d}, nil
 }
 
 func (w *world) ListRolePolicies(_ context.Context, in *iam.ListRolePoliciesInput, _ ...func(*iam.Options)) (*iam.ListRolePoliciesOutput, error) {
@@ -462,4 +484,14 @@ func (c catchingUp) Recount(ctx context.Context, cellID string, open []placement
 		}
 	}
 	return n, err
+}
+
+// throttle publishes what the router lets in a second.
+func (w *world) throttle(t *testing.T, rate int) {
+	t.Helper()
+	router, err := facts.ParseRouter(w.parameters[stack.RouterParameter()])
+	require.NoError(t, err)
+	router.ThrottleRate = rate
+	w.parameters[stack.RouterParameter()], err = router.JSON()
+	require.NoError(t, err)
 }

@@ -23,6 +23,7 @@ func AccountWide() []string {
 	return []string{
 		"cloudwatch:GetMetricData",
 		"dynamodb:ListTables",
+		"iam:GetAccountSummary",
 		"lambda:GetAccountSettings",
 		"lambda:ListEventSourceMappings",
 		"servicequotas:GetServiceQuota",
@@ -47,6 +48,7 @@ func Reader(s Scope) []iam.Statement {
 			"dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:GetResourcePolicy"),
 		allow("QueryIndexes", indexes, "dynamodb:Query"),
 		allow("ListCells", []string{r.cells}, "dynamodb:Scan"),
+		allow("CountShards", suffixed(r.data, "/stream/*"), "dynamodb:DescribeStream"),
 		allow("CountWaiting", each(r.results, event.WaitingIndex), "dynamodb:Scan"),
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),

@@ -67,6 +67,11 @@ func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-alpha/index/waiting",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-beta/index/waiting",
 	}, resourcesOf(all, "dynamodb:Query"))
+	require.Equal(t, []string{
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha/stream/*",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-beta/stream/*",
+	}, resourcesOf(all, "dynamodb:DescribeStream"))
+	require.Equal(t, []string{"*"}, resourcesOf(all, "iam:GetAccountSummary"))
 	require.Contains(t, resourcesOf(all, "sqs:GetQueueAttributes"), "arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-beta")
 	require.Equal(t, []string{"arn:aws:ssm:eu-west-1:123456789012:parameter/cellular/dev/cells"}, resourcesOf(all, "ssm:GetParametersByPath"))
 

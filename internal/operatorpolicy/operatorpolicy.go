@@ -72,6 +72,7 @@ func Operator(s Scope) []iam.Statement {
 		allow("SearchEvents", r.data, "dynamodb:Scan"),
 		allow("ReadStreams", suffixed(r.data, "/stream/*"), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 		allow("SendAgain", r.queues, "sqs:SendMessage"),
+		allow("SetConflictsAside", r.consumerDLQs, "sqs:SendMessage"),
 		allow("TakeFromDLQs", r.dlqs, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"),
 		allow("Restore", restorable, "dynamodb:RestoreTableToPointInTime"),
 		allow("UseScratchTables", scratch, scratchActions()...),

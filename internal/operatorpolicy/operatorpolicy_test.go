@@ -104,11 +104,14 @@ func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 	all := operatorpolicy.Operator(scope(cell("alpha")))
 	_, err := iam.Document(all...)
 	require.NoError(t, err)
-	require.Equal(t, []string{"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-alpha"}, resourcesOf(all, "sqs:SendMessage"))
 	require.Equal(t, []string{
+		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-alpha",
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-alpha",
+	}, resourcesOf(all, "sqs:SendMessage"), "a move sets an event aside that both cells have, and have differently")
+	require.Equal(t, []string{
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-sub-dlq-cell-alpha",
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-alpha",
+		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-alpha",
 	}, resourcesOf(all, "sqs:DeleteMessage"), "what the consumer has to read is out of reach")
 	require.Equal(t, []string{"arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/events*"}, resourcesOf(all, "execute-api:Invoke"))
 	require.Equal(t, []string{

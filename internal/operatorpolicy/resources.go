@@ -30,13 +30,15 @@ type resources struct {
 	cellParameters                               string
 	mappings, cells, moves                       string
 	data, results, queues, dlqs, topics, lambdas []string
+	consumerDLQs                                 []string // they are among the dlqs
 	roles                                        []string
 }
 
 // cellNames are the physical names of a cell's parts, or patterns of them.
 type cellNames struct {
 	data, results, queue       string
-	dlqs                       []string
+	consumerDLQ                string
+	dlqs                       []string // the others
 	topic                      string
 	producer, consumer         string
 	producerRole, consumerRole string
@@ -65,7 +67,8 @@ func (s Scope) resources() resources {
 		r.data = append(r.data, s.table(c.data))
 		r.results = append(r.results, s.table(c.results))
 		r.queues = append(r.queues, s.arn("sqs", c.queue))
-		for _, dlq := range c.dlqs {
+		r.consumerDLQs = append(r.consumerDLQs, s.arn("sqs", c.consumerDLQ))
+		for _, dlq := range append(c.dlqs, c.consumerDLQ) {
 			r.dlqs = append(r.dlqs, s.arn("sqs", dlq))
 		}
 		r.topics = append(r.topics, s.arn("sns", c.topic))
@@ -81,7 +84,7 @@ func (s Scope) names() []cellNames {
 		n := s.Stack.Cell("*")
 		return []cellNames{{
 			data: n.DataTable(), results: n.ResultsTable(), queue: n.Queue(),
-			dlqs:  []string{n.ConsumerDLQ(), n.SubscriptionDLQ(), n.StreamDLQ()},
+			consumerDLQ: n.ConsumerDLQ(), dlqs: []string{n.SubscriptionDLQ(), n.StreamDLQ()},
 			topic: n.Topic(), producer: n.Producer(), consumer: n.Consumer(),
 			producerRole: n.ProducerRole(), consumerRole: n.ConsumerRole(),
 		}}
@@ -91,7 +94,7 @@ func (s Scope) names() []cellNames {
 		n := s.Stack.Cell(c.ID)
 		all = append(all, cellNames{
 			data: c.DataTable, results: c.ResultsTable, queue: after(c.QueueARN, ":"),
-			dlqs:  []string{after(c.ConsumerDLQURL, "/"), after(c.SubscriptionDLQURL, "/"), after(c.StreamDLQURL, "/")},
+			consumerDLQ: after(c.ConsumerDLQURL, "/"), dlqs: []string{after(c.SubscriptionDLQURL, "/"), after(c.StreamDLQURL, "/")},
 			topic: after(c.TopicARN, ":"), producer: c.Producer, consumer: c.Consumer,
 			producerRole: n.ProducerRole(), consumerRole: n.ConsumerRole(),
 		})

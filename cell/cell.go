@@ -75,7 +75,7 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
-	topic, err := b.newTopic(queues, roles)
+	topic, err := b.newTopic(queues)
 	if err != nil {
 		return err
 	}

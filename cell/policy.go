@@ -18,17 +18,10 @@ func admitRouter(tableARN, routerRoleARN string, actions ...string) []iam.Statem
 	}}
 }
 
-// topicPolicy lets the producer publish.
-func topicPolicy(topicARN, producerRoleARN string) []iam.Statement {
-	return []iam.Statement{
-		{
-			Sid: "AdmitProducer", Effect: iam.Allow,
-			Principal: iam.Principal{Role: producerRoleARN},
-			Actions:   []string{"sns:Publish"},
-			Resources: []string{topicARN},
-		},
-		iam.RequireTLS(topicARN, "sns:Publish"),
-	}
+// topicPolicy demands TLS. It admits nobody: the producer's right to publish is in the policy of its role, and there alone,
+// so that it can be taken away in one place.
+func topicPolicy(topicARN string) []iam.Statement {
+	return []iam.Statement{iam.RequireTLS(topicARN, "sns:Publish")}
 }
 
 // topicMaySend lets the cell's topic, and no other, send to a queue.
@@ -45,21 +38,9 @@ func topicMaySend(queueARN, topicARN string) []iam.Statement {
 	}
 }
 
-// producerMaySend lets the producer's role send to a queue: Lambda does so on its behalf when it gives up on a batch.
-func producerMaySend(queueARN, producerRoleARN string) []iam.Statement {
-	return []iam.Statement{
-		{
-			Sid: "AdmitProducer", Effect: iam.Allow,
-			Principal: iam.Principal{Role: producerRoleARN},
-			Actions:   []string{"sqs:SendMessage"},
-			Resources: []string{queueARN},
-		},
-		iam.RequireTLS(queueARN, "sqs:*"),
-	}
-}
-
-// redriveOnly admits no sender: SQS itself moves messages into the DLQ of a queue.
-func redriveOnly(dlqARN, _ string) []iam.Statement {
+// noSender admits nobody to a DLQ: SQS itself moves messages into that of a queue, and the producer's right to send to the
+// stream's is in the policy of its role.
+func noSender(dlqARN, _ string) []iam.Statement {
 	return []iam.Statement{iam.RequireTLS(dlqARN, "sqs:*")}
 }
 

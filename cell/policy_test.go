@@ -100,19 +100,13 @@ func TestEachFunctionHasItsOwnRoleThatOnlyLambdaAssumes(t *testing.T) {
 	}
 }
 
-func TestTopicAdmitsItsProducerOverTLS(t *testing.T) {
+func TestTopicDemandsTLSAndAdmitsNobody(t *testing.T) {
 	p := part(t, deployAlpha(t), topicPolicyType, "topic-policy")
 	require.Equal(t, alphaTopic, p.Str(t, "arn"))
-	require.Equal(t, []any{
-		object{
-			"Sid": "AdmitProducer", "Effect": "Allow", "Principal": object{"AWS": alphaProducerRole},
-			"Action": "sns:Publish", "Resource": alphaTopic,
-		},
-		tlsOnly(alphaTopic, "sns:Publish"),
-	}, statements(t, p, "policy"))
+	require.Equal(t, []any{tlsOnly(alphaTopic, "sns:Publish")}, statements(t, p, "policy"))
 }
 
-func TestQueuesAdmitTheirOneSenderOverTLS(t *testing.T) {
+func TestQueuesAdmitTheTopicOverTLS(t *testing.T) {
 	fromTopic := func(queue string) object {
 		return object{
 			"Sid": "AdmitTopic", "Effect": "Allow", "Principal": object{"Service": "sns.amazonaws.com"},
@@ -124,14 +118,8 @@ func TestQueuesAdmitTheirOneSenderOverTLS(t *testing.T) {
 	for queue, want := range map[string][]any{
 		"queue":            {fromTopic(alphaQueue), tlsOnly(alphaQueue, "sqs:*")},
 		"subscription-dlq": {fromTopic(alphaSubDLQ), tlsOnly(alphaSubDLQ, "sqs:*")},
-		"stream-dlq": {
-			object{
-				"Sid": "AdmitProducer", "Effect": "Allow", "Principal": object{"AWS": alphaProducerRole},
-				"Action": "sqs:SendMessage", "Resource": alphaStreamDLQ,
-			},
-			tlsOnly(alphaStreamDLQ, "sqs:*"),
-		},
-		"consumer-dlq": {tlsOnly(alphaConsumerDLQ, "sqs:*")},
+		"stream-dlq":       {tlsOnly(alphaStreamDLQ, "sqs:*")},
+		"consumer-dlq":     {tlsOnly(alphaConsumerDLQ, "sqs:*")},
 	} {
 		p := part(t, r, queuePolicyType, queue+"-policy")
 		require.Equal(t, want, statements(t, p, "policy"), queue)

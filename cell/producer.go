@@ -30,7 +30,7 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (function,
 	if err != nil {
 		return function{}, err
 	}
-	dlqPolicy, err := b.newQueuePolicy("stream-dlq", q.streamDLQ, r.producer.Arn, producerMaySend)
+	dlqPolicy, err := b.newQueuePolicy("stream-dlq", q.streamDLQ, r.producer.Arn, noSender)
 	if err != nil {
 		return function{}, err
 	}

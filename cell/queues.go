@@ -42,7 +42,7 @@ func (b *builder) newQueues() (queues, error) {
 	}); err != nil {
 		return queues{}, err
 	}
-	if _, err := b.newQueuePolicy("consumer-dlq", q.consumerDLQ, q.queue.Arn, redriveOnly); err != nil {
+	if _, err := b.newQueuePolicy("consumer-dlq", q.consumerDLQ, q.queue.Arn, noSender); err != nil {
 		return queues{}, err
 	}
 	return q, b.allowRedrive(q)

@@ -16,7 +16,7 @@ type topic struct {
 }
 
 // newTopic registers the topic and its one subscriber, the queue.
-func (b *builder) newTopic(q queues, r roles) (topic, error) {
+func (b *builder) newTopic(q queues) (topic, error) {
 	t, err := sns.NewTopic(b.ctx, b.child("topic"), &sns.TopicArgs{
 		Name: pulumi.String(b.names.Topic()),
 		Tags: b.tags,
@@ -26,7 +26,7 @@ func (b *builder) newTopic(q queues, r roles) (topic, error) {
 	}
 	policy, err := sns.NewTopicPolicy(b.ctx, b.child("topic-policy"), &sns.TopicPolicyArgs{
 		Arn:    t.Arn,
-		Policy: document(func(arn []string) []iam.Statement { return topicPolicy(arn[0], arn[1]) }, t.Arn, r.producer.Arn),
+		Policy: document(func(arn []string) []iam.Statement { return topicPolicy(arn[0]) }, t.Arn),
 	}, b.childOpts()...)
 	if err != nil {
 		return topic{}, fmt.Errorf("create the topic's policy: %w", err)

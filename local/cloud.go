@@ -1,6 +1,6 @@
 // Package local is a cloud on this machine, for those who have no AWS account at hand: the real program, the real Pulumi
-// engine and the real function binaries, with AWS replaced by an emulator and three rooms (packages emulator, lambda,
-// gateway and provider). Everything listens on 127.0.0.1 and is gone when the cloud is closed or its process ends.
+// engine and the real function binaries, with AWS replaced by an emulator, a gate in front of it that enforces the deployed
+// IAM policies, and three rooms (packages emulator, gate, lambda, gateway and provider). Everything listens on 127.0.0.1 and is gone when the cloud is closed or its process ends.
 package local
 
 import (
@@ -18,6 +18,7 @@ import (
 	"cellular/functions"
 	"cellular/local/awsapi"
 	"cellular/local/emulator"
+	"cellular/local/gate"
 	"cellular/local/gateway"
 	"cellular/local/lambda"
 	"cellular/local/lambda/api"
@@ -45,13 +46,14 @@ type Options struct {
 	Logs io.Writer
 	// Progress receives a line on what takes long. Nil: nobody.
 	Progress func(string)
-	// Gate is put between clients, whose signatures are good, and the emulator; see emulator.Options. Nil: nothing is.
+	// Gate is put between requests that the policies allow and the emulator; see emulator.Options. Nil: nothing is.
 	Gate func(next http.Handler) http.Handler
 }
 
 // Cloud is a running local cloud.
 type Cloud struct {
-	// AWS reaches the emulator. Its credentials are good for the Lambda API and for routes that ask for a signature, too.
+	// AWS reaches the emulator with the credentials of an administrator, who may do everything. They are good for the Lambda
+	// API and for routes that ask for a signature, too. Operator has the rights of cellctl only.
 	AWS aws.Config
 	// Lambda and Gateway are the rooms, for those who want to disturb them.
 	Lambda  *lambda.Service
@@ -65,11 +67,10 @@ type Cloud struct {
 	logs     *logs
 	group    *process.Group
 	emulator *emulator.Emulator
+	gate     *gate.Gate
 	provider *provider.Server
 	engine   Engine
 	settings settings
-
-	credentials aws.Credentials // of AWS
 
 	lambdaAPI *api.Server
 }
@@ -149,38 +150,50 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	c.emulator, err = emulator.Start(ctx, emulator.Options{
-		Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress, Gate: c.options.Gate,
-	})
+	denials, err := c.logs.open("gate")
 	if err != nil {
 		return err
 	}
-	c.AWS = c.emulator.AWS(region)
-	if c.credentials, err = c.AWS.Credentials.Retrieve(ctx); err != nil {
-		return err
-	}
-	keys := awsapi.Secrets{c.credentials.AccessKeyID: c.credentials.SecretAccessKey}.Key
-	c.Lambda, err = lambda.New(lambda.Options{
-		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Logs: c.logs.function,
-		Env: map[string]string{
-			"AWS_ENDPOINT_URL":      c.emulator.Endpoint(),
-			"AWS_ACCESS_KEY_ID":     c.credentials.AccessKeyID,
-			"AWS_SECRET_ACCESS_KEY": c.credentials.SecretAccessKey,
+	c.gate = gate.New(gate.Options{Region: region, Admin: emulator.AccessKey, Log: denials})
+	c.emulator, err = emulator.Start(ctx, emulator.Options{
+		Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress, Keys: c.gate.Key,
+		Gate: func(next http.Handler) http.Handler {
+			if c.options.Gate != nil {
+				next = c.options.Gate(next)
+			}
+			return c.gate.Wrap(next)
 		},
 	})
 	if err != nil {
 		return err
 	}
-	if c.lambdaAPI, err = api.Serve(c.Lambda, keys); err != nil {
+	c.AWS = c.emulator.AWS(region)
+	admin, err := c.AWS.Credentials.Retrieve(ctx)
+	if err != nil {
 		return err
 	}
-	permissions := provider.NewPermissions()
-	c.Gateway = gateway.New(invoker{c.Lambda, permissions}, gateway.Options{
-		Region: region, Port: c.options.Port, Keys: keys,
+	keys := func(id string) (awsapi.Key, bool) {
+		if id == admin.AccessKeyID {
+			return awsapi.Key{Secret: admin.SecretAccessKey}, true
+		}
+		return c.gate.Key(id)
+	}
+	c.Lambda, err = lambda.New(lambda.Options{
+		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Logs: c.logs.function, Roles: functionRoles{c.gate},
+		Env: map[string]string{"AWS_ENDPOINT_URL": c.emulator.Endpoint()},
+	})
+	if err != nil {
+		return err
+	}
+	if c.lambdaAPI, err = api.Serve(c.Lambda, keys, c.gate.AuthorizeKey); err != nil {
+		return err
+	}
+	c.Gateway = gateway.New(invoker{c.Lambda, c.gate}, gateway.Options{
+		Region: region, Port: c.options.Port, Keys: keys, Principal: c.gate.PrincipalOf, Authorize: c.gate.AuthorizeKey,
 		AccessLogs: func(string) io.Writer { return c.logs.function("access") },
 	})
 	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{
-		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: permissions,
+		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: provider.NewPermissions(c.gate.SetFunctionPolicy),
 	})
 	return err
 }

@@ -13,17 +13,22 @@ const (
 	stackVariable          = "CELLCTL_STACK"
 )
 
-// Env is the environment, as KEY=VALUE, in which the AWS SDK, the AWS CLI and cellctl work on this cloud.
-func (c *Cloud) Env() []string {
+// Env is the environment, as KEY=VALUE, in which the AWS SDK, the AWS CLI and cellctl work on this cloud, with the rights of
+// cellctl. A stack must be up.
+func (c *Cloud) Env() ([]string, error) {
+	credentials, err := c.gate.Assume(operatorRoleARN, operatorSession)
+	if err != nil {
+		return nil, fmt.Errorf("assume the operators' role: %w", err)
+	}
 	return []string{
 		endpointVariable + "=" + c.emulator.Endpoint(),
 		lambdaEndpointVariable + "=" + c.LambdaEndpoint(),
 		"AWS_REGION=" + c.AWS.Region,
-		"AWS_ACCESS_KEY_ID=" + c.credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + c.credentials.SecretAccessKey,
-		"AWS_SESSION_TOKEN=" + c.credentials.SessionToken, // one that the shell has belongs to other keys
+		"AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + credentials.SessionToken, // one that the shell has belongs to other keys
 		stackVariable + "=" + StackName,
-	}
+	}, nil
 }
 
 // LambdaEndpoint is the URL of the local Lambda's API, which the emulator does not have.
@@ -31,8 +36,12 @@ func (c *Cloud) LambdaEndpoint() string { return c.lambdaAPI.Endpoint() }
 
 // WriteEnv writes Env for a shell of this user to read with ".", and returns the file's path. Close removes the file.
 func (c *Cloud) WriteEnv() (string, error) {
+	environment, err := c.Env()
+	if err != nil {
+		return "", err
+	}
 	path := c.path(envFile)
-	if err := os.WriteFile(path, []byte(exports(c.Env())), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(exports(environment)), 0o600); err != nil {
 		return "", fmt.Errorf("write the environment of the local cloud: %w", err)
 	}
 	return path, nil

@@ -61,6 +61,9 @@ func (c *Cloud) Up(ctx context.Context, overrides map[string]any) (Outputs, Chan
 	if err := json.Unmarshal(text, &out); err != nil {
 		return Outputs{}, nil, fmt.Errorf("read the stack's outputs: %w", err)
 	}
+	if err := c.grantOperator(ctx); err != nil {
+		return Outputs{}, nil, err
+	}
 	return out, changes, c.lock.write(holder{PID: os.Getpid(), URL: out.URL})
 }
 

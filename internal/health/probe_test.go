@@ -226,7 +226,7 @@ func TestATokenIsCarriedWhereTheRouterAsksForOne(t *testing.T) {
 // behind lets requests through the local cloud's API Gateway, which verifies signatures.
 type behind struct{ front *front }
 
-func (b behind) Invoke(_ context.Context, _ string, payload []byte) ([]byte, string, error) {
+func (b behind) Invoke(_ context.Context, _, _ string, payload []byte) ([]byte, string, error) {
 	var e struct {
 		Body           string
 		RequestContext struct{ HTTP struct{ Method, Path string } }

@@ -21,7 +21,7 @@ import (
 // place maps tenants to the one cell: what keeps them apart is the router alone.
 func (s *site) place(t *testing.T, tenants ...string) {
 	store := placement.NewStore(s.tables, facts.ControlPlane{
-		MappingTable: s.mappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+		MappingTable: s.mappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
 	for _, tenant := range tenants {
 		_, err := store.Assign(t.Context(), []facts.Cell{s.cell}, placement.Request{TenantID: tenant, CellID: s.cell.ID})

@@ -167,14 +167,14 @@ func (d *demo) deploy(ctx context.Context) error {
 	}
 	d.out.end("%d tenants in %d cells", len(d.examples.Tenants), len(outputs.Cells))
 
-	d.operator, err = newOperator(ctx, d.cloud.AWS, naming.Stack(local.StackName), func(m move.Move) { d.moving.latest.Store(&m) })
+	d.operator, err = newOperator(ctx, d.cloud.Operator(), naming.Stack(local.StackName), func(m move.Move) { d.moving.latest.Store(&m) })
 	return err
 }
 
 // Place puts tenants into cells, as they are in the sample.
 func Place(ctx context.Context, cloud *local.Cloud, outputs local.Outputs, placements []Placement) error {
-	store := placement.NewStore(dynamodb.NewFromConfig(cloud.AWS), facts.ControlPlane{
-		MappingTable: outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+	store := placement.NewStore(dynamodb.NewFromConfig(cloud.Operator()), facts.ControlPlane{
+		MappingTable: outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
 	cells := slices.Collect(maps.Values(outputs.Cells))
 	for _, p := range placements {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -142,7 +143,7 @@ func unplaced() string { return "t-" + uuid.NewString()[:13] }
 
 func (w *world) place(t *testing.T, tenant, cellID string) {
 	t.Helper()
-	store := placement.NewStore(w.tables, facts.ControlPlane{MappingTable: w.outputs.MappingTable, CellTable: stack.CellTable()})
+	store := placement.NewStore(dynamodb.NewFromConfig(w.cloud.Operator()), facts.ControlPlane{MappingTable: w.outputs.MappingTable, CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
 	_, err := store.Assign(t.Context(), []facts.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: tenant, CellID: cellID})
 	require.NoError(t, err)
 }

@@ -23,6 +23,7 @@ import (
 	"cellular/internal/naming"
 	"cellular/local"
 	"cellular/local/emulator"
+	"cellular/local/gate/calls"
 )
 
 const stack = naming.Stack(local.StackName)
@@ -121,6 +122,12 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if started != nil {
+		if code == 0 {
+			if err := calls.Save("../gate/calls/testdata/e2e.txt", started.Calls(), started.AWS.Region, local.StackName, []string{"east", "north", "west"}); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
 		if err := stop(started, code != 0); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1

@@ -152,17 +152,17 @@ func attach(ctx context.Context, o Options, endpoint string) (*Emulator, error) 
 	return e, nil
 }
 
-// accessKey is the id of the emulator's own access key. Its secret is made at the start.
-const accessKey = "local"
+// AccessKey is the id of the emulator's own access key. Its secret is made at the start.
+const AccessKey = "local"
 
 // face starts the server in front of the emulator, which answers already.
 func (e *Emulator) face(ctx context.Context, o Options, back *url.URL, dial dialer) error {
 	if err := answers(ctx, back, dial); err != nil {
 		return err
 	}
-	e.credentials = aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: rand.Text()}
+	e.credentials = aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: rand.Text()}
 	keys := func(id string) (awsapi.Key, bool) {
-		if id == accessKey {
+		if id == AccessKey {
 			return awsapi.Key{Secret: e.credentials.SecretAccessKey}, true
 		}
 		if o.Keys == nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // mediaTypes are those of the AWS protocols that the SDKs speak with what the emulator serves.
-var mediaTypes = []string{"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/x-www-form-urlencoded"}
+var mediaTypes = []string{"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/x-www-form-urlencoded", "application/cbor"}
 
 // front listens for the emulator, which by itself takes anything from anybody: behind it are only requests that are
 // signed with a known key, and behind the gate only those that it lets pass.

@@ -57,7 +57,9 @@ func (g *Gateway) check(a *api, c RouteConfig) check {
 	case authorizationJWT:
 		return a.authorizers[c.AuthorizerID].check
 	case authorizationIAM:
-		return g.checkSignature
+		return func(r *http.Request, body []byte, now time.Time) (*caller, *refusal) {
+			return g.checkSignature(a.ExecutionARN, r, body, now)
+		}
 	}
 	return nil
 }

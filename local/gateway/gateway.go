@@ -7,8 +7,7 @@
 //   - the $default stage with automatic deployment is the only one served;
 //   - the issuer of a JWT authorizer is never asked: the gateway stands in for it, with keys of its own (see Token);
 //   - an authorizer takes its token from the Authorization header, and a route asks for no scopes;
-//   - AWS_IAM knows Options.Keys and signatures in the Authorization header, and no presigned URLs; whether a policy allows the principal execute-api:Invoke is not looked at;
-//   - Lambda permissions are not looked at;
+//   - AWS_IAM knows Options.Keys and signatures in the Authorization header, and no presigned URLs;
 //   - without a throttle on the stage there is no limit, where AWS has one for the account.
 //
 // What it does not know it refuses when it is configured, never when it serves.
@@ -41,9 +40,9 @@ var errClosed = errors.New("the gateway is closed")
 // Invoker runs Lambda functions. The error of an invocation that was refused because the function is at its
 // concurrency limit has a method Throttled() bool that returns true.
 type Invoker interface {
-	// Invoke runs a function and returns what it answered. functionError is empty unless the function failed.
-	// It returns as soon as the context ends.
-	Invoke(ctx context.Context, function string, payload []byte) (response []byte, functionError string, err error)
+	// Invoke runs a function on behalf of a route, whose ARN is the source, and returns what it answered. functionError is
+	// empty unless the function failed. It returns as soon as the context ends.
+	Invoke(ctx context.Context, function, source string, payload []byte) (response []byte, functionError string, err error)
 }
 
 // Options of New.
@@ -53,6 +52,11 @@ type Options struct {
 
 	// Keys finds the access keys that requests to routes of type AWS_IAM are signed with. Nil: there can be no such route.
 	Keys awsapi.Keys
+
+	// Principal is the ARN of the owner of an access key, and Authorize returns an error if that owner may not call a
+	// route, whose ARN is the resource. Nil: the owner is a user named like the key, and may call every route.
+	Principal func(accessKey string) string
+	Authorize func(accessKey, action, resource string) error
 
 	// Port is the port of the first API; it is an error if somebody else has it. Zero, and every further API, gets a
 	// port that the kernel picks.
@@ -103,6 +107,12 @@ func New(invoker Invoker, o Options) *Gateway {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Principal == nil {
+		o.Principal = func(accessKey string) string { return "arn:aws:iam::" + o.Account + ":user/" + accessKey }
+	}
+	if o.Authorize == nil {
+		o.Authorize = func(_, _, _ string) error { return nil }
 	}
 	return &Gateway{invoker: invoker, options: o, apis: map[string]*api{}}
 }

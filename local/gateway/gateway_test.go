@@ -26,7 +26,7 @@ type function struct {
 	answer func(ctx context.Context) (response, functionError string, err error)
 }
 
-func (f *function) Invoke(ctx context.Context, name string, payload []byte) ([]byte, string, error) {
+func (f *function) Invoke(ctx context.Context, name, _ string, payload []byte) ([]byte, string, error) {
 	f.mu.Lock()
 	f.name = name
 	f.events = append(f.events, payload)

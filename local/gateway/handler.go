@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,7 @@ type exchange struct {
 type target struct {
 	stage          *stage
 	routeKey       string
+	arn            string // of the route
 	pathParameters map[string]string
 	variables      map[string]string // of the stage
 	function       string
@@ -99,7 +101,7 @@ func (h *handler) invoke(ctx context.Context, x *exchange, t target, payload []b
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	called := time.Now()
-	response, functionError, err := h.gateway.invoker.Invoke(ctx, t.function, payload)
+	response, functionError, err := h.gateway.invoker.Invoke(ctx, t.function, t.arn, payload)
 	x.invoked, x.invocation = true, time.Since(called)
 	var throttled interface{ Throttled() bool }
 	switch {
@@ -164,6 +166,7 @@ func (g *Gateway) target(apiID string, r *http.Request) (target, bool) {
 	}
 	integration := a.integrations[best.integrationID]
 	t.routeKey, t.function, t.timeout = best.Config.Key, integration.function, integration.Config.Timeout
+	t.arn = a.ExecutionARN + "/" + defaultStage + "/" + strings.Replace(best.Config.Key, " /", "/", 1)
 	t.check = g.check(a, best.Config)
 	return t, true
 }

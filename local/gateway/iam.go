@@ -7,8 +7,8 @@ import (
 	"cellular/local/awsapi"
 )
 
-// iamCaller is what a function learns of the principal that signed a request. The gateway knows access keys only, so a
-// key's principal is the account's user of the same name.
+// iamCaller is what a function learns of the principal that signed a request. The gateway
+// has no ids of principals: they are those of their access keys.
 type iamCaller struct {
 	AccessKey       string `json:"accessKey"`
 	AccountID       string `json:"accountId"`
@@ -22,18 +22,19 @@ type iamCaller struct {
 // signedService is the service that requests to HTTP APIs are signed for.
 const signedService = "execute-api"
 
-// checkSignature is the check of routes of type AWS_IAM. The answer is 403 to a request without a signature too: API
-// Gateway has no 401 for them.
-func (g *Gateway) checkSignature(r *http.Request, body []byte, now time.Time) (*caller, *refusal) {
+// checkSignature is the check of the routes of an API that are of type AWS_IAM. The answer is 403 to a request without a
+// signature too: API Gateway has no 401 for them.
+func (g *Gateway) checkSignature(executionARN string, r *http.Request, body []byte, now time.Time) (*caller, *refusal) {
 	accessKey, err := awsapi.Verifier{
 		Keys: g.options.Keys, Service: signedService, Region: g.options.Region, Now: func() time.Time { return now },
 	}.Verify(r, body)
+	if err == nil {
+		err = g.options.Authorize(accessKey, "execute-api:Invoke", executionARN+"/"+defaultStage+"/"+r.Method+r.URL.EscapedPath())
+	}
 	if err != nil {
 		return nil, &refusal{forbidden(), err.Error()}
 	}
-	account := g.options.Account
 	return &caller{IAM: &iamCaller{
-		AccessKey: accessKey, AccountID: account, CallerID: accessKey, UserID: accessKey,
-		UserARN: "arn:aws:iam::" + account + ":user/" + accessKey,
+		AccessKey: accessKey, AccountID: g.options.Account, CallerID: accessKey, UserID: accessKey, UserARN: g.options.Principal(accessKey),
 	}}, nil
 }

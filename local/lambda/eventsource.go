@@ -31,7 +31,11 @@ func (s *Service) poller(ctx context.Context, m *mapping, config MappingConfig) 
 }
 
 func (s *Service) streamPoller(ctx context.Context, m *mapping, config MappingConfig, source arn.ARN) (poller, error) {
-	client := dynamodbstreams.NewFromConfig(s.options.AWS)
+	if err := s.mayUse(ctx, config.FunctionName, config.EventSourceARN,
+		"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"); err != nil {
+		return nil, err
+	}
+	client := dynamodbstreams.NewFromConfig(s.as(config.FunctionName))
 	if _, err := client.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &config.EventSourceARN}); err != nil {
 		return nil, fmt.Errorf("describe stream %s: %w", config.EventSourceARN, err)
 	}
@@ -39,7 +43,7 @@ func (s *Service) streamPoller(ctx context.Context, m *mapping, config MappingCo
 	if err != nil {
 		return nil, err
 	}
-	destination, err := s.destination(config.OnFailureARN)
+	destination, err := s.destination(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +66,12 @@ func (s *Service) streamPoller(ctx context.Context, m *mapping, config MappingCo
 }
 
 func (s *Service) queuePoller(ctx context.Context, m *mapping, config MappingConfig, source arn.ARN) (poller, error) {
-	client := sqs.NewFromConfig(s.options.AWS)
-	url, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &source.Resource})
+	if err := s.mayUse(ctx, config.FunctionName, config.EventSourceARN,
+		"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"); err != nil {
+		return nil, err
+	}
+	client := sqs.NewFromConfig(s.as(config.FunctionName))
+	url, err := sqs.NewFromConfig(s.options.AWS).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &source.Resource})
 	if err != nil {
 		return nil, fmt.Errorf("find queue %s: %w", config.EventSourceARN, err)
 	}
@@ -103,27 +111,30 @@ func (s *Service) queuePoller(ctx context.Context, m *mapping, config MappingCon
 }
 
 // destination returns where the metadata of given-up batches goes, or nil.
-func (s *Service) destination(text string) (stream.Destination, error) {
-	if text == "" {
+func (s *Service) destination(ctx context.Context, config MappingConfig) (stream.Destination, error) {
+	if config.OnFailureARN == "" {
 		return nil, nil
 	}
-	to, err := arn.Parse(text)
+	to, err := arn.Parse(config.OnFailureARN)
 	if err != nil {
 		return nil, err
 	}
+	as := s.as(config.FunctionName)
 	if to.Service == snsTopic {
-		return topicDestination{client: sns.NewFromConfig(s.options.AWS), arn: text}, nil
+		return topicDestination{client: sns.NewFromConfig(as), arn: config.OnFailureARN}, s.mayUse(ctx, config.FunctionName, config.OnFailureARN, "sns:Publish")
 	}
-	return queueDestination{client: sqs.NewFromConfig(s.options.AWS), name: to.Resource}, nil
+	return queueDestination{urls: sqs.NewFromConfig(s.options.AWS), client: sqs.NewFromConfig(as), name: to.Resource},
+		s.mayUse(ctx, config.FunctionName, config.OnFailureARN, "sqs:SendMessage")
 }
 
+// queueDestination sends in the function's role. The queue's URL, which Lambda makes of its ARN, is the local cloud's to know.
 type queueDestination struct {
-	client *sqs.Client
-	name   string
+	urls, client *sqs.Client
+	name         string
 }
 
 func (d queueDestination) Send(ctx context.Context, document []byte) error {
-	url, err := d.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &d.name})
+	url, err := d.urls.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &d.name})
 	if err != nil {
 		return fmt.Errorf("find queue %s: %w", d.name, err)
 	}

@@ -6,7 +6,7 @@
 // mappings that batch, filter, bisect, retry, age, eject and report partial failures (packages stream and queue).
 //
 // What it does not do: freeze an idle environment or end it for its age, limit memory and CPU, isolate the file system,
-// enforce the function's role, publish versions, or invoke asynchronously.
+// publish versions, or invoke asynchronously.
 package lambda
 
 import (
@@ -46,6 +46,15 @@ type Options struct {
 	Logs           func(function string) io.Writer // gets each line that a function writes, in one Write; nil: nowhere
 	Env            map[string]string               // environment of every function, beside its own; wins over it
 	MaxConcurrency int                             // environments of a function that reserves no concurrency; 0: 10
+	Roles          Roles                           // what the functions' roles may do; nil: functions and mappings act as AWS's credentials do
+}
+
+// Roles is how functions and event source mappings act as the functions' roles.
+type Roles interface {
+	// Assume returns credentials of a role for a session of that name.
+	Assume(roleARN, session string) (aws.Credentials, error)
+	// Authorize returns an error if the role may not do something.
+	Authorize(roleARN, session, action, resource string) error
 }
 
 // Service is the local Lambda. It is safe for concurrent use.

@@ -12,7 +12,7 @@ import (
 // variables returns the environment of a function's process: what Lambda sets, the function's own variables, and those
 // of the local cloud. Nothing is inherited from us but PATH.
 func (s *Service) variables(ctx context.Context, c FunctionConfig, token, taskRoot string) ([]string, error) {
-	credentials, err := s.options.AWS.Credentials.Retrieve(ctx)
+	credentials, err := s.credentials(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("get the function's AWS credentials: %w", err)
 	}

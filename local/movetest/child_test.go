@@ -127,7 +127,7 @@ func (w *world) runMover(t *testing.T, k task, reached func(move.Phase)) {
 	t.Helper()
 	k.Endpoint, k.Region = aws.ToString(w.cloud.AWS.BaseEndpoint), w.cloud.AWS.Region
 	var err error
-	k.Credentials, err = w.cloud.AWS.Credentials.Retrieve(t.Context())
+	k.Credentials, err = w.cloud.Operator().Credentials.Retrieve(t.Context())
 	require.NoError(t, err)
 	text, err := json.Marshal(k)
 	require.NoError(t, err)

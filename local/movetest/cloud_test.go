@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,7 @@ import (
 	"cellular/internal/placement"
 	"cellular/local"
 	"cellular/local/emulator"
+	"cellular/local/gate/calls"
 )
 
 const stack = naming.Stack(local.StackName)
@@ -52,10 +54,17 @@ type world struct {
 	cloud   *local.Cloud
 	outputs local.Outputs
 	fleet   fleet.Fleet
-	tables  *dynamodb.Client
+	tables  *dynamodb.Client // with all rights, as queues
 	queues  *sqs.Client
-	tenants *placement.Store
-	south   sync.Mutex // held by the test that has south for itself
+	tenants *placement.Store // with an operator's rights
+	south   sync.Mutex       // held by the test that has south for itself
+
+	// operator has the rights that 'cellctl iam-policy' prints, and does what cellctl does.
+	operator struct {
+		tables  *dynamodb.Client
+		queues  *sqs.Client
+		streams *dynamodbstreams.Client
+	}
 
 	mu       sync.Mutex
 	accounts []account // of the tests that have ended well
@@ -88,11 +97,14 @@ func (w *world) deploy(ctx context.Context) (err error) {
 	if w.outputs, _, err = w.cloud.Up(ctx, nil); err != nil {
 		return err
 	}
-	if w.fleet, err = fleet.Load(ctx, ssm.NewFromConfig(w.cloud.AWS), stack); err != nil {
+	operator := w.cloud.Operator()
+	w.operator.tables, w.operator.queues = dynamodb.NewFromConfig(operator), sqs.NewFromConfig(operator)
+	w.operator.streams = dynamodbstreams.NewFromConfig(operator)
+	if w.fleet, err = fleet.Load(ctx, ssm.NewFromConfig(operator), stack); err != nil {
 		return err
 	}
 	w.tables, w.queues = dynamodb.NewFromConfig(w.cloud.AWS), sqs.NewFromConfig(w.cloud.AWS)
-	w.tenants = placement.NewStore(w.tables, w.fleet.ControlPlane)
+	w.tenants = placement.NewStore(w.operator.tables, w.fleet.ControlPlane)
 	return nil
 }
 
@@ -115,6 +127,16 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if started != nil {
+		if code == 0 {
+			if err := calls.Save("../gate/calls/testdata/movetest.txt", started.Calls(), started.AWS.Region, local.StackName, []string{"east", "south", "west"}); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
+		if denied := started.Denied(); len(denied) > 0 {
+			fmt.Fprintf(os.Stderr, "policies denied what a function or an operator did: %+v\n", denied)
+			code = 1
+		}
 		if w, err := theWorld(); err == nil && code == 0 {
 			if err := w.audit(context.Background()); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -156,12 +178,12 @@ func moverOptions(f fleet.Fleet, tables *dynamodb.Client, queues *sqs.Client, ob
 }
 
 func (w *world) mover(observe func(move.Move)) *move.Mover {
-	return move.New(moverOptions(w.fleet, w.tables, w.queues, observe))
+	return move.New(moverOptions(w.fleet, w.operator.tables, w.operator.queues, observe))
 }
 
 // hastyMover is for tenants to whose events nobody adds while they move: there is nothing to wait for.
 func (w *world) hastyMover() *move.Mover {
-	o := moverOptions(w.fleet, w.tables, w.queues, nil)
+	o := moverOptions(w.fleet, w.operator.tables, w.operator.queues, nil)
 	o.Quarantine = time.Second
 	return move.New(o)
 }

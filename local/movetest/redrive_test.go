@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
@@ -20,13 +19,13 @@ const poison = "fault.panic" // where faults are injected; elsewhere a type like
 
 func (w *world) home() *resend.Home {
 	return &resend.Home{
-		Tables: w.tables, Queue: w.queues, Mappings: mapping.NewStore(w.tables, w.outputs.MappingTable),
+		Tables: w.operator.tables, Queue: w.operator.queues, Mappings: mapping.NewStore(w.operator.tables, w.outputs.MappingTable),
 		Cells: w.fleet.Cell, Now: time.Now,
 	}
 }
 
 func (w *world) letters(queues deadletter.SQS) *deadletter.Letters {
-	return &deadletter.Letters{SQS: queues, Streams: dynamodbstreams.NewFromConfig(w.cloud.AWS), Home: w.home()}
+	return &deadletter.Letters{SQS: queues, Streams: w.operator.streams, Home: w.home()}
 }
 
 func redrive(t *testing.T, l *deadletter.Letters, c *cell) (deadletter.Summary, error) {
@@ -57,12 +56,12 @@ func TestI6ARedriveAppliesOnceHoweverOftenItIsRun(t *testing.T) {
 	south.injectFaults(t, false)
 
 	want := map[string]int{visit: 2, poison: 3}
-	seen, err := redrive(t, w.letters(noDelete{w.queues}), south)
+	seen, err := redrive(t, w.letters(noDelete{w.operator.queues}), south)
 	require.ErrorIs(t, err, errInterrupted)
 	require.Equal(t, 3, seen.Sent)
 	w.awaitWaiting(t, south.ConsumerDLQURL, 3)
 	for _, letters := range []int{3, 0} {
-		seen, err = redrive(t, w.letters(w.queues), south)
+		seen, err = redrive(t, w.letters(w.operator.queues), south)
 		require.NoError(t, err)
 		require.Equal(t, letters, seen.Received)
 		require.Equal(t, letters, seen.Redriven, "%+v", seen)
@@ -79,9 +78,9 @@ func TestI6ARedriveAppliesOnceHoweverOftenItIsRun(t *testing.T) {
 	require.NoError(t, err)
 	_, err = mover.Run(t.Context(), tenant, "")
 	require.NoError(t, err)
-	_, err = redrive(t, w.letters(noDelete{w.queues}), south)
+	_, err = redrive(t, w.letters(noDelete{w.operator.queues}), south)
 	require.ErrorIs(t, err, errInterrupted)
-	seen, err = redrive(t, w.letters(w.queues), south)
+	seen, err = redrive(t, w.letters(w.operator.queues), south)
 	require.NoError(t, err)
 	require.Equal(t, 1, seen.Redriven, "%+v", seen)
 	want[poison]++
@@ -107,7 +106,7 @@ func TestI6AReplayFindsWhatAPurgedQueueLost(t *testing.T) {
 	w.awaitWaiting(t, south.QueueURL, 0)
 	resume()
 
-	replayer := &replay.Replayer{DynamoDB: w.tables, Home: w.home()}
+	replayer := &replay.Replayer{DynamoDB: w.operator.tables, Home: w.home()}
 	run := func() replay.Summary {
 		seen, err := replayer.Run(t.Context(), south.Cell, replay.Scope{
 			Since: began, Until: time.Now(), Tenant: tenant,

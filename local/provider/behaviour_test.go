@@ -231,23 +231,24 @@ func TestRefusesWhatPointsNowhere(t *testing.T) {
 
 func TestPermissionsLetAServiceInvokeAFunctionUntilTheyAreRemoved(t *testing.T) {
 	rooms, _ := newRooms(t)
-	rooms.Permissions = provider.NewPermissions()
+	enforced := map[string]string{}
+	rooms.Permissions = provider.NewPermissions(func(function, document string) error { enforced[function] = document; return nil })
 	e := attach(t, rooms, nil)
 	createShared(e)
-	require.False(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "shared"))
-	m := e.create(permissionType, map[string]any{"function": functionARN("shared"), "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"})
+	m := e.create(permissionType, map[string]any{"function": functionARN("shared"), "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com", "sourceArn": "arn:aws:execute-api:us-east-1:123456789012:api/*"})
 	require.NotEmpty(t, m.id)
-	require.True(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "shared"))
-	require.False(t, rooms.Permissions.Allows("sns.amazonaws.com", "shared"))
+	require.JSONEq(t, `{"Version":"2012-10-17","Statement":[{"Sid":"`+m.id+`","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},
+		"Action":"lambda:InvokeFunction","Resource":"`+functionARN("shared")+`","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:execute-api:us-east-1:123456789012:api/*"}}}]}`,
+		enforced[functionARN("shared")])
 	require.Empty(t, e.diff(e.read(m), m.in).GetDiffs())
 	e.delete(m)
-	require.False(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "shared"))
+	require.Empty(t, enforced[functionARN("shared")])
 	require.Empty(t, e.read(m).id)
 
 	doomed := e.create(functionType, aFunction(t, "doomed"))
 	e.create(permissionType, map[string]any{"function": "doomed", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"})
 	e.delete(doomed)
-	require.False(t, rooms.Permissions.Allows("apigateway.amazonaws.com", "doomed"), "a new function of that name starts without a policy")
+	require.Empty(t, enforced[functionARN("doomed")], "a new function of that name starts without a policy")
 }
 
 // A create that fails half-way must leave nothing behind, or the next try would fail because the name is taken.

@@ -50,7 +50,7 @@ func newClients(r Rooms) *clients {
 		permissions: r.Permissions,
 	}
 	if c.permissions == nil {
-		c.permissions = NewPermissions()
+		c.permissions = NewPermissions(nil)
 	}
 	return c
 }

@@ -128,7 +128,9 @@ var functionKind = &kind{
 		return describedFunction(f), nil
 	},
 	remove: func(ctx context.Context, c *clients, r request) error {
-		c.permissions.forget(r.id)
+		if err := c.permissions.forget(r.id); err != nil {
+			return err
+		}
 		return absent(c.lambda.DeleteFunction(ctx, r.id))
 	},
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"sync"
@@ -27,10 +28,11 @@ var permissionKind = &kind{
 	replaceOn: []string{"function", "action", "principal", "sourceArn", "sourceAccount", "statementId"},
 	create: func(ctx context.Context, c *clients, r request) (string, values, error) {
 		name, id := functionName(r.in.str("function")), r.in.str("statementId")
-		if _, err := c.lambda.GetFunction(ctx, name); err != nil {
+		f, err := c.lambda.GetFunction(ctx, name)
+		if err != nil {
 			return "", nil, absent(err)
 		}
-		if err := c.permissions.add(name, id, r.in); err != nil {
+		if err := c.permissions.add(name, f.ARN, id, r.in); err != nil {
 			return "", nil, err
 		}
 		return id, values{"statementIdPrefix": ""}, nil
@@ -48,61 +50,120 @@ var permissionKind = &kind{
 	},
 	update: func(context.Context, *clients, request) (values, error) { return nil, nil }, // every change replaces
 	remove: func(_ context.Context, c *clients, r request) error {
-		c.permissions.remove(functionName(r.in.str("function")), r.id)
-		return nil
+		return c.permissions.remove(functionName(r.in.str("function")), r.id)
 	},
 }
 
 // Permissions are the resource policies of functions: who may invoke which. It is safe for concurrent use.
 type Permissions struct {
+	enforce func(functionARN, document string) error
+
 	mu sync.Mutex
-	by map[string]map[string]props // function, statement id
+	by map[string]*functionPolicy // by function
 }
 
-// NewPermissions lets nobody invoke anything.
-func NewPermissions() *Permissions { return &Permissions{by: map[string]map[string]props{}} }
+type functionPolicy struct {
+	arn        string
+	statements map[string]props // by id
+}
 
-// Allows tells whether a service principal, such as apigateway.amazonaws.com, may invoke the function.
-func (p *Permissions) Allows(principal, function string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.by[functionName(function)] {
-		if s.str("principal") == principal {
-			return true
-		}
+// NewPermissions lets nobody invoke anything. enforce is told each policy that changes, "" for one that is gone; nil: nobody.
+func NewPermissions(enforce func(functionARN, document string) error) *Permissions {
+	if enforce == nil {
+		enforce = func(string, string) error { return nil }
 	}
-	return false
+	return &Permissions{enforce: enforce, by: map[string]*functionPolicy{}}
 }
 
-func (p *Permissions) add(function, id string, statement props) error {
+// document is the policy as Lambda writes it of permissions.
+func (p *functionPolicy) document() (string, error) {
+	if len(p.statements) == 0 {
+		return "", nil
+	}
+	type statement struct {
+		Sid, Effect string
+		Principal   map[string]string
+		Action      string
+		Resource    string
+		Condition   map[string]map[string]string `json:",omitempty"`
+	}
+	var all []statement
+	for _, id := range sortedKeys(p.statements) {
+		in := p.statements[id]
+		s := statement{
+			Sid: id, Effect: "Allow", Principal: map[string]string{"Service": in.str("principal")}, Action: in.str("action"), Resource: p.arn,
+			Condition: map[string]map[string]string{},
+		}
+		if in.has("sourceArn") {
+			s.Condition["ArnLike"] = map[string]string{"AWS:SourceArn": in.str("sourceArn")}
+		}
+		if in.has("sourceAccount") {
+			s.Condition["StringEquals"] = map[string]string{"AWS:SourceAccount": in.str("sourceAccount")}
+		}
+		all = append(all, s)
+	}
+	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": all})
+	return string(text), err
+}
+
+func (p *Permissions) add(function, arn, id string, statement props) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.by[function][id]; ok {
+	f := p.by[function]
+	if f == nil {
+		f = &functionPolicy{arn: arn, statements: map[string]props{}}
+		p.by[function] = f
+	}
+	if _, ok := f.statements[id]; ok {
 		return fmt.Errorf("the policy of function %s has a statement %s already", function, id)
 	}
-	if p.by[function] == nil {
-		p.by[function] = map[string]props{}
+	f.statements[id] = props(resource.PropertyMap(statement).Copy())
+	if err := p.tell(f); err != nil {
+		delete(f.statements, id)
+		return fmt.Errorf("permission %s of function %s: %w", id, function, err)
 	}
-	p.by[function][id] = props(resource.PropertyMap(statement).Copy())
 	return nil
+}
+
+// tell has a policy enforced. The caller holds the mutex.
+func (p *Permissions) tell(f *functionPolicy) error {
+	text, err := f.document()
+	if err != nil {
+		return err
+	}
+	return p.enforce(f.arn, text)
 }
 
 func (p *Permissions) get(function, id string) (props, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s, ok := p.by[function][id]
+	f := p.by[function]
+	if f == nil {
+		return nil, false
+	}
+	s, ok := f.statements[id]
 	return s, ok
 }
 
-func (p *Permissions) remove(function, id string) {
+func (p *Permissions) remove(function, id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.by[function], id)
+	f := p.by[function]
+	if f == nil {
+		return nil
+	}
+	delete(f.statements, id)
+	return p.tell(f)
 }
 
 // forget removes the policy of a function that is deleted.
-func (p *Permissions) forget(function string) {
+func (p *Permissions) forget(function string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	f := p.by[function]
+	if f == nil {
+		return nil
+	}
 	delete(p.by, function)
+	return p.enforce(f.arn, "")
 }

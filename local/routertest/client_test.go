@@ -144,7 +144,7 @@ func (w *world) tenant(t *testing.T, cell facts.Cell) string {
 	t.Helper()
 	name := unplaced()
 	store := placement.NewStore(w.tables, facts.ControlPlane{
-		MappingTable: w.outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(),
+		MappingTable: w.outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
 	_, err := store.Assign(t.Context(), []facts.Cell{cell}, placement.Request{TenantID: name, CellID: cell.ID})
 	require.NoError(t, err)

@@ -22,6 +22,8 @@ import (
 	"cellular/internal/facts"
 	"cellular/local"
 	"cellular/local/emulator"
+	"cellular/local/gate"
+	"cellular/local/gate/calls"
 )
 
 // environments is the router's reserved concurrency: so many processes answer requests, each with a cache, breakers and
@@ -115,6 +117,16 @@ func (w *world) beta() facts.Cell  { return w.outputs.Cells["beta"] }
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
+	if code == 0 {
+		var made []gate.Call
+		for _, w := range worlds {
+			made = append(made, w.cloud.Calls()...)
+		}
+		if err := calls.Save("../gate/calls/testdata/routertest.txt", made, "us-east-1", local.StackName, []string{"alpha", "beta"}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
 	for _, w := range worlds {
 		if err := w.takeDown(code != 0); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -32,10 +32,14 @@ type Server struct{ http *loopback.Server }
 // mediaTypes are what the SDK and CLI send: Invoke sends the function's payload as it is.
 var mediaTypes = []string{"application/json", "application/octet-stream"}
 
-// Serve starts on a loopback port that the kernel picks, for those who sign with one of the keys.
-func Serve(functions Functions, keys awsapi.Keys) (*Server, error) {
+// Authorize returns an error if the owner of an access key may not do something.
+type Authorize func(accessKey, action, resource string) error
+
+// Serve starts on a loopback port that the kernel picks, for those who sign with one of the keys and whom authorize lets
+// in; nil: everybody.
+func Serve(functions Functions, keys awsapi.Keys, authorize Authorize) (*Server, error) {
 	server, err := loopback.Serve(loopback.Options{
-		Handler:    awsapi.Authenticate(awsapi.Verifier{Keys: keys, Service: "lambda"}, handler(functions)),
+		Handler:    awsapi.Authenticate(awsapi.Verifier{Keys: keys, Service: "lambda"}, handler(functions, authorize)),
 		MediaTypes: mediaTypes,
 	})
 	if err != nil {
@@ -50,12 +54,16 @@ func (s *Server) Endpoint() string { return s.http.URL() }
 // Close ends the server and what it is serving, at once.
 func (s *Server) Close() error { return s.http.Close() }
 
-// handler answers the API's requests.
-func handler(functions Functions) http.Handler {
-	a := api{functions}
+// handler answers the API's requests. The name of each operation is that of its action.
+func handler(functions Functions, authorize Authorize) http.Handler {
+	a := api{functions, authorize}
 	mux := http.NewServeMux()
-	handle := func(pattern string, operation func(r *http.Request) (any, error)) {
+	handle := func(pattern, action string, operation func(r *http.Request) (any, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := a.authorized(r, action); err != nil {
+				refuse(w, err)
+				return
+			}
 			answer, err := operation(r)
 			if err != nil {
 				refuse(w, err)
@@ -64,20 +72,46 @@ func handler(functions Functions) http.Handler {
 			write(w, http.StatusOK, answer)
 		})
 	}
-	handle("GET /2015-03-31/functions/{function}", a.getFunction)
-	handle("GET /2015-03-31/functions/{function}/configuration", a.getFunctionConfiguration)
-	handle("GET /2019-09-30/functions/{function}/concurrency", a.getFunctionConcurrency)
-	handle("GET /2015-03-31/event-source-mappings", a.listEventSourceMappings)
-	handle("GET /2015-03-31/event-source-mappings/{$}", a.listEventSourceMappings)
-	handle("GET /2015-03-31/event-source-mappings/{uuid}", a.getEventSourceMapping)
-	handle("GET /2016-08-19/account-settings", a.getAccountSettings)
-	handle("GET /2016-08-19/account-settings/{$}", a.getAccountSettings)
-	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", a.invoke)
+	handle("GET /2015-03-31/functions/{function}", "GetFunction", a.getFunction)
+	handle("GET /2015-03-31/functions/{function}/configuration", "GetFunctionConfiguration", a.getFunctionConfiguration)
+	handle("GET /2019-09-30/functions/{function}/concurrency", "GetFunctionConcurrency", a.getFunctionConcurrency)
+	handle("GET /2015-03-31/event-source-mappings", "ListEventSourceMappings", a.listEventSourceMappings)
+	handle("GET /2015-03-31/event-source-mappings/{$}", "ListEventSourceMappings", a.listEventSourceMappings)
+	handle("GET /2015-03-31/event-source-mappings/{uuid}", "GetEventSourceMapping", a.getEventSourceMapping)
+	handle("GET /2016-08-19/account-settings", "GetAccountSettings", a.getAccountSettings)
+	handle("GET /2016-08-19/account-settings/{$}", "GetAccountSettings", a.getAccountSettings)
+	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.authorized(r, "InvokeFunction"); err != nil {
+			refuse(w, err)
+			return
+		}
+		a.invoke(w, r)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { refuse(w, notServed(r)) })
 	return mux
 }
 
-type api struct{ functions Functions }
+// authorized returns an error if the sender of a request may not do that to the function, or the mapping, that it names.
+func (a api) authorized(r *http.Request, action string) error {
+	if a.authorize == nil {
+		return nil
+	}
+	resource := "*"
+	if f, err := a.function(r); err == nil {
+		resource = f.ARN
+	} else if m, err := a.functions.GetMapping(r.Context(), r.PathValue("uuid")); err == nil {
+		resource = m.ARN
+	}
+	if err := a.authorize(awsapi.AccessKey(r.Context()), "lambda:"+action, resource); err != nil {
+		return failure{http.StatusForbidden, "AccessDeniedException", err.Error()}
+	}
+	return nil
+}
+
+type api struct {
+	functions Functions
+	authorize Authorize // nil: everybody may do everything
+}
 
 // failure is an error as Lambda's clients know it.
 type failure struct {

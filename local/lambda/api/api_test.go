@@ -70,7 +70,7 @@ func function(name string, reserved int) lambda.Function {
 
 // serve returns the SDK's own client of what is served.
 func serve(t *testing.T, functions api.Functions) *awslambda.Client {
-	server, err := api.Serve(functions, awsapi.Secrets{"local": "secret"}.Key)
+	server, err := api.Serve(functions, awsapi.Secrets{"local": "secret"}.Key, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	return awslambda.New(awslambda.Options{

@@ -1,0 +1,94 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"cellular/internal/fleet"
+	cellulariam "cellular/internal/iam"
+	"cellular/internal/naming"
+	"cellular/internal/operatorpolicy"
+	"cellular/local/gate"
+)
+
+// operatorRole is the role of those who work on the deployment with cellctl. Its policies are exactly what
+// 'cellctl iam-policy' prints for it.
+const operatorRole = StackName + "-cellctl-operator"
+
+const operatorRoleARN = "arn:aws:iam::" + gate.Account + ":role/" + operatorRole
+
+// operatorSession names the operator's session of that role.
+const operatorSession = "operator"
+
+// Operator reaches the cloud with the rights of cellctl. It has none before the first Up.
+func (c *Cloud) Operator() aws.Config { return c.as(operatorRoleARN, operatorSession) }
+
+func (c *Cloud) as(roleARN, session string) aws.Config {
+	config := c.AWS.Copy()
+	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return c.gate.Assume(roleARN, session)
+	})
+	return config
+}
+
+// Scope is the deployment as the policies of its operators are about it.
+func (c *Cloud) Scope(ctx context.Context) (operatorpolicy.Scope, error) {
+	f, err := fleet.Load(ctx, ssm.NewFromConfig(c.AWS), naming.Stack(StackName))
+	if err != nil {
+		return operatorpolicy.Scope{}, err
+	}
+	cells, err := f.Cells(ctx)
+	return operatorpolicy.Scope{
+		Partition: "aws", Region: c.AWS.Region, Account: gate.Account,
+		Stack: f.Stack, ControlPlane: f.ControlPlane, Router: f.Router, Cells: cells,
+	}, err
+}
+
+// grantOperator gives the operators' role what cellctl needs of the deployment as it is now.
+func (c *Cloud) grantOperator(ctx context.Context) error {
+	if err := c.tryGrantOperator(ctx); err != nil {
+		return fmt.Errorf("grant the operators' role its rights: %w", err)
+	}
+	return nil
+}
+
+func (c *Cloud) tryGrantOperator(ctx context.Context) error {
+	scope, err := c.Scope(ctx)
+	if err != nil {
+		return err
+	}
+	client := iam.NewFromConfig(c.AWS)
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + gate.Account + `:root"},"Action":"sts:AssumeRole"}]}`
+	_, err = client.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String(operatorRole), AssumeRolePolicyDocument: &trust})
+	if err != nil && !errors.As(err, new(*types.EntityAlreadyExistsException)) {
+		return err
+	}
+	for name, statements := range map[string][]cellulariam.Statement{"read": operatorpolicy.Reader(scope), "operate": operatorpolicy.Operator(scope)} {
+		text, err := cellulariam.Document(statements...)
+		if err != nil {
+			return err
+		}
+		if _, err := client.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
+			RoleName: aws.String(operatorRole), PolicyName: aws.String(name), PolicyDocument: &text,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// As reaches the cloud with the rights of a role, for those who try what it may do.
+func (c *Cloud) As(roleARN string) aws.Config { return c.as(roleARN, "trial") }
+
+// Calls are the distinct calls that the deployed policies have allowed so far: those of the functions' roles, of the
+// operators' role, and of services. The administrator's are not among them.
+func (c *Cloud) Calls() []gate.Call { return c.gate.Calls() }
+
+// Denied are the distinct calls that the deployed policies did not allow so far.
+func (c *Cloud) Denied() []gate.Call { return c.gate.Denied() }

@@ -3,9 +3,11 @@ package edge
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"unicode/utf8"
 
 	"cellular/internal/event"
+	"cellular/internal/jsontext"
 )
 
 // submission is the body of POST /v1/events.
@@ -29,6 +31,9 @@ const (
 //
 // It is written by hand because encoding/json matches field names in any case, lets duplicates pass, and says neither
 // which fields are missing nor which are unknown but the first.
+//
+// A payload that readers of JSON may understand differently is refused, too: what the business logic applies is what was
+// compared with an event of the same id.
 func decodeSubmission(body []byte) (submission, *problem) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return submission{}, malformed.problem(`The body is empty, want a JSON object with "tenant_id", "type" and "payload".`)
@@ -36,9 +41,9 @@ func decodeSubmission(body []byte) (submission, *problem) {
 	if p := checkJSON(body); p != nil {
 		return submission{}, p
 	}
-	text := jsonText{text: body}
-	if text.next() != '{' {
-		return submission{}, malformed.problem("The body is %s, want an object.", nameOfKind(text.value()))
+	text := jsontext.Walk(body)
+	if text.Next() != '{' {
+		return submission{}, malformed.problem("The body is %s, want an object.", jsontext.KindOf(text.Value()))
 	}
 	fields, errs := splitFields(&text)
 	s := submission{
@@ -51,6 +56,8 @@ func decodeSubmission(body []byte) (submission, *problem) {
 	}
 	if fields.payload == nil {
 		errs = append(errs, FieldError{"payload", "is missing, want any JSON value"})
+	} else if found := jsontext.FindAmbiguity(fields.payload); found != nil {
+		errs = append(errs, FieldError{shorten("payload" + found.Path), found.What})
 	}
 	if len(errs) > 0 {
 		return submission{}, malformedFields("The body is not an event:", errs[:min(len(errs), maxFieldErrors)]...)
@@ -62,17 +69,17 @@ func decodeSubmission(body []byte) (submission, *problem) {
 type rawFields struct{ tenantID, id, eventType, payload []byte }
 
 // splitFields splits the object that is next into its fields.
-func splitFields(text *jsonText) (rawFields, []FieldError) {
+func splitFields(text *jsontext.Walker) (rawFields, []FieldError) {
 	var fields rawFields
 	var errs []FieldError
-	text.skip() // {
-	if text.next() == '}' {
+	text.Skip() // {
+	if text.Next() == '}' {
 		return fields, nil
 	}
 	for {
-		name, _ := decodeString(text.value())
-		text.skip() // :
-		value := text.value()
+		name, _ := jsontext.DecodeString(text.Value())
+		text.Skip() // :
+		value := text.Value()
 		switch field := fields.named(name); {
 		case len(errs) == maxFieldErrors: // enough has been said
 		case field == nil:
@@ -82,7 +89,7 @@ func splitFields(text *jsonText) (rawFields, []FieldError) {
 		default:
 			*field = value
 		}
-		if text.skip() == '}' {
+		if text.Skip() == '}' {
 			return fields, errs
 		}
 	}
@@ -108,15 +115,37 @@ func (f *rawFields) string(name string, raw []byte, valid func(string) bool, pat
 		*errs = append(*errs, FieldError{name, "is missing, want a string"})
 		return ""
 	}
-	s, ok := decodeString(raw)
+	s, ok := jsontext.DecodeString(raw)
 	if !ok {
-		*errs = append(*errs, FieldError{name, "is " + nameOfKind(raw) + ", want a string"})
+		*errs = append(*errs, FieldError{name, "is " + jsontext.KindOf(raw) + ", want a string"})
 		return ""
 	}
 	if !valid(s) {
 		*errs = append(*errs, mismatch(name, pattern))
 	}
 	return s
+}
+
+// checkJSON returns a problem that says where body is not valid JSON in valid UTF-8, or nil.
+func checkJSON(body []byte) *problem {
+	if !utf8.Valid(body) {
+		valid := 0
+		for {
+			r, size := utf8.DecodeRune(body[valid:])
+			if r == utf8.RuneError && size <= 1 {
+				return malformed.problem("The body is not valid UTF-8: byte %d.", valid+1)
+			}
+			valid += size
+		}
+	}
+	if json.Valid(body) {
+		return nil
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &syntax) {
+		return malformed.problem("The body is not valid JSON: %s, byte %d.", syntax, syntax.Offset)
+	}
+	return malformed.problem("The body is not valid JSON.")
 }
 
 // mismatch is the error of a field that breaks the rule for it.

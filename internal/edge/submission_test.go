@@ -50,6 +50,13 @@ func TestAMalformedBodyIsToldWhere(t *testing.T) {
 		{"another case", `{"Tenant_id":"acme",` + kind + `,` + payload + `}`, "Tenant_id is not a field", []string{"Tenant_id", "tenant_id"}},
 		{"a field twice", `{` + tenant + `,` + kind + `,` + payload + `,"payload":2}`, "payload is given twice", []string{"payload"}},
 		{"a field twice in disguise", `{` + tenant + `,` + kind + `,` + payload + `,"\u0070ayload":2}`, "payload is given twice", []string{"payload"}},
+		{"a field of the payload twice", `{` + tenant + `,` + kind + `,"payload":{"lines":[1,{"sku":"A","\u0073ku":"B"}]}}`,
+			"payload.lines[1].sku is given twice", []string{"payload.lines[1].sku"}},
+		{"half of a surrogate pair", `{` + tenant + `,` + kind + `,"payload":{"note":"\ud83d"}}`,
+			`payload.note has half of a surrogate pair, \ud83d, without the other half`, []string{"payload.note"}},
+		{"a field twice, far down", `{` + tenant + `,` + kind + `,"payload":` +
+			strings.Repeat(`{"`+strings.Repeat("n", 60)+`":`, 9) + `{"a":1,"a":1}` + strings.Repeat(`}`, 10),
+			"nnn... is given twice", []string{"payload." + strings.Repeat("n", 56) + "..."}},
 		{"several at once", `{"tenant_id":"","id":1,"x":2,` + payload + `}`, "x is not", []string{"x", "tenant_id", "type", "id"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

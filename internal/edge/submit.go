@@ -43,7 +43,7 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 			"The cell did not confirm the event. Send it again with the same id: it is accepted once, however often it arrives.")
 	}
 	if existing != nil {
-		if existing.Type != e.Type || !event.SameJSON(existing.Payload, e.Payload) {
+		if !event.SameContent(existing.Type, existing.Payload, e.Type, e.Payload) {
 			return Response{}, conflict.problem("The tenant already has an event with this id and another type or payload.")
 		}
 		// What a retry finds may be what the call before it wrote, whose answer was lost.

@@ -89,8 +89,8 @@ func TestTheSameEventIsTheSame202(t *testing.T) {
 	stored := w.stored("alpha", "acme#order-1")
 	for name, body := range map[string]string{
 		"as it was":        order,
-		"other notation":   `{ "payload":{"total" : 4.25E1}, "type":"order\u002ecreated", "id":"order-1", "tenant_id":"acme" }`,
-		"by header":        `{"tenant_id":"acme","type":"order.created","payload":{"total":42.50}}`,
+		"other notation":   `{ "payload":{"t\u006ftal" : 42.5}, "type":"order\u002ecreated", "id":"order-1", "tenant_id":"acme" }`,
+		"by header":        `{"tenant_id":"acme","type":"order.created","payload":{"total":42.5}}`,
 		"by body & header": order,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +110,9 @@ func TestTheSameIDWithOtherContentIsAConflict(t *testing.T) {
 	stored := w.stored("alpha", "acme#order-1")
 	for _, body := range []string{
 		`{"tenant_id":"acme","id":"order-1","type":"order.created","payload":{"total":42}}`,
+		`{"tenant_id":"acme","id":"order-1","type":"order.created","payload":{"total":42.50}}`,
+		`{"tenant_id":"acme","id":"order-1","type":"order.created","payload":{"total":4.25e1}}`,
+		`{"tenant_id":"acme","id":"order-1","type":"order.created","payload":{"total":42.500000000000000000001}}`,
 		`{"tenant_id":"acme","id":"order-1","type":"order.changed","payload":{"total":42.5}}`,
 		`{"tenant_id":"acme","id":"order-1","type":"order.created","payload":"{\"total\":42.5}"}`,
 	} {

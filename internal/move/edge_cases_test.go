@@ -25,34 +25,39 @@ func (w *world) toRedirect(t *testing.T, m *move.Mover) {
 	require.NoError(t, err)
 }
 
+// The payload of the one event is {"n":1}.
 func TestI6AnIdThatBothCellsGaveToDifferentEventsCostsNeither(t *testing.T) {
-	w := newWorld(t)
-	fresh, stale := &router{}, &router{}
-	w.refresh(stale)
-	m := w.mover(&hooks{})
-	w.toRedirect(t, m)
-	w.refresh(fresh)
-	w.send(stale, "twin", "visit")
-	other := event.Event{
-		TenantID: tenant, ID: "twin", Type: "visit", Payload: json.RawMessage(`{"n":2}`), Epoch: 2, AcceptedAt: w.now.Truncate(time.Millisecond),
-	}
-	_, err := w.tables().Write(t.Context(), "beta", other)
-	require.NoError(t, err)
-	w.quiesce()
+	for _, payload := range []string{`{"n":2}`, `{"n":1.0}`, `{"n":2,"n":1}`} {
+		t.Run(payload, func(t *testing.T) {
+			w := newWorld(t)
+			fresh, stale := &router{}, &router{}
+			w.refresh(stale)
+			m := w.mover(&hooks{})
+			w.toRedirect(t, m)
+			w.refresh(fresh)
+			w.send(stale, "twin", "visit")
+			other := event.Event{
+				TenantID: tenant, ID: "twin", Type: "visit", Payload: json.RawMessage(payload), Epoch: 2, AcceptedAt: w.now.Truncate(time.Millisecond),
+			}
+			_, err := w.tables().Write(t.Context(), "beta", other)
+			require.NoError(t, err)
+			w.quiesce()
 
-	done, err := m.Run(t.Context(), tenant, "")
-	require.NoError(t, err)
-	require.Equal(t, 1, done.Counts.Conflicts)
-	require.Equal(t, "1", w.counters(w.cells["beta"])["twin"], "the one that the tenant's cell has is applied")
-	alpha := w.cells["alpha"]
-	require.Len(t, alpha.dlq, 1, "the other is where an operator looks")
-	kept, err := event.DecodeMessage([]byte(alpha.dlq[0].body))
-	require.NoError(t, err)
-	require.JSONEq(t, `{"n":1}`, string(kept.Payload))
-	outcome := w.db.Item(alpha.ResultsTable, event.Key(tenant, "twin"))
-	require.Equal(t, text("failed"), outcome[event.AttrStatus])
-	require.Equal(t, text("conflict"), outcome[event.AttrReason])
-	require.NotNil(t, w.db.Item(alpha.DataTable, event.Key(tenant, "twin")), "it is not forgotten")
+			done, err := m.Run(t.Context(), tenant, "")
+			require.NoError(t, err)
+			require.Equal(t, 1, done.Counts.Conflicts)
+			require.Equal(t, "1", w.counters(w.cells["beta"])["twin"], "the one that the tenant's cell has is applied")
+			alpha := w.cells["alpha"]
+			require.Len(t, alpha.dlq, 1, "the other is where an operator looks")
+			kept, err := event.DecodeMessage([]byte(alpha.dlq[0].body))
+			require.NoError(t, err)
+			require.JSONEq(t, `{"n":1}`, string(kept.Payload))
+			outcome := w.db.Item(alpha.ResultsTable, event.Key(tenant, "twin"))
+			require.Equal(t, text("failed"), outcome[event.AttrStatus])
+			require.Equal(t, text("conflict"), outcome[event.AttrReason])
+			require.NotNil(t, w.db.Item(alpha.DataTable, event.Key(tenant, "twin")), "it is not forgotten")
+		})
+	}
 }
 
 // Without its outcome nobody can tell whether an old event was applied. Sending it again could apply it twice.

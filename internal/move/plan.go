@@ -184,7 +184,7 @@ func statusOf(outcome Item) event.Status {
 // sameContent reports whether two items are the same event: what the router asks before it calls a second one a conflict.
 func sameContent(a, b Item) bool {
 	typeA, typeB, payloadA, payloadB := a[event.AttrType], b[event.AttrType], a[event.AttrPayload], b[event.AttrPayload]
-	return stringOf(typeA) == stringOf(typeB) && event.SameJSON([]byte(stringOf(payloadA)), []byte(stringOf(payloadB)))
+	return event.SameContent(stringOf(typeA), []byte(stringOf(payloadA)), stringOf(typeB), []byte(stringOf(payloadB)))
 }
 
 func stringOf(v types.AttributeValue) string {

@@ -122,7 +122,7 @@ func (w Wanted) content(accepted tenantdata.Item) (event.Event, bool) {
 // conflict. An item that is not there, or is no event, does not.
 func differs(e event.Event, stored tenantdata.Item) bool {
 	there, err := event.FromItem(stored)
-	return err == nil && (there.Type != e.Type || !event.SameJSON(there.Payload, e.Payload))
+	return err == nil && !event.SameContent(there.Type, there.Payload, e.Type, e.Payload)
 }
 
 // item is the event's item, and the clone of it that the owner's data table lacks, or nil if it lacks none.

@@ -81,7 +81,7 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 		}, resend.Conflict},
 		"written otherwise is the same event": {func(w *World) []resend.Wanted {
 			here, there := twins(w)
-			there.Payload = []byte(` {"n": 1.0} `)
+			there.Payload = []byte(` {"\u006e": 1} `)
 			w.Tables.Put(Beta.DataTable, there.Item())
 			return want(here)
 		}, resend.Sent},

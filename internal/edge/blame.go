@@ -19,6 +19,14 @@ func worthRetrying(err error) bool {
 
 func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
+// metHotKeys reports whether DynamoDB throttled a call for nothing but the keys that it was at: a range of keys, of a table or
+// of one of its indexes, takes no more at the moment, and all others do. A reason that reaches further, a table's or the
+// account's limit, makes it false, and so does an answer without reasons.
+func metHotKeys(err error) bool {
+	failure := transact.Classify(err)
+	return failure.Kind == transact.Throttled && failure.Scope == transact.ScopeKeyRange
+}
+
 // outcomeOf says what the end of a call tells about its cell. What a client can bring about at will must not count
 // against the cell, or one tenant could shut its neighbours out; nor may it count in the cell's favour.
 func outcomeOf(err error) guard.Outcome {
@@ -29,6 +37,8 @@ func outcomeOf(err error) guard.Outcome {
 		return guard.Neutral // the caller is gone
 	case transact.Classify(err).Kind == transact.Contended:
 		return guard.Neutral // a move of one tenant is at one item: that says nothing about the cell
+	case metHotKeys(err):
+		return guard.Neutral // one tenant can heat its keys, and the cell serves all others
 	case timedOut(err), worthRetrying(err):
 		return guard.Failed
 	}

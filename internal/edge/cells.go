@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"cellular/internal/event"
 )
@@ -25,12 +26,22 @@ type Cells interface {
 // ErrMalformed is the error for an item in a cell that cannot be read. The cell answered: trying again does not help.
 var ErrMalformed = errors.New("malformed item")
 
+// hotKeysRetryAfter is when a client whose keys are hot may come back: DynamoDB counts what a range of keys takes by the
+// second.
+const hotKeysRetryAfter = time.Second
+
 // cellFailure is the answer to a request whose call into a cell failed. Whatever the reason, a timeout, throttling, a
-// table that is not there or does not let the router in, the client can do one thing: come back.
+// table that is not there or does not let the router in, the client can do one thing: come back. Where its keys are hot it is
+// to send less, too.
 func cellFailure(err error, detail string) error {
 	var answer *problem
 	if errors.Is(err, ErrMalformed) || errors.As(err, &answer) {
 		return err
+	}
+	if metHotKeys(err) {
+		p := tooManyRequests.problem("There are more requests for what this one is about than the cell takes at once. %s", detail).because(err)
+		p.retryAfter = hotKeysRetryAfter
+		return p
 	}
 	return unavailable.problem("%s", detail).because(err)
 }

@@ -42,7 +42,7 @@ func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Cont
 		x.attempts = 2
 		err = call(ctx)
 	}
-	outcome = outcomeOf(err)
+	outcome, x.hotKeys = outcomeOf(err), metHotKeys(err)
 	return err
 }
 

@@ -31,6 +31,7 @@ type exchange struct {
 	attempts      int          // calls into the cell
 	dispatchTook  time.Duration
 	replayed      bool
+	hotKeys       bool // see metHotKeys
 
 	peer    string // the other cell that may have the event, "" where there is none or it was not needed
 	peerErr error  // why the request was answered without it

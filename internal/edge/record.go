@@ -34,6 +34,9 @@ func (x *exchange) record(ctx context.Context, records *telemetry.Records, now t
 		line.Text("shed", string(x.shed))
 		line.Count("shed_requests")
 	}
+	if x.hotKeys {
+		line.True("hot_keys")
+	}
 	if x.replayed {
 		line.True("replayed")
 	}
@@ -53,7 +56,7 @@ func (x *exchange) level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case x.lookup == mapping.Stale, x.lookup == mapping.Held, x.attempts > 1, x.shed != "", x.peerErr != nil:
+	case x.lookup == mapping.Stale, x.lookup == mapping.Held, x.attempts > 1, x.shed != "", x.hotKeys, x.peerErr != nil:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/health"
 	"cellular/internal/move"
+	"cellular/internal/terminal"
 )
 
 func findings() doctorView {
@@ -25,7 +26,7 @@ func findings() doctorView {
 func rendered(t *testing.T, output string, v view) string {
 	t.Helper()
 	var out bytes.Buffer
-	a := &app{stdout: &out, terminal: func(any) bool { return false }, options: options{output: output}}
+	a := &app{stdout: terminal.NewWriter(&out), terminal: func(any) bool { return false }, options: options{output: output}}
 	require.NoError(t, a.print(v))
 	return out.String()
 }
@@ -55,7 +56,7 @@ func TestDoctorFailsWithTheDeployment(t *testing.T) {
 	c, err := dialAWS(ctx, options{region: "eu-west-1"})
 	require.NoError(t, err)
 	var out, errs bytes.Buffer
-	a := &app{stdout: &out, stderr: &errs, terminal: func(any) bool { return false }, options: options{output: outputTable}}
+	a := &app{stdout: terminal.NewWriter(&out), stderr: terminal.NewWriter(&errs), terminal: func(any) bool { return false }, options: options{output: outputTable}}
 	err = a.diagnose(ctx, c.doctor(stack, false), false)
 	require.Equal(t, exitFailure, exitCode(err, false, &errs))
 	require.Contains(t, errs.String(), "stack dev is not as it should be")

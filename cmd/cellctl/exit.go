@@ -12,6 +12,7 @@ import (
 	"cellular/internal/placement"
 	"cellular/internal/replay"
 	"cellular/internal/restore"
+	"cellular/internal/terminal"
 )
 
 // The exit codes.
@@ -55,7 +56,8 @@ var refusals = []error{
 }
 
 // exitCode says on stderr what went wrong, and returns the code to exit with.
-func exitCode(err error, interrupted bool, stderr io.Writer) int {
+func exitCode(err error, interrupted bool, to io.Writer) int {
+	stderr := terminal.NewWriter(to)
 	if interrupted {
 		fmt.Fprintln(stderr, "cellctl: interrupted")
 		return exitInterrupted

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"cellular/cmd/cellctl/internal/noquery"
+	"cellular/internal/terminal"
 )
 
 func main() {
@@ -22,6 +23,6 @@ func main() {
 
 // exec runs one command line. It writes data to stdout and nothing but data; progress and advice go to stderr.
 func exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, terminal: isTerminal, dial: dialAWS}
+	a := &app{stdin: stdin, stdout: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr), terminal: isTerminal, dial: dialAWS}
 	return a.run(ctx, args)
 }

@@ -75,7 +75,7 @@ func (n *narrator) say(format string, args ...any) {
 
 func (n *narrator) clear() {
 	if n.shown != "" {
-		fmt.Fprint(n.a.stderr, clearLine)
+		n.a.clearLine()
 		n.shown = ""
 	}
 }
@@ -119,7 +119,8 @@ func (n *narrator) refresh(m move.Move) {
 		return
 	}
 	n.shown = m.TenantID
-	fmt.Fprint(n.a.stderr, clearLine+"  "+text)
+	n.a.clearLine()
+	fmt.Fprint(n.a.stderr, "  "+text)
 }
 
 // doing is what a move does in its phase.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"cellular/internal/event"
+	"cellular/internal/terminal"
 )
 
 // view is what a command prints: as JSON it is a document of its fields, as text it writes itself to a sheet.
@@ -19,10 +21,15 @@ type view interface{ text(*sheet) }
 // print writes a command's data to stdout.
 func (a *app) print(v view) error {
 	if a.options.output == outputJSON {
-		enc := json.NewEncoder(a.stdout)
+		var document bytes.Buffer
+		enc := json.NewEncoder(&document)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
-		return enc.Encode(v)
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		_, err := a.stdout.Write(terminal.JSON(document.Bytes()))
+		return err
 	}
 	s := newSheet(a.stdout, a.colours())
 	v.text(s)
@@ -32,13 +39,21 @@ func (a *app) print(v view) error {
 // note tells the operator something that is not data.
 func (a *app) note(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
 
+// clearLine takes the live line of stderr away.
+func (a *app) clearLine() { fmt.Fprint(a.stderr.Raw(), clearLine) }
+
+const clearLine = "\r\x1b[K"
+
 func (a *app) colours() bool {
 	_, off := os.LookupEnv(envNoColor)
 	return !off && !a.options.noColor && a.terminal(a.stdout)
 }
 
-// isTerminal reports whether a stream is a terminal.
+// isTerminal reports whether a stream is a terminal, or a writer to one.
 func isTerminal(stream any) bool {
+	if w, ok := stream.(*terminal.Writer); ok {
+		stream = w.Raw()
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -62,14 +77,18 @@ type coloured struct {
 
 func (c coloured) String() string { return c.text }
 
-// sheet is aligned columns.
+// sheet is aligned columns. Each cell is text of one line.
 type sheet struct {
 	tw      *tabwriter.Writer
 	colours bool
 }
 
-func newSheet(w io.Writer, colours bool) *sheet {
-	return &sheet{tw: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), colours: colours}
+func newSheet(w *terminal.Writer, colours bool) *sheet {
+	var to io.Writer = w
+	if colours {
+		to = w.Raw() // which a row writes to only what it has escaped, and colours
+	}
+	return &sheet{tw: tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), colours: colours}
 }
 
 // row adds a line of cells.
@@ -82,6 +101,7 @@ func (s *sheet) row(cells ...any) {
 		if !ok {
 			c = coloured{fmt.Sprint(cell), plain}
 		}
+		c.text = terminal.Line(c.text)
 		if s.colours {
 			fmt.Fprintf(s.tw, "\x1b[%dm%s\x1b[0m", c.colour, c.text)
 		} else {

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/terminal"
 )
 
 func TestColoursLeaveColumnsAligned(t *testing.T) {
 	rows := func(colours bool) string {
 		var out bytes.Buffer
-		s := newSheet(&out, colours)
+		s := newSheet(terminal.NewWriter(&out), colours)
 		s.row("CELL", "STATUS", "DLQ")
 		s.row("c01", status("active"), trouble(3, "3"))
 		s.row("canary", status("draining"), trouble(0, "0"))
@@ -61,7 +63,7 @@ func TestDurationsAreShort(t *testing.T) {
 func TestProgressOnATerminalIsABarInPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		a := &app{stderr: &out, terminal: func(any) bool { return true }}
+		a := &app{stderr: terminal.NewWriter(&out), terminal: func(any) bool { return true }}
 		p := a.progress("copied", 200)
 		p.at(0)
 		time.Sleep(10 * time.Second)
@@ -79,7 +81,7 @@ func TestProgressOnATerminalIsABarInPlace(t *testing.T) {
 func TestProgressElsewhereIsAFewLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		a := &app{stderr: &out, terminal: func(any) bool { return false }}
+		a := &app{stderr: terminal.NewWriter(&out), terminal: func(any) bool { return false }}
 		p := a.progress("copied", 0)
 		for i := range 25 {
 			p.at(int64(i))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -10,7 +9,7 @@ import (
 // progress tells on stderr how far a long operation is: on a terminal as a bar that changes in place, elsewhere as a line
 // every plainEvery.
 type progress struct {
-	w     io.Writer
+	a     *app
 	live  bool
 	what  string
 	total int64 // 0 where it is not known
@@ -23,12 +22,11 @@ const (
 	plainEvery = 10 * time.Second
 	liveEvery  = 100 * time.Millisecond // as often as an eye follows
 	barWidth   = 24
-	clearLine  = "\r\x1b[K"
 )
 
 // progress begins to tell of an operation of a number of steps, 0 where it is not known.
 func (a *app) progress(what string, total int64) *progress {
-	return &progress{w: a.stderr, live: a.terminal(a.stderr), what: what, total: total, began: time.Now()}
+	return &progress{a: a, live: a.terminal(a.stderr), what: what, total: total, began: time.Now()}
 }
 
 // at tells that so many of the steps are done.
@@ -42,9 +40,10 @@ func (p *progress) at(done int64) {
 	}
 	p.told = now
 	if p.live {
-		fmt.Fprint(p.w, clearLine+p.what+" "+p.bar(done)+p.figures(done, now))
+		p.a.clearLine()
+		fmt.Fprint(p.a.stderr, p.what+" "+p.bar(done)+p.figures(done, now))
 	} else {
-		fmt.Fprintln(p.w, p.what+" "+p.figures(done, now))
+		fmt.Fprintln(p.a.stderr, p.what+" "+p.figures(done, now))
 	}
 }
 
@@ -74,6 +73,6 @@ func (p *progress) figures(done int64, now time.Time) string {
 // end takes the bar away.
 func (p *progress) end() {
 	if p.live {
-		fmt.Fprint(p.w, clearLine)
+		p.a.clearLine()
 	}
 }

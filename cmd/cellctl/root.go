@@ -6,12 +6,14 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"cellular/internal/terminal"
 )
 
 // app is one run of cellctl: what it reads and writes, its global flags, and how it reaches AWS.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *terminal.Writer
 	terminal       func(stream any) bool // whether a stream is a terminal
 	dial           func(context.Context, options) (*clients, error)
 

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/terminal"
 )
 
 // commands calls each with every command.
@@ -130,7 +132,7 @@ func TestAnInterruptedQuestionIsLeft(t *testing.T) {
 	var stderr bytes.Buffer
 	never := &blocked{asked: cancel, until: make(chan struct{})}
 	defer close(never.until)
-	a := &app{stdin: never, stderr: &stderr, terminal: func(any) bool { return true }}
+	a := &app{stdin: never, stderr: terminal.NewWriter(&stderr), terminal: func(any) bool { return true }}
 	cmd := &cobra.Command{}
 	cmd.SetContext(ctx)
 	require.ErrorIs(t, a.confirm(cmd, "Sure?"), context.Canceled)

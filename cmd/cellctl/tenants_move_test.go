@@ -17,6 +17,7 @@ import (
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/sqstest"
+	"cellular/internal/terminal"
 )
 
 // busy returns a world with tenant acme in c01, which has processed one event of it and not yet another one.
@@ -37,12 +38,12 @@ func (w *world) until(told string, args ...string) (stdout, stderr string) {
 	defer cancel()
 	errs := &bytes.Buffer{}
 	a := w.app(&out, errs)
-	a.stderr = writes(func(p []byte) (int, error) {
+	a.stderr = terminal.NewWriter(writes(func(p []byte) (int, error) {
 		if strings.Contains(string(p), told) {
 			cancel()
 		}
 		return errs.Write(p)
-	})
+	}))
 	err := a.run(ctx, append([]string{"--stack", string(stack)}, args...))
 	require.ErrorIs(w.t, err, context.Canceled, errs)
 	require.Equal(w.t, exitInterrupted, exitCode(err, true, errs))

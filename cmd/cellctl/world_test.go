@@ -27,6 +27,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/naming"
 	"cellular/internal/restore"
+	"cellular/internal/terminal"
 )
 
 const stack naming.Stack = "dev"
@@ -101,7 +102,7 @@ func (w *world) run(args ...string) (stdout, stderr string, code int) {
 // app is a cellctl in the world.
 func (w *world) app(out, errs *bytes.Buffer) *app {
 	return &app{
-		stdin: strings.NewReader(w.stdin), stdout: out, stderr: errs,
+		stdin: strings.NewReader(w.stdin), stdout: terminal.NewWriter(out), stderr: terminal.NewWriter(errs),
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
 			return &clients{region: "eu-west-1", dynamo: w.db, sqs: w.sqs, ssm: w.ssm, recovery: w.recovery, sts: caller{}, cloudwatch: w.ages}, nil

@@ -20,6 +20,7 @@ import (
 	"cellular/internal/move"
 	"cellular/internal/naming"
 	"cellular/internal/placement"
+	"cellular/internal/terminal"
 	"cellular/local"
 )
 
@@ -57,9 +58,9 @@ type Options struct {
 // Run runs the demo. It fails if an invariant did not hold, or if the demo could not be run to its end; everything that
 // it started is gone in either case.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &demo{out: &stage{w: o.Out, live: o.Live}, examples: o.Examples}
-	fmt.Fprintln(o.Out, "Cellular on this machine: the real program, engine and functions; no AWS account is used.")
-	fmt.Fprintln(o.Out)
+	d := &demo{out: &stage{w: terminal.NewWriter(o.Out), live: o.Live}, examples: o.Examples}
+	fmt.Fprintln(d.out.w, "Cellular on this machine: the real program, engine and functions; no AWS account is used.")
+	d.out.blank()
 
 	d.out.begin("start", "the local cloud")
 	if d.cloud, err = local.Start(ctx, local.Options{Dir: o.Dir, Config: config, Progress: d.out.note}); err != nil {

@@ -10,18 +10,21 @@ import (
 	"time"
 
 	"cellular/internal/naming"
+	"cellular/internal/terminal"
 	"cellular/local"
 )
 
 // stage prints one line per step: what is being done, then what was done and how long it took.
 type stage struct {
-	w     io.Writer
+	w     *terminal.Writer
 	live  bool
 	name  string
 	start time.Time
 }
 
 const clearLine = "\r\x1b[K"
+
+func (s *stage) clear() { fmt.Fprint(s.w.Raw(), clearLine) }
 
 func (s *stage) begin(name, what string) {
 	s.name, s.start = name, time.Now()
@@ -30,7 +33,8 @@ func (s *stage) begin(name, what string) {
 
 func (s *stage) transient(format string, args ...any) {
 	if s.live {
-		fmt.Fprintf(s.w, clearLine+"  %-10s %s", s.name, fmt.Sprintf(format, args...))
+		s.clear()
+		fmt.Fprintf(s.w, "  %-10s %s", s.name, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -39,7 +43,7 @@ func (s *stage) progress(n, of int) { s.transient("%d of %d", n, of) }
 // note prints a line that stays.
 func (s *stage) note(text string) {
 	if s.live {
-		fmt.Fprint(s.w, clearLine)
+		s.clear()
 	}
 	fmt.Fprintf(s.w, "  %-10s %s\n", s.name, text)
 }

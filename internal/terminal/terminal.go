@@ -1,0 +1,109 @@
+// Package terminal writes text that may come from anybody where a terminal may show it. A terminal obeys control
+// characters: a payload with some of them could erase lines, write others in their place, or type for the operator.
+// What is not printable is written as an escape instead, in the way of Go: \x1b, \u202e.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Writer escapes everything that is written to it, except for ends of lines and tabs.
+type Writer struct{ to io.Writer }
+
+// NewWriter returns a Writer to a stream; a Writer is returned as it is.
+func NewWriter(to io.Writer) *Writer {
+	if w, ok := to.(*Writer); ok {
+		return w
+	}
+	return &Writer{to}
+}
+
+// Write writes p escaped. A character has to come as a whole.
+func (w *Writer) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.to, Escape(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Raw is the stream itself, for what has no text of others in it or has it escaped by Line.
+func (w *Writer) Raw() io.Writer { return w.to }
+
+// Escape makes a text visible that may have many lines: ends of lines and tabs stay.
+func Escape(text string) string { return escape(text, "\n\t") }
+
+// Line makes a text visible within one line.
+func Line(text string) string { return escape(text, "") }
+
+func escape(text, keep string) string {
+	if printable(text, keep) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case Printable(r) || strings.ContainsRune(keep, r):
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < utf8.RuneSelf:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 1<<16:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func printable(text, keep string) bool {
+	if !utf8.ValidString(text) {
+		return false
+	}
+	for _, r := range text {
+		if !Printable(r) && !strings.ContainsRune(keep, r) {
+			return false
+		}
+	}
+	return true
+}
+
+// Printable reports whether a terminal shows a character and does nothing else. Controls of the sets C0 and C1, formats
+// such as the order of writing, other spaces than ' ', and characters without a width are not.
+func Printable(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+}
+
+// JSON escapes a document of valid JSON with JSON's own escapes, so that it has the same values and is printable.
+func JSON(document []byte) []byte {
+	text := string(document)
+	if printable(text, "\n\t\r") {
+		return document
+	}
+	var b []byte
+	for _, r := range text { // an invalid byte is U+FFFD, as it is to a JSON parser
+		switch high, low := utf16.EncodeRune(r); {
+		case r < utf8.RuneSelf && r != 0x7f, Printable(r):
+			b = utf8.AppendRune(b, r)
+		case high != unicode.ReplacementChar:
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
+}

@@ -59,7 +59,8 @@ func producerPolicy(streamARN, topicARN, streamDLQARN string) []iam.Statement {
 }
 
 // consumerPolicy is what the consumer's role may do. A transaction needs the right to each of its operations, and the
-// business logic may return any: the consumer keeps them off the items that are the system's.
+// business logic may return any: the consumer keeps them off the items that are the system's. It sends to its own queue
+// where it replaces a message by a copy.
 func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statement {
 	return []iam.Statement{
 		{
@@ -67,6 +68,7 @@ func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statem
 			Actions:   []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
 			Resources: []string{queueARN},
 		},
+		{Sid: "ReplaceMessage", Effect: iam.Allow, Actions: []string{"sqs:SendMessage"}, Resources: []string{queueARN}},
 		{Sid: "ReadPayload", Effect: iam.Allow, Actions: []string{"dynamodb:GetItem"}, Resources: []string{dataTableARN}},
 		{
 			Sid: "Apply", Effect: iam.Allow,

@@ -81,6 +81,7 @@ func TestConsumersRoleReadsItsQueueAndAppliesToItsTable(t *testing.T) {
 			"Sid": "ReadQueue", "Effect": "Allow", "Resource": alphaQueue,
 			"Action": []any{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
 		},
+		object{"Sid": "ReplaceMessage", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": alphaQueue},
 		object{"Sid": "ReadPayload", "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": alphaDataTable},
 		object{
 			"Sid": "Apply", "Effect": "Allow", "Resource": alphaResultsTable,

@@ -77,7 +77,10 @@ func TestFaultsAreOrdinaryTypesUnlessInjected(t *testing.T) {
 }
 
 // queue notes for how long a message was hidden.
-type queue struct{ seconds []int32 }
+type queue struct {
+	consumer.Queue
+	seconds []int32
+}
 
 func (q *queue) ChangeMessageVisibilityBatch(
 	_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),

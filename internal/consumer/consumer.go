@@ -22,6 +22,11 @@
 // The records of a batch are handled one after the other. Apply therefore needs no locks, the events of a tenant do not
 // compete for the same items, and a record that kills the process cannot take back what was applied before it. More
 // throughput comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
+//
+// A record that kills the process takes its batch back to the queue, and costs each of its siblings a receive and a wait.
+// Nobody can foresee that, so it happens once. What has been received before is on trial (trial.go): it is handled one
+// record at a time, with all others safe from its end, and a record that lost its receives to others gets them back. So
+// the dead letter queue gets what cannot be applied, and nothing else.
 package consumer
 
 import (
@@ -83,6 +88,8 @@ type Queue interface {
 	ChangeMessageVisibilityBatch(
 		context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options),
 	) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
 // Options is what a consumer works with. All of it is required, except AfterApply and Now.
@@ -135,38 +142,28 @@ func New(o Options) *Consumer {
 // Handle applies a batch. The answer names the messages that failed; the error is always nil.
 //
 // It panics if too many calls of Apply never returned: the Lambda runtime then ends the process and starts a fresh
-// one, and the batch is delivered again. That is the only way to be rid of a goroutine that does not listen.
+// one, and the batch is delivered again, in a second. That is the only way to be rid of a goroutine that does not listen.
 func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
-	if n := c.running.Load(); n >= maxAbandoned {
-		panic(fmt.Sprintf("%d calls of the business function never returned: starting over with a fresh process", n))
-	}
 	workCtx, cancelWork := before(ctx, AnswerMargin)
 	defer cancelWork()
 	settleCtx, cancelSettle := before(ctx, AnswerMargin/4)
 	defer cancelSettle()
 
-	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
-	var delays []delay
-	var lastApplied string // the key of the event that was applied last; "" if none was
-	for _, d := range inOrder(batch) {
-		start := c.Now()
-		out := c.attempt(workCtx, d)
-		if out.failed() {
-			out = c.settle(settleCtx, d, out)
-		}
-		if out.failed() {
-			response.BatchItemFailures = append(response.BatchItemFailures,
-				events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
-			delays = append(delays, delay{receipt: d.sqs.ReceiptHandle, until: c.delayOf(d, out)})
-		}
-		if out.result == applied {
-			lastApplied = d.message.Key()
-		}
-		c.log(ctx, d, out, c.Now().Sub(start))
+	i := &invocation{Consumer: c, workCtx: workCtx, settleCtx: settleCtx, afterTrial: true}
+	i.begin(ctx, batch)
+	if n := c.running.Load(); n >= maxAbandoned {
+		i.release()
+		panic(fmt.Sprintf("%d calls of the business function never returned: starting over with a fresh process", n))
 	}
-	c.delay(settleCtx, delays)
-	c.beat(settleCtx, lastApplied)
-	return response, nil
+	for len(i.todo) > 0 {
+		if i.guarded {
+			i.guard(ctx, i.todo[0])
+		}
+		i.handle(ctx)
+	}
+	c.hide(settleCtx, i.delays)
+	c.beat(settleCtx, i.lastApplied)
+	return events.SQSEventResponse{BatchItemFailures: i.failures}, nil
 }
 
 // before is ctx without its last margin, where it has an end.

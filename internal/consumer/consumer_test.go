@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,10 +35,11 @@ type cell struct {
 	tables *tables
 	queue  *queue
 	log    *bytes.Buffer
+	met    map[string]int // the latest receives of the messages that the consumer has been given, by their ids
 }
 
 func newCell() *cell {
-	c := &cell{tables: newTables(), queue: &queue{}, log: &bytes.Buffer{}}
+	c := &cell{tables: newTables(), queue: &queue{}, log: &bytes.Buffer{}, met: map[string]int{}}
 	c.Consumer = consumer.New(consumer.Options{
 		Apply: count, Tables: c.tables, Queue: c.queue,
 		DataTable: dataTable, ResultsTable: resultsTable, QueueURL: "https://queue",
@@ -68,8 +72,15 @@ func (c *cell) status(id string) event.Status {
 	return event.Status(str(c.entry(id)[event.AttrStatus]))
 }
 
-// handle returns the ids of the messages that the consumer reports.
+// handle returns the ids of the messages that the consumer reports. On receives that are left out a message has failed.
 func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.SQSMessage) []string {
+	for _, m := range batch {
+		n, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+		if n > c.met[m.MessageId]+1 && n > 2 {
+			c.tables.items[resultsTable+"/"+event.TrialPrefix+m.MessageId] = trialNote(n-2, 0)
+		}
+		c.met[m.MessageId] = n
+	}
 	answer, err := c.Handle(ctx, events.SQSEvent{Records: batch})
 	require.NoError(t, err)
 	require.NotNil(t, answer.BatchItemFailures, "the list goes out as [] rather than null")
@@ -78,6 +89,19 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 		reported = append(reported, f.ItemIdentifier)
 	}
 	return reported
+}
+
+// stored is what the tables hold, apart from notes of messages on trial.
+func (c *cell) stored() map[string]item {
+	stored := maps.Clone(c.tables.items)
+	maps.DeleteFunc(stored, func(at string, _ item) bool { return strings.HasPrefix(at, resultsTable+"/"+event.TrialPrefix) })
+	return stored
+}
+
+// trialNote is what the table has of a message that was started on trial, and replaced by copies, so many times.
+func trialNote(trials, resends int) item {
+	number := func(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }
+	return item{"trials": number(trials), "resends": number(resends)}
 }
 
 func TestAppliesABatchFromTheQueue(t *testing.T) {

@@ -21,6 +21,9 @@ type delivery struct {
 
 	// From the body or, where it is broken, from the message's attributes; both are empty if neither tells.
 	tenantID, eventID string
+
+	copyOf string // the id of the message that this one is a copy of; "" for none
+	trial  trial  // of a message that is on trial
 }
 
 func read(m events.SQSMessage) delivery {
@@ -29,6 +32,7 @@ func read(m events.SQSMessage) delivery {
 	if n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err == nil && n > 1 {
 		d.receives = n
 	}
+	d.copyOf = attribute(m, event.MessageAttrCopyOf)
 	d.message, d.err = event.DecodeMessage([]byte(m.Body))
 	if d.err == nil {
 		d.tenantID, d.eventID = d.message.TenantID, d.message.ID
@@ -48,24 +52,27 @@ func attribute(m events.SQSMessage, name string) string {
 	return ""
 }
 
-// inOrder reads a batch and puts it into the order in which to handle it: what was delivered least often comes first.
+// inOrder puts a batch with messages on trial into the order in which to handle it.
 //
-// A record that kills the process takes the whole batch back to the queue, so its siblings must have been applied
-// before it runs. What has come back before is suspect and waits behind what has not; and among records that came back
-// together the order turns around with each delivery, so that each of them precedes the culprit once in any two.
-func inOrder(batch events.SQSEvent) []delivery {
-	list := make([]delivery, len(batch.Records))
-	for i, m := range batch.Records {
-		list[i] = read(m)
+// First comes what has never been started on trial, the oldest first: it may be innocent, and its receives are limited.
+// Then what is new, which comes back as a whole if one of it kills the process; by then all before it is out of danger.
+// Last comes what was started before and is back, so that it failed or killed: the more often, the later.
+func inOrder(list []delivery, age func(delivery) int64) {
+	rank := func(d delivery) int64 {
+		switch {
+		case !d.onTrial():
+			return 1
+		case !d.trial.known:
+			return 2
+		case d.trial.trials > 0:
+			return 2 + d.trial.trials
+		}
+		return 0
 	}
 	slices.SortStableFunc(list, func(a, b delivery) int {
-		if c := cmp.Compare(a.receives, b.receives); c != 0 || a.receives == 1 {
+		if c := cmp.Compare(rank(a), rank(b)); c != 0 || !a.onTrial() {
 			return c
 		}
-		if a.receives%2 == 0 {
-			return strings.Compare(a.sqs.MessageId, b.sqs.MessageId)
-		}
-		return strings.Compare(b.sqs.MessageId, a.sqs.MessageId)
+		return cmp.Or(cmp.Compare(age(b), age(a)), strings.Compare(a.sqs.MessageId, b.sqs.MessageId))
 	})
-	return list
 }

@@ -25,6 +25,7 @@ const (
 	diverted  result = "diverted"  // its tenant has left the cell, and it waits to be sent to the new one
 	removed   result = "removed"   // its tenant was removed with all that it had, and nobody waits for it
 	retry     result = "retry"     // it failed and comes again
+	resent    result = "resent"    // it lost its receives to records that killed the process, and a copy of it has its place
 	ejected   result = "ejected"   // it failed for the last time, and goes to the dead letter queue
 )
 
@@ -36,6 +37,7 @@ const (
 	Rejected  Reason = "rejected"  // the business logic says that no retry will help
 	Panicked  Reason = "panic"     // the business logic panicked
 	Deadline  Reason = "deadline"  // it did not finish, or could not start, in time
+	Crashed   Reason = "crashed"   // the process died on its last receive: of it, or of a record beside it
 	Failed    Reason = "error"     // anything else
 )
 

@@ -15,21 +15,31 @@ import (
 	"cellular/internal/event"
 )
 
-// queue records for how long, in seconds, each message was hidden, by its id.
+// queue records what is asked of it: for how long, in seconds, each message was hidden, by its id, and so on.
 type queue struct {
-	hidden map[string]int32
-	err    error
-	refuse bool
+	hidden  map[string]int32
+	deleted []string // message ids
+	sent    []*sqs.SendMessageInput
+	err     error // of every call
+	refuse  bool  // every entry of every batch
+	hang    bool  // every call
+}
+
+func (q *queue) fails(ctx context.Context) error {
+	if q.hang {
+		<-ctx.Done()
+	}
+	if q.err != nil {
+		return q.err
+	}
+	return ctx.Err()
 }
 
 func (q *queue) ChangeMessageVisibilityBatch(
 	ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-	if q.err != nil {
-		return nil, q.err
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := q.fails(ctx); err != nil {
+		return nil, err
 	}
 	if n := len(in.Entries); n == 0 || n > 10 {
 		return nil, fmt.Errorf("%d entries", n)
@@ -46,6 +56,34 @@ func (q *queue) ChangeMessageVisibilityBatch(
 		q.hidden[messageOf(*e.ReceiptHandle)] = e.VisibilityTimeout
 	}
 	return out, nil
+}
+
+func (q *queue) DeleteMessageBatch(
+	ctx context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageBatchOutput, error) {
+	if err := q.fails(ctx); err != nil {
+		return nil, err
+	}
+	if n := len(in.Entries); n == 0 || n > 10 {
+		return nil, fmt.Errorf("%d entries", n)
+	}
+	out := &sqs.DeleteMessageBatchOutput{}
+	for _, e := range in.Entries {
+		if q.refuse {
+			out.Failed = append(out.Failed, types.BatchResultErrorEntry{Id: e.Id, Code: aws.String("InternalError")})
+			continue
+		}
+		q.deleted = append(q.deleted, messageOf(*e.ReceiptHandle))
+	}
+	return out, nil
+}
+
+func (q *queue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	if err := q.fails(ctx); err != nil {
+		return nil, err
+	}
+	q.sent = append(q.sent, in)
+	return &sqs.SendMessageOutput{}, nil
 }
 
 func receiptOf(messageID string) string { return "receipt-of-" + messageID }

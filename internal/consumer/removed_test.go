@@ -25,9 +25,9 @@ func (c *cell) removedBelow(epoch int64) {
 // dropped requires that a delivery succeeds, is logged as removed, and leaves nothing behind.
 func (c *cell) dropped(t *testing.T, m events.SQSMessage) {
 	t.Helper()
-	before := len(c.tables.items)
+	before := len(c.stored())
 	require.Empty(t, c.handle(t.Context(), t, m))
-	require.Len(t, c.tables.items, before, "nothing is written")
+	require.Len(t, c.stored(), before, "nothing is written")
 	require.Regexp(t, `level=INFO .*outcome=removed .*epoch=`, c.log.String())
 	require.NotContains(t, c.log.String(), "outcome=diverted")
 }

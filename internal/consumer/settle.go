@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"cellular/internal/telemetry"
 )
@@ -57,12 +52,6 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	return out
 }
 
-// delay is how long a message that failed stays hidden in the queue.
-type delay struct {
-	receipt string
-	until   time.Duration
-}
-
 // delayOf is the time until the next delivery. A record with a permanent failure uses up its receives at once, and so
 // does one that is about to be ejected: the queue moves it when it is next due.
 func (c *Consumer) delayOf(d delivery, out outcome) time.Duration {
@@ -70,39 +59,4 @@ func (c *Consumer) delayOf(d delivery, out outcome) time.Duration {
 		return 0
 	}
 	return backoff(c.BackoffBase, c.BackoffMax, d.receives)
-}
-
-// maxVisibilityBatch is what one ChangeMessageVisibilityBatch call takes, from its API reference.
-const maxVisibilityBatch = 10
-
-// delay tells the queue when to deliver the failed messages again. Where that fails, the queue's visibility timeout
-// stands, which is later and does no harm.
-func (c *Consumer) delay(ctx context.Context, delays []delay) {
-	for len(delays) > 0 {
-		n := min(len(delays), maxVisibilityBatch)
-		c.delayBatch(ctx, delays[:n])
-		delays = delays[n:]
-	}
-}
-
-func (c *Consumer) delayBatch(ctx context.Context, delays []delay) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(c.QueueURL)}
-	for i, d := range delays {
-		input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-			Id:                aws.String(strconv.Itoa(i)),
-			ReceiptHandle:     aws.String(d.receipt),
-			VisibilityTimeout: visibilitySeconds(d.until),
-		})
-	}
-	const message = "a failed message keeps the queue's visibility timeout"
-	answer, err := c.Queue.ChangeMessageVisibilityBatch(ctx, input)
-	if err != nil {
-		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", err.Error()))
-		return
-	}
-	for _, f := range answer.Failed {
-		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", aws.ToString(f.Code)+": "+aws.ToString(f.Message)))
-	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
 )
 
 type item = map[string]types.AttributeValue
@@ -23,10 +25,13 @@ type tables struct {
 	mu    sync.Mutex
 	items map[string]item // by TABLE/KEY
 	calls int             // of TransactWriteItems
-	beats int             // of UpdateItem
+	reads int             // of GetItem
+	// updates are the calls of UpdateItem, and beats those at event.AppliedKey.
+	updates, beats int
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
 	// written, or after everything is, so that the answer gets lost.
 	before, after func(call int) error
+	getErr        error           // of GetItem
 	updateErr     error           // of UpdateItem
 	tokens        map[string]bool // of the transactions that took effect
 }
@@ -55,6 +60,10 @@ func (s *tables) GetItem(
 ) (*dynamodb.GetItemOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reads++
+	if s.getErr != nil {
+		return nil, s.getErr
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -69,7 +78,10 @@ func (s *tables) UpdateItem(
 ) (*dynamodb.UpdateItemOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.beats++
+	s.updates++
+	if str(in.Key["id"]) == event.AppliedKey {
+		s.beats++
+	}
 	if s.updateErr != nil {
 		return nil, s.updateErr
 	}

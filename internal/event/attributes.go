@@ -33,6 +33,10 @@ const (
 	AttrEventKey = "event_key" // S, TENANT#EVENT
 )
 
+// TrialPrefix begins the keys of the items in which a cell's consumer keeps what it knows of messages that have come back to
+// the queue. They belong to no tenant, and expire.
+const TrialPrefix = "#trial#"
+
 // StatePrefix begins the key of every item of a results table that is no event's outcome. No tenant id begins with it.
 const StatePrefix = "#"
 

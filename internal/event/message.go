@@ -27,6 +27,10 @@ const (
 	MessageAttrID       = AttrID
 )
 
+// MessageAttrCopyOf is the attribute of a message that a consumer has put into its queue in place of another one: the id of
+// the first of them.
+const MessageAttrCopyOf = "copy_of"
+
 // messageVersion is the version of the message format, its field "v". A reader refuses any other: the version
 // changes only when a message can no longer be read by the consumers of the version before.
 const messageVersion = 1

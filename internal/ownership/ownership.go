@@ -50,9 +50,10 @@ const keyPrefix = "#owner#"
 func Key(tenantID string) string { return keyPrefix + tenantID }
 
 // Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
-// or that of the item which says when the cell last applied an event. All others are the business logic's.
+// or that of a note of the consumer. All others are the business logic's.
 func Reserved(key string) bool {
-	return !strings.HasPrefix(key, event.StatePrefix) || strings.HasPrefix(key, keyPrefix) || key == event.AppliedKey
+	return !strings.HasPrefix(key, event.StatePrefix) || strings.HasPrefix(key, keyPrefix) ||
+		key == event.AppliedKey || strings.HasPrefix(key, event.TrialPrefix)
 }
 
 // Fence is one tenant's fence in one cell.

@@ -128,7 +128,7 @@ func TestSetKeepsWhatAFenceSaysOfARemovedTenant(t *testing.T) {
 }
 
 func TestReservedKeysAreTheSystems(t *testing.T) {
-	for _, key := range []string{"acme#e-1", "acme", "", ownership.Key("acme"), ownership.Key("acme") + "#7", event.AppliedKey} {
+	for _, key := range []string{"acme#e-1", "acme", "", ownership.Key("acme"), ownership.Key("acme") + "#7", event.AppliedKey, event.TrialPrefix + "m-1"} {
 		require.True(t, ownership.Reserved(key), "%q", key)
 	}
 	for _, key := range []string{"#", "#counters#acme", "#owner", "#applied#acme", "##owner#acme"} {

@@ -178,10 +178,24 @@ func (c *cell) receive(t *testing.T, queue string) []sqstypes.Message {
 		return nil
 	}
 	out, err := c.world.queues.ReceiveMessage(context.WithoutCancel(t.Context()), &sqs.ReceiveMessageInput{
-		QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+		QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, MessageAttributeNames: []string{"All"},
 	})
 	require.NoError(t, err)
 	return out.Messages
+}
+
+// requireDead fails unless the consumer's DLQ holds one message of each of the events, and nothing else.
+func (c *cell) requireDead(t *testing.T, ids ...string) {
+	t.Helper()
+	dead := []string{}
+	for _, m := range c.receive(t, c.ConsumerDLQURL) {
+		dead = append(dead, aws.ToString(m.MessageAttributes[event.MessageAttrID].StringValue))
+		_, err := c.world.queues.ChangeMessageVisibility(t.Context(), &sqs.ChangeMessageVisibilityInput{
+			QueueUrl: &c.ConsumerDLQURL, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: 0,
+		})
+		require.NoError(t, err)
+	}
+	require.ElementsMatch(t, ids, dead)
 }
 
 // awaitLetters polls until the DLQ holds as many messages as there are parts, each with one of the parts in it.

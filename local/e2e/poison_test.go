@@ -36,6 +36,7 @@ func TestI7PoisonIsEjectedAlone(t *testing.T) {
 	}
 	c.awaitLetters(t, c.ConsumerDLQURL, `"rejects"`, `"panics"`, `"fails"`, "not a message")
 	c.awaitDrained(t)
+	c.requireDead(t, slices.Collect(maps.Keys(reasons))...)
 
 	w.awaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
@@ -68,6 +69,7 @@ func TestI7ARecordThatHangsFailsAlone(t *testing.T) {
 	require.Equal(t, "deadline", a.field(t, "reason"), "%s", a)
 	c.awaitLetters(t, c.ConsumerDLQURL, `"hangs"`)
 	c.awaitDrained(t)
+	c.requireDead(t, "hangs")
 	w.awaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
 }
@@ -114,4 +116,31 @@ func TestI7ABadStreamRecordIsEjectedAloneAndItsShardMovesOn(t *testing.T) {
 	for _, other := range c.others() {
 		require.Empty(t, other.letters(t, other.StreamDLQURL), "cell %s", other.ID)
 	}
+}
+
+// Two records kill the consumer, again and again, and one kills it once, when it has been applied. The good ones beside them
+// lose a visibility timeout to the first crash, which nobody can foresee.
+func TestI7RecordsThatKillTheConsumerAreEjectedAlone(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.take(t)
+	tenant := w.tenant(t, c.ID)
+	resume := c.pause(t, c.Consumer)
+	good := w.acceptOrders(t, tenant, "before", 2)
+	w.accept(t, tenant, "kills", "fault.exit", `{}`)
+	w.accept(t, tenant, "kills-too", "fault.exit", `{}`)
+	w.accept(t, tenant, "kills-once", "fault.exit-after-apply", `{}`)
+	good = append(good, w.acceptOrders(t, tenant, "after", 3)...)
+	c.awaitWaiting(t, len(good)+3)
+	resume()
+
+	w.awaitStatus(t, tenant, "processed", append(good, "kills-once")...)
+	c.awaitDrained(t)
+	for _, id := range []string{"kills", "kills-too"} {
+		a := w.awaitStatus(t, tenant, "failed", id)
+		require.Equal(t, "crashed", a.field(t, "reason"), "%s", a)
+	}
+	c.requireDead(t, "kills", "kills-too")
+	require.Equal(t, map[string]int{placed: len(good), "fault.exit-after-apply": 1}, c.counters(t, tenant))
+	c.requireUnseenElsewhere(t, tenant)
 }

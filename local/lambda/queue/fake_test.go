@@ -158,6 +158,15 @@ func (q *fakeQueue) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessageB
 	return out, nil
 }
 
+// remove deletes a message as a function does that deletes it by itself.
+func (q *fakeQueue) remove(t *testing.T, id string) {
+	out, err := q.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{
+		Entries: []types.DeleteMessageBatchRequestEntry{{Id: aws.String("0"), ReceiptHandle: &id}},
+	})
+	require.NoError(t, err)
+	require.Empty(t, out.Failed)
+}
+
 type call struct {
 	at     time.Duration
 	event  events.SQSEvent

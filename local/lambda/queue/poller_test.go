@@ -286,3 +286,36 @@ func TestMappingPollsGently(t *testing.T) {
 		require.LessOrEqual(t, b.longest, int32(20))
 	})
 }
+
+func TestMappingBringsBackTheBatchOfACrashWithoutWhatTheFunctionDeleted(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.send("done", "kills", "untried")
+		b.handle = func(c call) (source.Invocation, error) {
+			if c.event.Records[0].Attributes["ApproximateReceiveCount"] == "1" {
+				b.remove(t, "id-done")
+				return crash()
+			}
+			return failures()
+		}
+		b.runFor(visibility + 2*time.Second)
+		require.Equal(t, [][]string{{"done", "kills", "untried"}, {"kills", "untried"}}, b.bodies())
+		require.GreaterOrEqual(t, b.calls[1].at, visibility)
+		require.Equal(t, "2", b.calls[1].event.Records[1].Attributes["ApproximateReceiveCount"], "also of one that was not tried")
+	})
+}
+
+func TestMappingDeletesWhatTheFunctionHasDeletedAlready(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.send("a", "b")
+		b.handle = func(call) (source.Invocation, error) {
+			b.remove(t, "id-a")
+			return failures()
+		}
+		b.runFor(time.Second)
+		require.Empty(t, b.left())
+		require.NotEmpty(t, b.problems)
+		for _, problem := range b.problems {
+			require.NoError(t, problem)
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// invocation is one call of Handle at work on its batch.
+type invocation struct {
+	*Consumer
+	workCtx, settleCtx context.Context // see AnswerMargin
+
+	todo     []delivery // not handled yet, in their order
+	done     []delivery // handled, and still in the queue
+	delays   []delay    // failed, and still hidden for the queue's visibility timeout
+	failures []events.SQSBatchItemFailure
+
+	lastApplied string // the key of the event that was applied last; "" if none was
+
+	guarded     bool      // a message of the batch was received before
+	afterTrial  bool      // the record before was on trial
+	hiddenUntil time.Time // the messages of todo, since guard has seen to it
+	queueFails  bool      // guard has no more use for it
+}
+
+// slack is what a record and what follows on it may take beyond the record's own timeout: to settle it, and to guard the
+// next one.
+const slack = AnswerMargin + 2*settleTimeout
+
+// begin makes the plan for a batch. If a message of it has been received before, it finds out which of them may have ended
+// a process, replaces by copies those that have only lost their turns to others, and notes what goes to the dead letter
+// queue if this process ends.
+func (i *invocation) begin(ctx context.Context, batch events.SQSEvent) {
+	i.failures = []events.SQSBatchItemFailure{} // goes out as [] rather than null
+	for _, m := range batch.Records {
+		d := read(m)
+		i.guarded = i.guarded || d.again()
+		i.todo = append(i.todo, d)
+	}
+	if !i.guarded {
+		return
+	}
+	i.readNotes(i.settleCtx, i.todo)
+	inOrder(i.todo, i.age)
+	todo := i.todo
+	i.todo = nil
+	for _, d := range todo {
+		if i.due(d) && i.replace(ctx, d) {
+			continue
+		}
+		if d.again() && d.receives >= i.MaxReceiveCount {
+			if i.writeAhead(i.settleCtx, d) {
+				i.done = append(i.done, d)
+				i.log(ctx, d, outcome{result: duplicate}, 0)
+				continue
+			}
+		}
+		i.todo = append(i.todo, d)
+	}
+}
+
+// replace has a copy take the place of a message in the queue.
+func (i *invocation) replace(ctx context.Context, d delivery) bool {
+	if err := i.resend(i.settleCtx, d); err != nil {
+		i.warn(ctx, d, "a message on its last receive could not be replaced by a copy", err)
+		return false
+	}
+	i.done = append(i.done, d)
+	i.log(ctx, d, outcome{result: resent}, 0)
+	return true
+}
+
+// guard prepares for the end of the process, in a batch with messages on trial, before the record d is handled. What is
+// done is deleted, so that it does not come back; what failed is delayed, as it would be in the end; and what has not been
+// handled yet is hidden for no longer than that may take. Then the record is noted, if it is on trial itself.
+//
+// The queue may refuse all of it: what is done is deleted by the answer, too, and the rest comes back later.
+func (i *invocation) guard(ctx context.Context, d delivery) {
+	if i.workCtx.Err() != nil {
+		return // it will not be started
+	}
+	if d.onTrial() || i.afterTrial {
+		i.clear()
+	}
+	i.afterTrial = d.onTrial()
+	i.keepHidden()
+	if d.onTrial() {
+		d.trial.trials++
+		if err := i.note(i.settleCtx, d); err != nil {
+			i.warn(ctx, d, "should the process die now, it is not known of which message", err)
+		}
+	}
+}
+
+// clear deletes what is done, and delays what failed.
+func (i *invocation) clear() {
+	if i.queueFails {
+		return
+	}
+	if i.queueFails = !i.remove(i.settleCtx, i.done); i.queueFails {
+		return
+	}
+	i.done = nil
+	if i.queueFails = !i.hide(i.settleCtx, i.delays); !i.queueFails {
+		i.delays = nil
+	}
+}
+
+// keepHidden has the queue deliver what has not been handled yet soon, should the process end, and not before it can be
+// handled here. It asks the queue once in a RecordTimeout, and not for each record.
+func (i *invocation) keepHidden() {
+	now := i.Now()
+	if i.queueFails || !i.hiddenUntil.Before(now.Add(i.RecordTimeout+slack)) {
+		return
+	}
+	until := 2*i.RecordTimeout + slack
+	if i.queueFails = !i.hide(i.settleCtx, delaysOf(i.todo, until)); !i.queueFails {
+		i.hiddenUntil = now.Add(until)
+	}
+}
+
+func delaysOf(list []delivery, until time.Duration) []delay {
+	delays := make([]delay, len(list))
+	for at, d := range list {
+		delays[at] = delay{receipt: d.sqs.ReceiptHandle, until: until}
+	}
+	return delays
+}
+
+// release gives the batch back to the queue, for a process that is fit to take it.
+func (i *invocation) release() {
+	i.clear()
+	i.hide(i.settleCtx, delaysOf(i.todo, time.Second))
+}
+
+// handle handles the first record of todo.
+func (i *invocation) handle(ctx context.Context) {
+	d, start := i.todo[0], i.Now()
+	i.todo = i.todo[1:]
+	out := i.attempt(i.workCtx, d)
+	if out.failed() {
+		out = i.settle(i.settleCtx, d, out)
+	}
+	if out.failed() {
+		i.failures = append(i.failures, events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
+		i.delays = append(i.delays, delay{receipt: d.sqs.ReceiptHandle, until: i.delayOf(d, out)})
+	} else {
+		i.done = append(i.done, d)
+	}
+	if out.result == applied {
+		i.lastApplied = d.message.Key()
+	}
+	i.log(ctx, d, out, i.Now().Sub(start))
+}

@@ -1,0 +1,125 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"cellular/internal/event"
+)
+
+// maxEntries is what one call of ChangeMessageVisibilityBatch or DeleteMessageBatch takes, from their API references.
+const maxEntries = 10
+
+// delay is how long a message stays hidden in the queue from now on.
+type delay struct {
+	receipt string
+	until   time.Duration
+}
+
+// hide changes how long messages stay hidden. It reports false if the queue does not answer. Where a message cannot be
+// changed, the queue's visibility timeout stands, which is later and does no harm.
+func (c *Consumer) hide(ctx context.Context, delays []delay) bool {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	return inChunks(delays, func(chunk []delay) bool {
+		input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(c.QueueURL)}
+		for i, d := range chunk {
+			input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+				Id:                aws.String(strconv.Itoa(i)),
+				ReceiptHandle:     aws.String(d.receipt),
+				VisibilityTimeout: visibilitySeconds(d.until),
+			})
+		}
+		var failed []types.BatchResultErrorEntry
+		out, err := c.Queue.ChangeMessageVisibilityBatch(ctx, input)
+		if err == nil {
+			failed = out.Failed
+		}
+		c.refused(ctx, "a message keeps the queue's visibility timeout", failed, err)
+		return err == nil
+	})
+}
+
+// remove deletes messages from the queue. It reports false if the queue does not answer. What cannot be deleted is deleted
+// with the answer, or comes back as a duplicate.
+func (c *Consumer) remove(ctx context.Context, list []delivery) bool {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	return inChunks(list, func(chunk []delivery) bool {
+		input := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(c.QueueURL)}
+		for i, d := range chunk {
+			input.Entries = append(input.Entries, types.DeleteMessageBatchRequestEntry{
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.sqs.ReceiptHandle),
+			})
+		}
+		var failed []types.BatchResultErrorEntry
+		out, err := c.Queue.DeleteMessageBatch(ctx, input)
+		if err == nil {
+			failed = out.Failed
+		}
+		c.refused(ctx, "a message that is done stays in the queue until the batch is answered", failed, err)
+		return err == nil
+	})
+}
+
+// inChunks makes calls for a list until one reports false.
+func inChunks[T any](list []T, call func(chunk []T) bool) bool {
+	for chunk := range slices.Chunk(list, maxEntries) {
+		if !call(chunk) {
+			return false
+		}
+	}
+	return true
+}
+
+// refused reports the failure of a call, and those of its entries.
+func (c *Consumer) refused(ctx context.Context, message string, failed []types.BatchResultErrorEntry, err error) {
+	if err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", err.Error()))
+	}
+	for _, f := range failed {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, message, slog.String("error", aws.ToString(f.Code)+": "+aws.ToString(f.Message)))
+	}
+}
+
+// resend puts a copy of a message into the queue, whose receives count from 1 again. The copy says which message it is of.
+// The note is written first: a message that cannot be counted is not copied, or it would be without end.
+func (c *Consumer) resend(ctx context.Context, d delivery) error {
+	d.trial.resends++
+	if err := c.note(ctx, d); err != nil {
+		return fmt.Errorf("note the copy: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	input := &sqs.SendMessageInput{
+		QueueUrl: aws.String(c.QueueURL), MessageBody: aws.String(d.sqs.Body),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			event.MessageAttrCopyOf: {DataType: aws.String("String"), StringValue: aws.String(d.firstID())},
+		},
+	}
+	for name, a := range d.sqs.MessageAttributes {
+		if name != event.MessageAttrCopyOf {
+			input.MessageAttributes[name] = attributeOf(a)
+		}
+	}
+	if group := d.sqs.Attributes["MessageGroupId"]; group != "" {
+		input.MessageGroupId = aws.String(group)
+	}
+	if _, err := c.Queue.SendMessage(ctx, input); err != nil {
+		return fmt.Errorf("send the copy: %w", err)
+	}
+	return nil
+}
+
+func attributeOf(a events.SQSMessageAttribute) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: aws.String(a.DataType), StringValue: a.StringValue, BinaryValue: a.BinaryValue}
+}

@@ -14,6 +14,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/item"
 	"cellular/internal/telemetry"
+	"cellular/internal/transact"
 )
 
 // A message that was received before may be what ended the process that had it. It is on trial: it runs alone, as far as
@@ -108,7 +109,7 @@ func noteKey(d delivery) map[string]types.AttributeValue {
 func (c *Consumer) note(ctx context.Context, d delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	_, err := c.Tables.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                aws.String(c.ResultsTable),
 		Key:                      noteKey(d),
 		UpdateExpression:         aws.String("SET #trials = :trials, #resends = :resends, #expires = :expires"),

@@ -361,6 +361,43 @@ func TestI7ACulpritIsAloneFromItsSecondReceiveOn(t *testing.T) {
 	}
 }
 
+// A batch with a message on trial is hidden for less than the visibility timeout, and may still take its time.
+func TestI7NothingOfABatchComesBackWhileItIsHandled(t *testing.T) {
+	inLambda(t, func(t *testing.T, l *lambda) {
+		l.send(t, "on-trial", fail)
+		l.invoke(t)
+		time.Sleep(10 * time.Second)
+		for i := range 8 {
+			l.send(t, fmt.Sprint(i), good)
+		}
+		l.RecordTimeout = 3 * time.Second
+		apply := l.Apply
+		l.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+			time.Sleep(l.RecordTimeout - time.Millisecond)
+			return apply(ctx, e)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.invoke(t)
+		}()
+		for second := time.NewTicker(time.Second); ; {
+			select {
+			case <-done:
+				require.Equal(t, []string{"on-trial"}, l.left())
+				return
+			case <-second.C:
+			}
+			got, err := l.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: aws.String(workURL), MaxNumberOfMessages: 10,
+				MessageAttributeNames: []string{"All"}})
+			require.NoError(t, err)
+			for _, m := range got.Messages {
+				require.Equal(t, "on-trial", eventOf(m), "it failed, and is due again")
+			}
+		}
+	})
+}
+
 // Nine of ten kill the process, and the queue delivers them together each time.
 func TestI7OneGoodRecordAmongCulpritsIsApplied(t *testing.T) {
 	inLambda(t, func(t *testing.T, l *lambda) {

@@ -50,12 +50,10 @@ func (i *invocation) begin(ctx context.Context, batch events.SQSEvent) {
 		if i.due(d) && i.replace(ctx, d) {
 			continue
 		}
-		if d.again() && d.receives >= i.MaxReceiveCount {
-			if i.writeAhead(i.settleCtx, d) {
-				i.done = append(i.done, d)
-				i.log(ctx, d, outcome{result: duplicate}, 0)
-				continue
-			}
+		if d.again() && d.receives >= i.MaxReceiveCount && i.writeAhead(i.settleCtx, d) {
+			i.done = append(i.done, d)
+			i.log(ctx, d, outcome{result: duplicate}, 0)
+			continue
 		}
 		i.todo = append(i.todo, d)
 	}
@@ -81,11 +79,14 @@ func (i *invocation) guard(ctx context.Context, d delivery) {
 	if i.workCtx.Err() != nil {
 		return // it will not be started
 	}
-	if d.onTrial() || i.afterTrial {
+	expiring := i.hiddenUntil.Before(i.Now().Add(i.RecordTimeout + slack))
+	if d.onTrial() || i.afterTrial || expiring {
 		i.clear()
 	}
 	i.afterTrial = d.onTrial()
-	i.keepHidden()
+	if expiring {
+		i.keepHidden()
+	}
 	if d.onTrial() {
 		d.trial.trials++
 		if err := i.note(i.settleCtx, d); err != nil {
@@ -109,13 +110,12 @@ func (i *invocation) clear() {
 }
 
 // keepHidden has the queue deliver what has not been handled yet soon, should the process end, and not before it can be
-// handled here. It asks the queue once in a RecordTimeout, and not for each record.
+// handled here, or deleted: guard sees to both again after a RecordTimeout, and need not ask the queue for each record.
 func (i *invocation) keepHidden() {
-	now := i.Now()
-	if i.queueFails || !i.hiddenUntil.Before(now.Add(i.RecordTimeout+slack)) {
+	if i.queueFails {
 		return
 	}
-	until := 2*i.RecordTimeout + slack
+	now, until := i.Now(), 2*i.RecordTimeout+slack
 	if i.queueFails = !i.hide(i.settleCtx, delaysOf(i.todo, until)); !i.queueFails {
 		i.hiddenUntil = now.Add(until)
 	}

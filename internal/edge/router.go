@@ -191,6 +191,11 @@ func (r *Router) place(ctx context.Context, x *exchange, tenantID string) (mappi
 		return mapping.Mapping{}, unknownTenant.problem("There is no tenant %q.", tenantID)
 	case err != nil:
 		return mapping.Mapping{}, unavailable.problem("The tenant's place cannot be told at the moment.").because(err)
+	case !m.State.Known():
+		// A later version says something about the tenant that this router cannot follow. To refuse for now is the one answer
+		// that is right whatever it is.
+		return mapping.Mapping{}, unavailable.problem("The tenant cannot be served at the moment.").
+			because(fmt.Errorf("the mapping of tenant %q has the state %q, which this version does not know", tenantID, m.State))
 	case !m.Routable():
 		return mapping.Mapping{}, suspended.problem("The tenant is suspended; nothing was accepted.")
 	}

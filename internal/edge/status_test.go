@@ -94,7 +94,7 @@ func TestStatusReachesNothingButEvents(t *testing.T) {
 
 func TestStatusOfBadDataIsAnInternalError(t *testing.T) {
 	for _, item := range []dynamotest.Item{
-		{"id": text("acme#order-1"), "applied_at": text("now"), "status": text("lost")},
+		{"id": text("acme#order-1"), "applied_at": text("now"), "status": text("Lost")},
 		{"id": text("acme#order-1"), "applied_at": text("now"), "status": text("processed"), "result": text("{")},
 		{"id": text("acme#order-1"), "status": text("failed")},
 	} {

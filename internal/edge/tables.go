@@ -88,8 +88,13 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 	r := item.Read(attributes)
 	record := Record{
 		Type:   r.OptionalString(event.AttrType),
-		Status: event.Status(r.Checked(event.AttrStatus, isOutcome, "processed, failed or diverted")),
+		Status: event.Status(r.Checked(event.AttrStatus, event.IsWord, event.WordPattern)),
 		Reason: r.OptionalString(event.AttrReason),
+	}
+	if !record.Status.Known() {
+		// A later version has noted something that is none of the outcomes so far. What is known for certain is that the event
+		// was accepted, which is what a reader is told of one that is under way between cells, too.
+		record.Status = event.Diverted
 	}
 	if at := r.String(event.AttrAppliedAt); record.Status != event.Diverted {
 		record.AppliedAt = at
@@ -101,14 +106,6 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 		return Record{}, fmt.Errorf("%w: result item %q: %w", ErrMalformed, key, err)
 	}
 	return record, nil
-}
-
-func isOutcome(s string) bool {
-	switch event.Status(s) {
-	case event.Processed, event.Failed, event.Diverted:
-		return true
-	}
-	return false
 }
 
 // Peer implements Cells with a read of the tenant's fence in the cell. Most tenants have never moved and have none.

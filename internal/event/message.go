@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -32,7 +29,8 @@ const (
 const MessageAttrCopyOf = "copy_of"
 
 // messageVersion is the version of the message format, its field "v". A reader refuses any other: the version
-// changes only when a message can no longer be read by the consumers of the version before.
+// changes only when a message can no longer be read by the consumers of the version before. A field that they may do
+// without is added under the same version: readers ignore fields that they do not know.
 const messageVersion = 1
 
 type wireMessage struct {
@@ -78,8 +76,8 @@ func EscapeForSQS(body []byte) []byte {
 	return bytes.ReplaceAll(body, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
-// DecodeMessage reads a message's body. It is strict: an unknown, missing, null or invalid field is an error that
-// names the field and never quotes the payload.
+// DecodeMessage reads a message's body. It ignores fields that it does not know, which a later version may write. A
+// missing, null or invalid field is an error that names the field and never quotes the payload.
 func DecodeMessage(body []byte) (Message, error) {
 	m, err := decodeMessage(body)
 	if err != nil {
@@ -123,14 +121,10 @@ func decodeMessage(body []byte) (Message, error) {
 		}
 	}
 	m.Payload = fields["payload"] // any JSON value, null included
-	delete(fields, "payload")
-	if len(fields) > 0 {
-		return Message{}, fmt.Errorf("unknown field %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
-	}
 	return m, m.check()
 }
 
-// messageFields are the fields of a message that are still to be read.
+// messageFields are the fields of a message by their names.
 type messageFields map[string]json.RawMessage
 
 func (f messageFields) take(name string, into any) error {
@@ -138,7 +132,6 @@ func (f messageFields) take(name string, into any) error {
 	if !ok || string(raw) == "null" {
 		return fmt.Errorf("field %s: missing", name)
 	}
-	delete(f, name)
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("field %s: %w", name, err)
 	}

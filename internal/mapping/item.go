@@ -44,15 +44,16 @@ func (m Mapping) Item() map[string]types.AttributeValue {
 	return attributes
 }
 
-// FromItem is the inverse of Item. Its error wraps ErrMalformed and names each attribute that is wrong.
+// FromItem is the inverse of Item. It ignores attributes that it does not know, and takes states and tiers of later
+// versions, such as are words. Its error wraps ErrMalformed and names each attribute that is wrong.
 func FromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 	r := item.Read(attributes)
 	m := Mapping{
 		TenantID:  r.Checked(AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
 		CellID:    r.Checked(AttrCellID, naming.ValidCellID, naming.CellIDPattern),
 		Epoch:     r.Int(AttrEpoch, 1),
-		State:     State(r.Checked(AttrState, validState, "active, moving or suspended")),
-		Tier:      r.Checked(AttrTier, validTier, "standard or dedicated"),
+		State:     State(r.Checked(AttrState, event.IsWord, event.WordPattern)),
+		Tier:      r.Checked(AttrTier, event.IsWord, event.WordPattern),
 		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
 		MovingTo:  r.OptionalString(AttrMovingTo),
 	}
@@ -64,13 +65,3 @@ func FromItem(attributes map[string]types.AttributeValue) (Mapping, error) {
 	}
 	return m, nil
 }
-
-func validState(s string) bool {
-	switch State(s) {
-	case Active, Moving, Suspended:
-		return true
-	}
-	return false
-}
-
-func validTier(s string) bool { return s == TierStandard || s == TierDedicated }

@@ -16,6 +16,16 @@ const (
 	Suspended State = "suspended" // events are refused
 )
 
+// Known reports whether this version knows a state. One of a later version is no error: the tenant is not routable, and
+// nobody changes its mapping.
+func (s State) Known() bool {
+	switch s {
+	case Active, Moving, Suspended:
+		return true
+	}
+	return false
+}
+
 // Mapping is one tenant's place.
 type Mapping struct {
 	TenantID  string

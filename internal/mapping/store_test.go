@@ -60,7 +60,7 @@ func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
 		{"cell_id", text("Alpha"), `attribute cell_id is "Alpha"`},
 		{"epoch", &types.AttributeValueMemberN{Value: "0"}, `attribute epoch is "0"`},
 		{"epoch", text("1"), "attribute epoch is missing or not a number"},
-		{"state", text("sleeping"), `attribute state is "sleeping", want active, moving or suspended`},
+		{"state", text("Asleep"), `attribute state is "Asleep", want a word of lower-case letters and -`},
 		{"tier", text(""), `attribute tier is ""`},
 		{"updated_at", text("now"), `attribute updated_at is "now"`},
 	} {

@@ -70,8 +70,9 @@ func (p Phase) Flipped() bool {
 // Ended reports whether there is nothing left to do.
 func (p Phase) Ended() bool { return p == Done || p == BackedOut || p == Reversed }
 
-func validPhase(s string) bool {
-	switch p := Phase(s); p {
+// known reports whether this version knows a phase.
+func (p Phase) known() bool {
+	switch p {
 	case Restore, BackedOut, Reversed, Done:
 		return true
 	default:

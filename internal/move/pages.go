@@ -55,6 +55,11 @@ func (r *run) readSide(ctx context.Context, cell facts.Cell, keys []string) (sid
 	if err != nil {
 		return side{}, err
 	}
+	for _, key := range keys {
+		if outcome := results[key]; outcome != nil && !isState(key) && !statusOf(outcome).Known() {
+			return side{}, fmt.Errorf("%w: this version does not know the outcome %q of event %s in cell %s", ErrNewer, statusOf(outcome), key, cell.ID)
+		}
+	}
 	// The events come second: an event may be forgotten, with its outcome, between the two reads, and must then not look
 	// like one that has no outcome.
 	data, err := tenantdata.Read(ctx, r.DynamoDB, cell.DataTable, keys)

@@ -80,7 +80,8 @@ func (m Move) item() (Item, error) {
 	return out, nil
 }
 
-// fromItem is the inverse of item. Its error wraps ErrMalformed and names each attribute that is wrong.
+// fromItem is the inverse of item. It ignores attributes that it does not know, and takes a phase of a later version, so
+// that the moves can be listed; see take. Its error wraps ErrMalformed and names each attribute that is wrong.
 func fromItem(attributes Item) (Move, error) {
 	r := item.Read(attributes)
 	cell := func(name string) string { return r.Checked(name, naming.ValidCellID, naming.CellIDPattern) }
@@ -91,7 +92,7 @@ func fromItem(attributes Item) (Move, error) {
 		Epoch:      r.Int(controltables.AttrEpoch, 2),
 		OldEpoch:   r.Int(attrOldEpoch, 1),
 		OldFloor:   r.Int(attrOldFloor, 1),
-		Phase:      Phase(r.Checked(attrPhase, validPhase, "a phase of a move")),
+		Phase:      Phase(r.Checked(attrPhase, event.IsWord, event.WordPattern)),
 		BackingOut: r.OptionalString(attrBackingOut) != "",
 		StartedAt:  r.Time(attrStartedAt, event.TimeLayout),
 		UpdatedAt:  r.Time(attrUpdatedAt, event.TimeLayout),

@@ -16,6 +16,9 @@ import (
 // ErrHeld is the error for a move that another process seems to be at work on.
 var ErrHeld = errors.New("another process is at work on this move")
 
+// ErrNewer is the error for a move, or for what a move meets, that a later version has written and this one does not know.
+var ErrNewer = errors.New("a newer cellctl is at work: use that one")
+
 // ErrStuck is the error of a move that cannot go on by itself.
 var ErrStuck = errors.New("the move cannot go on")
 
@@ -62,6 +65,9 @@ func (m *Mover) carryOn(ctx context.Context, move Move, until Phase) (Move, erro
 
 // take makes this mover the one that works on a move, in the given phase.
 func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) {
+	if !move.Phase.known() {
+		return nil, fmt.Errorf("%w: this version does not know the phase %q", ErrNewer, move.Phase)
+	}
 	if quiet := m.Now().Sub(move.UpdatedAt); record.Held(move.Holder, m.Holder, quiet, m.Gone) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
 			ErrHeld, move.Holder, quiet.Truncate(time.Second), HolderTimeout)

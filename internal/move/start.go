@@ -66,6 +66,8 @@ func (m *Mover) tryStart(ctx context.Context, tenantID string, to facts.Cell) (M
 		return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
 	case place.Removing != 0:
 		return Move{}, ErrRemoving
+	case !place.State.Known():
+		return Move{}, fmt.Errorf("%w: this version does not know the mapping's state %q", ErrNewer, place.State)
 	case place.CellID == to.ID:
 		return Move{}, ErrSameCell
 	}

@@ -32,7 +32,7 @@ func Get(ctx context.Context, client Getter, resultsTable, tenantID string) (fen
 }
 
 // Floor is the lowest epoch whose events of a tenant the cell applies now: 1, which is below no epoch, where the tenant
-// has no fence there.
+// has no fence there. A fence in a state that this version does not know is an error: its floor may be about to change.
 func Floor(ctx context.Context, client Getter, cell facts.Cell, tenantID string) (int64, error) {
 	fence, there, err := Get(ctx, client, cell.ResultsTable, tenantID)
 	switch {
@@ -40,6 +40,9 @@ func Floor(ctx context.Context, client Getter, cell facts.Cell, tenantID string)
 		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 	case !there:
 		return 1, nil
+	}
+	if err := fence.Known(); err != nil {
+		return 0, fmt.Errorf("cell %s: %w", cell.ID, err)
 	}
 	return fence.Floor, nil
 }

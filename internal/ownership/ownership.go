@@ -113,13 +113,14 @@ func Set(resultsTable string, f Fence) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: update}
 }
 
-// FromItem is the inverse of Item. Its error wraps ErrMalformed and names each attribute that is wrong.
+// FromItem is the inverse of Item. It ignores attributes that it does not know, and takes the state of a later version: who
+// reads a fence for its floor or its peer has no need to know the state. Its error wraps ErrMalformed and names each attribute that is wrong.
 func FromItem(attributes map[string]types.AttributeValue) (Fence, error) {
 	r := item.Read(attributes)
 	f := Fence{
 		TenantID:  r.Checked(AttrTenant, event.ValidTenantID, event.TenantIDPattern),
 		Floor:     r.Int(AttrFloor, 1),
-		State:     State(r.Checked(AttrState, validState, "incoming, owner, outgoing or left")),
+		State:     State(r.Checked(AttrState, event.IsWord, event.WordPattern)),
 		Peer:      r.Checked(AttrPeer, validPeer, "empty or "+naming.CellIDPattern),
 		UpdatedAt: r.Time(AttrUpdatedAt, event.TimeLayout),
 	}
@@ -132,12 +133,14 @@ func FromItem(attributes map[string]types.AttributeValue) (Fence, error) {
 	return f, nil
 }
 
-func validState(s string) bool {
-	switch State(s) {
+// Known returns nil if this version knows the fence's state, and otherwise an error that says what to do. Who decides by
+// the state, or writes a fence, asks first.
+func (f Fence) Known() error {
+	switch f.State {
 	case Incoming, Owner, Outgoing, Left:
-		return true
+		return nil
 	}
-	return false
+	return fmt.Errorf("the fence of tenant %q has the state %q, which this version does not know: a newer one is at work, use that", f.TenantID, f.State)
 }
 
 func validPeer(s string) bool { return s == "" || naming.ValidCellID(s) }

@@ -62,7 +62,7 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 		{ownership.AttrTenant, text("a#b"), `attribute fenced_tenant is "a#b"`},
 		{ownership.AttrFloor, &types.AttributeValueMemberN{Value: "0"}, "attribute floor is \"0\""},
 		{ownership.AttrFloor, text("1"), "attribute floor is missing or not a number"},
-		{ownership.AttrState, text("gone"), `attribute state is "gone", want incoming, owner, outgoing or left`},
+		{ownership.AttrState, text("Gone"), `attribute state is "Gone", want a word of lower-case letters and -`},
 		{ownership.AttrPeer, text("Beta"), `attribute peer_cell is "Beta", want empty or`},
 		{ownership.AttrPeer, nil, "attribute peer_cell is missing"},
 		{ownership.AttrUpdatedAt, text("now"), `attribute updated_at is "now"`},

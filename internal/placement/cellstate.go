@@ -37,7 +37,8 @@ func cellKey(cellID string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{controltables.AttrCellID: text(cellID)}
 }
 
-// fromItem reads an item of the cell states table. Its status is absent where nobody ever set one, its count where no
+// fromItem reads an item of the cell states table. It takes a status of a later version, and a cell that has one takes no
+// tenants. Its status is absent where nobody ever set one, its count where no
 // tenant ever came.
 func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
 	r := item.Read(attributes)
@@ -47,7 +48,7 @@ func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
 		UpdatedAt: r.Time(controltables.AttrUpdatedAt, event.TimeLayout),
 	}
 	if _, ok := attributes[controltables.AttrStatus]; ok {
-		state.Status = Status(r.Checked(controltables.AttrStatus, validStatus, "active, draining or retired"))
+		state.Status = Status(r.Checked(controltables.AttrStatus, event.IsWord, event.WordPattern))
 	}
 	if _, ok := attributes[controltables.AttrTenants]; ok {
 		state.Tenants = int(r.Int(controltables.AttrTenants, 0))
@@ -58,8 +59,9 @@ func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
 	return state, nil
 }
 
-func validStatus(s string) bool {
-	switch Status(s) {
+// known reports whether this version knows a status.
+func (s Status) known() bool {
+	switch s {
 	case Active, Draining, Retired:
 		return true
 	}

@@ -271,11 +271,11 @@ func TestATableThatIsThrottledForLongIsAnError(t *testing.T) {
 func TestAStateThatIsNoneIsAnError(t *testing.T) {
 	w := newWorld()
 	w.db.Put(stack.CellTable(), dynamotest.Item{
-		"cell_id": &types.AttributeValueMemberS{Value: "alpha"}, "status": &types.AttributeValueMemberS{Value: "asleep"},
+		"cell_id": &types.AttributeValueMemberS{Value: "alpha"}, "status": &types.AttributeValueMemberS{Value: "Asleep"},
 	})
 	_, err := w.States(t.Context(), []string{"alpha"})
 	require.ErrorContains(t, err, `malformed state of cell "alpha": attribute updated_at is missing`)
-	require.ErrorContains(t, err, `attribute status is "asleep", want active, draining or retired`)
+	require.ErrorContains(t, err, `attribute status is "Asleep", want a word of lower-case letters and -`)
 }
 
 // Whatever is done to tenants and cells, in whatever order, each cell counts those that are mapped to it.

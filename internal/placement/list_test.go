@@ -74,7 +74,7 @@ func TestProbesAreListedForWhoAsks(t *testing.T) {
 func TestAListNamesTheItemThatIsNoMapping(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10))
 	item := mapping.Mapping{TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item()
-	item["state"] = &types.AttributeValueMemberS{Value: "asleep"}
+	item["state"] = &types.AttributeValueMemberS{Value: "Asleep"}
 	w.db.Put(stack.MappingTable(), item)
 	_, _, err := w.Page(t.Context(), "alpha", "", 10)
 	require.ErrorIs(t, err, mapping.ErrMalformed)

@@ -42,7 +42,8 @@ func (s *Store) setStatus(ctx context.Context, cellID string, to Status) (CellSt
 	}
 	switch to {
 	case Active:
-		update.ConditionExpression = aws.String("attribute_exists(#status) AND #status <> :to")
+		update.ConditionExpression = aws.String("#status IN (:draining, :retired)")
+		update.ExpressionAttributeValues[":draining"], update.ExpressionAttributeValues[":retired"] = text(string(Draining)), text(string(Retired))
 	case Draining:
 		update.ConditionExpression = aws.String("attribute_not_exists(#status) OR #status = :active")
 		update.ExpressionAttributeValues[":active"] = text(string(Active))
@@ -76,6 +77,8 @@ func refusedStatus(cellID string, attributes map[string]types.AttributeValue, to
 	switch {
 	case state.Status == to:
 		return state, nil
+	case !state.Status.known():
+		return CellState{}, fmt.Errorf("%w: this version does not know the cell's status %q: use the cellctl that wrote it", ErrRefused, state.Status)
 	case to == Draining:
 		return CellState{}, fmt.Errorf("%w: it is retired and has no tenants: nothing is to be drained", ErrRefused)
 	case state.Status == Active:

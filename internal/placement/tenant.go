@@ -58,6 +58,14 @@ func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, e
 	return mapping.Mapping{}, fmt.Errorf("resume tenant %q: %w: moves of it began or ended %d times meanwhile, try again", tenantID, ErrRefused, resumeTries)
 }
 
+// known refuses a mapping in a state of a later version: what it must not be changed to, only that version knows.
+func known(m mapping.Mapping) error {
+	if m.State.Known() {
+		return nil
+	}
+	return fmt.Errorf("%w: this version does not know the state %q of its mapping: use the cellctl that wrote it", ErrRefused, m.State)
+}
+
 // notRemoving refuses a tenant that is being removed: nothing but the removal may change it.
 func notRemoving(m mapping.Mapping) error {
 	if m.Removing == 0 {
@@ -71,13 +79,15 @@ func notRemoving(m mapping.Mapping) error {
 // it was changed.
 func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State, condition string) (m mapping.Mapping, changed bool, err error) {
 	out, err := transact.Single(ctx, transact.Retrier{}, s.client.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName:                &s.tables.MappingTable,
-		Key:                      mappingKey(tenantID),
-		UpdateExpression:         aws.String("SET #state = :to, #updated = :now"),
-		ConditionExpression:      aws.String("attribute_exists(" + mapping.AttrTenantID + ") AND attribute_not_exists(" + mapping.AttrRemoving + ") AND " + condition),
+		TableName:        &s.tables.MappingTable,
+		Key:              mappingKey(tenantID),
+		UpdateExpression: aws.String("SET #state = :to, #updated = :now"),
+		ConditionExpression: aws.String("attribute_exists(" + mapping.AttrTenantID + ") AND attribute_not_exists(" + mapping.AttrRemoving + ")" +
+			" AND #state IN (:active, :moving, :suspended) AND " + condition),
 		ExpressionAttributeNames: map[string]string{"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":to": text(string(to)), ":suspended": text(string(mapping.Suspended)), ":now": now(),
+			":to": text(string(to)), ":now": now(),
+			":active": text(string(mapping.Active)), ":moving": text(string(mapping.Moving)), ":suspended": text(string(mapping.Suspended)),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -87,7 +97,9 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 	case failure.Failed(0) && len(found) == 0:
 		return mapping.Mapping{}, false, mapping.ErrUnknownTenant
 	case failure.Failed(0):
-		m, err = mapping.FromItem(found)
+		if m, err = mapping.FromItem(found); err == nil {
+			err = known(m)
+		}
 		return m, false, err
 	case err != nil:
 		return mapping.Mapping{}, false, err

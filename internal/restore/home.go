@@ -90,6 +90,9 @@ func fence(item tenantdata.Item) (*ownership.Fence, error) {
 		return nil, nil
 	}
 	f, err := ownership.FromItem(item)
+	if err == nil {
+		err = f.Known()
+	}
 	return &f, err
 }
 

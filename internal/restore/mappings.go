@@ -96,7 +96,7 @@ func (m *mappingRun) page(ctx context.Context, items []tenantdata.Item) error {
 	for _, item := range items {
 		m.report.Found++
 		place, err := mapping.FromItem(item)
-		if err != nil {
+		if err != nil || !place.State.Known() {
 			m.report.leave(NoMapping)
 			continue
 		}

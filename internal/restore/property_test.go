@@ -82,7 +82,7 @@ func TestARestoreNeverOverwritesNorBringsBackWhatHasLeftNorAppliesTwice(t *testi
 			require.LessOrEqual(t, w.effects(e), 1, "event %s", e.Key())
 		}
 	})
-	require.Greater(t, returned, 100, "things came back")
+	require.NotZero(t, returned, "nothing came back: the test saw no restore at work")
 }
 
 // effects is how often an event has taken effect anywhere.

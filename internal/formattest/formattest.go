@@ -1,7 +1,8 @@
 // Package formattest keeps what is written for others to read: items, messages and documents, one file each under a
 // directory that is named by the kind and the version of its format. A reader must read every file that was ever kept, also
 // when a later version has added fields to it; a writer must write what the newest file has, so that no format changes
-// unnoticed. UPDATE_GOLDEN=1 rewrites the files.
+// unnoticed. UPDATE_GOLDEN=1 rewrites the files. A format that has gained a field gets one more file, and keeps the one
+// without it: what was written before is still there to be read.
 package formattest
 
 import (

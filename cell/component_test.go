@@ -168,7 +168,7 @@ func TestFactsArePublished(t *testing.T) {
 		Producer:           "test-producer-cell-alpha", Consumer: "test-consumer-cell-alpha",
 		Settings: facts.Settings{
 			Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256,
-			StreamBatchSize: 101, StreamRetries: 6, StreamMaxRecordAge: 21600, StreamParallelization: 3, InlinePayloadBytes: 65536,
+			StreamBatchSize: 101, StreamRetries: 932, StreamMaxRecordAge: 21600, StreamParallelization: 3, InlinePayloadBytes: 65536,
 			QueueBatchSize: 9, QueueVisibilityTimeout: 184, QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
 			QueueRetention: 345600, DLQRetention: 1209600, ResultTTL: 7776000,
 		},
@@ -197,7 +197,8 @@ func TestFactsFitTheirParameter(t *testing.T) {
 		a.Stack, a.Wave, a.MaxTenants = longest, 99, 1_000_000
 		a.Tier, a.Protect, a.Functions.FaultInjection = mapping.TierDedicated, false, false // "false" is the longer word
 		a.Pipeline.ProducerReservedConcurrency, a.Pipeline.ConsumerReservedConcurrency = 10_000, 10_000
-		a.Pipeline.Stream.BatchSize, a.Pipeline.Stream.Retries = 10_000, 10_000
+		a.Pipeline.Stream.BatchSize = 10_000
+		a.Functions.Timeout, a.Pipeline.Stream.MaxRecordAge = 9*time.Second, 17*time.Hour // 9,563 retries
 	})
 	value := r.Only(t, parameterType).Str(t, "value")
 	require.Contains(t, value, string(longest)+"-app-data-cell-"+id)

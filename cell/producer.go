@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/internal/config"
 	"cellular/internal/env"
 	"cellular/internal/iam"
 )
@@ -22,6 +23,7 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (function,
 		environment: pulumi.StringMap{
 			env.CellID:             pulumi.String(b.args.ID),
 			env.TopicARN:           top.topic.Arn,
+			env.StreamDLQURL:       q.streamDLQ.Url,
 			env.InlinePayloadBytes: pulumi.String(strconv.Itoa(b.args.Pipeline.InlinePayloadBytes)),
 		},
 		grants:   func(arn []string) []iam.Statement { return producerPolicy(arn[0], arn[1], arn[2]) },
@@ -55,7 +57,7 @@ func (b *builder) mapStream(t tables, top topic, q queues, f function, dlqPolicy
 		},
 		FunctionResponseTypes:      reportBatchItemFailures,
 		BisectBatchOnFunctionError: pulumi.Bool(true),
-		MaximumRetryAttempts:       pulumi.Int(s.Retries),
+		MaximumRetryAttempts:       pulumi.Int(config.StreamRetries(b.args.Functions, s)),
 		MaximumRecordAgeInSeconds:  seconds(s.MaxRecordAge),
 		DestinationConfig: lambda.EventSourceMappingDestinationConfigArgs{
 			OnFailure: lambda.EventSourceMappingDestinationConfigOnFailureArgs{DestinationArn: q.streamDLQ.Arn},

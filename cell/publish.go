@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/internal/config"
 	"cellular/internal/facts"
 )
 
@@ -55,7 +56,7 @@ func (a *Args) settings() facts.Settings {
 		FunctionTimeout:             inSeconds(a.Functions.Timeout),
 		FunctionMemory:              a.Functions.Memory,
 		StreamBatchSize:             p.Stream.BatchSize,
-		StreamRetries:               p.Stream.Retries,
+		StreamRetries:               config.StreamRetries(a.Functions, p.Stream),
 		StreamMaxRecordAge:          inSeconds(p.Stream.MaxRecordAge),
 		StreamParallelization:       p.Stream.Parallelization,
 		InlinePayloadBytes:          p.InlinePayloadBytes,

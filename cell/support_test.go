@@ -58,7 +58,7 @@ func validArgs() *cell.Args {
 			LogLevel: "info", LogRetentionDays: 14, Tracing: true,
 		},
 		Pipeline: cell.Pipeline{
-			Stream:             cell.Stream{BatchSize: 101, BatchWindow: 2 * time.Second, Retries: 6, MaxRecordAge: 6 * time.Hour, Parallelization: 3},
+			Stream:             cell.Stream{BatchSize: 101, BatchWindow: 2 * time.Second, MaxRecordAge: 6 * time.Hour, Parallelization: 3},
 			InlinePayloadBytes: 65536,
 			Queue: cell.Queue{
 				BatchSize: 9, BatchWindow: 4 * time.Second, MaxReceiveCount: 5, MaxConcurrency: 12,

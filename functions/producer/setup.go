@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"cellular/internal/env"
 	"cellular/internal/producer"
@@ -17,16 +19,19 @@ import (
 func newProducer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*producer.Producer, error) {
 	options := producer.Options{
 		TopicARN:           vars.String(env.TopicARN),
+		DLQURL:             vars.String(env.StreamDLQURL),
 		InlinePayloadBytes: vars.Int(env.InlinePayloadBytes, 0),
 		Logger:             logger,
 	}
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
+	// The producer itself tries again what fails: a client that did so below it would hide the failures from it.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	options.Topic = sns.NewFromConfig(cfg)
+	options.Topic, options.DLQ = sns.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	return producer.New(options), nil
 }

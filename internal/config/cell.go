@@ -39,8 +39,7 @@ type Pipeline struct {
 type Stream struct {
 	BatchSize       int           // records
 	BatchWindow     time.Duration // 0 invokes at once
-	Retries         int           // of a failed batch
-	MaxRecordAge    time.Duration // less than the 24 h after which the stream itself forgets the record
+	MaxRecordAge    time.Duration // less than the 24 h after which the stream itself forgets the record; StreamRetries follows from it
 	Parallelization int           // batches of one shard in flight
 }
 

@@ -39,7 +39,7 @@ func Default() Config {
 			Tracing:          true,
 		},
 		Pipeline: Pipeline{
-			Stream:             Stream{BatchSize: 100, Retries: 5, MaxRecordAge: 6 * time.Hour, Parallelization: 1},
+			Stream:             Stream{BatchSize: 100, MaxRecordAge: 6 * time.Hour, Parallelization: 1},
 			InlinePayloadBytes: 64 << 10,
 			Queue: Queue{
 				BatchSize: 10, MaxReceiveCount: 5, MaxConcurrency: 10,

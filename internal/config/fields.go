@@ -103,7 +103,6 @@ func pipelineFields(o *object, l *Pipeline) {
 	o.object("stream", func(o *object) {
 		o.integer("batchSize", &l.Stream.BatchSize, 1, 10_000)
 		o.seconds("batchWindow", &l.Stream.BatchWindow, 0, 5*time.Minute)
-		o.integer("retries", &l.Stream.Retries, 0, 10_000)                            // AWS would take -1, which blocks a shard until its records expire
 		o.seconds("maxRecordAge", &l.Stream.MaxRecordAge, time.Minute, day-time.Hour) // a stream forgets a record after a day, which must not come first
 		o.integer("parallelization", &l.Stream.Parallelization, 1, 10)
 	})

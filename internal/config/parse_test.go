@@ -128,7 +128,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:functions", `{"logRetentionDays":10}`, "cellular:functions.logRetentionDays: is 10, want one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653"},
 		{"cellular:functions", `{"tracing":"true"}`, `cellular:functions.tracing: is "true", want true or false`},
 		// the pipeline
-		{"cellular:pipeline", `{"stream":{"retries":-1}}`, "cellular:pipeline.stream.retries: is -1, want a whole number from 0 to 10000"},
+		{"cellular:pipeline", `{"stream":{"retries":5}}`, "cellular:pipeline.stream.retries: unknown key, allowed are batchSize, batchWindow, maxRecordAge, parallelization"},
 		{"cellular:pipeline", `{"stream":{"maxRecordAge":"24h"}}`, `cellular:pipeline.stream.maxRecordAge: is "24h", want a duration in whole seconds from 1m to 23h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"queue":{"batchSize":11}}`, "cellular:pipeline.queue.batchSize: is 11, want at most 10, or a batchWindow of at least 1s"},
 		{"cellular:pipeline", `{"queue":{"maxConcurrency":1}}`, "cellular:pipeline.queue.maxConcurrency: is 1, want a whole number from 2 to 1000"},
@@ -209,8 +209,8 @@ func validConfig() *rapid.Generator[map[string]string] {
 			"cellular:router": fmt.Sprintf(`{"auth":%s,"softTTL":%s,"hardTTL":%s,"negativeTTL":%s,"cacheSize":%d,"timeout":%s,"throttle":{"rate":%d,"burst":%d}}`,
 				auth, draw(seconds(1, 3599)), draw(seconds(3600, 86400)), draw(seconds(1, 300)), number(1, 1_000_000), draw(seconds(7, 28)), number(1, 10_000), number(1, 5000)),
 			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(7, 900)), rapid.Bool().Draw(t, "tracing")),
-			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"retries":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
-				number(1, 10_000), number(0, 10_000), number(1, 10), number(1, 240<<10), number(1, 10_000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
+			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
+				number(1, 10_000), number(1, 10), number(1, 240<<10), number(1, 10_000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
 		}
 	})
 }

@@ -121,6 +121,9 @@ func checkPipeline(c Config, r rules) {
 	r.require(consumer.RecordTimeout+ConsumerAnswerMargin <= c.Functions.Timeout, []string{"pipeline.consumer.recordTimeout", timeout},
 		"is %s, want at least %s less than the functions' timeout of %s, which the consumer keeps for its answer",
 		short(consumer.RecordTimeout), short(ConsumerAnswerMargin), short(c.Functions.Timeout))
+	r.require(StreamRetries(c.Functions, stream) <= maxStreamRetries, []string{"pipeline.stream.maxRecordAge", timeout},
+		"is %s, want at most %s with the functions' timeout of %s: Lambda retries a record at most %d times, and a topic that fails must not use them up",
+		short(stream.MaxRecordAge), short(longestRecordAge(c.Functions)), short(c.Functions.Timeout), maxStreamRetries)
 	r.require(consumer.RetryBackoffBase <= consumer.RetryBackoffMax, []string{"pipeline.consumer.retryBackoff.base", "pipeline.consumer.retryBackoff.max"},
 		"is %s, want at most the max of %s", short(consumer.RetryBackoffBase), short(consumer.RetryBackoffMax))
 	r.require(queue.BatchSize <= 10 || queue.BatchWindow >= time.Second, []string{"pipeline.queue.batchSize", "pipeline.queue.batchWindow"},

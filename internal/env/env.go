@@ -48,6 +48,7 @@ const (
 const (
 	CellID             = "CELL_ID"              // the cell that the function belongs to
 	TopicARN           = "TOPIC_ARN"            // producer: the cell's topic
+	StreamDLQURL       = "STREAM_DLQ_URL"       // producer: where it ejects records that can never be published
 	InlinePayloadBytes = "INLINE_PAYLOAD_BYTES" // producer: larger payloads travel as a reference to the item
 	DataTable          = "DATA_TABLE"           // consumer: the cell's data table
 	ResultsTable       = "RESULTS_TABLE"        // consumer: the cell's results table

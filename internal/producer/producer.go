@@ -3,20 +3,27 @@
 //
 // # What fails, and what does not
 //
+// A failure is of one of two kinds, and the producer treats them in opposite ways.
+//
+// What says nothing about a record is transient: a topic that throttles, does not answer, is gone or refuses the
+// permission. A topic's quota is shared by the whole account and Region, a grant comes back with a deployment, and none of
+// it is a reason to give an event up. The producer waits for it within the invocation, with growing delays, until it has
+// to answer. Only then it reports the batch: a failure that a function reports counts against the retries of its event
+// source mapping, which config.StreamRetries makes so many that the records reach their maximum age first.
+//
+// What can never be published, because it cannot be decoded or because the topic refuses what is in it, is ejected at
+// once: the producer sends a letter to the stream DLQ itself (package ejection) and the record is done. A letter that the
+// DLQ does not take is a transient failure like any other.
+//
 // A stream retries from the lowest sequence number that a batch reports, so the answer is that one number. Everything
-// behind it comes again, published or not: delivery is at least once, and the consumer's ledger makes it one effect.
+// behind it comes again, published or not: delivery is at least once, and the consumer's ledger makes it one effect. So
+// that letters do not multiply in the same way, a record is ejected only once everything before it is done.
 //
-// A record that cannot be decoded, or that the topic refuses, does not stop the records behind it. They are published
-// at once rather than after the retries of the bad record, and they are safe even if Lambda gives up on all that is
-// left of a batch. The price is bounded: they are published again with each retry of the bad one, until the event
-// source mapping has bisected it away from them. Order is nothing to protect here: a standard topic and a standard
-// queue keep none.
+// No record waits for another one: what fails is tried again after what has not been tried. Order is nothing to protect
+// here: a standard topic and a standard queue keep none.
 //
-// A call that fails as a whole (the topic throttles, is gone, does not answer) says nothing about a record. Publishing
-// stops there, because going on would only add load to what is failing, and the batch is retried from that point.
-//
-// Nothing is lost on the way: an event counts as published only where SNS lists its entry as successful, and every
-// other path ends in the answer. After the last retry the record goes to the mapping's on-failure destination.
+// Nothing is lost on the way: an event counts as published only where SNS lists its entry as successful, as ejected only
+// where SQS has taken its letter, and every other path ends in the answer.
 //
 // # Clones
 //
@@ -28,29 +35,35 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"time"
+	"runtime"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"cellular/internal/config"
 	"cellular/internal/event"
-	"cellular/internal/telemetry"
 )
 
-// AnswerMargin is how long before the invocation's own deadline publishing ends, so that the answer still goes out.
-const AnswerMargin = time.Second
+// AnswerMargin is how long before the invocation's own deadline the work ends, so that the answer still goes out.
+const AnswerMargin = config.ProducerAnswerMargin
 
-// Topic is the part of SNS that a producer needs.
+// Topic is the part of SNS that a producer needs. The client must not retry: the producer does.
 type Topic interface {
 	PublishBatch(context.Context, *sns.PublishBatchInput, ...func(*sns.Options)) (*sns.PublishBatchOutput, error)
+}
+
+// Queue is the part of SQS that a producer needs. The client must not retry: the producer does.
+type Queue interface {
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
 // Options is what a producer works with. All of it is required.
 type Options struct {
 	Topic    Topic
 	TopicARN string
+	DLQ      Queue
+	DLQURL   string // of the stream DLQ
 	// InlinePayloadBytes is the largest payload that travels in the message; a larger one stays in the data table
 	// and the message refers to it.
 	InlinePayloadBytes int
@@ -66,40 +79,31 @@ type Producer struct {
 // New returns a producer.
 func New(o Options) *Producer { return &Producer{Options: o, decode: decodeRecord} }
 
-// Handle publishes the inserted events of a batch. The answer names the lowest record, in the batch's order, that is
-// not known to be published, by its sequence number; it is empty if there is none. The error is always nil.
+// Handle publishes the inserted events of a batch, and ejects what can never be published. The answer names the lowest
+// record, in the batch's order, that is not known to be either, by its sequence number; it is empty if there is none, and
+// it is not empty before ctx is about to end. The error is always nil.
 func (p *Producer) Handle(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
-	publishCtx, cancel := beforeAnswer(ctx)
+	working, cancel := beforeAnswer(ctx)
 	defer cancel()
+	w := p.newWork(working, batch.Records)
+	w.finish(working)
+	w.log(ctx)
+	return w.answer(), nil
+}
 
-	var out outcome
-	var entries []entry
-	for i, record := range batch.Records {
-		if record.EventName != string(events.DynamoDBOperationTypeInsert) {
-			continue // what happens to an item later is not an event
-		}
-		if _, clone := record.Change.NewImage[event.AttrClonedFrom]; clone {
-			out.clones++
-			continue
-		}
-		e, err := p.entry(i, record)
-		if err != nil {
-			out.fail(i, err)
-			continue
-		}
-		entries = append(entries, e)
+// beforeAnswer bounds the work by the invocation's deadline, where it has one.
+func beforeAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-AnswerMargin))
 	}
-	p.publish(publishCtx, entries, &out)
-
-	p.log(ctx, batch, out)
-	return out.answer(batch), nil
+	return context.WithCancel(ctx)
 }
 
 // entry makes the entry of the record at index i of its batch. A panic on the way is that record's error.
 func (p *Producer) entry(i int, record events.DynamoDBEventRecord) (made entry, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("decode record: panic: %v", r)
+			err = fmt.Errorf("decode record: panic: %s", panicked(r))
 		}
 	}()
 	e, err := p.decode(record)
@@ -109,33 +113,11 @@ func (p *Producer) entry(i int, record events.DynamoDBEventRecord) (made entry, 
 	return newEntry(i, e, p.InlinePayloadBytes)
 }
 
-// beforeAnswer bounds the publishing by the invocation's deadline, where it has one.
-func beforeAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, deadline.Add(-AnswerMargin))
+// panicked describes the value of a panic. The runtime's own say what went wrong; another one may hold anything, such as
+// the payload, and only its type is named.
+func panicked(value any) string {
+	if err, ok := value.(runtime.Error); ok {
+		return err.Error()
 	}
-	return context.WithCancel(ctx)
-}
-
-// log writes a line for each record that failed by itself, and one for the batch. The payload is in none of them.
-func (p *Producer) log(ctx context.Context, batch events.DynamoDBEvent, out outcome) {
-	for _, i := range slices.Sorted(maps.Keys(out.failed)) {
-		record := batch.Records[i]
-		tenantID, eventID := recordIDs(record)
-		p.Logger.LogAttrs(ctx, slog.LevelError, "record not published",
-			telemetry.Tenant(tenantID), telemetry.Event(eventID),
-			slog.String("sequence_number", record.Change.SequenceNumber),
-			slog.String("error", out.failed[i].Error()))
-	}
-	attrs := []slog.Attr{
-		slog.Int("records", len(batch.Records)),
-		slog.Int("published", out.published),
-		slog.Int("clones", out.clones),
-		slog.Int("failed", len(out.failed)),
-	}
-	if out.stopped != nil {
-		p.Logger.LogAttrs(ctx, slog.LevelError, "publishing stopped", append(attrs, slog.String("error", out.stopped.Error()))...)
-		return
-	}
-	p.Logger.LogAttrs(ctx, slog.LevelInfo, "batch published", attrs...)
+	return fmt.Sprintf("a value of type %T", value)
 }

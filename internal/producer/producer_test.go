@@ -4,34 +4,49 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"cellular/internal/event"
 	"cellular/internal/producer"
 )
 
-const inlineBytes = 1000
+const (
+	inlineBytes = 1000
+	streamARN   = "arn:aws:dynamodb:us-east-1:123456789012:table/data/stream/2026-01-01T00:00:00.000"
+	functionARN = "arn:aws:lambda:us-east-1:123456789012:function:producer"
+)
 
-func newProducer(tp *topic) *producer.Producer {
+var arrived = time.Date(2026, 3, 4, 5, 6, 8, 0, time.UTC)
+
+const timeout = 30 * time.Second // of the function
+
+func newProducer(tp *topic, dlq *dlq) *producer.Producer {
 	return producer.New(producer.Options{
-		Topic: tp, TopicARN: "arn:aws:sns:us-east-1:123456789012:t", InlinePayloadBytes: inlineBytes, Logger: slog.New(slog.DiscardHandler),
+		Topic: tp, TopicARN: "arn:aws:sns:us-east-1:123456789012:t", DLQ: dlq, DLQURL: dlqURL,
+		InlinePayloadBytes: inlineBytes, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
-// handle returns the sequence numbers that the producer reports.
+// handle returns the sequence numbers that the producer reports. The invocation has timeout until its end.
 func handle(t require.TestingT, p *producer.Producer, records ...events.DynamoDBEventRecord) []string {
-	answer, err := p.Handle(context.Background(), events.DynamoDBEvent{Records: records})
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	answer, err := p.Handle(lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID: "request-1", InvokedFunctionArn: functionARN,
+	}), events.DynamoDBEvent{Records: records})
 	require.NoError(t, err)
+	require.NoError(t, ctx.Err(), "time is left for the answer")
 	require.NotNil(t, answer.BatchItemFailures, "the list goes out as [] rather than null")
 	reported := []string{}
 	for _, f := range answer.BatchItemFailures {
@@ -48,10 +63,12 @@ func insert(id, payload string) events.DynamoDBEventRecord {
 	}
 	key := events.NewStringAttribute(e.Key())
 	return events.DynamoDBEventRecord{
-		EventName: "INSERT",
+		EventName:      "INSERT",
+		EventSourceArn: streamARN,
 		Change: events.DynamoDBStreamRecord{
-			SequenceNumber: "seq-" + id,
-			Keys:           map[string]events.DynamoDBAttributeValue{event.AttrKey: key},
+			SequenceNumber:              "seq-" + id,
+			ApproximateCreationDateTime: events.SecondsEpochTime{Time: arrived},
+			Keys:                        map[string]events.DynamoDBAttributeValue{event.AttrKey: key},
 			NewImage: map[string]events.DynamoDBAttributeValue{
 				event.AttrKey:        key,
 				event.AttrTenantID:   events.NewStringAttribute(e.TenantID),
@@ -92,12 +109,10 @@ func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &batch))
 
 	var log bytes.Buffer
-	tp := newTopic()
-	p := producer.New(producer.Options{
-		Topic: tp, InlinePayloadBytes: inlineBytes, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	require.Equal(t, []string{"4421584500000000017450439094"}, handle(t, p, batch.Records...),
-		"the payload of the last record is a map: that record fails, by its sequence number")
+	tp, dead := newTopic(), newDLQ()
+	p := newProducer(tp, dead)
+	p.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	require.Empty(t, handle(t, p, batch.Records...))
 
 	require.Len(t, tp.published, 1, "what is not an INSERT is not published")
 	require.Equal(t, map[string]string{"tenant_id": "acme", "event_id": "0195600a-4f0b-7cc3-98c4-dc0c0c07398f"},
@@ -107,6 +122,7 @@ func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 	require.Equal(t, time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), m.AcceptedAt)
 	require.JSONEq(t, batch.Records[0].Change.NewImage["payload"].String(), string(m.Payload))
 
+	require.Equal(t, []string{"globex#e-9"}, dead.keys(t), "the payload of the last record is a map: that record is ejected")
 	require.Contains(t, log.String(), "tenant=globex event=e-9 sequence_number=4421584500000000017450439094")
 	require.Contains(t, log.String(), "attribute payload")
 	require.NotContains(t, log.String(), "order_id", "the payload stays out of the log")
@@ -115,26 +131,28 @@ func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 func TestI8AClonedEventIsNotPublished(t *testing.T) {
 	var log bytes.Buffer
 	tp := newTopic()
-	p := newProducer(tp)
+	p := newProducer(tp, newDLQ())
 	p.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	require.Empty(t, handle(t, p, clone("0"), insert("1", `1`), clone("2"), insert("3", `1`)))
 	require.Equal(t, []string{"1", "3"}, tp.ids())
-	require.Contains(t, log.String(), "records=4 published=2 clones=2 failed=0")
+	require.Contains(t, log.String(), "records=4 published=2 clones=2 ejected=0 left=0")
 
-	tp.refuse = map[string]bool{"3": true}
-	require.Equal(t, []string{"seq-3"}, handle(t, p, clone("2"), insert("3", `1`), clone("4")), "a clone is never the failure")
+	synctest.Test(t, func(t *testing.T) {
+		tp.blames = map[string]types.BatchResultErrorEntry{"3": serviceFault("InternalError")}
+		require.Equal(t, []string{"seq-3"}, handle(t, p, clone("2"), insert("3", `1`), clone("4")), "a clone is never the failure")
+	})
 }
 
 func TestAnEmptyBatchSucceeds(t *testing.T) {
 	tp := newTopic()
-	require.Empty(t, handle(t, newProducer(tp)))
+	require.Empty(t, handle(t, newProducer(tp, newDLQ())))
 	require.Zero(t, tp.calls)
 }
 
 func TestPayloadsTravelInlineUpToTheLimit(t *testing.T) {
 	payload := func(bytes int) string { return `"` + strings.Repeat("x", bytes-2) + `"` }
 	tp := newTopic()
-	require.Empty(t, handle(t, newProducer(tp), insert("at", payload(inlineBytes)), insert("above", payload(inlineBytes+1))))
+	require.Empty(t, handle(t, newProducer(tp, newDLQ()), insert("at", payload(inlineBytes)), insert("above", payload(inlineBytes+1))))
 	require.Equal(t, payload(inlineBytes), string(tp.published[0].message.Payload))
 	require.False(t, tp.published[0].message.PayloadRef)
 	require.Empty(t, tp.published[1].message.Payload)
@@ -143,133 +161,30 @@ func TestPayloadsTravelInlineUpToTheLimit(t *testing.T) {
 
 func TestAPayloadThatFitsNoBatchTravelsAsAReference(t *testing.T) {
 	tp := newTopic()
-	p := producer.New(producer.Options{Topic: tp, InlinePayloadBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)})
+	p := newProducer(tp, newDLQ())
+	p.InlinePayloadBytes = 1 << 20
 	require.Empty(t, handle(t, p, insert("large", `"`+strings.Repeat("x", 262144)+`"`)))
 	require.True(t, tp.published[0].message.PayloadRef)
 }
 
-func TestI7OneBadRecordDoesNotKeepItsSiblings(t *testing.T) {
-	siblings := []string{"0", "1", "3", "4"}
-	for name, c := range map[string]struct {
-		bad  events.DynamoDBEventRecord
-		with func(*topic, *producer.Producer)
-	}{
-		"undecodable":              {broken("2"), func(*topic, *producer.Producer) {}},
-		"without an image":         {events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{SequenceNumber: "seq-2"}}, func(*topic, *producer.Producer) {}},
-		"panics in the decoder":    {insert("2", `1`), func(_ *topic, p *producer.Producer) { p.PanicOn("seq-2") }},
-		"refused by the topic":     {insert("2", `1`), func(tp *topic, _ *producer.Producer) { tp.refuse = map[string]bool{"2": true} }},
-		"missing in the answer":    {insert("2", `1`), func(tp *topic, _ *producer.Producer) { tp.forget = map[string]bool{"2": true} }},
-		"spoils the call it is in": {insert("2", `1`), func(tp *topic, _ *producer.Producer) { tp.poison = map[string]bool{"2": true} }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tp := newTopic()
-			p := newProducer(tp)
-			c.with(tp, p)
-			records := inserts(5)
-			records[2] = c.bad
-			require.Equal(t, []string{"seq-2"}, handle(t, p, records...))
-			require.Equal(t, siblings, tp.ids())
-		})
-	}
-}
-
-func TestReportsOnlyTheLowestOfSeveralFailures(t *testing.T) {
-	tp := newTopic()
-	tp.refuse = map[string]bool{"1": true, "3": true}
-	records := inserts(6)
-	records[4] = broken("4")
-	require.Equal(t, []string{"seq-1"}, handle(t, newProducer(tp), records...))
-	require.Equal(t, []string{"0", "2", "5"}, tp.ids())
-}
-
-func TestATopicThatFailsIsNotCalledAgainForTheBatch(t *testing.T) {
-	tp := newTopic()
-	tp.downAfter = 1
-	require.Equal(t, []string{"seq-10"}, handle(t, newProducer(tp), inserts(40)...))
-	require.Equal(t, 1, tp.calls)
-	require.Len(t, tp.published, 10)
-}
-
-func TestAnswersBeforeTheInvocationEnds(t *testing.T) {
-	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(producer.AnswerMargin-time.Millisecond))
-	defer cancel()
-	answer, err := newProducer(newTopic()).Handle(ctx, events.DynamoDBEvent{Records: inserts(3)})
-	require.NoError(t, err)
-	require.NoError(t, ctx.Err(), "time is left for the answer")
-	require.Equal(t, "seq-0", answer.BatchItemFailures[0].ItemIdentifier)
-}
-
 // The consumer's ledger knows an event by tenant and id: what is published again has to be the same to it.
 func TestI6WhatIsPublishedAgainAfterAFailureIsTheSameMessage(t *testing.T) {
-	tp := newTopic()
-	tp.refuse = map[string]bool{"1": true}
-	p := newProducer(tp)
-	records := inserts(4)
-	require.Equal(t, []string{"seq-1"}, handle(t, p, records...))
-	tp.refuse = nil
-	require.Empty(t, handle(t, p, records[1:]...), "the stream retries from the lowest failure")
-
-	require.Equal(t, []string{"0", "2", "3", "1", "2", "3"}, tp.ids())
-	bodies := map[string]string{}
-	for _, m := range tp.published {
-		if first, again := bodies[m.message.ID]; again {
-			require.Equal(t, first, m.body)
-		}
-		bodies[m.message.ID] = m.body
-	}
-}
-
-func TestI6EveryRecordIsPublishedOrTriedAgain(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	synctest.Test(t, func(t *testing.T) {
 		tp := newTopic()
-		tp.refuse, tp.forget, tp.poison = map[string]bool{}, map[string]bool{}, map[string]bool{}
-		if rapid.Bool().Draw(t, "goes down") {
-			tp.downAfter = rapid.IntRange(0, 8).Draw(t, "after calls")
-		}
-		payload := rapid.IntRange(0, 120_000)
-		healthy := []string{}
-		var records []events.DynamoDBEventRecord
-		for i := range rapid.IntRange(0, 60).Draw(t, "records") {
-			id := fmt.Sprintf("%03d", i)
-			record := insert(id, `"`+strings.Repeat("y", payload.Draw(t, "payload"))+`"`)
-			switch rapid.SampledFrom([]string{"", "", "", "", "", "modify", "clone", "broken", "refuse", "forget", "poison"}).Draw(t, "kind") {
-			case "modify":
-				record.EventName = "MODIFY"
-			case "clone":
-				record = clone(id)
-			case "broken":
-				record = broken(id)
-			case "refuse":
-				tp.refuse[id] = true
-			case "forget":
-				tp.forget[id] = true
-			case "poison":
-				tp.poison[id] = true
-			default:
-				healthy = append(healthy, id)
-			}
-			records = append(records, record)
-		}
-		p := producer.New(producer.Options{Topic: tp, InlinePayloadBytes: 100_000, Logger: slog.New(slog.DiscardHandler)})
-		reported := handle(t, p, records...)
+		tp.blames = map[string]types.BatchResultErrorEntry{"1": serviceFault("InternalError")}
+		p := newProducer(tp, newDLQ())
+		records := inserts(4)
+		require.Equal(t, []string{"seq-1"}, handle(t, p, records...))
+		tp.blames = nil
+		require.Empty(t, handle(t, p, records[1:]...), "the stream retries from the lowest failure")
 
-		isPublished := map[string]bool{}
-		for _, id := range tp.ids() {
-			require.False(t, isPublished[id], "%s is published once in a pass", id)
-			isPublished[id] = true
-		}
-		want := []string{}
-		for i, record := range records {
-			_, clone := record.Change.NewImage[event.AttrClonedFrom]
-			require.False(t, clone && isPublished[fmt.Sprintf("%03d", i)], "a clone is not published")
-			if record.EventName == "INSERT" && !clone && !isPublished[fmt.Sprintf("%03d", i)] {
-				want = append(want, record.Change.SequenceNumber)
-				break
+		require.Equal(t, []string{"0", "2", "3", "1", "2", "3"}, tp.ids())
+		bodies := map[string]string{}
+		for _, m := range tp.published {
+			if first, again := bodies[m.message.ID]; again {
+				require.Equal(t, first, m.body)
 			}
-		}
-		require.Equal(t, want, reported, "the lowest record that is not published, and nothing else")
-		if tp.downAfter < 0 {
-			require.Equal(t, healthy, tp.ids(), "no healthy record waits for a bad one")
+			bodies[m.message.ID] = m.body
 		}
 	})
 }

@@ -4,73 +4,83 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// publish sends the entries, in order, and notes in out what became of each.
-func (p *Producer) publish(ctx context.Context, entries []entry, out *outcome) {
-	for work := chunks(entries); len(work) > 0; {
+// publish tries to publish what is pending. It returns a transient failure: what is pending then is to be tried again.
+func (w *work) publish(ctx context.Context) error {
+	var failure error
+	work := chunks(w.pending)
+	w.pending = nil
+	for len(work) > 0 {
 		chunk := work[0]
 		work = work[1:]
-		err := p.send(ctx, chunk, out)
+		again, err := w.send(ctx, chunk)
 		switch {
-		case err == nil:
-		case !refused(err):
-			out.stopped, out.stoppedAt = err, chunk[0].record
-			return
-		case len(chunk) == 1:
-			out.fail(chunk[0].record, err)
-		default:
-			// Something in this chunk was refused, and the call does not say what: each entry on its own tells.
+		case refusesContent(err) && len(chunk) > 1:
+			// Something in this chunk was refused, and the call does not say what: each entry on its own does.
 			work = append(singly(chunk), work...)
+			continue
+		case refusesContent(err):
+			w.hopeless[chunk[0].record] = err
+			continue
+		case err != nil:
+			failure = err
+		}
+		w.pending = append(w.pending, again...)
+		if len(again) == len(chunk) {
+			// Nothing got through: going on would add load to what is failing. What was not tried comes first next time.
+			w.pending = append(slices.Concat(work...), w.pending...)
+			return failure
 		}
 	}
+	return failure
 }
 
-// send makes one call. It returns the error of the call as a whole; what the answer says of an entry goes into out.
-func (p *Producer) send(ctx context.Context, chunk []entry, out *outcome) error {
-	input := &sns.PublishBatchInput{TopicArn: aws.String(p.TopicARN)}
+// send makes one call. An error that refusesContent is about all of the chunk; any other is transient, and the entries to
+// be sent again are returned with it.
+func (w *work) send(ctx context.Context, chunk []entry) (again []entry, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.callTimeout)
+	defer cancel()
+	input := &sns.PublishBatchInput{TopicArn: aws.String(w.TopicARN)}
 	for _, e := range chunk {
 		input.PublishBatchRequestEntries = append(input.PublishBatchRequestEntries, e.request)
 	}
-	answer, err := p.Topic.PublishBatch(ctx, input)
+	answer, err := w.Topic.PublishBatch(ctx, input)
 	if err != nil {
-		return fmt.Errorf("publish to topic: %w", err)
+		return chunk, fmt.Errorf("publish to topic: %w", err)
 	}
 	published := make(map[string]bool, len(answer.Successful))
 	for _, s := range answer.Successful {
 		published[aws.ToString(s.Id)] = true
 	}
-	reasons := make(map[string]error, len(answer.Failed))
+	failed := make(map[string]types.BatchResultErrorEntry, len(answer.Failed))
 	for _, f := range answer.Failed {
-		reasons[aws.ToString(f.Id)] = fmt.Errorf("publish to topic: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
+		failed[aws.ToString(f.Id)] = f
 	}
 	for _, e := range chunk {
 		id := *e.request.Id
-		reason, failed := reasons[id]
+		f, isFailed := failed[id]
 		switch {
-		case failed: // whoever is at fault: the stream retries it, and gives up on it in the end
-			out.fail(e.record, reason)
+		case isFailed && refusesEntry(f):
+			w.hopeless[e.record] = entryError(f)
+		case isFailed:
+			again, err = append(again, e), entryError(f)
 		case published[id]:
-			out.published++
+			w.published++
 		default:
-			out.fail(e.record, errors.New("publish to topic: the answer does not mention the entry"))
+			again, err = append(again, e), errors.New("publish to topic: the answer does not mention an entry")
 		}
 	}
-	return nil
+	return again, err
 }
 
-// refused reports whether err is about what the call contained, rather than about the topic, the permission to
-// publish or the load.
-func refused(err error) bool {
-	_, parameter := errors.AsType[*types.InvalidParameterException](err)
-	_, value := errors.AsType[*types.InvalidParameterValueException](err)
-	_, length := errors.AsType[*types.BatchRequestTooLongException](err)
-	_, validation := errors.AsType[*types.ValidationException](err)
-	return parameter || value || length || validation
+func entryError(f types.BatchResultErrorEntry) error {
+	return fmt.Errorf("publish to topic: %s: %s", aws.ToString(f.Code), aws.ToString(f.Message))
 }
 
 func singly(chunk []entry) [][]entry {

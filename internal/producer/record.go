@@ -25,10 +25,14 @@ func decodeRecord(record events.DynamoDBEventRecord) (event.Event, error) {
 // recordIDs says which event a record is about, from its key alone, so that a record with a broken image still has a
 // name in the log. The ids are empty where the key does not tell either.
 func recordIDs(record events.DynamoDBEventRecord) (tenantID, eventID string) {
-	key := record.Change.Keys[event.AttrKey]
-	if key.DataType() != events.DataTypeString {
-		return "", ""
-	}
-	tenantID, eventID, _ = event.ParseKey(key.String())
+	tenantID, eventID, _ = event.ParseKey(stringOf(record.Change.Keys[event.AttrKey]))
 	return tenantID, eventID
+}
+
+// stringOf returns a string attribute, or "" for any other.
+func stringOf(v events.DynamoDBAttributeValue) string {
+	if v.DataType() != events.DataTypeString {
+		return ""
+	}
+	return v.String()
 }

@@ -2,6 +2,7 @@ package producer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -15,10 +16,11 @@ import (
 
 // topic is an SNS topic in memory. It refuses a batch that SNS would refuse.
 type topic struct {
-	refuse    map[string]bool // entries of these events fail, the call succeeds
-	forget    map[string]bool // the answer does not mention the entries of these events
-	poison    map[string]bool // a call that holds one of these events fails
-	downAfter int             // calls that succeed before every call fails; negative: all
+	fails     func() error                                 // how the next call fails as a whole; nil, or a nil error, for not at all
+	blames    map[string]types.BatchResultErrorEntry       // entries of these events fail, the call succeeds
+	failEntry func(id string) *types.BatchResultErrorEntry // how the next try of an event's entry fails; nil for not at all
+	forget    map[string]bool                              // the first answer with one of these events does not mention it
+	poison    map[string]bool                              // a call that holds one of these events is refused
 	calls     int
 	published []published
 }
@@ -29,18 +31,24 @@ type published struct {
 	attributes map[string]string
 }
 
-func newTopic() *topic { return &topic{downAfter: -1} }
+func newTopic() *topic { return &topic{} }
+
+func throttled() error { return &types.ThrottledException{Message: aws.String("rate exceeded")} }
 
 func (tp *topic) PublishBatch(
 	ctx context.Context, in *sns.PublishBatchInput, _ ...func(*sns.Options),
 ) (*sns.PublishBatchOutput, error) {
+	tp.calls++
+	if tp.fails != nil {
+		if err := tp.fails(); errors.Is(err, errHangs) {
+			<-ctx.Done()
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if tp.downAfter == tp.calls {
-		return nil, &types.ThrottledException{Message: aws.String("rate exceeded")}
-	}
-	tp.calls++
 	if err := checkLimits(in); err != nil {
 		return nil, err
 	}
@@ -51,26 +59,45 @@ func (tp *topic) PublishBatch(
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case tp.poison[m.ID]:
+		if tp.poison[m.ID] {
 			return nil, &types.InvalidParameterException{Message: aws.String("Invalid parameter: Message")}
-		case tp.refuse[m.ID]:
-			out.Failed = append(out.Failed, types.BatchResultErrorEntry{
-				Id: e.Id, Code: aws.String("InternalError"), Message: aws.String("try again"), SenderFault: false,
-			})
-			continue
-		case tp.forget[m.ID]:
+		}
+		failure, fails := tp.blames[m.ID]
+		if tp.failEntry != nil && !fails {
+			if f := tp.failEntry(m.ID); f != nil {
+				failure, fails = *f, true
+			}
+		}
+		if fails {
+			failure.Id = e.Id
+			out.Failed = append(out.Failed, failure)
 			continue
 		}
-		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id})
 		p := published{message: m, body: *e.Message, attributes: map[string]string{}}
 		for name, v := range e.MessageAttributes {
 			p.attributes[name] = *v.StringValue
 		}
 		taken = append(taken, p)
+		if tp.forget[m.ID] {
+			delete(tp.forget, m.ID)
+			continue
+		}
+		out.Successful = append(out.Successful, types.PublishBatchResultEntry{Id: e.Id})
 	}
 	tp.published = append(tp.published, taken...)
 	return out, nil
+}
+
+// errHangs has a call hang until its context ends.
+var errHangs = errors.New("hangs")
+
+// senderFault and serviceFault are how an entry of a call fails.
+func senderFault(code string) types.BatchResultErrorEntry {
+	return types.BatchResultErrorEntry{Code: &code, Message: aws.String("no"), SenderFault: true}
+}
+
+func serviceFault(code string) types.BatchResultErrorEntry {
+	return types.BatchResultErrorEntry{Code: &code, Message: aws.String("not now")}
 }
 
 func checkLimits(in *sns.PublishBatchInput) error {

@@ -39,7 +39,6 @@ var config = map[string]any{
 	"cellular:router":    map[string]any{"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms"},
 	"cellular:functions": map[string]any{"timeout": "4s"},
 	"cellular:pipeline": map[string]any{
-		"stream": map[string]any{"retries": 1},
 		"consumer": map[string]any{
 			"recordTimeout": recordTimeout.String(),
 			"retryBackoff":  map[string]any{"base": "100ms", "max": "500ms"},

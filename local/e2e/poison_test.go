@@ -3,13 +3,14 @@ package e2e_test
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/ejection"
 	"cellular/internal/event"
 )
 
@@ -96,23 +97,22 @@ func TestI7ABadStreamRecordIsEjectedAloneAndItsShardMovesOn(t *testing.T) {
 	good = append(good, w.acceptOrders(t, tenant, "after", 3)...)
 	resume()
 
-	letter := decode[struct {
-		RequestContext     struct{ Condition string }
-		DDBStreamBatchInfo struct {
-			BatchSize           int
-			StartSequenceNumber string
-		}
-	}](t, c.awaitLetters(t, c.StreamDLQURL, "DDBStreamBatchInfo")[0])
-	require.Equal(t, "RetryAttemptsExhausted", letter.RequestContext.Condition)
-	require.Equal(t, 1, letter.DDBStreamBatchInfo.BatchSize, "it is ejected alone")
-	require.NotEmpty(t, letter.DDBStreamBatchInfo.StartSequenceNumber)
-	for _, content := range []string{tenant, "confidential", "bad"} {
-		require.NotContains(t, strings.Join(c.letters(t, c.StreamDLQURL), ""), content, "the letter is metadata only")
-	}
+	body := c.awaitLetters(t, c.StreamDLQURL, "DDBStreamBatchInfo")[0]
+	letter, ok := ejection.Decode(body)
+	require.True(t, ok, "the producer has ejected it itself: %s", body)
+	require.Equal(t, event.Key(tenant, "bad"), letter.Key)
+	require.Contains(t, letter.Reason, "attribute type is missing")
+	require.NotEmpty(t, letter.SequenceNumber)
+	require.Contains(t, letter.StreamARN, c.DataTable)
+	require.NotEmpty(t, letter.RequestID)
+	require.Contains(t, letter.FunctionARN, c.Producer)
+	require.WithinDuration(t, time.Now(), letter.ArrivedAt, time.Minute)
+	require.NotContains(t, body, "confidential", "the letter has no payload")
 
 	good = append(good, w.acceptOrders(t, tenant, "later", 1)...)
 	w.awaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
+	require.Equal(t, []string{body}, c.letters(t, c.StreamDLQURL), "it is the only letter, and there is one of it")
 	for _, other := range c.others() {
 		require.Empty(t, other.letters(t, other.StreamDLQURL), "cell %s", other.ID)
 	}

@@ -146,7 +146,7 @@ func Raw(c config.Config) map[string]string {
 		}),
 		"cellular:pipeline": encode(object{
 			"stream": object{
-				"batchSize": l.Stream.BatchSize, "batchWindow": l.Stream.BatchWindow.String(), "retries": l.Stream.Retries,
+				"batchSize": l.Stream.BatchSize, "batchWindow": l.Stream.BatchWindow.String(),
 				"maxRecordAge": l.Stream.MaxRecordAge.String(), "parallelization": l.Stream.Parallelization,
 			},
 			"inlinePayloadBytes": l.InlinePayloadBytes,

@@ -238,7 +238,8 @@ type bench struct {
 	reportMu  sync.Mutex
 }
 
-// inBubble runs the test with a fake clock. The mapping has the settings of a cell's producer, unless the test changes them.
+// inBubble runs the test with a fake clock. The mapping has the settings of a cell's producer, but for
+// its retries, of which a test sees enough in five, unless the test changes them.
 func inBubble(t *testing.T, test func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{fakeStream: newFakeStream(), function: &function{t: t, start: time.Now()}, destination: &destination{}}

@@ -29,7 +29,7 @@ const (
 	readLimit        = 1000                   // records a poll, the API's maximum
 )
 
-// Delays after failures. Five retries of a record, the design's setting, take about six seconds.
+// Delays after failures. AWS documents none for a function that fails.
 var (
 	retryBackoff = source.Backoff{Base: 200 * time.Millisecond, Max: 10 * time.Second} // the function failed
 	waitBackoff  = source.Backoff{Base: 50 * time.Millisecond, Max: 2 * time.Second}   // throttled, or AWS answered with an error

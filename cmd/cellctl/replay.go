@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,15 +123,27 @@ func (a *app) replay(ctx context.Context, r replayRequest, scope replay.Scope) e
 	if err := errors.Join(err, a.print(v)); err != nil {
 		return err
 	}
-	return a.explainReplay(summary, v)
+	return a.explainReplay(summary, v, r.grace)
 }
 
 // explainReplay tells what the table does not. Its error says that events were found that cannot be sent.
-func (a *app) explainReplay(r replay.Summary, v replayView) error {
-	if r.Found == 0 {
+func (a *app) explainReplay(r replay.Summary, v replayView, grace time.Duration) error {
+	switch {
+	case r.Found > 0:
+	case v.InDLQ+v.TooRecent > 0:
+		a.note("Nothing to replay now of the events that cell %s accepted from %s to %s.", v.Cell, v.Since, v.Until)
+	default:
 		a.note("Nothing to replay: of the events that cell %s accepted from %s to %s, none was lost.", v.Cell, v.Since, v.Until)
 	}
-	if n := r.Dropped; n > 0 {
+	if n := v.TooRecent; n > 0 {
+		a.note("%s skipped: accepted, or last failed, after %s, %s may still be on the way. Replay again in %s, or with a shorter --grace.",
+			counted(n, "event")+plural(n, " was", " were"), v.Until, plural(n, "it", "they"), short(grace))
+	}
+	if n := v.InDLQ; n > 0 {
+		a.note("%s skipped: a DLQ has a message about %s. 'cellctl dlq redrive --cell %s' sends what can be sent.",
+			counted(n, "event")+plural(n, " was", " were"), plural(n, "it", "each"), v.Cell)
+	}
+	if n := v.Dropped; n > 0 {
 		a.note("%s dropped by an operator, and left alone.", counted(n, "event")+plural(n, " was", " were"))
 	}
 	later, never := 0, 0
@@ -166,10 +179,14 @@ func (s *session) tenantsToReplay(cell facts.Cell) func(ctx context.Context, aft
 func viewOfReplay(r replay.Summary, cell facts.Cell, scope replay.Scope, dryRun bool) replayView {
 	v := replayView{
 		Cell: cell.ID, Since: event.FormatTime(scope.Since), Until: event.FormatTime(scope.Until), DryRun: dryRun,
-		Found: r.Found, Dropped: r.Dropped, Reasons: r.Reasons, Verdicts: r.Verdicts, Events: []replayedView{},
+		Found: r.Found, Dropped: r.Skipped.Dropped, InDLQ: r.Skipped.InDLQ, TooRecent: r.Skipped.TooRecent, Reasons: r.Reasons, Verdicts: r.Verdicts, Events: []replayedView{},
 	}
 	for _, e := range r.First {
-		v.Events = append(v.Events, replayedView{e.Key, e.Reason, e.Verdict})
+		row := replayedView{Key: e.Key, Reason: e.Reason, Verdict: e.Verdict}
+		if e.Problem != nil {
+			row.Problem = new(strings.ReplaceAll(e.Problem.Error(), "\n", "; "))
+		}
+		v.Events = append(v.Events, row)
 	}
 	return v
 }

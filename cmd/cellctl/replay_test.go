@@ -11,6 +11,9 @@ import (
 	"cellular/internal/sqstest"
 )
 
+// inDLQ is what a replay says of the event of lost that is in a DLQ.
+const inDLQ = "1 event was skipped: a DLQ has a message about it. 'cellctl dlq redrive --cell c01' sends what can be sent.\n"
+
 // lost has an event acme#lost in c01 that is neither applied nor in any queue, besides one in a DLQ.
 func lost(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
 	t.Helper()
@@ -32,7 +35,7 @@ func TestLostEventsAreFoundAndSent(t *testing.T) {
 			"",
 			"EVENT      FOUND                                OUTCOME",
 			"acme#lost  no outcome, and no message in a DLQ  would be sent",
-		), "lost events: 1\n", "replay", "--cell", "c01", "--dry-run")
+		), "lost events: 1\n"+inDLQ, "replay", "--cell", "c01", "--dry-run")
 		require.Empty(t, q.Messages(c01.QueueURL))
 
 		w.tells(printed(
@@ -41,7 +44,7 @@ func TestLostEventsAreFoundAndSent(t *testing.T) {
 			"",
 			"OUTCOME  EVENTS",
 			"sent     1",
-		), "lost events: 1\n", "replay", "--cell", "c01", "--since", "2h")
+		), "lost events: 1\n"+inDLQ, "replay", "--cell", "c01", "--since", "2h")
 		require.Len(t, q.Messages(c01.QueueURL), 1)
 
 		w.tells(`{
@@ -51,6 +54,8 @@ func TestLostEventsAreFoundAndSent(t *testing.T) {
   "dry_run": false,
   "found": 1,
   "dropped": 0,
+  "in_dlq": 1,
+  "too_recent": 0,
   "reasons": {
     "no outcome, and no message in a DLQ": 1
   },
@@ -61,11 +66,12 @@ func TestLostEventsAreFoundAndSent(t *testing.T) {
     {
       "key": "acme#lost",
       "reason": "no outcome, and no message in a DLQ",
-      "verdict": "sent"
+      "verdict": "sent",
+      "problem": null
     }
   ]
 }
-`, "lost events: 1\n", "replay", "--cell", "c01", "--since", "1999-12-31T23:00:00Z", "--grace", "1m", "--tenant", "acme", "-o", "json")
+`, "lost events: 1\n"+inDLQ, "replay", "--cell", "c01", "--since", "1999-12-31T23:00:00Z", "--grace", "1m", "--tenant", "acme", "-o", "json")
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1, "what is in a DLQ is for a redrive")
 	})
 }
@@ -76,6 +82,22 @@ func TestAReplayThatFindsNothingSaysSo(t *testing.T) {
 			"replay", "--cell", "c01", "--since", "30m")
 		w.tells("", "Nothing to replay: of the events that cell c02 accepted from 1999-12-31T01:01:00.000Z to 2000-01-01T00:55:00.000Z, none was lost.\n",
 			"replay", "--cell", "c02") // c02 keeps outcomes for a day
+	})
+}
+
+func TestAReplayNamesWhatItSkips(t *testing.T) {
+	lost(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		w.event("c01", "acme", "one", "")
+		w.event("c01", "acme", "two", "")
+		w.tells("", "Nothing to replay now of the events that cell c01 accepted from 2000-01-01T00:30:00.000Z to 2000-01-01T00:55:00.000Z.\n"+
+			"2 events were skipped: accepted, or last failed, after 2000-01-01T00:55:00.000Z, they may still be on the way. Replay again in 5m0s, or with a shorter --grace.\n",
+			"replay", "--cell", "c01", "--since", "30m")
+		time.Sleep(10 * time.Minute)
+		_, stderr, code := w.run("replay", "--cell", "c01", "--since", "2h")
+		require.Zero(t, code)
+		require.Contains(t, stderr, inDLQ)
+		require.NotContains(t, stderr, "on the way")
+		require.Len(t, q.Messages(c01.QueueURL), 3)
 	})
 }
 
@@ -92,8 +114,8 @@ func TestAnEventThatNeedsTheOperatorIsAFailureOfAReplay(t *testing.T) {
 			"not sent: "+resend.Malformed.Explain()+"  1",
 			"",
 			"EVENT      FOUND                                OUTCOME",
-			"acme#lost  no outcome, and no message in a DLQ  not sent: "+resend.Malformed.Explain(),
-		), "lost events: 1\ncellctl: 1 event was found that cannot be sent\n", "replay", "--cell", "c01")
+			"acme#lost  no outcome, and no message in a DLQ  not sent: "+resend.Malformed.Explain()+`: event item "acme#lost": attribute payload is missing, want a string`,
+		), "lost events: 1\n"+inDLQ+"cellctl: 1 event was found that cannot be sent\n", "replay", "--cell", "c01")
 		require.Empty(t, q.Messages(c01.QueueURL))
 	})
 }

@@ -10,12 +10,16 @@ import (
 
 // replayView is what a replay has found and done.
 type replayView struct {
-	Cell     string                 `json:"cell"`
-	Since    string                 `json:"since"`
-	Until    string                 `json:"until"`
-	DryRun   bool                   `json:"dry_run"`
-	Found    int                    `json:"found"`
-	Dropped  int                    `json:"dropped"` // by an operator, and not among those found
+	Cell   string `json:"cell"`
+	Since  string `json:"since"`
+	Until  string `json:"until"`
+	DryRun bool   `json:"dry_run"`
+	Found  int    `json:"found"`
+	// What is not among those found, although it has no effect.
+	Dropped   int `json:"dropped"`    // by an operator
+	InDLQ     int `json:"in_dlq"`     // to be redriven
+	TooRecent int `json:"too_recent"` // within the grace
+
 	Reasons  map[replay.Reason]int  `json:"reasons"`
 	Verdicts map[resend.Verdict]int `json:"verdicts"`
 	Events   []replayedView         `json:"events"` // the first hundred of those found
@@ -25,6 +29,7 @@ type replayedView struct {
 	Key     string         `json:"key"`
 	Reason  replay.Reason  `json:"reason"`
 	Verdict resend.Verdict `json:"verdict"`
+	Problem *string        `json:"problem"` // what is wrong with the event
 }
 
 // text has nothing where nothing was found: a note says so.
@@ -56,7 +61,11 @@ func (v replayView) listed(s *sheet) {
 			s.blank()
 			s.row("EVENT", "FOUND", "OUTCOME")
 		}
-		s.row(e.Key, e.Reason, outcome(e.Verdict))
+		became := outcome(e.Verdict)
+		if e.Problem != nil {
+			became.text += ": " + *e.Problem
+		}
+		s.row(e.Key, e.Reason, became)
 	}
 }
 

@@ -93,7 +93,7 @@ func TestWhatWasDroppedIsNeitherReplayedNorRedriven(t *testing.T) {
 
 			got := w.replay(t, "acme")
 			require.Zero(t, got.Found)
-			require.Equal(t, 1, got.Dropped)
+			require.Equal(t, 1, got.Skipped.Dropped)
 
 			again := w.deadMessage(Alpha.ConsumerDLQURL, e)
 			letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
@@ -119,7 +119,7 @@ func TestADropIsKnownWhereTheTenantIsNow(t *testing.T) {
 	got, err := r.Run(t.Context(), Beta, replay.Scope{Tenant: "acme", Since: w.Clock.Now().Add(-24 * time.Hour)}, replay.Options{Rate: 1000})
 	require.NoError(t, err)
 	require.Zero(t, got.Found)
-	require.Equal(t, 1, got.Dropped)
+	require.Equal(t, 1, got.Skipped.Dropped)
 }
 
 func TestALetterIsNotDroppedWhileItsTenantIsBeingMoved(t *testing.T) {
@@ -165,7 +165,7 @@ func TestI6ADropBrokenOffAtAnyCallAndRunAgainGivesUpEverything(t *testing.T) {
 			w.Clock.Advance(10 * time.Minute)
 			w.drop(t, deadletter.Dropping{All: true})
 			require.Empty(t, w.left(Alpha))
-			require.Equal(t, 2, w.replay(t, "acme").Dropped)
+			require.Equal(t, 2, w.replay(t, "acme").Skipped.Dropped)
 			if *calls < n {
 				require.NoError(t, err)
 				require.Greater(t, n, 10)
@@ -208,5 +208,5 @@ func TestAnEventInConflictIsKeptAndReportedUntilItIsDropped(t *testing.T) {
 	w.drop(t, deadletter.Dropping{All: true})
 	require.Empty(t, w.left(Alpha))
 	require.Equal(t, before, w.Tables.Items(Beta.ResultsTable), "the other event is not given up")
-	require.Equal(t, 1, w.replay(t, "acme").Dropped)
+	require.Equal(t, 1, w.replay(t, "acme").Skipped.Dropped)
 }

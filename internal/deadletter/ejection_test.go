@@ -136,7 +136,7 @@ func TestADropGivesAnEjectedRecordUp(t *testing.T) {
 	require.Empty(t, w.left(Alpha))
 	require.Equal(t, event.Failed, w.Status(Alpha, e.Key()))
 	got := w.replay(t, "acme")
-	require.Equal(t, []int{0, 1}, []int{got.Found, got.Dropped})
+	require.Equal(t, []int{0, 1}, []int{got.Found, got.Skipped.Dropped})
 }
 
 // Letters of both kinds are in one queue while a release replaces the producer.

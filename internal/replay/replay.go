@@ -91,16 +91,23 @@ type Candidate struct {
 	divertedAt string // the epoch in the ledger's entry, where the reason is StillWaits
 }
 
+// Skipped is how many events without an effect are no candidates, and why.
+type Skipped struct {
+	Dropped   int // an operator has given them up
+	InDLQ     int // letters in the cell's DLQs are about them: they are for a redrive
+	TooRecent int // accepted, or last given up on, after the end of the scope: they may be on their way
+}
+
 // Find calls each with the candidates of a cell, those of one tenant at a time, at most tenantdata.PageSize. It ends with
-// the first error of each. dropped is how many events it has left out because an operator has given them up.
-func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) (dropped int, err error) {
-	s, err = s.bounded(cell, r.Home.Now())
+// the first error of each.
+func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) (Skipped, error) {
+	s, err := s.bounded(cell, r.Home.Now())
 	if err != nil {
-		return 0, err
+		return Skipped{}, err
 	}
 	search := &search{DynamoDB: r.DynamoDB, cell: cell, scope: s, each: each}
 	if err := search.run(ctx); err != nil {
-		return search.dropped, fmt.Errorf("replay cell %s: %w", cell.ID, err)
+		return search.skipped, fmt.Errorf("replay cell %s: %w", cell.ID, err)
 	}
-	return search.dropped, nil
+	return search.skipped, nil
 }

@@ -62,6 +62,27 @@ func (w *world) find(t *testing.T, s replay.Scope, each func([]replay.Candidate)
 	return err
 }
 
+func TestAReplayCountsWhatItSkipsWithoutAnEffect(t *testing.T) {
+	w := newWorld()
+	w.here("acme")
+	for i := range 30 {
+		w.Accept(Alpha, "acme", fmt.Sprint("recent-", i), 1, time.Minute)
+	}
+	w.Outcome(Alpha, w.Accept(Alpha, "acme", "failed a moment ago", 1, time.Hour), event.Failed, time.Minute)
+	w.Outcome(Alpha, w.Accept(Alpha, "acme", "applied a moment ago", 1, time.Minute), event.Processed, time.Minute)
+	letter := w.Accept(Alpha, "acme", "in a DLQ", 1, time.Hour)
+	redriven := w.Accept(Alpha, "acme", "in a DLQ and applied", 1, time.Hour)
+	w.Outcome(Alpha, redriven, event.Processed, time.Minute)
+	s := w.scope()
+	s.InDLQ = map[string]bool{letter.Key(): true, redriven.Key(): true}
+
+	got := w.run(t, s)
+	require.Zero(t, got.Found)
+	require.Equal(t, replay.Skipped{InDLQ: 1, TooRecent: 31}, got.Skipped)
+	w.Clock.Advance(replay.DefaultGrace)
+	require.Equal(t, 31, w.run(t, s).Found)
+}
+
 func TestAReplayFindsWhatAPurgedQueueHasLost(t *testing.T) {
 	w := newWorld()
 	w.here("acme")

@@ -27,7 +27,7 @@ type Options struct {
 // Summary is what a replay has found and done.
 type Summary struct {
 	Found    int // candidates
-	Dropped  int // events that an operator has given up; they are no candidates
+	Skipped  Skipped
 	Reasons  map[Reason]int
 	Verdicts map[resend.Verdict]int // what became of them: sent, or in a dry run due, or why not
 	First    []Event                // the first maxListed candidates
@@ -38,6 +38,7 @@ type Event struct {
 	Key     string
 	Reason  Reason
 	Verdict resend.Verdict
+	Problem error // what is wrong with it; nil where the verdict says it all
 }
 
 // maxListed bounds a summary, which an operator reads.
@@ -46,12 +47,12 @@ const maxListed = 100
 // sendBatch is how many events are sent at a time: what one SendMessageBatch takes.
 const sendBatch = 10
 
-func (s *Summary) add(c Candidate, v resend.Verdict) {
+func (s *Summary) add(c Candidate, a resend.Assessed) {
 	s.Found++
 	s.Reasons[c.Reason]++
-	s.Verdicts[v]++
+	s.Verdicts[a.Verdict]++
 	if len(s.First) < maxListed {
-		s.First = append(s.First, Event{c.Key, c.Reason, v})
+		s.First = append(s.First, Event{c.Key, c.Reason, a.Verdict, a.Problem})
 	}
 }
 
@@ -63,14 +64,14 @@ func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options)
 		return summary, fmt.Errorf("replay at %v events per second: want more than 0", o.Rate)
 	}
 	limit := rate.NewLimiter(rate.Limit(o.Rate), sendBatch)
-	dropped, err := r.Find(ctx, cell, s, func(found []Candidate) error {
+	skipped, err := r.Find(ctx, cell, s, func(found []Candidate) error {
 		for batch := range slices.Chunk(found, sendBatch) {
 			assessed, err := r.handle(ctx, cell, batch, limit, o.DryRun)
 			if err != nil {
 				return err
 			}
 			for _, c := range batch {
-				summary.add(c, assessed[c.Key].Verdict)
+				summary.add(c, assessed[c.Key])
 			}
 			if o.Progress != nil {
 				o.Progress(summary)
@@ -78,7 +79,7 @@ func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options)
 		}
 		return nil
 	})
-	summary.Dropped = dropped
+	summary.Skipped = skipped
 	return summary, err
 }
 

@@ -20,7 +20,7 @@ type search struct {
 	cell     facts.Cell
 	scope    Scope // with both ends
 	each     func([]Candidate) error
-	dropped  int // events that an operator has given up
+	skipped  Skipped
 }
 
 func (s *search) run(ctx context.Context) error {
@@ -82,7 +82,12 @@ func (s *search) tenant(ctx context.Context, tenantID string) error {
 		var found []Candidate
 		for _, key := range suspects {
 			// A key whose item is gone was deleted, and the index is behind.
-			if stored, ok := data[key]; ok && !s.tooLate(stored, event.AttrAcceptedAt) {
+			stored, ok := data[key]
+			switch {
+			case !ok:
+			case s.tooLate(stored, event.AttrAcceptedAt):
+				s.skipped.TooRecent++
+			default:
 				found = append(found, Candidate{Key: key, TenantID: tenantID, Reason: reasons[key]})
 			}
 		}
@@ -92,24 +97,34 @@ func (s *search) tenant(ctx context.Context, tenantID string) error {
 
 // suspect says why an event may be lost, going by its ledger entry, or "" if it is not.
 func (s *search) suspect(key string, entry tenantdata.Item) Reason {
-	if s.scope.InDLQ[key] {
+	reason := s.unapplied(entry)
+	switch {
+	case reason == "":
+		return ""
+	case s.scope.InDLQ[key]:
+		s.skipped.InDLQ++
+		return ""
+	// The consumer writes that an event has failed just before SQS moves its message to the DLQ.
+	case entry != nil && s.tooLate(entry, event.AttrAppliedAt):
+		s.skipped.TooRecent++
 		return ""
 	}
+	return reason
+}
+
+// unapplied says why an event with this ledger entry has no effect, or "" if it has one, is given up, or waits.
+func (s *search) unapplied(entry tenantdata.Item) Reason {
 	if entry == nil {
 		return NoOutcome
 	}
 	switch status(entry) {
 	case event.Failed:
-		if item.Read(entry).OptionalString(event.AttrReason) == event.ReasonDropped {
-			s.dropped++
-			return ""
-		}
-		// The consumer writes this just before SQS moves the message to the DLQ.
-		if !s.tooLate(entry, event.AttrAppliedAt) {
+		if item.Read(entry).OptionalString(event.AttrReason) != event.ReasonDropped {
 			return FailedGone
 		}
+		s.skipped.Dropped++
 	case event.Diverted:
-		if _, waits := entry[event.AttrWaiting]; !waits && !s.tooLate(entry, event.AttrAppliedAt) {
+		if _, waits := entry[event.AttrWaiting]; !waits {
 			return LostOnWay
 		}
 	}

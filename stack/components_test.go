@@ -15,6 +15,7 @@ import (
 	"cellular/cell"
 	"cellular/internal/config"
 	"cellular/internal/config/configtest"
+	"cellular/internal/pulumitest"
 	"cellular/router"
 	"cellular/stack"
 )
@@ -98,6 +99,7 @@ func TestTheEnvironmentOfEveryFunctionFits(t *testing.T) {
 		`{"auth":{"type":"jwt","issuer":"https://id.example.com","audience":["a"],"tenantClaim":"`+claim+`"}}`)
 	_, err := stack.Parse(long+"d", configtest.Minimal("cellular:cells", `[{"id":"abcdefghijklmnopqrst"}]`))
 	require.ErrorContains(t, err, "AWS allows 64", "the name is not the longest")
+	requireFits(t, r)
 	all := r.OfType("aws:lambda/function:Function")
 	require.Len(t, all, 3)
 	for _, function := range all {
@@ -114,6 +116,26 @@ func TestTheEnvironmentOfEveryFunctionFits(t *testing.T) {
 			continue
 		}
 		require.Less(t, size, 2048, "%s: half of what Lambda takes is left for what comes", function.Name)
+	}
+}
+
+// requireFits checks the texts that the program makes of names against what AWS takes. None of these quotas can be raised.
+func requireFits(t *testing.T, r *pulumitest.Recorder) {
+	for _, text := range []struct {
+		typ, path string
+		most      int
+		count     int
+	}{
+		{"aws:ssm/parameter:Parameter", "value", 4096, 3},      // of the standard tier
+		{"aws:iam/rolePolicy:RolePolicy", "policy", 10_240, 3}, // all inline policies of a role, of which ours have one each
+		{"aws:dynamodb/resourcePolicy:ResourcePolicy", "policy", 20_480, 2},
+		{"aws:apigatewayv2/stage:Stage", "accessLogSettings.format", 3072, 1},
+	} {
+		all := r.OfType(text.typ)
+		require.Len(t, all, text.count, text.typ)
+		for _, res := range all {
+			require.LessOrEqual(t, len(res.Str(t, text.path)), text.most, res.Name)
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func newPlane(t *testing.T, cells ...facts.Cell) *plane {
 	}
 	p.create(t, stack.MappingTable(), mapping.AttrTenantID, mapping.CellIndex, mapping.AttrCellID, mapping.AttrTenantID)
 	p.create(t, stack.CellTable(), controltables.AttrCellID, "", "", "")
+	p.createMoves(t, stack.MoveTable())
 	for i, c := range cells {
 		cells[i].ResultsTable = stack.Cell(c.ID).ResultsTable()
 		p.create(t, cells[i].ResultsTable, event.AttrKey, "", "", "")
@@ -103,6 +104,30 @@ func (p *plane) create(t *testing.T, name, key, index, indexHash, indexRange str
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(k), AttributeType: types.ScalarAttributeTypeS})
 	}
 	_, err := p.db.CreateTable(t.Context(), in)
+	require.NoError(t, err)
+}
+
+// createMoves makes the table of moves, where the records of tenants are.
+func (p *plane) createMoves(t *testing.T, name string) {
+	t.Helper()
+	attribute := func(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: kind}
+	}
+	key := func(name string, kind types.KeyType) types.KeySchemaElement {
+		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}
+	}
+	_, err := p.db.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		KeySchema: []types.KeySchemaElement{key(controltables.AttrTenantID, types.KeyTypeHash), key(controltables.AttrEpoch, types.KeyTypeRange)},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(controltables.OpenIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+			KeySchema: []types.KeySchemaElement{key(controltables.AttrOpen, types.KeyTypeHash), key(controltables.AttrTenantID, types.KeyTypeRange)},
+		}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			attribute(controltables.AttrTenantID, types.ScalarAttributeTypeS), attribute(controltables.AttrEpoch, types.ScalarAttributeTypeN),
+			attribute(controltables.AttrOpen, types.ScalarAttributeTypeS),
+		},
+	})
 	require.NoError(t, err)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"cellular/internal/deadletter"
 	"cellular/internal/dynamotest"
+	"cellular/internal/ejection"
 	"cellular/internal/event"
 	"cellular/internal/resend"
 	"cellular/internal/sqstest"
@@ -137,6 +139,40 @@ func TestAListHasNotesWhereThereIsSomethingToKnow(t *testing.T) {
 			"consumer  acme    broken  order.placed  rejected  0s   "+id+"   -",
 			"consumer  acme    twin    order.placed  conflict  0s   "+twin+"   "+resend.Conflict.Explain(),
 		), "dlq", "list", "--cell", "c01")
+	})
+}
+
+func TestAnEjectedRecordIsListedShownAndRedrivenByItsKey(t *testing.T) {
+	withQueues(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		w.event("c01", "acme", "e", "")
+		body, err := ejection.Letter{
+			StreamARN: "arn:stream", SequenceNumber: "17", ArrivedAt: time.Now(), EjectedAt: time.Now(), Key: "acme#e", Epoch: 1, Reason: "decode record: a bug",
+		}.Encode()
+		require.NoError(t, err)
+		id := w.put(q, c01.StreamDLQURL, string(body))
+		w.prints(printed(
+			"KIND    TENANT  EVENT  TYPE  REASON                AGE  MESSAGE ID",
+			"stream  acme    e      -     decode record: a bug  0s   "+id,
+		), "dlq", "list", "--cell", "c01", "--tenant", "acme")
+		stdout, _, code := w.run("dlq", "show", id, "--cell", "c01")
+		require.Zero(t, code)
+		require.Contains(t, stdout, `"condition": "EventNotPublishable"`)
+		require.Contains(t, stdout, `"key": "acme#e"`)
+
+		item := w.db.Item(stack.Cell("c01").DataTable(), "acme#e")
+		broken := maps.Clone(item)
+		delete(broken, event.AttrPayload)
+		w.db.Put(stack.Cell("c01").DataTable(), broken)
+		stdout, _, code = w.run("dlq", "redrive", "--cell", "c01")
+		require.Equal(t, exitFailure, code)
+		require.Contains(t, stdout, resend.Malformed.Explain()+`: event item "acme#e": attribute payload is missing, want a string`)
+		require.Len(t, q.Messages(c01.StreamDLQURL), 1, "what cannot be published stays")
+
+		w.db.Put(stack.Cell("c01").DataTable(), item)
+		_, _, code = w.run("dlq", "redrive", "--cell", "c01")
+		require.Zero(t, code)
+		require.Empty(t, q.Messages(c01.StreamDLQURL))
+		require.Len(t, q.Messages(c01.QueueURL), 1)
 	})
 }
 

@@ -35,8 +35,8 @@ func newReplay(a *app) *cobra.Command {
 		Short: "Find events of a cell that were lost on their way, and send them again",
 		Long: `replay looks for events that a cell has accepted and that are neither applied nor in a DLQ of it, and sends them to the
 cells that own their tenants now. The pipeline loses no event; a queue that is purged does, or a message that outlives its
-queue's retention. An event that is merely late is sent twice, which has no second effect. Events that an operator has
-dropped stay dropped.
+queue's retention. An event that is merely late is sent twice, which has no second effect. Events within --grace, events
+with a message in a DLQ and events that an operator has dropped are not sent; notes have their numbers.
 
 It reads all events since --since of every tenant of the cell, or of --tenant, and what is in the cell's DLQs. --since is a
 time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m. An interrupted replay is finished by the same command.

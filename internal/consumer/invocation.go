@@ -50,13 +50,21 @@ func (i *invocation) begin(ctx context.Context, batch events.SQSEvent) {
 		if i.due(d) && i.replace(ctx, d) {
 			continue
 		}
-		if d.again() && d.receives >= i.MaxReceiveCount && i.writeAhead(i.settleCtx, d) {
+		if d.again() && d.receives >= i.MaxReceiveCount && i.writeAhead(i.settleCtx, d, i.end(ctx)) {
 			i.done = append(i.done, d)
 			i.log(ctx, d, outcome{result: duplicate}, 0)
 			continue
 		}
 		i.todo = append(i.todo, d)
 	}
+}
+
+// end is when the invocation has ended at the latest.
+func (i *invocation) end(ctx context.Context) time.Time {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline
+	}
+	return i.Now().Add(i.RecordTimeout + slack)
 }
 
 // replace has a copy take the place of a message in the queue.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -96,13 +97,16 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 // errFenced is the error for an event that is not this cell's to give up on: its tenant has left.
 var errFenced = errors.New("the event's epoch is below the floor of its tenant's fence")
 
-// recordFailed writes that the event was given up on. It reports true, and writes nothing, if the event is settled after
+// recordFailed writes that the event was given up on, or will have been by then, if by is not zero. It reports true, and writes nothing, if the event is settled after
 // all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read has no epoch; it
 // is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence. Where a tenant of its
 // name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
-func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason) (settled bool, err error) {
+func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
 	entry := c.entry(d.tenantID, d.eventID, event.Failed)
 	entry[event.AttrReason] = text(string(reason))
+	if !by.IsZero() {
+		entry[event.AttrFailedBy] = text(event.FormatTime(by))
+	}
 	var epoch int64
 	var fence []types.TransactWriteItem
 	if d.err == nil {

@@ -35,7 +35,7 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	if d.eventID == "" {
 		return out // nobody can ask for the outcome of an event that has no name
 	}
-	done, err := c.recordFailed(ctx, d, out.reason)
+	done, err := c.recordFailed(ctx, d, out.reason, time.Time{})
 	if errors.Is(err, errFenced) {
 		var result result
 		if result, err = c.divert(ctx, d.message.Event); err == nil {

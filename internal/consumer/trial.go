@@ -137,9 +137,10 @@ func (c *Consumer) warn(ctx context.Context, d delivery, message string, err err
 }
 
 // writeAhead notes an event on its last receive as given up on, before anything runs that might end the process: a
-// process that died could not, and SQS moves the message without telling anyone. It reports whether the event is settled.
-// A success overwrites the note, and so does a failure with a reason of its own.
-func (c *Consumer) writeAhead(ctx context.Context, d delivery) (settled bool) {
+// process that died could not, and SQS moves the message without telling anyone. Until the invocation has ended, by, a
+// reader may take the event for accepted. It reports whether the event is settled. A success overwrites the note, and so
+// does a failure with a reason of its own.
+func (c *Consumer) writeAhead(ctx context.Context, d delivery, by time.Time) (settled bool) {
 	if d.eventID == "" {
 		return false // nobody can ask for the outcome of an event that has no name
 	}
@@ -147,9 +148,9 @@ func (c *Consumer) writeAhead(ctx context.Context, d delivery) (settled bool) {
 	defer cancel()
 	reason := Crashed
 	if d.err != nil {
-		reason = Malformed
+		reason, by = Malformed, time.Time{} // nothing can save it
 	}
-	settled, err := c.recordFailed(ctx, d, reason)
+	settled, err := c.recordFailed(ctx, d, reason, by)
 	if err != nil && !errors.Is(err, errFenced) {
 		c.warn(ctx, d, "should the process die now, the event's status stays accepted", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,16 +78,23 @@ func TestI6AnEventWhoseProcessDiesOnItsLastReceiveIsKnownToHaveFailed(t *testing
 	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
 		seen = c.status("e-1")
 		require.Equal(t, "crashed", str(c.entry("e-1")[event.AttrReason]))
+		by, err := time.Parse(event.TimeLayout, str(c.entry("e-1")[event.AttrFailedBy]))
+		require.NoError(t, err)
+		require.WithinDuration(t, time.Now().Add(timeout), by, 5*time.Second, "the end of the invocation")
 		return consumer.Effect{}, errors.New("down")
 	})
-	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	require.Equal(t, []string{"e-1"}, c.handle(ctx, t, deliver("e-1", badType, maxReceives)))
 	require.Equal(t, event.Failed, seen, "before it runs")
+	require.NotContains(t, c.entry("e-1"), event.AttrFailedBy)
 	require.Equal(t, "error", str(c.entry("e-1")[event.AttrReason]), "and if the process lives, its own reason")
 
 	c.Apply = count
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
 	require.Equal(t, event.Processed, c.status("e-1"))
 	require.NotContains(t, c.entry("e-1"), event.AttrReason)
+	require.NotContains(t, c.entry("e-1"), event.AttrFailedBy)
 }
 
 func TestAnEarlierReceiveNotesNoFailure(t *testing.T) {

@@ -252,3 +252,39 @@ func TestAFenceThatCannotBeReadIsAnInternalError(t *testing.T) {
 	w.wantProblem(w.get("order-1", "acme"), http.StatusInternalServerError, "internal")
 	require.Contains(t, w.lastLine(1)["error"], "attribute peer_cell is not a string")
 }
+
+// The consumer notes an event as failed before its last attempt. A client is told so when that has ended.
+func TestAnEventOnItsLastAttemptHasNotFailedYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ahead := func(w *world, by string) {
+			item := w.db.Item(resultsPrefix+"alpha", "acme#order-1")
+			item[event.AttrReason], item[event.AttrFailedBy] = text("crashed"), text(by)
+			w.db.Put(resultsPrefix+"alpha", item)
+		}
+		w := mapsTo(t, "alpha")
+		w.accepted("alpha")
+		w.outcome("alpha", event.Failed)
+		ahead(w, event.FormatTime(time.Now().Add(30*time.Second)))
+		a := w.get("order-1", "acme")
+		require.Equal(t, "accepted", a.body["status"], a.Body)
+		require.Equal(t, "2026-02-03T04:05:06.000Z", a.body["accepted_at"])
+		require.NotContains(t, a.body, "reason")
+		require.NotContains(t, a.body, "applied_at")
+
+		time.Sleep(30 * time.Second)
+		a = w.get("order-1", "acme")
+		require.Equal(t, []any{"failed", "crashed"}, []any{a.body["status"], a.body["reason"]})
+
+		ahead(w, "no time")
+		require.Equal(t, "failed", w.get("order-1", "acme").body["status"])
+
+		w.outcome("alpha", event.Processed)
+		ahead(w, event.FormatTime(time.Now().Add(time.Hour)))
+		require.Equal(t, "processed", w.get("order-1", "acme").body["status"], "it has succeeded, whatever else the entry says")
+
+		lone := mapsTo(t, "alpha") // a message that has no event in the cell
+		lone.outcome("alpha", event.Failed)
+		ahead(lone, event.FormatTime(time.Now().Add(time.Hour)))
+		require.Equal(t, "failed", lone.get("order-1", "acme").body["status"])
+	})
+}

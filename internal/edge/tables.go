@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -55,13 +56,17 @@ func (t Tables) Write(ctx context.Context, cellID string, e event.Event) (*event
 func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error) {
 	key := event.Key(tenantID, eventID)
 	outcome, err := t.get(ctx, t.ResultsPrefix+cellID, key,
-		event.AttrType, event.AttrStatus, event.AttrAppliedAt, event.AttrResult, event.AttrReason)
+		event.AttrType, event.AttrStatus, event.AttrAppliedAt, event.AttrResult, event.AttrReason, event.AttrFailedBy)
 	if err != nil {
 		return Record{}, fmt.Errorf("read outcome in cell %s: %w", cellID, err)
 	}
-	var record Record
+	var record, ahead Record // ahead has failed unless its last attempt, which is under way, succeeds
 	if outcome != nil {
-		if record, err = recordOfOutcome(key, outcome); err != nil || record.conclusive() {
+		record, err = recordOfOutcome(key, outcome)
+		if err == nil && record.Status == event.Failed && underWay(outcome) {
+			record, ahead = Record{}, record
+		}
+		if err != nil || record.conclusive() {
 			return record, err
 		}
 	}
@@ -70,6 +75,9 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 		return Record{}, fmt.Errorf("read event in cell %s: %w", cellID, err)
 	}
 	if accepted == nil {
+		if ahead.Status != "" {
+			return ahead, nil
+		}
 		return record, nil
 	}
 	r := item.Read(accepted)
@@ -81,6 +89,12 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 		return Record{}, fmt.Errorf("%w: event item %q: %w", ErrMalformed, key, err)
 	}
 	return record, nil
+}
+
+// underWay reports whether an outcome was written ahead of an attempt that may not have ended yet.
+func underWay(outcome map[string]types.AttributeValue) bool {
+	by, err := time.Parse(event.TimeLayout, item.Read(outcome).OptionalString(event.AttrFailedBy))
+	return err == nil && time.Now().Before(by)
 }
 
 // recordOfOutcome reads an item of a results table. A message that nobody could read may have left no type.

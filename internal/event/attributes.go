@@ -45,6 +45,7 @@ const (
 	AttrStatus    = "status"     // S, a Status
 	AttrResult    = "result"     // S, JSON text: what the business logic answered
 	AttrReason    = "reason"     // S, a reason class, where the status is failed
+	AttrFailedBy  = "failed_by"  // S, TimeLayout: where the status is failed ahead of a last attempt, when that has ended at the latest
 	AttrAppliedAt = "applied_at" // S, TimeLayout: when the outcome was written
 	AttrExpiresAt = "expires_at" // N, seconds since 1970: the results table's TTL attribute
 	AttrWaiting   = "waiting"    // S, the tenant, where the status is diverted and the event has not been sent on

@@ -10,7 +10,7 @@ STATICCHECK := $(BIN)/staticcheck
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test lint bench setup clean cellctl
+.PHONY: help demo local test lint licences bench setup clean cellctl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -23,17 +23,22 @@ local: cellctl ## the same cloud, left running; Ctrl-C takes it down
 
 test: setup ## set up what is missing and run every test
 	go test $(RACE) -shuffle=on -timeout 25m ./...
+	cd tools && go test ./...
 
 setup: cellctl ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(CELLCTL) local setup
 
-lint: ## gofmt, go vet, staticcheck, go mod tidy
+lint: ## gofmt, go vet, staticcheck, go mod tidy, licences of what is used
 	@test -z "$$(gofmt -l .)" || { echo "gofmt: these files need formatting:"; gofmt -l .; exit 1; }
 	go vet ./...
 	cd tools && go build -o ../$(STATICCHECK) honnef.co/go/tools/cmd/staticcheck
 	$(STATICCHECK) ./...
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools && go run ./licences -check ..
+
+licences: ## list the licences of what is used in docs/licences.md
+	cd tools && go run ./licences ..
 
 bench: ## measure against baselines, into a table and bench.json; BENCH='-run hanging' for a part
 	@go build -o $(BIN)/bench ./bench

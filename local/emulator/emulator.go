@@ -4,7 +4,7 @@
 // What is used, in this order:
 //  1. the endpoint in AWS_ENDPOINT_URL, if set: nothing is started;
 //  2. the pinned moto in the virtual environment DIR/venv, if it is complete;
-//  3. moto_server on PATH, if it starts;
+//  3. moto_server on PATH, if it starts and is a version that was tested;
 //  4. the same virtual environment, built now with python3 and pip.
 //
 // CELLULAR_EMULATOR=venv leaves out 1 and 3, for those who want the pinned version whatever the machine has.
@@ -28,6 +28,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -131,7 +133,7 @@ func start(ctx context.Context, o Options) (*Emulator, error) {
 		if err == nil || ctx.Err() != nil {
 			return e, err
 		}
-		o.progress("%s does not start, so the pinned version is installed: %v", path, err)
+		o.progress("%s is not used, and the pinned version is installed: %v", path, err)
 	}
 	if err := v.build(ctx, o); err != nil {
 		return nil, err
@@ -199,7 +201,10 @@ func serve(ctx context.Context, o Options, command ...string) (*Emulator, error)
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not up after %s", startTimeout))
 	defer cancel()
 	select {
-	case <-log.running:
+	case version := <-log.running:
+		if err = checkVersion(version); err != nil {
+			break
+		}
 		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}
@@ -216,6 +221,19 @@ func serve(ctx context.Context, o Options, command ...string) (*Emulator, error)
 	e.server.Kill()
 	e.Stop()
 	return nil, fmt.Errorf("%s: %w%s", cmd.Path, err, &log.tail)
+}
+
+// tested are the versions of moto that the tests ran with. The pinned one is among them.
+var tested = []string{"5.2.1", "5.2.5"}
+
+func checkVersion(version string) error {
+	if version == "" {
+		return errors.New("it does not say which moto it is; a Python that ignores PYTHONPATH leaves it as it is, and the local cloud needs it mended")
+	}
+	if !slices.Contains(tested, version) {
+		return fmt.Errorf("it is moto %s, which was not tested with the local cloud; these were: %s", version, strings.Join(tested, ", "))
+	}
+	return nil
 }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)

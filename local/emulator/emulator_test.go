@@ -56,8 +56,10 @@ func (m *machine) program(name, script string) {
 }
 
 // runs is the script of a server that works. Its last argument is where to listen.
-func (m *machine) runs(name string) string {
-	return `for at in "$@"; do :; done; /bin/ln -s ` + m.socket + ` "${at#unix://}" || exit 1
+func (m *machine) runs(name string) string { return m.runsVersion(name, "5.2.5") }
+
+func (m *machine) runsVersion(name, version string) string {
+	return `echo "moto ` + version + `, mended for the local cloud"; for at in "$@"; do :; done; /bin/ln -s ` + m.socket + ` "${at#unix://}" || exit 1
 echo ` + name + `; echo " * Running on $at"; exec /bin/sleep 600`
 }
 
@@ -166,10 +168,15 @@ func TestWithoutAWorkingServerOnPathTheVenvIsBuiltOnce(t *testing.T) {
 		"no server":                "",
 		"a server that fails":      "echo 'command not found in this Python' >&2; exit 127",
 		"a server that ends early": "exit 0",
+		"a server of another time": "VERSION 5.0.0",
+		"a server not mended":      "VERSION",
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)
 			if server != "" {
+				if version, ok := strings.CutPrefix(server, "VERSION"); ok {
+					server = m.runsVersion("moto on PATH", strings.TrimSpace(version))
+				}
 				m.program("moto_server", server)
 			}
 			m.python("3 12", "")
@@ -183,6 +190,9 @@ func TestWithoutAWorkingServerOnPathTheVenvIsBuiltOnce(t *testing.T) {
 			require.Contains(t, strings.Join(m.progress, "\n"), "installing the AWS emulator in "+filepath.Join(m.dir, "venv"))
 			if name == "a server that fails" {
 				require.Contains(t, m.progress[0], "command not found in this Python")
+			}
+			if name == "a server of another time" {
+				require.Contains(t, m.progress[0], "it is moto 5.0.0, which was not tested with the local cloud; these were: 5.2.1, 5.2.5")
 			}
 		})
 	}

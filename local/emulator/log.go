@@ -54,25 +54,34 @@ func (t *tail) String() string {
 	return s.String()
 }
 
-// serverLog passes the server's log on, and finds in it that the server listens.
+// serverLog passes the server's log on, and finds in it which moto it is and that it listens.
 type serverLog struct {
 	out     io.Writer
 	tail    tail
-	running chan struct{} // closed when it does
+	running chan string // receives the version when it does; "" if it has not said it
 }
 
 // running is how Werkzeug, the HTTP server under moto, says that it listens.
 const running = " * Running on unix://"
 
+// mended is what serial says of the moto that it has mended.
+var mended = regexp.MustCompile(`^moto (\S+), mended for the local cloud$`)
+
 func newServerLog(out io.Writer) *serverLog {
 	if out == nil {
 		out = io.Discard
 	}
-	l := &serverLog{out: out, running: make(chan struct{})}
-	closeOnce := sync.OnceFunc(func() { close(l.running) })
+	l := &serverLog{out: out, running: make(chan string, 1)}
+	version := ""
 	l.tail.onLine = func(line string) {
+		if m := mended.FindStringSubmatch(line); m != nil {
+			version = m[1]
+		}
 		if strings.Contains(line, running) {
-			closeOnce()
+			select {
+			case l.running <- version:
+			default: // a request's log line that happens to look like it
+			}
 		}
 	}
 	return l

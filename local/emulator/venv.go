@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// requirements pin what is installed.
+// requirements pin what is installed, by hashes. What has no wheel would be built with tools that nobody has pinned.
 //
 //go:embed requirements.txt
 var requirements string
@@ -71,7 +71,7 @@ func (v venv) build(ctx context.Context, o Options) error {
 	if err := os.WriteFile(wanted, []byte(requirements), 0o644); err != nil {
 		return err
 	}
-	pip := []string{v.python(), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r", wanted}
+	pip := []string{v.python(), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r", wanted}
 	if out, err := run(ctx, o, pip...); err != nil {
 		return fmt.Errorf("install moto: %s: %w%s", strings.Join(pip, " "), err, out)
 	}

@@ -23,6 +23,7 @@ import (
 	"cellular/local"
 	"cellular/local/emulator"
 	"cellular/local/gateway"
+	"cellular/local/internal/proc"
 	"cellular/local/loopback"
 )
 
@@ -50,8 +51,10 @@ func listeners(t *testing.T) (c *local.Cloud, ports []int) {
 func listening(t *testing.T) (ports []int) {
 	t.Helper()
 	ours := map[string]bool{} // inodes of sockets
-	for _, pid := range family(t, strconv.Itoa(os.Getpid())) {
-		fds, _ := filepath.Glob("/proc/" + pid + "/fd/*") // the pattern is a good one
+	family, err := proc.Family(os.Getpid())
+	require.NoError(t, err)
+	for _, pid := range family {
+		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid)) // the pattern is a good one
 		for _, fd := range fds {
 			target, _ := os.Readlink(fd) // it may have been closed since
 			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
@@ -80,21 +83,6 @@ func listening(t *testing.T) (ports []int) {
 	}
 	slices.Sort(ports)
 	return slices.Compact(ports)
-}
-
-// family is a process and its descendants.
-func family(t *testing.T, pid string) []string {
-	t.Helper()
-	all := []string{pid}
-	tasks, err := filepath.Glob("/proc/" + pid + "/task/*/children")
-	require.NoError(t, err)
-	for _, task := range tasks {
-		children, _ := os.ReadFile(task) // it may have ended since
-		for _, child := range strings.Fields(string(children)) {
-			all = append(all, family(t, child)...)
-		}
-	}
-	return all
 }
 
 const patience = time.Minute // on a busy machine

@@ -12,6 +12,8 @@ and an update, which is the only thing that changes an item in its place, is mad
 
 It has those who read a table's stream go on with the stream of the table that is there. moto leaves them with that of the
 table that a failed transaction has taken away, and to which nothing is added any more.
+
+In the end it says which moto it has mended: the local cloud takes only versions that were tested with it.
 """
 
 import importlib.util
@@ -22,6 +24,7 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
     try:
         import copy
 
+        import moto
         from moto.core.responses import BaseResponse
         from moto.dynamodb.models import DynamoDBBackend
         from moto.dynamodb.models.dynamo_type import DynamoType
@@ -82,5 +85,6 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         Table.__deepcopy__ = sharing_copy
         DynamoDBBackend.update_item = update_a_copy
         ShardIterator.get = get_present_records
+        print(f"moto {moto.__version__}, mended for the local cloud", file=sys.stderr, flush=True)
     except Exception as e:  # Python would only print it and go on
         sys.exit(f"this version of moto cannot be mended: {e!r}")

@@ -20,7 +20,6 @@ import (
 	"cellular/internal/move"
 	"cellular/internal/placement"
 	"cellular/internal/restore"
-	"cellular/internal/tenantdata"
 )
 
 // clients is all of AWS that cellctl uses. Tests put other things in its place.
@@ -43,7 +42,6 @@ type dynamoClient interface {
 	placement.DynamoDB
 	move.DynamoDB
 	cellstatus.DynamoDB
-	tenantdata.Deleter
 }
 
 type sqsClient interface {

@@ -16,6 +16,7 @@ import (
 
 // session is a deployment that was found, and what the commands do with it.
 type session struct {
+	app *app
 	*clients
 	fleet.Fleet
 	placement *placement.Store
@@ -41,7 +42,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return &session{
-		clients: c, Fleet: f,
+		app: a, clients: c, Fleet: f,
 		placement: placement.NewStore(c.dynamo, f.ControlPlane),
 		status:    cellstatus.NewReader(c.dynamo, c.sqs),
 	}, nil

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/resend"
+	"cellular/internal/residence"
 )
 
 func newDLQ(a *app) *cobra.Command {
@@ -33,14 +34,26 @@ killed come back after five minutes.`,
 	return cmd
 }
 
-// letters works on the deployment's DLQs.
+// letters works on the deployment's DLQs. It deletes the letters of tenants that were removed, wherever it meets one.
 func (s *session) letters() *deadletter.Letters {
-	return &deadletter.Letters{SQS: s.sqs, Streams: s.streams, Home: s.home()}
+	return &deadletter.Letters{
+		SQS: s.sqs, Streams: s.streams, Home: s.home(),
+		Residences: func(ctx context.Context, tenantIDs []string) (map[string]residence.Record, error) {
+			return residence.GetAll(ctx, s.dynamo, s.ControlPlane.MoveTable, tenantIDs)
+		},
+		OnRemoved: func(facts.Cell, deadletter.Letter) { s.app.removedLetters++ },
+	}
 }
 
 // home sends events again to the cells that their tenants are in.
 func (s *session) home() *resend.Home {
-	return &resend.Home{Tables: s.dynamo, Queue: s.sqs, Mappings: s.placement, Cells: s.Cell, Now: time.Now}
+	return &resend.Home{
+		Tables: s.dynamo, Queue: s.sqs, Mappings: s.placement, Cells: s.Cell, Now: time.Now,
+		RemovedEpoch: func(ctx context.Context, tenantID string) (int64, error) {
+			known, err := residence.Get(ctx, s.dynamo, s.ControlPlane.MoveTable, tenantID)
+			return known.RemovedEpoch, err
+		},
+	}
 }
 
 // selection is which messages of a cell's DLQs are meant.

@@ -10,6 +10,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/placement"
+	"cellular/internal/removal"
 	"cellular/internal/replay"
 	"cellular/internal/restore"
 	"cellular/internal/terminal"
@@ -51,6 +52,7 @@ var refusals = []error{
 	placement.ErrRefused, placement.ErrNoRoom,
 	move.ErrMoving, move.ErrRemoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
 	move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
+	removal.ErrNone, removal.ErrHeld, removal.ErrTakenOver, removal.ErrNotCopied,
 	replay.ErrTooOld,
 	restore.ErrUnavailable,
 }

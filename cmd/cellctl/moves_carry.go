@@ -27,22 +27,32 @@ const (
 // patiently carries a move on that another process may be at work on: it waits until that process is taken to be dead, or
 // shows that it is not. Whichever way the move is carried on, it comes back with the move as it is.
 func patiently(ctx context.Context, n *narrator, carry func() (move.Move, error)) (move.Move, error) {
+	return waitForHolder(ctx, n.say, move.ErrHeld, func(m move.Move) time.Time { return m.UpdatedAt }, carry, func(m move.Move) error {
+		return refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
+			m.TenantID, m.Holder)
+	})
+}
+
+// waitForHolder carries on what another process may be at work on, which carry's error held says. It waits until that
+// process is taken to be dead, or shows that it is not: seen is its last sign of life, alive the error then.
+func waitForHolder[Work any](
+	ctx context.Context, say func(format string, args ...any), held error, seen func(Work) time.Time, carry func() (Work, error), alive func(Work) error,
+) (Work, error) {
 	var signOfLife time.Time
 	for deadline := time.Now().Add(heldPatience); ; {
-		m, err := carry()
-		if !errors.Is(err, move.ErrHeld) {
-			return m, err
+		w, err := carry()
+		if !errors.Is(err, held) {
+			return w, err
 		}
 		switch {
 		case signOfLife.IsZero():
-			signOfLife = m.UpdatedAt
-			n.say("waiting to see whether it is alive: %v", err)
-		case m.UpdatedAt.After(signOfLife), !time.Now().Before(deadline):
-			return m, refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
-				m.TenantID, m.Holder)
+			signOfLife = seen(w)
+			say("waiting to see whether it is alive: %v", err)
+		case seen(w).After(signOfLife), !time.Now().Before(deadline):
+			return w, alive(w)
 		}
 		if err := wait.For(ctx, heldEvery); err != nil {
-			return m, err
+			return w, err
 		}
 	}
 }
@@ -58,6 +68,8 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 		return refused("tenant %q is in cell %s already; nothing was done", tenant, to)
 	case errors.Is(err, move.ErrMoving):
 		return s.explainMoving(ctx, err, tenant)
+	case errors.Is(err, move.ErrRemoving):
+		return s.explainRemoving(ctx, err, tenant)
 	case errors.Is(err, move.ErrNoPlace):
 		return s.explainNoPlace(ctx, err, tenant, to)
 	}
@@ -71,6 +83,15 @@ func (s *session) explainMoving(ctx context.Context, err error, tenant string) e
 	}
 	return refused("a move of tenant %q from cell %s to %s is under way, in phase %s; %s; %s",
 		tenant, m.From, m.To, m.Phase, atWork(m), waysOn(m))
+}
+
+// explainRemoving says of a tenant that is being removed how that goes on.
+func (s *session) explainRemoving(ctx context.Context, err error, tenant string) error {
+	m, found := s.remover().Get(ctx, tenant)
+	if found != nil {
+		return fmt.Errorf("%w, and that may have ended meanwhile (%v); try again", err, found)
+	}
+	return refused("tenant %q is being removed from cell %s, phase %s; %s", tenant, m.CellID, m.Phase, removalWays(m))
 }
 
 // atWork says who works on a move.

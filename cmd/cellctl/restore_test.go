@@ -109,9 +109,7 @@ func TestARestoreSaysWhatItLeavesAlone(t *testing.T) {
 
 func TestAMappingIsPutBack(t *testing.T) {
 	deleted(t, func(t *testing.T, w *world, r *restoretest.Recovery) {
-		w.does("tenants", "suspend", "acme", "--yes")
-		time.Sleep(rest)
-		w.does("tenants", "remove", "acme", "--yes")
+		w.db.Delete(stack.MappingTable(), "acme")
 		stdout, stderr, code := w.run("restore", "mapping", "--at", lossAt)
 		require.Zero(t, code, stderr)
 		require.Equal(t, printed(
@@ -196,5 +194,23 @@ func TestARestoreNeedsATimeOfThePast(t *testing.T) {
 		_, stderr, code := w.run("restore", "cell", "c09", "--at", lossAt)
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "c09")
+	})
+}
+
+// A restore revives nothing: neither the mapping of a tenant that was removed, nor, in the cell of the next one of its
+// name, what the first one had there.
+func TestARestoreRevivesNoRemovedTenant(t *testing.T) {
+	deleted(t, func(t *testing.T, w *world, _ *restoretest.Recovery) {
+		w.does("tenants", "suspend", "acme", "--yes")
+		time.Sleep(rest)
+		w.does("tenants", "remove", "acme", "--yes")
+		stdout, stderr, code := w.run("restore", "mapping", "--at", lossAt)
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "mappings    1      the tenant was removed since\n")
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		stdout, stderr, code = w.run("restore", "cell", "c01", "--at", lossAt)
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "events          2      0         0              2\n")
+		require.Zero(t, w.items("c01"))
 	})
 }

@@ -18,6 +18,8 @@ type app struct {
 	dial           func(context.Context, options) (*clients, error)
 
 	options options
+
+	removedLetters int // letters of removed tenants that were deleted where they were met
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
@@ -26,7 +28,11 @@ func (a *app) run(ctx context.Context, args []string) error {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	return root.ExecuteContext(ctx)
+	err := root.ExecuteContext(ctx)
+	if n := a.removedLetters; n > 0 {
+		a.note("%s of tenants that were removed %s there still, and %s deleted.", counted(n, "message"), plural(n, "was", "were"), plural(n, "is", "are"))
+	}
+	return err
 }
 
 func newRoot(a *app) *cobra.Command {

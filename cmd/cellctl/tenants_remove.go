@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,34 +11,43 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
-	"cellular/internal/move"
+	"cellular/internal/removal"
 	"cellular/internal/tenantdata"
 )
 
-type removal struct {
-	tenant string
-	export string // file; "" for none
-	forget bool
-	wait   bool
+// removalRequest is a tenant's removal as it was asked for.
+type removalRequest struct {
+	tenant  string
+	export  string // file; "" for none
+	forget  bool
+	wait    bool
+	backOut bool
 }
 
 func newTenantsRemove(a *app) *cobra.Command {
-	var r removal
+	var r removalRequest
 	cmd := &cobra.Command{
 		Use:   "remove TENANT",
-		Short: "Take a suspended tenant out of the deployment, with all that its cell holds of it",
-		Long: `remove deletes all that its cell holds of TENANT, then TENANT's mapping. It cannot be undone.
+		Short: "Take a suspended tenant out of the deployment, with all that its cells hold of it",
+		Long: `remove deletes all that the cells hold of TENANT, its dead letters, and then TENANT's mapping.
 
 It refuses
 - until the tenant has been suspended for so long that no router can still send anything for it; --wait waits,
 - while events of it are neither processed nor given up on,
-- while the cell holds anything of it, unless --export has it written to a file first, or --forget gives it up.
+- while a cell holds anything of it, unless --export has it written to a file first, or --forget gives it up.
 
-The file is lines of JSON, the items in DynamoDB's own notation. A removal that was cut short is finished by the same
-command; with --export, the file then needs a new name.`,
+From its first step on, nothing else changes TENANT: it is not resumed, moved or placed. Whatever ends the command, the
+removal stays where it is: the same command goes on with it, and --back-out calls it off, unless it has begun to delete.
+'cellctl moves list' shows the removals under way.
+
+The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. A removal with
+--export that was cut short needs a new name: the new file has what was left.
+
+A later tenant of the same name has nothing in common with TENANT: what is still in flight for TENANT reaches nobody.`,
 		Example: `  cellctl tenants suspend acme
   cellctl tenants remove acme --wait --export acme.jsonl
-  cellctl tenants remove acme --forget`,
+  cellctl tenants remove acme --forget
+  cellctl tenants remove acme --back-out`,
 		Args:              oneTenant,
 		ValidArgsFunction: first(a.completeTenants()),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,71 +55,162 @@ command; with --export, the file then needs a new name.`,
 			if r.export != "" && r.forget {
 				return wrongUsage(cmd, "--export and --forget exclude each other: the one keeps what the other gives up")
 			}
+			if r.backOut && (r.export != "" || r.forget || r.wait) {
+				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag")
+			}
 			return a.removeTenant(cmd, r)
 		},
 	}
-	cmd.Flags().StringVar(&r.export, "export", "", "write what the cell holds of the tenant to this file, which must not exist, and then delete it")
-	cmd.Flags().BoolVar(&r.forget, "forget", false, "delete what the cell holds of the tenant, and keep no copy")
+	cmd.Flags().StringVar(&r.export, "export", "", "write what the cells hold of the tenant to this file, which must not exist, and then delete it")
+	cmd.Flags().BoolVar(&r.forget, "forget", false, "delete what the cells hold of the tenant, and keep no copy")
 	cmd.Flags().BoolVar(&r.wait, "wait", false, "wait until the tenant has been suspended for long enough")
+	cmd.Flags().BoolVar(&r.backOut, "back-out", false, "call off the tenant's removal that is under way")
 	_ = cmd.MarkFlagFilename("export", "jsonl")
 	return cmd
 }
 
-func (a *app) removeTenant(cmd *cobra.Command, r removal) error {
+func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
 	ctx := cmd.Context()
 	s, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
+	p := a.progress("deleted items:", 0)
+	remover := s.observedRemover(func(now removal.Removal) {
+		if n := deletedItems(now.Counts); n > 0 && !now.Phase.Ended() {
+			p.at(int64(n))
+		}
+	})
+	open, err := remover.Get(ctx, r.tenant)
+	begins := errors.Is(err, removal.ErrNone)
+	switch {
+	case begins && r.backOut:
+		return refused("no removal of tenant %q is under way", r.tenant)
+	case begins:
+		err = a.checkRemovable(cmd, s, remover, r)
+	case err == nil && !r.backOut:
+		a.note("A removal of tenant %s from cell %s is under way since %s, in phase %s; this goes on with it.",
+			r.tenant, open.CellID, event.FormatTime(open.StartedAt), open.Phase)
+		err = a.confirmRest(cmd, s, remover, open, r)
+	}
+	if err != nil {
+		return err
+	}
+	done, err := a.finishRemoval(ctx, s, remover, r, begins)
+	p.end()
+	if err != nil {
+		return explainRemoval(err, done)
+	}
+	if done.Phase == removal.CalledOff {
+		a.note("The removal of tenant %s is called off. It is suspended in cell %s; 'cellctl tenants resume %[1]s' lets it send again.", r.tenant, done.CellID)
+		return nil
+	}
+	a.reportRemoved(done)
+	return nil
+}
+
+// finishRemoval begins a removal, if that is to be done, and goes on with it to its end. The file of the copy is there
+// before anything else is done.
+func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Remover, r removalRequest, begins bool) (done removal.Removal, err error) {
+	fate := removal.Fate{GiveUp: r.forget}
+	if r.export != "" {
+		e, err := a.newExport(s, r)
+		if err != nil {
+			return removal.Removal{}, err
+		}
+		defer e.discard()
+		fate.Copy = e.write
+	}
+	if begins {
+		m, err := s.placement.Get(ctx, r.tenant)
+		if err != nil {
+			return removal.Removal{}, err
+		}
+		if _, err := remover.Start(ctx, r.tenant); err != nil {
+			return removal.Removal{}, explainNotBegun(err, m)
+		}
+	}
+	return waitForHolder(ctx, a.note, removal.ErrHeld,
+		func(m removal.Removal) time.Time { return m.UpdatedAt },
+		func() (removal.Removal, error) {
+			if r.backOut {
+				return remover.CallOff(ctx, r.tenant)
+			}
+			return remover.Run(ctx, r.tenant, fate)
+		},
+		func(m removal.Removal) error {
+			return refused("%s is alive and at work on the removal of tenant %q; leave it to that process, or end it and try again", m.Holder, r.tenant)
+		})
+}
+
+// checkRemovable refuses what stands against a removal, and asks. Nothing is done yet.
+func (a *app) checkRemovable(cmd *cobra.Command, s *session, remover *removal.Remover, r removalRequest) error {
+	ctx := cmd.Context()
 	m, err := s.placement.Get(ctx, r.tenant)
 	if err != nil {
 		return err
 	}
-	if err := a.atRest(ctx, s, m, r.wait); err != nil {
+	if err := a.atRest(ctx, remover, m, r.wait); err != nil {
 		return err
 	}
 	cell, err := s.Cell(ctx, m.CellID)
 	if err != nil {
 		return err
 	}
-	holds, err := s.checkRemovable(ctx, cell, r)
+	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, r.tenant, time.Now())
 	if err != nil {
 		return err
 	}
-	if err := a.confirmName(cmd, r.warning(s, cell, holds), r.tenant); err != nil {
+	if unsettled > 0 {
+		return refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
+			counted(unsettled, "event"), r.tenant, cell.ID)
+	}
+	holding, err := remover.Holding(ctx, r.tenant)
+	if err != nil {
 		return err
 	}
-	if holds {
-		if err := a.emptyCellOf(ctx, s, m, cell, r); err != nil {
-			return err
-		}
+	if len(holding) > 0 && r.export == "" && !r.forget {
+		return refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(holding), r.tenant)
 	}
-	if err := s.placement.Remove(ctx, m); err != nil {
+	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
+}
+
+// confirmRest asks before a removal goes on that has deleted nothing yet.
+func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remover, open removal.Removal, r removalRequest) error {
+	if open.Phase.Deleting() || open.Phase == removal.Restore {
+		return nil
+	}
+	holding, err := remover.Holding(cmd.Context(), r.tenant)
+	if err != nil {
 		return err
 	}
-	a.note("Tenant %s is removed.", r.tenant)
-	return nil
+	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
 }
 
 // atRest refuses, or waits for, a tenant of which a router may still send something: one that is not suspended, or has not
 // been for as long as a router may use a mapping and then take for its write.
-func (a *app) atRest(ctx context.Context, s *session, m mapping.Mapping, wait bool) error {
-	if m.State != mapping.Suspended {
-		return refused("tenant %q is %s; 'cellctl tenants suspend %s' first", m.TenantID, m.State, m.TenantID)
-	}
-	if m.MovingTo != "" {
-		return refused("a move takes tenant %q to cell %s; finish it or back out of it first", m.TenantID, m.MovingTo)
-	}
-	until := m.UpdatedAt.Add(move.QuarantineOf(s.Router))
-	left := time.Until(until)
-	if left <= 0 {
-		return nil
+func (a *app) atRest(ctx context.Context, remover *removal.Remover, m mapping.Mapping, wait bool) error {
+	until, err := remover.Ready(m)
+	if !errors.Is(err, removal.ErrTooSoon) {
+		return explainNotBegun(err, m)
 	}
 	if !wait {
 		return refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
 			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(until))
 	}
 	return a.waitUntil(ctx, "waiting until no router knows the tenant as active: second", until)
+}
+
+func explainNotBegun(err error, m mapping.Mapping) error {
+	switch {
+	case errors.Is(err, removal.ErrNotSuspended):
+		return refused("tenant %q is %s; 'cellctl tenants suspend %s' first", m.TenantID, m.State, m.TenantID)
+	case errors.Is(err, removal.ErrMoving):
+		return refused("a move takes tenant %q to cell %s; finish it or back out of it first", m.TenantID, m.MovingTo)
+	case errors.Is(err, removal.ErrTooSoon), errors.Is(err, removal.ErrUnderWay):
+		return refused("%v; somebody has changed it meanwhile, try again", err)
+	}
+	return err
 }
 
 // waitUntil waits, and tells how far it is.
@@ -130,32 +231,14 @@ func (a *app) waitUntil(ctx context.Context, what string, until time.Time) error
 	return nil
 }
 
-// checkRemovable refuses a tenant of which something would be lost that nobody gave up. It reports whether its cell holds
-// anything of it.
-func (s *session) checkRemovable(ctx context.Context, cell facts.Cell, r removal) (holds bool, err error) {
-	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, r.tenant, time.Now())
-	if err != nil {
-		return false, err
-	}
-	if unsettled > 0 {
-		return false, refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
-			counted(unsettled, "event"), r.tenant, cell.ID)
-	}
-	if holds, err = tenantdata.Any(ctx, s.dynamo, cell, r.tenant); err != nil {
-		return false, err
-	}
-	if holds && r.export == "" && !r.forget {
-		return false, refused("cell %s holds data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", cell.ID, r.tenant)
-	}
-	return holds, nil
-}
-
-func (r removal) warning(s *session, cell facts.Cell, holds bool) string {
+func (r removalRequest) warning(s *session, holding []facts.Cell) string {
 	switch {
-	case !holds:
-		return fmt.Sprintf("This removes tenant %s from stack %s. Cell %s holds nothing of it.", r.tenant, s.Stack, cell.ID)
+	case len(holding) == 0:
+		return fmt.Sprintf("This removes tenant %s from stack %s, and deletes its dead letters. No cell holds anything else of it.", r.tenant, s.Stack)
 	case r.export != "":
-		return fmt.Sprintf("This removes tenant %s from stack %s, and deletes what cell %s holds of it once it is written to %s.", r.tenant, s.Stack, cell.ID, r.export)
+		return fmt.Sprintf("This removes tenant %s from stack %s, and deletes what %s of it once it is written to %s, and its dead letters.",
+			r.tenant, s.Stack, hold(holding), r.export)
 	}
-	return fmt.Sprintf("This removes tenant %s from stack %s, and deletes all that cell %s holds of it. There will be no copy.", r.tenant, s.Stack, cell.ID)
+	return fmt.Sprintf("This removes tenant %s from stack %s, and deletes all that %s of it, and its dead letters. There will be no copy but in backups.",
+		r.tenant, s.Stack, hold(holding))
 }

@@ -7,10 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
+	"cellular/internal/ownership"
+	"cellular/internal/record"
+	"cellular/internal/sqstest"
 )
 
 // rest is how long a tenant has to be suspended in these tests' deployment: the router's hard TTL of an hour, its timeouts
@@ -20,17 +24,37 @@ const rest = time.Hour + 13*time.Second
 // suspended returns a world with a suspended tenant acme in c01, after it was suspended for as long as it takes.
 func suspended(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	inWorld(t, func(t *testing.T, w *world) {
-		w.does("tenants", "assign", "acme", "--cell", "c01")
+	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.does("tenants", "suspend", "acme", "--yes")
 		time.Sleep(rest)
 		test(t, w)
 	})
 }
 
+// inFlight is how a removal ends.
+const inFlight = "Tenant acme is removed. What is still in flight for it, in queues, and for up to 24 hours in streams, is dropped by the consumers; " +
+	"a dead letter that comes later is deleted by the first dlq command that meets it. Backups for point-in-time recovery keep what they have, for up to 35 days."
+
+// removalPhase is the phase of the world's one removal, or "".
+func (w *world) removalPhase() string {
+	for _, item := range w.db.Items(stack.MoveTable()) {
+		if phase, ok := item[record.AttrPhase].(*types.AttributeValueMemberS); ok {
+			return phase.Value
+		}
+	}
+	return ""
+}
+
+// items are what a cell has, but for fences.
 func (w *world) items(cell string) int {
 	names := stack.Cell(cell)
-	return len(w.db.Items(names.DataTable())) + len(w.db.Items(names.ResultsTable()))
+	n := len(w.db.Items(names.DataTable()))
+	for _, item := range w.db.Items(names.ResultsTable()) {
+		if item[ownership.AttrTenant] == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func TestOnlyATenantAtRestIsRemoved(t *testing.T) {
@@ -49,8 +73,7 @@ func TestOnlyATenantAtRestIsRemoved(t *testing.T) {
 }
 
 func TestRemoveWaitsAndTellsHowLong(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.does("tenants", "assign", "acme", "--cell", "c01")
+	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.does("tenants", "suspend", "acme", "--yes")
 		time.Sleep(rest - 25*time.Second)
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--wait")
@@ -59,7 +82,8 @@ func TestRemoveWaitsAndTellsHowLong(t *testing.T) {
 			"waiting until no router knows the tenant as active: second 0 of 25",
 			"waiting until no router knows the tenant as active: second 10 of 25, 15s left",
 			"waiting until no router knows the tenant as active: second 20 of 25, 5s left",
-			"Tenant acme is removed.",
+			"Deleted in cell c01: 0 events, 0 outcomes, 0 other items, no dead letter.",
+			inFlight,
 		), stderr)
 		require.Nil(t, w.mapping("acme"))
 	})
@@ -68,14 +92,14 @@ func TestRemoveWaitsAndTellsHowLong(t *testing.T) {
 func TestATenantWithoutDataIsRemovedAndItsPlaceIsFree(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
 		w.refuses(exitUsage, "cellctl: cellctl tenants remove asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "remove", "acme")
-		const question = "This removes tenant acme from stack dev. Cell c01 holds nothing of it.\nType acme to go on: "
+		const question = "This removes tenant acme from stack dev, and deletes its dead letters. No cell holds anything else of it.\nType acme to go on: "
 		w.stdin = "y\n"
 		w.refuses(exitUsage, question+"cellctl: not confirmed; nothing was done\n", "tenants", "remove", "acme")
 		w.stdin = "acme\n"
 		stdout, stderr, code := w.run("tenants", "remove", "acme")
 		require.Zero(t, code)
 		require.Empty(t, stdout)
-		require.Equal(t, question+"Tenant acme is removed.\n", stderr)
+		require.Equal(t, question+printed("Deleted in cell c01: 0 events, 0 outcomes, 0 other items, no dead letter.", inFlight), stderr)
 		require.Nil(t, w.mapping("acme"))
 		stdout, _, _ = w.run("cells", "activate", "c01")
 		require.Contains(t, stdout, "0/100")
@@ -105,7 +129,7 @@ func TestWhatIsForgottenIsGone(t *testing.T) {
 		w.stdin = "acme\n"
 		_, stderr, code := w.run("tenants", "remove", "acme", "--forget")
 		require.Zero(t, code, stderr)
-		require.Contains(t, stderr, "deletes all that cell c01 holds of it. There will be no copy.\nType acme to go on: ")
+		require.Contains(t, stderr, "deletes all that cell c01 holds of it, and its dead letters. There will be no copy but in backups.\nType acme to go on: ")
 		require.Nil(t, w.mapping("acme"))
 		require.Equal(t, 2, w.items("c01"), "another tenant's data stays")
 	})
@@ -140,17 +164,82 @@ func TestATenantThatIsResumedMeanwhileKeepsItsData(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "acme.jsonl")
 	suspended(t, func(t *testing.T, w *world) {
 		w.event("c01", "acme", "1", event.Processed)
-		resumed := false
+		tried := false
 		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
-			if c.Operation == "BatchGetItem" && c.Table == stack.Cell("c01").DataTable() && !resumed {
-				resumed = true // the export has begun
-				w.does("tenants", "resume", "acme")
+			if c.Operation == "BatchGetItem" && c.Table == stack.Cell("c01").DataTable() && !tried {
+				tried = true // the export has begun
+				w.refuses(exitRefused, "cellctl: resume tenant \"acme\": refused: it is being removed: 'cellctl tenants remove acme' goes on with that, "+
+					"and with --back-out calls it off unless something was deleted\n", "tenants", "resume", "acme")
 			}
 			return nil
 		}
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
-		require.Equal(t, exitRefused, code)
-		require.Contains(t, stderr, "cellctl: tenant \"acme\" has been changed meanwhile, it is active in cell c01; nothing was deleted\n")
+		require.Zero(t, code, stderr)
+		require.True(t, tried)
+		require.Zero(t, w.items("c01"))
+	})
+}
+
+func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
+	dir := t.TempDir()
+	begun := func(t *testing.T, w *world, phase string) {
+		w.event("c01", "acme", "1", event.Processed)
+		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+			if c.Operation == "TransactWriteItems" && w.removalPhase() == phase {
+				return errDown
+			}
+			return nil
+		}
+		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", filepath.Join(dir, phase))
+		require.Equal(t, exitFailure, code)
+		require.Contains(t, stderr, "phase "+phase+": ")
+		require.Contains(t, stderr, "; the removal is safe where it is: 'cellctl tenants remove acme' with --export FILE or --forget goes on with it")
+		w.db.Intercept = nil
+		time.Sleep(time.Minute) // the process of this test does not die
+	}
+	suspended(t, func(t *testing.T, w *world) {
+		begun(t, w, "keep")
+		w.refuses(exitRefused, "cellctl: tenant \"acme\" is being removed from cell c01, phase keep; 'cellctl tenants remove acme' with --export FILE or --forget "+
+			"goes on with it, with --back-out calls it off\n", "tenants", "move", "acme", "--to", "c02")
+		_, stderr, code := w.run("tenants", "remove", "acme", "--back-out")
+		require.Zero(t, code, stderr)
+		require.Equal(t, "The removal of tenant acme is called off. It is suspended in cell c01; 'cellctl tenants resume acme' lets it send again.\n", stderr)
 		require.Equal(t, 2, w.items("c01"))
+		w.does("tenants", "resume", "acme")
+		w.refuses(exitRefused, "cellctl: no removal of tenant \"acme\" is under way\n", "tenants", "remove", "acme", "--back-out")
+	})
+	suspended(t, func(t *testing.T, w *world) {
+		begun(t, w, "delete")
+		_, stderr, code := w.run("tenants", "remove", "acme", "--back-out")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "cellctl: call off the removal of tenant \"acme\": the tenant's data is being deleted; 'cellctl tenants remove acme' with")
+		_, stderr, code = w.run("tenants", "remove", "acme")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "there is data that neither a copy was made of nor anybody gave up, in cell c01; add --export FILE to keep a copy, or --forget to give it up\n")
+		_, stderr, code = w.run("tenants", "remove", "acme", "--forget")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stderr, "A removal of tenant acme from cell c01 is under way since ")
+		require.Contains(t, stderr, "Deleted in cell c01: 1 event, 1 outcome, 0 other items, no dead letter.\n")
+		require.Nil(t, w.mapping("acme"))
+	})
+}
+
+func TestARemovalTakesDeadLettersAlong(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, _ string) {
+		w.does("tenants", "suspend", "acme", "--yes")
+		time.Sleep(rest)
+		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--forget")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stderr, "Deleted in cell c01: 1 event, 1 outcome, 0 other items, 1 dead letter (consumer 1).\n")
+		_, stderr, _ = w.run("dlq", "list", "--cell", "c01")
+		require.Equal(t, "Nothing is in the DLQs of cell c01.\n", stderr)
+
+		// One comes later, when another tenant has the name.
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		w.letter(q, "acme", "broken")
+		stdout, stderr, code := w.run("dlq", "list", "--cell", "c01")
+		require.Zero(t, code, stderr)
+		require.Equal(t, printed("KIND  TENANT  EVENT  TYPE  REASON  AGE  MESSAGE ID"), stdout)
+		require.Contains(t, stderr, "1 message of tenants that were removed was there still, and is deleted.\n")
 	})
 }

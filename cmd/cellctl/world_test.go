@@ -193,10 +193,14 @@ func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParameters
 // empty.
 type queues map[string][2]int
 
-// depthsOnly is a client that knows nothing but depths.
+// depthsOnly is a client that knows nothing but depths, and has no message.
 type depthsOnly struct {
 	sqsClient
 	queues
+}
+
+func (depthsOnly) ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	return &sqs.ReceiveMessageOutput{}, nil
 }
 
 func (d depthsOnly) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, o ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {

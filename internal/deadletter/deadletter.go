@@ -41,11 +41,16 @@ type Streams interface {
 	GetRecords(context.Context, *dynamodbstreams.GetRecordsInput, ...func(*dynamodbstreams.Options)) (*dynamodbstreams.GetRecordsOutput, error)
 }
 
-// Letters works on the DLQs of cells. All of it is required.
+// Letters works on the DLQs of cells. All of it is required, except where it says otherwise.
 type Letters struct {
 	SQS     SQS
 	Streams Streams
 	Home    *resend.Home
+
+	// Residences finds the letters of tenants that were removed. Whoever meets one deletes it, and tells OnRemoved. Either
+	// may be nil.
+	Residences Residences
+	OnRemoved  func(facts.Cell, Letter)
 }
 
 // Kind is one of a cell's DLQs.
@@ -164,11 +169,11 @@ var errEnough = errors.New("enough")
 func (d *Letters) each(ctx context.Context, cell facts.Cell, kinds []Kind, look func([]Letter) error) error {
 	for _, kind := range kinds {
 		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
-			letters, err := d.read(ctx, cell, kind, batch)
+			letters, removed, err := d.readLiving(ctx, cell, kind, batch)
 			if err != nil {
 				return nil, err
 			}
-			return nil, look(letters)
+			return removed, look(letters)
 		})
 		if errors.Is(err, errEnough) {
 			return nil

@@ -42,8 +42,13 @@ func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, o Dro
 	}
 	for _, kind := range kinds {
 		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
-			done, err := d.drop(ctx, cell, kind, batch, o, &sum)
+			letters, removed, err := d.readLiving(ctx, cell, kind, batch)
+			if err != nil {
+				return nil, err
+			}
+			done, err := d.drop(ctx, cell, kind, letters, o, &sum)
 			sum.Dropped[kind] += len(done)
+			done = append(done, removed...)
 			if o.Progress != nil {
 				o.Progress(sum)
 			}
@@ -56,11 +61,7 @@ func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, o Dro
 	return sum, nil
 }
 
-func (d *Letters) drop(ctx context.Context, cell facts.Cell, kind Kind, batch []types.Message, o Dropping, sum *Dropped) (done []types.Message, err error) {
-	letters, err := d.read(ctx, cell, kind, batch)
-	if err != nil {
-		return nil, err
-	}
+func (d *Letters) drop(ctx context.Context, cell facts.Cell, kind Kind, letters []Letter, o Dropping, sum *Dropped) (done []types.Message, err error) {
 	letters = slices.DeleteFunc(letters, func(l Letter) bool { return !o.Filter.matches(l) })
 	if o.Save != nil && len(letters) > 0 {
 		if err := o.Save(letters); err != nil {

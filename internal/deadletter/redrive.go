@@ -100,7 +100,7 @@ type redrive struct {
 
 // batch handles messages and returns those to be deleted.
 func (r *redrive) batch(ctx context.Context, kind Kind, messages []types.Message) (done []types.Message, err error) {
-	letters, err := r.read(ctx, r.cell, kind, messages)
+	letters, done, err := r.readLiving(ctx, r.cell, kind, messages)
 	if err != nil {
 		return nil, err
 	}

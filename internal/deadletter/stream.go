@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -71,6 +72,7 @@ func (d *Letters) readBatch(ctx context.Context, cellID string, l *Letter) error
 	for _, r := range records {
 		if key := eventOf(r); key != "" {
 			l.Events = append(l.Events, key)
+			l.Epoch = max(l.Epoch, epochOf(r))
 		}
 	}
 	l.Events = distinct(l.Events)
@@ -94,6 +96,16 @@ func eventOf(r types.Record) string {
 		return key.Value
 	}
 	return ""
+}
+
+// epochOf is the epoch under which a record's event was accepted, or 0.
+func epochOf(r types.Record) int64 {
+	if n, ok := r.Dynamodb.NewImage[event.AttrEpoch].(*types.AttributeValueMemberN); ok {
+		if epoch, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			return epoch
+		}
+	}
+	return 0
 }
 
 // records reads a batch's range of its shard. That can be more than the batch: a shard whose batches are handled in

@@ -54,6 +54,8 @@ type world struct {
 	now   time.Time
 	cells map[string]*cellWorld
 
+	life     int               // how many tenants of the name there were before
+	lives    map[int64]int     // the life in which each epoch was given
 	accepted map[string]string // the events that were answered with 202, with their type
 	owners   map[int64]string  // the cell that the mapping named under each epoch
 	applied  map[string]int    // how often each event took effect, anywhere
@@ -90,7 +92,7 @@ func newWorld(t T) *world {
 		T: t, db: dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta")),
 		now:      time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		cells:    map[string]*cellWorld{},
-		accepted: map[string]string{}, owners: map[int64]string{}, applied: map[string]int{},
+		accepted: map[string]string{}, lives: map[int64]int{}, owners: map[int64]string{}, applied: map[string]int{},
 	}
 	w.db.PageItems = 3 // so that nothing fits one page
 	for _, id := range []string{"alpha", "beta"} {
@@ -121,7 +123,11 @@ func (w *world) controlPlane() facts.ControlPlane {
 	return facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
 }
 
-func (w *world) placement() *placement.Store { return placement.NewStore(w.db, w.controlPlane()) }
+func (w *world) placement() *placement.Store {
+	store := placement.NewStore(w.db, w.controlPlane())
+	store.Now = func() time.Time { return w.now }
+	return store
+}
 
 // patient is a queue whose visibility timeouts a test does not wait for.
 type patient struct{}
@@ -168,15 +174,32 @@ func (w *world) place() mapping.Mapping {
 	return m
 }
 
+// placed is the tenant's mapping as it is now, or none.
+func (w *world) placed() (m mapping.Mapping, there bool) {
+	m, err := mapping.NewStore(w.db, stack.MappingTable()).Get(context.Background(), tenant)
+	if errors.Is(err, mapping.ErrUnknownTenant) {
+		return mapping.Mapping{}, false
+	}
+	require.NoError(w, err)
+	return m, true
+}
+
 // look notes who owns the tenant, and checks that nobody else does under the same epoch, and that the tenant's record says
-// so, with an epoch that a move under way has taken already.
+// so, with an epoch that a move or a removal under way has taken already. No epoch is given in two lives of the tenant.
 func (w *world) look() {
-	m := w.place()
+	m, there := w.placed()
+	if !there {
+		return
+	}
+	if life, ok := w.lives[m.Epoch]; ok {
+		require.Equal(w, life, w.life, "epoch %d was given to two tenants of the name", m.Epoch)
+	}
+	w.lives[m.Epoch] = w.life
 	record, err := residence.Get(context.Background(), w.db, stack.MoveTable(), tenant)
 	require.NoError(w, err)
 	require.Equal(w, m.CellID, record.LastCell)
 	require.GreaterOrEqual(w, record.LastEpoch, m.Epoch)
-	if m.MovingTo == "" {
+	if m.MovingTo == "" && m.Removing == 0 {
 		require.Equal(w, m.Epoch, record.LastEpoch)
 	}
 	if owner, ok := w.owners[m.Epoch]; ok {
@@ -194,7 +217,10 @@ type router struct {
 }
 
 // refresh has a router read the mapping.
-func (w *world) refresh(r *router) { r.known, r.readAt = w.place(), w.now }
+func (w *world) refresh(r *router) {
+	r.known, _ = w.placed()
+	r.readAt = w.now
+}
 
 // begin has a router take an event from a client and look for its cell, with what it remembers. land ends that.
 func (w *world) begin(r *router, id, kind string) {

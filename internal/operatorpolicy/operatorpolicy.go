@@ -68,7 +68,7 @@ func Operator(s Scope) []iam.Statement {
 		allow("PlaceTenants", []string{r.mappings, r.cells, r.moves},
 			"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 		allow("MoveData", slices.Concat(r.data, r.results),
-			"dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+			"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 		allow("SearchEvents", r.data, "dynamodb:Scan"),
 		allow("ReadStreams", suffixed(r.data, "/stream/*"), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 		allow("SendAgain", r.queues, "sqs:SendMessage"),

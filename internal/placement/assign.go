@@ -147,7 +147,7 @@ func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, le
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond) // as it will be read
+	now := s.now().UTC().Truncate(time.Millisecond) // as it will be read
 	epoch := max(floor, least)
 	if !mapping.IsProbeTenant(tenantID) {
 		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, tenantID)

@@ -17,7 +17,6 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
-	"cellular/internal/residence"
 	"cellular/internal/transact"
 )
 
@@ -285,14 +284,14 @@ func TestAssign_GivesNoEpochTwice(t *testing.T) {
 	for epoch := int64(1); epoch < 9; epoch++ {
 		m := w.assign(t, placement.Request{TenantID: "acme", CellID: []string{"alpha", "beta"}[epoch%2]})
 		require.Equal(t, epoch, m.Epoch)
-		require.Equal(t, residence.Record{TenantID: "acme", LastCell: m.CellID, LastEpoch: epoch, UpdatedAt: m.UpdatedAt}, w.record(t, "acme"))
+		require.Equal(t, [2]any{m.CellID, epoch}, [2]any{w.record(t, "acme").LastCell, w.record(t, "acme").LastEpoch})
 		if epoch%3 == 0 {
 			w.db.Delete(stack.MappingTable(), "acme")
 			continue
 		}
 		m, err := w.Suspend(t.Context(), "acme")
 		require.NoError(t, err)
-		require.NoError(t, w.Remove(t.Context(), m))
+		w.remove(t, m)
 	}
 }
 
@@ -313,21 +312,6 @@ func TestAssign_LooksAgainWhereItsEpochWasTakenMeanwhile(t *testing.T) {
 		require.EqualValues(t, 6, w.assign(t, placement.Request{TenantID: "acme"}).Epoch)
 		require.Equal(t, 1, w.state(t, "alpha").Tenants)
 	})
-}
-
-// A mapping that the version before made has no record until the tenant is removed.
-func TestRemove_RecordsATenantOfTheVersionBefore(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 10))
-	w.set("alpha", placement.Active, 1)
-	w.db.Put(stack.MappingTable(), mapping.Mapping{
-		TenantID: "acme", CellID: "alpha", Epoch: 7, State: mapping.Suspended, Tier: "standard", UpdatedAt: time.Now(),
-	}.Item())
-	require.False(t, w.record(t, "acme").Known())
-	m, err := w.Get(t.Context(), "acme")
-	require.NoError(t, err)
-	require.NoError(t, w.Remove(t.Context(), m))
-	require.Equal(t, [2]any{"alpha", int64(7)}, [2]any{w.record(t, "acme").LastCell, w.record(t, "acme").LastEpoch})
-	require.EqualValues(t, 8, w.assign(t, placement.Request{TenantID: "acme"}).Epoch)
 }
 
 func TestAProbeTenantTakesNobodysPlace(t *testing.T) {

@@ -90,75 +90,6 @@ func TestResumeFollowsAMoveThatBeginsOrEndsMeanwhile(t *testing.T) {
 	require.ErrorContains(t, err, "try again")
 }
 
-func TestRemoveDeletesAndCountsTogether(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 2))
-	w.assign(t, placement.Request{TenantID: "globex"})
-	m := w.assign(t, placement.Request{TenantID: "acme"})
-	refused := func(m mapping.Mapping, want string) {
-		t.Helper()
-		err := w.Remove(t.Context(), m)
-		require.ErrorIs(t, err, placement.ErrRefused)
-		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, err, `remove tenant "acme"`)
-		require.Equal(t, 2, w.state(t, "alpha").Tenants)
-	}
-	refused(m, "it is active: suspend it first")
-	suspended, err := w.Suspend(t.Context(), "acme")
-	require.NoError(t, err)
-
-	_, err = w.Resume(t.Context(), "acme")
-	require.NoError(t, err)
-	refused(suspended, "it is active: suspend it first")
-	suspended, err = w.Suspend(t.Context(), "acme")
-	require.NoError(t, err)
-	w.moving(t, "acme", "beta")
-	refused(suspended, "a move to cell beta is under way")
-	w.moving(t, "acme", "")
-	moved := suspended
-	moved.Epoch = 2
-	w.db.Put(stack.MappingTable(), moved.Item())
-	refused(suspended, "it is in cell alpha by now, in epoch 2, and no longer in cell alpha in epoch 1")
-	moved.CellID, moved.Epoch = "beta", 1
-	w.db.Put(stack.MappingTable(), moved.Item())
-	refused(suspended, "it is in cell beta by now")
-	w.db.Put(stack.MappingTable(), suspended.Item())
-
-	w.onWrites(func(n int) error {
-		if n == 1 {
-			return conflict()
-		}
-		return nil
-	})
-	require.NoError(t, w.Remove(t.Context(), suspended))
-	require.Equal(t, 1, w.state(t, "alpha").Tenants)
-	require.Equal(t, []string{"globex"}, w.tenants(t, "alpha", 10))
-	require.ErrorIs(t, w.Remove(t.Context(), suspended), mapping.ErrUnknownTenant)
-	require.Equal(t, 1, w.state(t, "alpha").Tenants)
-}
-
-func TestRemoveTellsOfACountThatIsWrong(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 2))
-	w.assign(t, placement.Request{TenantID: "acme"})
-	m, err := w.Suspend(t.Context(), "acme")
-	require.NoError(t, err)
-	w.set("alpha", placement.Active, 0)
-	err = w.Remove(t.Context(), m)
-	require.ErrorIs(t, err, placement.ErrRefused)
-	require.ErrorContains(t, err, "cell alpha counts no tenants although this one is there")
-	require.NoError(t, w.SetCount(t.Context(), "alpha", 0, 1))
-	require.NoError(t, w.Remove(t.Context(), m))
-}
-
-func TestAProbeIsRemovedUncounted(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 2))
-	_, err := w.PutProbe(t.Context(), w.cells[0])
-	require.NoError(t, err)
-	m, err := w.Suspend(t.Context(), mapping.ProbeTenant("alpha"))
-	require.NoError(t, err)
-	require.NoError(t, w.Remove(t.Context(), m))
-	require.Zero(t, w.state(t, "alpha").Tenants)
-}
-
 func TestACellsStatus(t *testing.T) {
 	const untouched = placement.Status("")
 	for _, c := range []struct {
@@ -295,7 +226,7 @@ func TestMappingsAndCountsAgree(t *testing.T) {
 			"resume":  func(t *rapid.T) { _, _ = w.Resume(t.Context(), tenant.Draw(t, "tenant")) },
 			"remove": func(t *rapid.T) {
 				if m, err := w.Get(t.Context(), tenant.Draw(t, "tenant")); err == nil {
-					_ = w.Remove(t.Context(), m)
+					w.remove(t, m)
 				}
 			},
 			"status": func(t *rapid.T) {

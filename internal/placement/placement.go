@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -37,6 +38,8 @@ var (
 
 // Store reads and changes where tenants are. It is safe for concurrent use.
 type Store struct {
+	Now func() time.Time // the time that mappings are changed at; nil means time.Now
+
 	client   DynamoDB
 	tables   facts.ControlPlane
 	mappings *mapping.Store
@@ -50,6 +53,13 @@ func NewStore(client DynamoDB, cp facts.ControlPlane) *Store {
 // Get reads one tenant's mapping, consistently. Its errors are those of mapping.Store.
 func (s *Store) Get(ctx context.Context, tenantID string) (mapping.Mapping, error) {
 	return s.mappings.Get(ctx, tenantID)
+}
+
+func (s *Store) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
 }
 
 func (s *Store) transact(ctx context.Context, items ...types.TransactWriteItem) error {

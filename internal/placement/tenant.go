@@ -3,15 +3,13 @@ package placement
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/event"
 	"cellular/internal/mapping"
-	"cellular/internal/residence"
 	"cellular/internal/transact"
 )
 
@@ -86,7 +84,7 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 			" AND #state IN (:active, :moving, :suspended) AND " + condition),
 		ExpressionAttributeNames: map[string]string{"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":to": text(string(to)), ":now": now(),
+			":to": text(string(to)), ":now": text(event.FormatTime(s.now())),
 			":active": text(string(mapping.Active)), ":moving": text(string(mapping.Moving)), ":suspended": text(string(mapping.Suspended)),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
@@ -106,78 +104,4 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 	}
 	m, err = mapping.FromItem(out.Attributes)
 	return m, true, err
-}
-
-// Remove deletes a tenant's mapping, and counts one tenant less in its cell, provided that the tenant is suspended, that no
-// move of it is under way, and that it is where m has it. Otherwise it changes nothing, and its error wraps ErrRefused, or
-// mapping.ErrUnknownTenant where the tenant has no mapping any more. What the cell holds of the tenant stays there, and so
-// does its fence.
-func (s *Store) Remove(ctx context.Context, m mapping.Mapping) error {
-	err := removable(m, m)
-	if err == nil {
-		err = contended(ctx, func(ctx context.Context) error { return s.remove(ctx, m) })
-	}
-	if err != nil {
-		return fmt.Errorf("remove tenant %q: %w", m.TenantID, err)
-	}
-	return nil
-}
-
-// removable says what stands against removing a tenant that is as it is now, for somebody who has seen it as seen.
-func removable(now, seen mapping.Mapping) error {
-	switch {
-	case now.MovingTo != "":
-		return fmt.Errorf("%w: a move to cell %s is under way: finish it or back out of it first", ErrRefused, now.MovingTo)
-	case now.Removing != 0:
-		return notRemoving(now)
-	case now.State != mapping.Suspended:
-		return fmt.Errorf("%w: it is %s: suspend it first, so that nothing is accepted that nobody processes", ErrRefused, now.State)
-	case now.CellID != seen.CellID || now.Epoch != seen.Epoch:
-		return fmt.Errorf("%w: it is in cell %s by now, in epoch %d, and no longer in cell %s in epoch %d: look again",
-			ErrRefused, now.CellID, now.Epoch, seen.CellID, seen.Epoch)
-	}
-	return nil
-}
-
-func (s *Store) remove(ctx context.Context, m mapping.Mapping) error {
-	removal := types.TransactWriteItem{Delete: &types.Delete{
-		TableName: &s.tables.MappingTable,
-		Key:       mappingKey(m.TenantID),
-		ConditionExpression: aws.String("#state = :suspended AND #cell = :cell AND #epoch = :epoch AND attribute_not_exists(" +
-			mapping.AttrMovingTo + ") AND attribute_not_exists(" + mapping.AttrRemoving + ")"),
-		ExpressionAttributeNames: map[string]string{
-			"#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch,
-		},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":suspended": text(string(mapping.Suspended)), ":cell": text(m.CellID),
-			":epoch": &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch, 10)},
-		},
-	}}
-	writes := []types.TransactWriteItem{removal}
-	if !mapping.IsProbeTenant(m.TenantID) {
-		record, err := residence.Get(ctx, s.client, s.tables.MoveTable, m.TenantID)
-		if err != nil {
-			return err
-		}
-		// A mapping of the version before leaves its record here.
-		epoch := max(m.Epoch, record.LastEpoch)
-		writes = append(writes, Release(s.tables.CellTable, m.CellID),
-			residence.Settle(s.tables.MoveTable, m.TenantID, m.CellID, epoch, time.Now()))
-	}
-	err := s.transact(ctx, writes...)
-	failure := transact.Classify(err)
-	if failure.Failed(0) {
-		now, gone := s.Get(ctx, m.TenantID)
-		if gone != nil {
-			return gone
-		}
-		if refused := removable(now, m); refused != nil {
-			return refused
-		}
-		return err // what stood against it is over
-	}
-	if failure.Failed(1) {
-		return fmt.Errorf("%w: cell %s counts no tenants although this one is there: have the counts checked and corrected first", ErrRefused, m.CellID)
-	}
-	return err
 }

@@ -3,7 +3,10 @@ package placement_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
@@ -96,4 +99,16 @@ func requests(w *world, operation string) int {
 		}
 	}
 	return n
+}
+
+// remove ends the removal of a tenant, as package removal does.
+func (w *world) remove(t require.TestingT, m mapping.Mapping) {
+	_, err := w.db.TransactWriteItems(ctx(t), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Delete: &types.Delete{
+			TableName: aws.String(stack.MappingTable()), Key: dynamotest.Item{mapping.AttrTenantID: &types.AttributeValueMemberS{Value: m.TenantID}},
+		}},
+		placement.Release(stack.CellTable(), m.CellID),
+		residence.Remove(stack.MoveTable(), m.TenantID, m.CellID, m.Epoch, time.Now()),
+	}})
+	require.NoError(t, err)
 }

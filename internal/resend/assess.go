@@ -52,6 +52,9 @@ func (h *Home) find(ctx context.Context, to target, wanted []Wanted) (found, err
 // assess never takes another event with the same key for the one that is wanted: an entry of a ledger counts only if the
 // item beside it has the same content.
 func (f found) assess(w Wanted, to target, now time.Time) Assessed {
+	if w.Carried != nil && w.Carried.Epoch <= to.removed {
+		return Assessed{Verdict: Removed}
+	}
 	conflict := false
 	for _, side := range f.sides(w) {
 		if side.other {

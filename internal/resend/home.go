@@ -37,12 +37,15 @@ type Home struct {
 	Mappings Mappings
 	Cells    func(ctx context.Context, id string) (facts.Cell, error)
 	Now      func() time.Time
+	// RemovedEpoch is the epoch up to which tenants of a name were removed, 0 for none. Nil knows of none.
+	RemovedEpoch func(ctx context.Context, tenantID string) (int64, error)
 }
 
 // target is where a tenant's events go.
 type target struct {
 	from, owner facts.Cell
 	epoch       int64
+	removed     int64 // what was accepted up to this epoch is another tenant's, which was removed
 }
 
 // Assess says, by key, what Send would do with events of one tenant that the cell from has accepted.
@@ -123,6 +126,11 @@ func (h *Home) target(ctx context.Context, from facts.Cell, tenantID string) (ta
 	if m.CellID != from.ID {
 		if to.owner, err = h.Cells(ctx, m.CellID); err != nil {
 			return target{}, fmt.Errorf("find the cell of tenant %q: %w", tenantID, err)
+		}
+	}
+	if h.RemovedEpoch != nil {
+		if to.removed, err = h.RemovedEpoch(ctx, tenantID); err != nil {
+			return target{}, err
 		}
 	}
 	return to, nil

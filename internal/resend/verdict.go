@@ -22,6 +22,7 @@ const (
 	Refused        Verdict = "refused"         // SQS takes no message with this event
 	Conflict       Verdict = "conflict"        // its tenant's cell has another event with the same id
 	Dropped        Verdict = "dropped"         // an operator has given it up
+	Removed        Verdict = "removed"         // its tenant was removed, and another one has the name now
 )
 
 // Settled reports whether nothing is left to be done.
@@ -30,7 +31,7 @@ func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
 // NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
 func (v Verdict) NeedsOperator() bool {
 	switch v {
-	case Gone, TooOld, Unmapped, Malformed, Refused, Conflict, Dropped:
+	case Gone, TooOld, Unmapped, Malformed, Refused, Conflict, Dropped, Removed:
 		return true
 	}
 	return false
@@ -48,7 +49,7 @@ func (v Verdict) Explain() string {
 	case Unmapped:
 		return "its tenant is mapped to no cell"
 	case Moving:
-		return "its tenant is being moved: try again once the move is done"
+		return "its tenant is being moved, or removed: try again once that is done"
 	case Malformed:
 		return "its item in the data table is not a valid event"
 	case Refused:
@@ -57,6 +58,8 @@ func (v Verdict) Explain() string {
 		return "its tenant's cell has another event with this id: drop this one, or have the client send it again under another id"
 	case Dropped:
 		return "it was dropped before: drop this message, too"
+	case Removed:
+		return "its tenant was removed, and is another one now: it is never sent again"
 	}
 	return string(v)
 }

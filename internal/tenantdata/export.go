@@ -3,6 +3,7 @@ package tenantdata
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 	"cellular/internal/facts"
 )
 
-// Summary is how much a cell holds, or held, of a tenant.
+// Summary is how much cells hold of a tenant.
 type Summary struct {
 	Events   int   // items of the data table
 	Outcomes int   // items of the results table that say what became of an event
@@ -56,10 +57,10 @@ type counts struct {
 	State    int `json:"state"`
 }
 
-// Export writes all that a cell holds of a tenant: its events, their outcomes, and what the business logic keeps for it.
-// The fence, which is the cell's and not the tenant's, is not among them.
+// Export writes all that cells hold of a tenant: its events, their outcomes, and what the business logic keeps for it.
+// A fence, which is the cell's and not the tenant's, is not among them.
 //
-// The format is lines of JSON, each an object with a "kind":
+// The format is lines of JSON, each an object with a "kind". There is a section for each cell, in the order of cells:
 //
 //	{"kind":"header","format":"cellular-tenant-export/1","tenant_id":T,"cell_id":C,"exported_at":TIME}
 //	{"kind":"event","item":ITEM}       of the data table, in the order in which they were accepted
@@ -68,28 +69,51 @@ type counts struct {
 //	{"kind":"end","counts":{"events":N,"outcomes":N,"state":N}}
 //
 // ITEM is the whole item in DynamoDB's own JSON, such as {"id":{"S":"acme#1"},"epoch":{"N":"1"}}, which is what "aws
-// dynamodb put-item --item" reads. There is one header, the first line, and one end, the last: without it the export is
+// dynamodb put-item --item" reads. A section begins with its header and ends with its end, without which the export is
 // not complete. Outcomes and state may be mixed.
 //
-// It is no snapshot: what is written to the cell meanwhile may be in it or not. Suspend the tenant first for one that is
-// complete. On an error, what was written so far is of no use.
-func Export(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string, w io.Writer) (Summary, error) {
+// It is no snapshot: what is written to a cell meanwhile may be in it or not. On an error, what was written so far is of
+// no use.
+func Export(ctx context.Context, client DynamoDB, cells []facts.Cell, tenantID string, w io.Writer) (*Copy, error) {
 	e := newExporter(w)
-	if err := e.export(ctx, client, cell, tenantID); err != nil {
-		return Summary{}, fmt.Errorf("export tenant %q from cell %s: %w", tenantID, cell.ID, err)
+	for _, cell := range cells {
+		if err := e.export(ctx, client, cell, tenantID); err != nil {
+			return nil, fmt.Errorf("export tenant %q from cell %s: %w", tenantID, cell.ID, err)
+		}
 	}
-	return e.summary, nil
+	return &e.copied, nil
+}
+
+// Copy is what an export has written. It takes some 50 bytes of memory for each item.
+type Copy struct {
+	Summary
+	sums map[[sumBytes]byte]struct{}
+}
+
+// sumBytes is how much of an item's sum a Copy keeps: with 128 bits, no two items of a tenant have the same.
+const sumBytes = 16
+
+// Has reports whether an item of a table was written, with the very content that it has here.
+func (c *Copy) Has(table string, item Item) bool {
+	_, has := c.sums[sumIn(table, item)]
+	return has
+}
+
+func sumIn(table string, item Item) [sumBytes]byte {
+	sum := Sum(item)
+	sum = sha256.Sum256(append(sum[:], table...))
+	return [sumBytes]byte(sum[:sumBytes])
 }
 
 type exporter struct {
-	summary  Summary
+	copied   Copy
 	buffered *bufio.Writer
 	lines    *json.Encoder
 }
 
 func newExporter(w io.Writer) *exporter {
-	e := &exporter{}
-	e.buffered = bufio.NewWriterSize(&counter{w, &e.summary.Bytes}, 64<<10)
+	e := &exporter{copied: Copy{sums: map[[sumBytes]byte]struct{}{}}}
+	e.buffered = bufio.NewWriterSize(&counter{w, &e.copied.Bytes}, 64<<10)
 	e.lines = json.NewEncoder(e.buffered)
 	e.lines.SetEscapeHTML(false) // a payload stays as legible as the client wrote it
 	return e
@@ -100,17 +124,19 @@ func (e *exporter) export(ctx context.Context, client DynamoDB, cell facts.Cell,
 	if err := e.lines.Encode(header); err != nil {
 		return err
 	}
+	before := e.copied.Summary
 	if err := EventKeys(ctx, client, cell.DataTable, tenantID, time.Time{}, func(keys []string) error {
-		return e.items(ctx, client, cell.DataTable, keys, func(string) (string, *int) { return kindEvent, &e.summary.Events })
+		return e.items(ctx, client, cell.DataTable, keys, func(string) (string, *int) { return kindEvent, &e.copied.Events })
 	}); err != nil {
 		return err
 	}
 	if err := ResultKeys(ctx, client, cell.ResultsTable, tenantID, func(keys []string) error {
-		return e.items(ctx, client, cell.ResultsTable, keys, e.summary.result)
+		return e.items(ctx, client, cell.ResultsTable, keys, e.copied.result)
 	}); err != nil {
 		return err
 	}
-	end := line{Kind: kindEnd, Counts: &counts{e.summary.Events, e.summary.Outcomes, e.summary.State}}
+	now := e.copied.Summary
+	end := line{Kind: kindEnd, Counts: &counts{now.Events - before.Events, now.Outcomes - before.Outcomes, now.State - before.State}}
 	if err := e.lines.Encode(end); err != nil {
 		return err
 	}
@@ -134,6 +160,7 @@ func (e *exporter) items(ctx context.Context, client DynamoDB, table string, key
 		}
 		name, count := kind(key)
 		*count++
+		e.copied.sums[sumIn(table, item)] = struct{}{}
 		if err := e.lines.Encode(line{Kind: name, Item: encoded}); err != nil {
 			return err
 		}

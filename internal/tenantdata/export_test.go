@@ -17,6 +17,7 @@ import (
 
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
+	"cellular/internal/facts"
 	"cellular/internal/tenantdata"
 )
 
@@ -37,8 +38,9 @@ func (e exported) key() string { return e.Item["id"]["S"].(string) }
 func export(t *testing.T, db *dynamotest.DB, tenant string) (tenantdata.Summary, []exported) {
 	t.Helper()
 	var out bytes.Buffer
-	summary, err := tenantdata.Export(t.Context(), db, alpha, tenant, &out)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, tenant, &out)
 	require.NoError(t, err)
+	summary := written.Summary
 	require.EqualValues(t, out.Len(), summary.Bytes)
 	var lines []exported
 	for text := range strings.Lines(out.String()) {
@@ -74,7 +76,7 @@ func TestAnExportHasAllOfATenantAndNothingElse(t *testing.T) {
 func TestAnExportedItemIsTheItemInDynamoDBsJSON(t *testing.T) {
 	db := newCell(map[string]int{"acme": 1})
 	var out bytes.Buffer
-	_, err := tenantdata.Export(t.Context(), db, alpha, "acme", &out)
+	_, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
 	require.NoError(t, err)
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, `{"kind":"event","item":{"accepted_at":{"S":"2026-02-03T04:05:06.000Z"},"epoch":{"N":"1"},"event_id":{"S":"e000"},`+
@@ -104,13 +106,13 @@ func TestAnExportHasBinariesAndSets(t *testing.T) {
 		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
 		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
 		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}},
-	}}, alpha, "acme", &out)
+	}}, []facts.Cell{alpha}, "acme", &out)
 	require.NoError(t, err)
 	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
 
 	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
 		"id": text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
-	}}, alpha, "acme", io.Discard)
+	}}, []facts.Cell{alpha}, "acme", io.Discard)
 	require.ErrorContains(t, err, `item "#counters#acme"`)
 	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
 }
@@ -127,14 +129,14 @@ func TestAnExportWithoutAnEndIsNotComplete(t *testing.T) {
 		return nil
 	}
 	var out bytes.Buffer
-	summary, err := tenantdata.Export(t.Context(), db, alpha, "acme", &out)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
 	require.ErrorIs(t, err, errDown)
 	require.ErrorContains(t, err, `export tenant "acme" from cell alpha`)
-	require.Zero(t, summary)
+	require.Nil(t, written)
 	require.NotContains(t, out.String(), `"kind":"end"`)
 
 	db.Intercept = nil
-	_, err = tenantdata.Export(t.Context(), db, alpha, "acme", failing{})
+	_, err = tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", failing{})
 	require.ErrorIs(t, err, iotest.ErrTimeout)
 }
 
@@ -148,4 +150,29 @@ func TestAnItemThatExpiresMeanwhileIsLeftOut(t *testing.T) {
 	db.Delete(alpha.ResultsTable, event.Key("acme", "e001"))
 	summary, _ := export(t, db, "acme")
 	require.Equal(t, 1, summary.Outcomes)
+}
+
+func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
+	db := newCell(map[string]int{"acme": 3})
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", io.Discard)
+	require.NoError(t, err)
+	item := db.Item(alpha.DataTable, event.Key("acme", "e001"))
+	require.True(t, written.Has(alpha.DataTable, item))
+	require.False(t, written.Has(alpha.ResultsTable, item), "another table's item")
+	item[event.AttrPayload] = text("{}")
+	require.False(t, written.Has(alpha.DataTable, item), "the item has changed since")
+}
+
+func TestAnExportHasASectionForEachCell(t *testing.T) {
+	const beta = "beta"
+	db := dynamotest.NewTables(dynamotest.Deployment(stack, alpha.ID, beta))
+	other := facts.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
+	fill(db, "acme", 2)
+	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
+	db.Put(other.DataTable, e.Item())
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha, other}, "acme", &out)
+	require.NoError(t, err)
+	require.Equal(t, tenantdata.Summary{Events: 3, Outcomes: 1, State: 1, Bytes: int64(out.Len())}, written.Summary)
+	require.Regexp(t, `(?s)"cell_id":"alpha".*"counts":{"events":2,"outcomes":1,"state":1}.*"cell_id":"beta".*"counts":{"events":1,"outcomes":0,"state":0}}\n$`, out.String())
 }

@@ -1,0 +1,388 @@
+package move_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+	"cellular/internal/facts"
+	"cellular/internal/mapping"
+	"cellular/internal/move"
+	"cellular/internal/ownership"
+	"cellular/internal/placement"
+	"cellular/internal/removal"
+	"cellular/internal/residence"
+)
+
+// inUse returns a world whose tenant has moved once, and has events of every kind: applied, given up on, and in a letter.
+func inUse(t T) (w *world, fresh *router) {
+	w = newWorld(t)
+	fresh = &router{}
+	w.send(fresh, "old", "visit")
+	w.quiesce()
+	mover := w.mover(&hooks{})
+	_, err := mover.Start(context.Background(), tenant, "beta")
+	require.NoError(t, err)
+	_, err = mover.Run(context.Background(), tenant, "")
+	require.NoError(t, err)
+	w.refresh(fresh)
+	for i := range 7 {
+		w.send(fresh, fmt.Sprintf("done-%d", i), "visit")
+	}
+	w.send(fresh, "poison", "poison")
+	w.quiesce()
+	return w, fresh
+}
+
+func TestRemover_LeavesNothingOfTheTenantToTheNextOneOfItsName(t *testing.T) {
+	w, _ := inUse(t)
+	late := w.cells["beta"].dlq[0] // somebody redrives it by hand, later
+	w.suspend()
+	remover := w.remover(&hooks{})
+	started, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	done, err := remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	require.NoError(t, err)
+	require.Equal(t, removal.Done, done.Phase)
+	require.Equal(t, removal.CellCounts{Events: 9, Outcomes: 9, State: 1, Letters: map[string]int{"consumer": 1}}, done.Counts["beta"])
+	w.gone()
+	w.nextLife()
+
+	for _, c := range w.cells {
+		fence, there, err := ownership.Get(t.Context(), w.db, c.ResultsTable, tenant)
+		require.NoError(t, err)
+		require.True(t, there, "the tenant was in cell %s once", c.ID)
+		require.Equal(t, started.Epoch+1, fence.Floor)
+		require.Equal(t, started.Epoch+1, fence.RemovedBelow)
+	}
+	known, err := residence.Get(t.Context(), w.db, stack.MoveTable(), tenant)
+	require.NoError(t, err)
+	require.Equal(t, started.Epoch, known.RemovedEpoch, "the tombstone")
+
+	w.assign("beta")
+	require.Greater(t, w.place().Epoch, started.Epoch)
+	// The next tenant uses the very ids of the first one, with other content.
+	fresh := &router{}
+	w.send(fresh, "poison", "visit")
+	w.send(fresh, "done-1", "poison")
+	record, err := w.tables().Read(t.Context(), "beta", tenant, "done-2")
+	require.NoError(t, err)
+	require.Empty(t, record.Status, "what the first tenant did is unknown")
+	w.cells["beta"].queue = append(w.cells["beta"].queue, late, late)
+	w.cells["alpha"].queue = append(w.cells["alpha"].queue, late)
+	w.quiesce()
+	require.Equal(t, map[string]int{"poison": 1}, w.applied)
+	require.Equal(t, event.Processed, w.statusOf("poison"))
+	require.Equal(t, event.Failed, w.statusOf("done-1"))
+	require.Len(t, w.cells["beta"].dlq, 1, "the next tenant's own letter")
+	w.settled()
+}
+
+// A removal is killed at each of its calls in turn, before the call takes effect and after it, with its answer lost. Then
+// another remover carries it on, or calls it off.
+func TestRemover_MayDieAtAnyCall(t *testing.T) {
+	for _, ending := range []string{"carried on", "called off"} {
+		for _, copied := range []bool{false, true} {
+			for _, answered := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, copied %t, answer lost %t", ending, copied, answered), func(t *testing.T) {
+					at := 1
+					for removerDiesAt(t, at, copied, answered, ending == "called off") {
+						at++
+					}
+					require.Greater(t, at, 40, "the removal made so few calls that the test cannot be right")
+					t.Logf("died at each of %d calls", at-1)
+				})
+			}
+		}
+	}
+}
+
+// removerDiesAt kills the remover at its nth call, and reports whether it came to that.
+func removerDiesAt(t *testing.T, at int, copied, answered, callOff bool) bool {
+	t.Helper()
+	w, _ := inUse(t)
+	redriven := w.cells["beta"].dlq[0]
+	w.suspend()
+	accepted := len(w.accepted)
+	var files copies
+	fate := removal.Fate{GiveUp: true}
+	if copied {
+		fate = w.fate(&files)
+	}
+	h, dead := dying(at, answered)
+	run := func(m *removal.Remover) error {
+		_, err := m.Get(context.Background(), tenant)
+		if _, there := w.placed(); errors.Is(err, removal.ErrNone) && there {
+			_, err = m.Start(context.Background(), tenant)
+		}
+		if err == nil {
+			_, err = m.Run(context.Background(), tenant, fate)
+		}
+		return err
+	}
+	err := run(w.remover(h))
+	require.Equal(t, *dead, err != nil, "%v", err)
+	if *dead {
+		require.ErrorIs(t, err, errDied)
+		// An event that was given up on is tried again, whatever has become of its tenant.
+		w.cells["beta"].queue = append(w.cells["beta"].queue, redriven)
+		w.quiesce()
+		second := w.remover(&hooks{})
+		if callOff {
+			_, err = second.CallOff(t.Context(), tenant)
+			switch {
+			case err == nil:
+				place := w.place()
+				require.Equal(t, mapping.Suspended, place.State)
+				require.Zero(t, place.Removing)
+				_, err := w.placement().Resume(t.Context(), tenant)
+				require.NoError(t, err)
+				w.send(&router{}, "after", "visit")
+				w.quiesce()
+				w.settled()
+				require.Equal(t, event.Failed, w.statusOf("poison"))
+				require.Len(t, w.accepted, accepted+1)
+				return true
+			case errors.Is(err, removal.ErrNone): // it had not begun, or had ended
+			default:
+				require.ErrorIs(t, err, removal.ErrTooLate, "died at call %d", at)
+			}
+		}
+		if err := run(second); !errors.Is(err, removal.ErrNone) { // it had ended
+			require.NoError(t, err, "died at call %d", at)
+		}
+	}
+	w.gone()
+	if copied {
+		for id := range w.accepted {
+			require.True(t, files.events()[id], "event %s is in no copy, died at call %d", id, at)
+		}
+	}
+	w.nextLife()
+	w.assign("beta")
+	w.send(&router{}, "poison", "visit")
+	w.cells["beta"].queue = append(w.cells["beta"].queue, redriven)
+	w.quiesce()
+	w.settled()
+	return *dead
+}
+
+// dying are hooks under which a process dies at its nth call, or right behind it. dead reports whether it has.
+func dying(at int, answered bool) (h *hooks, dead *bool) {
+	h, dead = &hooks{}, new(bool)
+	die := func() error {
+		if *dead || h.calls == at {
+			*dead = true
+			return errDied
+		}
+		return nil
+	}
+	if !answered {
+		h.before = die
+		return h, dead
+	}
+	h.after = die
+	h.before = func() error {
+		if *dead {
+			return errDied
+		}
+		return nil
+	}
+	return h, dead
+}
+
+// The race that lost accepted events: the tenant is resumed, and sends, while its items vanish.
+func TestRemover_LosesNothingOfATenantThatIsResumedMeanwhile(t *testing.T) {
+	for at := 1; ; at++ {
+		w, fresh := inUse(t)
+		w.suspend()
+		resumed := false
+		h := &hooks{}
+		h.before = func() error {
+			if h.calls == at {
+				if _, err := w.placement().Resume(context.Background(), tenant); err == nil {
+					resumed = true
+					w.refresh(fresh)
+				} else {
+					require.True(w, errors.Is(err, placement.ErrRefused) || errors.Is(err, mapping.ErrUnknownTenant), "%v", err)
+				}
+			}
+			if resumed {
+				w.send(fresh, fmt.Sprintf("new-%d", h.calls), "visit")
+			}
+			return nil
+		}
+		remover := w.remover(h)
+		_, err := remover.Start(t.Context(), tenant)
+		if err == nil {
+			_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+		}
+		if resumed {
+			require.Error(t, err, "resumed at call %d", at)
+			w.quiesce()
+			w.settled()
+			continue
+		}
+		require.NoError(t, err)
+		w.gone()
+		if h.calls < at {
+			t.Logf("resumed at each of %d calls", at-1)
+			return
+		}
+	}
+}
+
+func TestRemover_RefusesUntilTheTenantIsAtRest(t *testing.T) {
+	w := newWorld(t)
+	remover := w.remover(&hooks{})
+	start := func() error { _, err := remover.Start(t.Context(), tenant); return err }
+	require.ErrorIs(t, start(), removal.ErrNotSuspended)
+	_, err := w.placement().Suspend(t.Context(), tenant)
+	require.NoError(t, err)
+	require.ErrorIs(t, start(), removal.ErrTooSoon)
+	w.pass(quarantine - time.Second)
+	require.ErrorIs(t, start(), removal.ErrTooSoon)
+
+	w.pass(time.Second)
+	_, err = w.mover(&hooks{}).Start(t.Context(), tenant, "beta")
+	require.NoError(t, err)
+	require.ErrorIs(t, start(), removal.ErrMoving)
+	_, err = w.mover(&hooks{}).BackOut(t.Context(), tenant, "")
+	require.NoError(t, err)
+	w.pass(quarantine)
+	require.NoError(t, start())
+	require.ErrorIs(t, start(), removal.ErrUnderWay)
+	_, err = w.mover(&hooks{}).Start(t.Context(), tenant, "beta")
+	require.ErrorIs(t, err, move.ErrRemoving)
+}
+
+// Resumed and suspended again, the tenant may have been active a moment ago.
+func TestRemover_CountsTheRestFromTheLastSuspension(t *testing.T) {
+	for at := 1; ; at++ {
+		w := newWorld(t)
+		w.suspend()
+		h := &hooks{}
+		between := false
+		h.before = func() error {
+			if h.calls != at {
+				return nil
+			}
+			_, err := w.placement().Resume(context.Background(), tenant)
+			require.NoError(w, err)
+			w.now = w.now.Add(time.Second)
+			_, err = w.placement().Suspend(context.Background(), tenant)
+			require.NoError(w, err)
+			between = true
+			return nil
+		}
+		_, err := w.remover(h).Start(t.Context(), tenant)
+		if !between {
+			require.NoError(t, err)
+			return
+		}
+		require.ErrorIs(t, err, removal.ErrTooSoon, "at call %d", at)
+	}
+}
+
+func TestRemover_RefusesWhileAnEventIsUnsettled(t *testing.T) {
+	w := newWorld(t)
+	w.send(&router{}, "waits", "visit")
+	w.suspend()
+	remover := w.remover(&hooks{})
+	_, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	require.ErrorIs(t, err, removal.ErrUnsettled)
+	w.quiesce() // the cell goes on applying what it has accepted
+	require.Equal(t, 1, w.applied["waits"])
+	_, err = remover.Run(t.Context(), tenant, removal.Fate{})
+	require.NoError(t, err, "that it is given up is recorded")
+	w.gone()
+}
+
+func TestRemover_DeletesNothingThatIsNotInTheCopy(t *testing.T) {
+	w, _ := inUse(t)
+	w.suspend()
+	remover := w.remover(&hooks{})
+	_, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	_, err = remover.Run(t.Context(), tenant, removal.Fate{})
+	require.ErrorIs(t, err, removal.ErrHolds)
+	items := len(w.db.Items(w.cells["beta"].DataTable))
+
+	var files copies
+	fate := w.fate(&files)
+	write := fate.Copy
+	late := event.Event{TenantID: tenant, ID: "late", Type: "visit", Payload: []byte("1"), Epoch: 1, AcceptedAt: w.now}
+	put := func() { w.db.Put(w.cells["beta"].DataTable, late.Item()) }
+	fate.Copy = func(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
+		written, err := write(ctx, cells)
+		put()
+		return written, err
+	}
+	_, err = remover.Run(t.Context(), tenant, fate)
+	require.ErrorIs(t, err, removal.ErrNotCopied)
+	require.Len(t, w.db.Items(w.cells["beta"].DataTable), items+1)
+
+	put = func() {}
+	_, err = remover.Run(t.Context(), tenant, fate)
+	require.NoError(t, err)
+	w.gone()
+	require.True(t, files.events()["late"])
+}
+
+func TestRemover_StopsWhereTheMappingIsNoLongerMarked(t *testing.T) {
+	w, _ := inUse(t)
+	w.suspend()
+	h := &hooks{}
+	remover := w.remover(h)
+	_, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	deletions := false
+	h.before = func() error {
+		current, err := w.remover(&hooks{}).Get(context.Background(), tenant)
+		if err == nil && current.Phase == removal.Delete && !deletions {
+			deletions = true
+			place := w.place()
+			place.State = mapping.Active // a cellctl of the version before knows no mark
+			w.db.Put(stack.MappingTable(), place.Item())
+		}
+		return nil
+	}
+	_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	require.True(t, deletions)
+	require.ErrorIs(t, err, removal.ErrStuck)
+	require.Len(t, w.db.Items(w.cells["beta"].DataTable), 9, "nothing was deleted")
+}
+
+func TestRemover_FindsItselfTakenOver(t *testing.T) {
+	w, _ := inUse(t)
+	w.suspend()
+	first := w.remover(&hooks{})
+	_, err := first.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	h := &hooks{}
+	frozen := false
+	h.before = func() error {
+		if h.calls == 20 && !frozen {
+			frozen = true
+			_, err := w.remover(&hooks{}).Run(context.Background(), tenant, removal.Fate{GiveUp: true})
+			require.NoError(w, err)
+			w.gone()
+			w.nextLife()
+			w.assign("beta")
+			w.send(&router{}, "new", "visit")
+		}
+		return nil
+	}
+	_, err = w.remover(h).Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	require.True(t, frozen)
+	require.ErrorIs(t, err, removal.ErrTakenOver)
+	w.quiesce()
+	w.settled()
+}

@@ -10,7 +10,7 @@ STATICCHECK := $(BIN)/staticcheck
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test lint licences bench setup clean cellctl
+.PHONY: help demo local test soak lint licences bench setup clean cellctl
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: setup ## set up what is missing and run every test
 
 setup: cellctl ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(CELLCTL) local setup
+
+soak: setup ## two minutes of 50 writers, with processes killed and frozen; every event accounted for
+	SOAK=2m go test -count=1 -v -timeout 20m ./local/soaktest
 
 lint: ## gofmt, go vet, staticcheck, go mod tidy, licences of what is used
 	@test -z "$$(gofmt -l .)" || { echo "gofmt: these files need formatting:"; gofmt -l .; exit 1; }

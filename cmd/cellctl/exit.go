@@ -10,6 +10,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/placement"
+	"cellular/internal/record"
 	"cellular/internal/removal"
 	"cellular/internal/replay"
 	"cellular/internal/restore"
@@ -51,7 +52,7 @@ var refusals = []error{
 	mapping.ErrUnknownTenant, mapping.ErrExists,
 	placement.ErrRefused, placement.ErrNoRoom,
 	move.ErrMoving, move.ErrRemoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
-	move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
+	record.ErrNewer, move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	removal.ErrNone, removal.ErrHeld, removal.ErrTakenOver, removal.ErrNotCopied,
 	replay.ErrTooOld,
 	restore.ErrUnavailable,

@@ -17,7 +17,7 @@ import (
 var ErrHeld = errors.New("another process is at work on this move")
 
 // ErrNewer is the error for a move, or for what a move meets, that a later version has written and this one does not know.
-var ErrNewer = errors.New("a newer cellctl is at work: use that one")
+var ErrNewer = record.ErrNewer
 
 // ErrStuck is the error of a move that cannot go on by itself.
 var ErrStuck = errors.New("the move cannot go on")

@@ -5,6 +5,7 @@
 package record
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -18,6 +19,10 @@ const (
 	AttrRun    = "run"    // N
 	AttrHolder = "holder" // S: the process at work, HOST:PID; absent where nobody is
 )
+
+// ErrNewer is the error for a record, or for what its work meets, that a later version has written and this one does not
+// know.
+var ErrNewer = errors.New("a newer cellctl is at work: use that one")
 
 const (
 	// HolderTimeout is how long a process may be silent until it is taken to be dead. Should it not be, its next write

@@ -76,7 +76,8 @@ func (r Removal) item() (Item, error) {
 	return out, nil
 }
 
-// fromItem is the inverse of item. Its error wraps ErrMalformed and names each attribute that is wrong.
+// fromItem is the inverse of item. It ignores attributes that it does not know, and takes a phase of a later version, so
+// that the removal can be shown; see take. Its error wraps ErrMalformed and names each attribute that is wrong.
 func fromItem(attributes Item) (Removal, error) {
 	r := item.Read(attributes)
 	removal := Removal{
@@ -85,7 +86,7 @@ func fromItem(attributes Item) (Removal, error) {
 		Epoch:    r.Int(controltables.AttrEpoch, 2),
 		OldEpoch: r.Int(attrOldEpoch, 1),
 		OldFloor: r.Int(attrOldFloor, 1),
-		Phase:    Phase(r.Checked(record.AttrPhase, validPhase, "a phase of a removal")),
+		Phase:    Phase(r.Checked(record.AttrPhase, event.IsWord, event.WordPattern)),
 		GiveUp:   r.OptionalString(attrGiveUp) != "",
 		Run:      r.Int(record.AttrRun, 0),
 		Holder:   r.OptionalString(record.AttrHolder),

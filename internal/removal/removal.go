@@ -50,8 +50,9 @@ func (p Phase) Ended() bool { return p == Done || p == CalledOff }
 // Deleting reports whether something may have been deleted: the removal can only be carried to its end.
 func (p Phase) Deleting() bool { return p == Delete || p == Letters || p == Done }
 
-func validPhase(s string) bool {
-	switch Phase(s) {
+// known reports whether this version knows a phase.
+func (p Phase) known() bool {
+	switch p {
 	case Seal, Keep, Delete, Letters, Restore, Done, CalledOff:
 		return true
 	}

@@ -94,6 +94,9 @@ func (m *Remover) carryOn(ctx context.Context, removal Removal, phase Phase, fat
 
 // take makes this remover the one that works on a removal, in the given phase.
 func (m *Remover) take(ctx context.Context, removal Removal, phase Phase, fate Fate) (*run, error) {
+	if !removal.Phase.known() {
+		return nil, fmt.Errorf("%w: this version does not know the phase %q", record.ErrNewer, removal.Phase)
+	}
 	if quiet := m.Now().Sub(removal.UpdatedAt); record.Held(removal.Holder, m.Holder, quiet, m.Gone) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
 			ErrHeld, removal.Holder, quiet.Truncate(time.Second), record.HolderTimeout)

@@ -77,8 +77,9 @@ func newPlane(t *testing.T, cells ...facts.Cell) *plane {
 	p.create(t, stack.CellTable(), controltables.AttrCellID, "", "", "")
 	p.createMoves(t, stack.MoveTable())
 	for i, c := range cells {
-		cells[i].ResultsTable = stack.Cell(c.ID).ResultsTable()
-		p.create(t, cells[i].ResultsTable, event.AttrKey, "", "", "")
+		cells[i].DataTable, cells[i].ResultsTable = stack.Cell(c.ID).DataTable(), stack.Cell(c.ID).ResultsTable()
+		p.create(t, cells[i].DataTable, event.AttrKey, event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt)
+		p.create(t, cells[i].ResultsTable, event.AttrKey, event.TenantIndex, event.AttrTenantID, event.AttrKey)
 	}
 	p.Store = placement.NewStore(p.db, p.facts)
 	return p

@@ -130,7 +130,8 @@ func (g guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"message":%q}`, why)
 		return
 	}
-	r.Body = g.body(w, r)
+	// A body that takes too long is ended by the server's ReadTimeout, which holds no longer when the body has ended.
+	r.Body = http.MaxBytesReader(w, r.Body, g.MaxBodyBytes)
 	g.Handler.ServeHTTP(w, r)
 }
 
@@ -172,31 +173,4 @@ func (g guard) takes(contentTypes []string) bool {
 	}
 	mediaType, _, err := mime.ParseMediaType(contentTypes[0])
 	return err == nil && slices.Contains(g.MediaTypes, mediaType)
-}
-
-// body bounds the body of a request by size and, through the server's ReadTimeout, by time. Once it has ended the
-// deadline is lifted: it would end the context of a handler that takes longer than the client has to send.
-func (g guard) body(w http.ResponseWriter, r *http.Request) io.ReadCloser {
-	b := &body{ReadCloser: http.MaxBytesReader(w, r.Body, g.MaxBodyBytes), connection: http.NewResponseController(w)}
-	if r.Body == http.NoBody {
-		b.lift()
-	}
-	return b
-}
-
-type body struct {
-	io.ReadCloser
-	connection *http.ResponseController
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		b.lift()
-	}
-	return n, err
-}
-
-func (b *body) lift() {
-	_ = b.connection.SetReadDeadline(time.Time{}) // it fails on a connection that is closed
 }

@@ -26,3 +26,12 @@ func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
 	c.handle(t.Context(), t, deliver("e-2", "t", maxReceives))
 	formattest.WritesItem(t, "testdata/outcome-v1/failed.json", c.entry("e-2"))
 }
+
+func TestConsumer_TakesAnOutcomeOfALaterVersionAsSettled(t *testing.T) {
+	c := newCell()
+	held := item{event.AttrKey: text("acme#e-1"), event.AttrTenantID: text("acme"), event.AttrStatus: text("held")}
+	c.tables.items[resultsTable+"/acme#e-1"] = held
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "whoever wrote the entry answers for the event")
+	require.Zero(t, c.effects("e-1"))
+	require.Equal(t, held, c.entry("e-1"))
+}

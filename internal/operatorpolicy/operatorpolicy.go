@@ -53,7 +53,7 @@ func Reader(s Scope) []iam.Statement {
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),
 		allow("ReadFunctions", r.lambdas, "lambda:GetFunction"),
-		allow("ReadRoles", r.roles, "iam:GetRolePolicy", "iam:ListRolePolicies"),
+		allow("ReadRole", []string{s.Router.Role}, "iam:GetRolePolicy", "iam:ListRolePolicies"),
 		allow("ReadAccount", []string{"*"}, AccountWide()...),
 	)
 }
@@ -69,7 +69,6 @@ func Operator(s Scope) []iam.Statement {
 			"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
 		allow("MoveData", slices.Concat(r.data, r.results),
 			"dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
-		allow("SearchEvents", r.data, "dynamodb:Scan"),
 		allow("ReadStreams", suffixed(r.data, "/stream/*"), "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 		allow("SendAgain", r.queues, "sqs:SendMessage"),
 		allow("SetConflictsAside", r.consumerDLQs, "sqs:SendMessage"),

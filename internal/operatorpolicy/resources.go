@@ -31,17 +31,15 @@ type resources struct {
 	mappings, cells, moves                       string
 	data, results, queues, dlqs, topics, lambdas []string
 	consumerDLQs                                 []string // they are among the dlqs
-	roles                                        []string
 }
 
 // cellNames are the physical names of a cell's parts, or patterns of them.
 type cellNames struct {
-	data, results, queue       string
-	consumerDLQ                string
-	dlqs                       []string // the others
-	topic                      string
-	producer, consumer         string
-	producerRole, consumerRole string
+	data, results, queue string
+	consumerDLQ          string
+	dlqs                 []string // the others
+	topic                string
+	producer, consumer   string
 }
 
 func (s Scope) arn(service, resource string) string {
@@ -50,10 +48,6 @@ func (s Scope) arn(service, resource string) string {
 
 func (s Scope) table(name string) string { return s.arn("dynamodb", "table/"+name) }
 
-func (s Scope) role(name string) string {
-	return fmt.Sprintf("arn:%s:iam::%s:role/%s", s.Partition, s.Account, name)
-}
-
 func (s Scope) resources() resources {
 	r := resources{
 		cellParameters: s.arn("ssm", "parameter"+s.Stack.CellParameters()),
@@ -61,7 +55,6 @@ func (s Scope) resources() resources {
 		cells:          s.table(s.ControlPlane.CellTable),
 		moves:          s.table(s.ControlPlane.MoveTable),
 		lambdas:        []string{s.arn("lambda", "function:"+s.Router.Function)},
-		roles:          []string{s.Router.Role},
 	}
 	for _, c := range s.names() {
 		r.data = append(r.data, s.table(c.data))
@@ -73,7 +66,6 @@ func (s Scope) resources() resources {
 		}
 		r.topics = append(r.topics, s.arn("sns", c.topic))
 		r.lambdas = append(r.lambdas, s.arn("lambda", "function:"+c.producer), s.arn("lambda", "function:"+c.consumer))
-		r.roles = append(r.roles, s.role(c.producerRole), s.role(c.consumerRole))
 	}
 	return r
 }
@@ -86,17 +78,14 @@ func (s Scope) names() []cellNames {
 			data: n.DataTable(), results: n.ResultsTable(), queue: n.Queue(),
 			consumerDLQ: n.ConsumerDLQ(), dlqs: []string{n.SubscriptionDLQ(), n.StreamDLQ()},
 			topic: n.Topic(), producer: n.Producer(), consumer: n.Consumer(),
-			producerRole: n.ProducerRole(), consumerRole: n.ConsumerRole(),
 		}}
 	}
 	var all []cellNames
 	for _, c := range s.Cells {
-		n := s.Stack.Cell(c.ID)
 		all = append(all, cellNames{
 			data: c.DataTable, results: c.ResultsTable, queue: after(c.QueueARN, ":"),
 			consumerDLQ: after(c.ConsumerDLQURL, "/"), dlqs: []string{after(c.SubscriptionDLQURL, "/"), after(c.StreamDLQURL, "/")},
 			topic: after(c.TopicARN, ":"), producer: c.Producer, consumer: c.Consumer,
-			producerRole: n.ProducerRole(), consumerRole: n.ConsumerRole(),
 		})
 	}
 	return all

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/stretchr/testify/require"
 
 	"cellular/local"
@@ -99,9 +100,32 @@ func (s *site) testSignatures(t *testing.T) {
 			require.False(t, reached)
 		})
 	}
+	t.Run("a role", func(t *testing.T) {
+		as, err := s.cloud.Operator().Credentials.Retrieve(t.Context())
+		require.NoError(t, err)
+		r := s.post(t, refusedBody)
+		s.signAs(t, r, refusedBody, as, "execute-api", time.Now())
+		answer, reached := s.send(t, r)
+		require.Equal(t, http.StatusForbidden, answer.status, "its policies do not let it call the API")
+		require.False(t, reached)
+		s.allow(t, "local-cellctl-operator", "execute-api:Invoke", "arn:aws:execute-api:us-east-1:123456789012:*/*/POST/v1/events")
+		r = s.post(t, refusedBody)
+		s.signAs(t, r, refusedBody, as, "execute-api", time.Now())
+		requireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
+	})
 	t.Run("good", func(t *testing.T) {
 		r := s.post(t, refusedBody)
 		s.sign(t, r, refusedBody)
 		requireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
 	})
+}
+
+// allow gives a role one more right.
+func (s *site) allow(t *testing.T, role, action, resource string) {
+	t.Helper()
+	document := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + action + `","Resource":"` + resource + `"}]}`
+	_, err := iam.NewFromConfig(s.cloud.AWS).PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
+		RoleName: &role, PolicyName: aws.String("more"), PolicyDocument: &document,
+	})
+	require.NoError(t, err)
 }

@@ -84,6 +84,9 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	if err != nil {
 		return Assessed{Verdict: Malformed, Problem: err}
 	}
+	if e.Epoch <= to.removed {
+		return Assessed{Verdict: Removed}
+	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
 	// an outcome can have been there and expired.
 	if status != event.Failed && now.Sub(e.AcceptedAt) >= to.memory() {

@@ -32,11 +32,17 @@ func (h *Home) Drop(ctx context.Context, from facts.Cell, tenantID string, wante
 	} else if err != nil {
 		return nil, err
 	}
+	verdicts := make(map[string]Verdict, len(wanted))
+	if to.removing { // a mark would come behind what the removal deletes
+		for _, w := range wanted {
+			verdicts[w.Key] = Moving
+		}
+		return verdicts, nil
+	}
 	f, err := h.find(ctx, to, wanted)
 	if err != nil {
 		return nil, err
 	}
-	verdicts := make(map[string]Verdict, len(wanted))
 	for _, w := range wanted {
 		if verdicts[w.Key], err = h.drop(ctx, w, to, f, gone); err != nil {
 			return nil, fmt.Errorf("drop event %q: %w", w.Key, err)

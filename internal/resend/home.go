@@ -45,6 +45,7 @@ type Home struct {
 type target struct {
 	from, owner facts.Cell
 	epoch       int64
+	removing    bool  // the tenant is being removed
 	removed     int64 // what was accepted up to this epoch is another tenant's, which was removed
 }
 
@@ -122,7 +123,7 @@ func (h *Home) target(ctx context.Context, from facts.Cell, tenantID string) (ta
 	if err != nil {
 		return target{}, err
 	}
-	to := target{from: from, owner: from, epoch: m.Epoch}
+	to := target{from: from, owner: from, epoch: m.Epoch, removing: m.Removing != 0}
 	if m.CellID != from.ID {
 		if to.owner, err = h.Cells(ctx, m.CellID); err != nil {
 			return target{}, fmt.Errorf("find the cell of tenant %q: %w", tenantID, err)

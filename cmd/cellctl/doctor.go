@@ -24,6 +24,8 @@ import (
 	"cellular/internal/move"
 	"cellular/internal/naming"
 	"cellular/internal/placement"
+	"cellular/internal/record"
+	"cellular/internal/removal"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -85,6 +87,14 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: stalled(m, time.Now())}
 				}
 				return moves, err
+			}, OpenRemovals: func(ctx context.Context) ([]health.Removal, error) {
+				open, err := removal.New(removal.Options{DynamoDB: c.dynamo, ControlPlane: cp}).Open(ctx)
+				removals := make([]health.Removal, len(open))
+				for i, m := range open {
+					removals[i] = health.Removal{TenantID: m.TenantID, Cell: m.CellID, Phase: string(m.Phase), StartedAt: m.StartedAt,
+						Left: m.Holder == "" || time.Since(m.UpdatedAt) > record.HolderTimeout, Ways: removalWays(m)}
+				}
+				return removals, err
 			}}
 		},
 	}

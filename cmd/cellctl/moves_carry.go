@@ -188,6 +188,9 @@ func (s *session) explainNoMove(ctx context.Context, err error, tenant string) e
 	if failed != nil {
 		return err
 	}
+	if m.Removing != 0 {
+		return s.explainRemoving(ctx, err, tenant)
+	}
 	return refused("no move of tenant %q is under way; it is in cell %s, 'cellctl moves list --tenant %[1]s' shows its moves of the past", tenant, m.CellID)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/move"
+	"cellular/internal/removal"
 )
 
 func newMovesList(a *app) *cobra.Command {
@@ -15,7 +16,7 @@ func newMovesList(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the moves under way, or those of a tenant",
-		Long: `list prints the moves that are under way, by tenant; with --tenant the last 50 of that tenant, the newest first, also
+		Long: `list prints the moves that are under way, by tenant, and the removals of tenants; with --tenant the last 50 of that tenant, the newest first, also
 those that ended in the last 90 days. A change of the last second may be missing.
 
 AT WORK is the process that carries the move on, as HOST:PID, and SEEN when it last said so: it does every 3 seconds, and
@@ -38,7 +39,8 @@ how many were copied, SENT how many were sent on from the old cell. From REDIREC
 }
 
 type movesView struct {
-	Moves []moveView `json:"moves"`
+	Moves    []moveView    `json:"moves"`
+	Removals []removalView `json:"removals"`
 
 	now time.Time
 }
@@ -49,25 +51,32 @@ func (a *app) listMoves(ctx context.Context, tenant string) error {
 		return err
 	}
 	var moves []move.Move
+	var removals []removal.Removal
 	if tenant == "" {
-		moves, err = s.mover().Open(ctx)
-	} else {
-		moves, err = s.history(ctx, tenant)
+		if moves, err = s.mover().Open(ctx); err == nil {
+			removals, err = s.remover().Open(ctx)
+		}
+	} else if removals, err = s.remover().History(ctx, tenant, maxRemovals); err == nil {
+		moves, err = s.history(ctx, tenant, len(removals) > 0)
 	}
 	if err != nil {
 		return err
 	}
-	v := movesView{Moves: []moveView{}, now: time.Now()}
+	v := movesView{Moves: []moveView{}, Removals: []removalView{}, now: time.Now()}
+	for _, m := range removals {
+		v.Removals = append(v.Removals, viewOfRemoval(m))
+	}
 	for _, m := range moves {
 		v.Moves = append(v.Moves, s.viewOfMove(m))
 	}
 	return a.print(v)
 }
 
-// history is a tenant's moves, the newest first. That of one who never was is an error: it is a mistyped name.
-func (s *session) history(ctx context.Context, tenant string) ([]move.Move, error) {
+// history is a tenant's moves, the newest first. That of one who never was is an error: it is a mistyped name, unless the
+// tenant is known otherwise.
+func (s *session) history(ctx context.Context, tenant string, known bool) ([]move.Move, error) {
 	moves, err := s.mover().History(ctx, tenant)
-	if err == nil && len(moves) == 0 {
+	if err == nil && len(moves) == 0 && !known {
 		_, err = s.placement.Get(ctx, tenant)
 	}
 	return moves, err
@@ -78,5 +87,14 @@ func (v movesView) text(s *sheet) {
 	for _, m := range v.Moves {
 		s.row(m.TenantID, m.From, m.To, m.Epoch, m.phase(), ago(m.move.StartedAt, v.now), orDash(m.Holder), ago(m.move.UpdatedAt, v.now),
 			m.Counts.Events, m.Counts.Sent, orDash(m.RedirectUntil))
+	}
+	if len(v.Removals) == 0 {
+		return
+	}
+	s.blank()
+	s.row("REMOVED TENANT", "FROM", "EPOCH", "PHASE", "STARTED", "AT WORK", "SEEN", "DELETED")
+	for _, m := range v.Removals {
+		s.row(m.TenantID, m.Cell, m.Epoch, m.phase(), ago(m.removal.StartedAt, v.now), orDash(m.Holder), ago(m.removal.UpdatedAt, v.now),
+			deletedItems(m.removal.Counts))
 	}
 }

@@ -29,6 +29,8 @@ func newMovesResume(a *app) *cobra.Command {
 		Long: `resume carries on the moves of TENANT..., one or more, or with --all every move under way, to their ends: those that a
 process left when its host died, and those begun with --no-wait. A move on the way back goes on back.
 
+A removal of a tenant is not among them: 'cellctl tenants remove' goes on with it.
+
 A move that fails does not keep the others. The last lines say of each move how far it came.`,
 		Example: `  cellctl moves resume --all
   cellctl moves resume acme globex`,
@@ -85,6 +87,13 @@ func (a *app) resumeMoves(ctx context.Context, r resumption) error {
 		}
 		for _, m := range open {
 			r.tenants = append(r.tenants, m.TenantID)
+		}
+		removals, err := s.remover().Open(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range removals {
+			a.note("Tenant %s is being removed from cell %s, phase %s, which this leaves alone: %s.", m.TenantID, m.CellID, m.Phase, removalWays(m))
 		}
 	}
 	n := a.narrate(s, false)

@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"cellular/internal/removal"
 )
 
 func newMovesShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TENANT",
 		Short: "Show how far a tenant's move is, and what it did",
-		Long: `show prints the move of TENANT that is under way, or else its last one: the time that each phase took, what was copied and
+		Long: `show prints the removal of TENANT that is under way, or the move of TENANT that is under way, or else its last one: the time that each phase took, what was copied and
 sent on, and what both cells were found to have in common. A digest is the same in both cells, or the move would not have
 gone on.`,
 		Example: `  cellctl moves show acme
@@ -34,7 +37,18 @@ func (a *app) showMove(ctx context.Context, tenant string) error {
 	if err != nil {
 		return err
 	}
-	moves, err := s.history(ctx, tenant)
+	open, err := s.remover().Get(ctx, tenant)
+	switch {
+	case err == nil:
+		if err := a.print(removalDetailView{viewOfRemoval(open), time.Now()}); err != nil {
+			return err
+		}
+		a.note("\nThe tenant is suspended, and nothing else changes it meanwhile: %s.", removalWays(open))
+		return nil
+	case !errors.Is(err, removal.ErrNone):
+		return err
+	}
+	moves, err := s.history(ctx, tenant, false)
 	if err != nil {
 		return err
 	}

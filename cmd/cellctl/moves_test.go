@@ -76,7 +76,7 @@ func TestShowPrefersTheMoveUnderWay(t *testing.T) {
 func TestAListOfMovesNamesNobodyByAccident(t *testing.T) {
 	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.prints(printed("TENANT  FROM  TO  EPOCH  PHASE  STARTED  AT WORK  SEEN  EVENTS  SENT  REDIRECT ENDS"), "moves", "list", "--tenant", "acme")
-		w.prints("{\n  \"moves\": []\n}\n", "moves", "list", "--output", "json")
+		w.prints("{\n  \"moves\": [],\n  \"removals\": []\n}\n", "moves", "list", "--output", "json")
 		w.refuses(exitRefused, "cellctl: tenant \"nobody\": unknown tenant\n", "moves", "list", "--tenant", "nobody")
 		w.refuses(exitUsage, "cellctl: cellctl moves list: --tenant is \"#\", want the form "+event.TenantIDPattern+"; see 'cellctl moves list --help'\n",
 			"moves", "list", "--tenant", "#")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -56,13 +57,25 @@ func (e *export) write(ctx context.Context, cells []facts.Cell) (removal.Copy, e
 	if err == nil {
 		err = e.file.Sync()
 	}
-	if err = errors.Join(err, e.file.Close()); err != nil {
+	if err = errors.Join(err, e.file.Close()); err == nil {
+		err = syncDirectory(filepath.Dir(e.file.Name()))
+	}
+	if err != nil {
 		return nil, err
 	}
 	e.written = true
 	e.a.note("%s has %s, %s and %s, %s.", e.file.Name(), counted(written.Events, "event"), counted(written.Outcomes, "outcome"),
 		counted(written.State, "other item"), counted(int(written.Bytes), "byte"))
 	return written, nil
+}
+
+// syncDirectory has a file that was created in the directory outlive a crash of the host.
+func syncDirectory(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // discard takes the file away, unless it is a complete copy.

@@ -199,9 +199,18 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 	}
 	suspended(t, func(t *testing.T, w *world) {
 		begun(t, w, "keep")
+		stdout, stderr, code := w.run("moves", "list")
+		require.Zero(t, code, stderr)
+		require.Regexp(t, `(?m)^REMOVED TENANT .*\nacme +c01 +2 +keep +1m\S* ago +\S+ +\S+ ago +0$`, stdout)
+		stdout, stderr, _ = w.run("moves", "show", "acme")
+		require.Contains(t, stdout, "removal of tenant  acme\n")
+		require.Contains(t, stderr, "--back-out calls it off.\n")
+		_, stderr, code = w.run("moves", "resume", "--all")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stderr, "Tenant acme is being removed from cell c01, phase keep, which this leaves alone: 'cellctl tenants remove acme'")
 		w.refuses(exitRefused, "cellctl: tenant \"acme\" is being removed from cell c01, phase keep; 'cellctl tenants remove acme' with --export FILE or --forget "+
 			"goes on with it, with --back-out calls it off\n", "tenants", "move", "acme", "--to", "c02")
-		_, stderr, code := w.run("tenants", "remove", "acme", "--back-out")
+		_, stderr, code = w.run("tenants", "remove", "acme", "--back-out")
 		require.Zero(t, code, stderr)
 		require.Equal(t, "The removal of tenant acme is called off. It is suspended in cell c01; 'cellctl tenants resume acme' lets it send again.\n", stderr)
 		require.Equal(t, 2, w.items("c01"))

@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/cellstatus"
 	"cellular/internal/controltables"
+	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
@@ -37,6 +38,8 @@ type Control struct {
 	Placement
 	// OpenMoves lists the moves under way.
 	OpenMoves func(context.Context) ([]Move, error)
+	// OpenRemovals lists the removals of tenants that are under way.
+	OpenRemovals func(context.Context) ([]Removal, error)
 }
 
 // Move is a move under way.
@@ -47,8 +50,17 @@ type Move struct {
 	Stalled bool
 }
 
+// Removal is a removal of a tenant under way.
+type Removal struct {
+	TenantID, Cell, Phase string
+	StartedAt             time.Time
+	Left                  bool   // nobody is at work on it
+	Ways                  string // the commands by which it goes on
+}
+
 const (
 	moveCheck    = "moves"
+	removalCheck = "removals"
 	stateCheck   = "cell state"
 	countCheck   = "tenant count"
 	lackCheck    = "lost mappings"
@@ -69,10 +81,28 @@ func (d Doctor) drift(ctx context.Context, p published, leftovers []string) []Fi
 	}
 	d.examineMoves(l, p, moves)
 	found := l.end("%d under way, none for too long", len(moves))
+	found = append(found, d.removals(ctx, c)...)
 	found = append(found, d.strays(ctx, p, c, leftovers)...)
 	found = append(found, d.states(ctx, p, c, moves)...)
 	found = append(found, d.stranded(ctx, p, c)...)
 	return append(found, d.contents(ctx, p, moves)...)
+}
+
+// removals finds those that nobody is at work on. Their tenants are suspended and can be nothing else.
+func (d Doctor) removals(ctx context.Context, c Control) []Finding {
+	l := d.look(removalCheck, string(d.Stack))
+	open, err := c.OpenRemovals(ctx)
+	if err != nil {
+		l.unseen(err)
+		return l.findings
+	}
+	for _, m := range open {
+		if m.Left {
+			l.add(Warn, m.Ways, "tenant %s is being removed from cell %s since %s, phase %s, and nobody is at work on that",
+				m.TenantID, m.Cell, event.FormatTime(m.StartedAt), m.Phase)
+		}
+	}
+	return l.end("%d under way, each with a process at work", len(open))
 }
 
 // moveMargin is what a move may take beyond the age at which no router uses the old mapping any more, which it waits for.

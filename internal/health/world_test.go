@@ -68,6 +68,7 @@ type world struct {
 	states   map[string]placement.CellState
 	placed   map[string][]string // tenants by cell
 	moves    []health.Move
+	removals []health.Removal
 	statuses map[string]cellstatus.Status
 	stranded map[string][]string // tenants without a mapping, by cell
 }
@@ -209,7 +210,8 @@ func (w *world) doctor() health.Doctor {
 		Stack: stack, Region: "us-east-1",
 		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, Streams: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w},
 		Control: func(facts.ControlPlane) health.Control {
-			return health.Control{Placement: store{w}, OpenMoves: func(context.Context) ([]health.Move, error) { return w.moves, w.broken["OpenMoves"] }}
+			return health.Control{Placement: store{w}, OpenMoves: func(context.Context) ([]health.Move, error) { return w.moves, w.broken["OpenMoves"] },
+				OpenRemovals: func(context.Context) ([]health.Removal, error) { return w.removals, w.broken["OpenRemovals"] }}
 		},
 		Status: reader{w}, Settle: time.Nanosecond, Now: func() time.Time { return noon },
 	}

@@ -14,6 +14,7 @@ import (
 
 	"cellular/internal/mapping"
 	"cellular/internal/move"
+	"cellular/internal/placement"
 )
 
 // model is the whole system under everything that may happen to it: clients that send and send again, routers with
@@ -51,7 +52,10 @@ func (m *model) step() {
 			m.land(r)
 		}
 	case "send again":
-		if id := m.any(); id != "" && r.write == nil && (r.known.Routable() || m.now.Sub(r.readAt) >= hardTTL) {
+		if m.now.Sub(r.readAt) >= hardTTL {
+			m.refresh(r)
+		}
+		if id := m.any(); id != "" && r.write == nil && r.known.Routable() {
 			m.begin(r, id, m.accepted[id])
 			m.land(r)
 		}
@@ -72,8 +76,9 @@ func (m *model) step() {
 		if m.place().State == mapping.Suspended {
 			do = m.placement().Resume
 		}
-		_, err := do(context.Background(), tenant)
-		require.NoError(m.t, err)
+		if _, err := do(context.Background(), tenant); !errors.Is(err, placement.ErrRefused) { // it is being removed
+			require.NoError(m.t, err)
+		}
 	case "read":
 		if id := m.any(); id != "" {
 			m.readable(r, id)
@@ -157,7 +162,7 @@ func (m *model) carryOn(mover *move.Mover) {
 		_, err = mover.BackOut(ctx, tenant, until)
 	}
 	for _, fine := range []error{
-		errDied, move.ErrNoMove, move.ErrSameCell, move.ErrMoving, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
+		errDied, move.ErrNoMove, move.ErrSameCell, move.ErrMoving, move.ErrRemoving, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	} {
 		if errors.Is(err, fine) {
 			return

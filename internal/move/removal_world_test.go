@@ -137,7 +137,7 @@ func (w *world) counted(tenants int) {
 
 // nextLife is the world without the tenant that was removed. What is in flight of it stays in flight.
 func (w *world) nextLife() {
-	w.life++
+	w.nth++
 	w.accepted, w.applied = map[string]string{}, map[string]int{}
 }
 

@@ -54,8 +54,8 @@ type world struct {
 	now   time.Time
 	cells map[string]*cellWorld
 
-	life     int               // how many tenants of the name there were before
-	lives    map[int64]int     // the life in which each epoch was given
+	nth      int               // how many tenants of the name there were before
+	nthOf    map[int64]int     // and to which of them each epoch was given
 	accepted map[string]string // the events that were answered with 202, with their type
 	owners   map[int64]string  // the cell that the mapping named under each epoch
 	applied  map[string]int    // how often each event took effect, anywhere
@@ -92,7 +92,7 @@ func newWorld(t T) *world {
 		T: t, db: dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta")),
 		now:      time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		cells:    map[string]*cellWorld{},
-		accepted: map[string]string{}, lives: map[int64]int{}, owners: map[int64]string{}, applied: map[string]int{},
+		accepted: map[string]string{}, nthOf: map[int64]int{}, owners: map[int64]string{}, applied: map[string]int{},
 	}
 	w.db.PageItems = 3 // so that nothing fits one page
 	for _, id := range []string{"alpha", "beta"} {
@@ -191,10 +191,10 @@ func (w *world) look() {
 	if !there {
 		return
 	}
-	if life, ok := w.lives[m.Epoch]; ok {
-		require.Equal(w, life, w.life, "epoch %d was given to two tenants of the name", m.Epoch)
+	if nth, ok := w.nthOf[m.Epoch]; ok {
+		require.Equal(w, nth, w.nth, "epoch %d was given to two tenants of the name", m.Epoch)
 	}
-	w.lives[m.Epoch] = w.life
+	w.nthOf[m.Epoch] = w.nth
 	record, err := residence.Get(context.Background(), w.db, stack.MoveTable(), tenant)
 	require.NoError(w, err)
 	require.Equal(w, m.CellID, record.LastCell)

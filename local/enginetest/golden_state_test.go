@@ -52,7 +52,7 @@ func TestWriteGoldenState(t *testing.T) {
 	for _, dir := range []string{o.cloud.Dir, root} {
 		text = regexp.MustCompile(regexp.QuoteMeta(dir)).ReplaceAll(text, []byte("/golden"))
 	}
-	require.NotContains(t, string(text), resource.SigKey, "a value is still encrypted")
+	require.NotContains(t, string(text), resource.SecretSig, "a value is still encrypted")
 	require.NoError(t, os.MkdirAll("../testdata", 0o755))
 	require.NoError(t, os.WriteFile(fmt.Sprintf("../testdata/state-%s.json", version), append(text, '\n'), 0o644))
 }

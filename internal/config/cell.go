@@ -6,6 +6,11 @@ import "time"
 // answer. A timeout without room for a whole record beside it would leave every record unstarted.
 const ConsumerAnswerMargin = 2 * time.Second
 
+// MaxRetryBackoff is the longest that a failed message is hidden for. SQS refuses what would hide it for more than 12 h
+// since it was received (ChangeMessageVisibility), and the consumer does not know when that was: at most a visibility
+// timeout ago, which is six times Lambda's longest timeout of 15 min and a batch window of 5 min, and its own 15 min.
+const MaxRetryBackoff = 12*time.Hour - 2*time.Hour
+
 // Cell is one cell's declared parameters: all in which it differs from the other cells.
 type Cell struct {
 	ID         string

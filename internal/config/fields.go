@@ -118,8 +118,8 @@ func pipelineFields(o *object, l *Pipeline) {
 	o.object("consumer", func(o *object) {
 		o.duration("recordTimeout", &l.Consumer.RecordTimeout, 10*time.Millisecond, 15*time.Minute)
 		o.object("retryBackoff", func(o *object) {
-			o.duration("base", &l.Consumer.RetryBackoffBase, time.Millisecond, 12*time.Hour)
-			o.duration("max", &l.Consumer.RetryBackoffMax, time.Millisecond, 12*time.Hour) // ChangeMessageVisibility
+			o.duration("base", &l.Consumer.RetryBackoffBase, time.Millisecond, MaxRetryBackoff)
+			o.duration("max", &l.Consumer.RetryBackoffMax, time.Millisecond, MaxRetryBackoff)
 		})
 		o.seconds("resultTTL", &l.Consumer.ResultTTL, time.Hour, 3650*day)
 	})

@@ -138,7 +138,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"consumerReservedConcurrency":9}`, "cellular:pipeline.consumerReservedConcurrency: is 9, want 0 or at least the queue's maxConcurrency of 10: receives that are throttled count as failures"},
 		{"cellular:pipeline", `{"consumer":{"recordTimeout":"29s"}}`, "cellular:pipeline.consumer.recordTimeout: is 29s, want at least 2s less than the functions' timeout of 30s, which the consumer keeps for its answer"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"base":"6m"}}}`, "cellular:pipeline.consumer.retryBackoff.base: is 6m, want at most the max of 5m"},
-		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"max":"13h"}}}`, `cellular:pipeline.consumer.retryBackoff.max: is "13h", want a duration from 1ms to 12h, written like "1h30m" or "250ms"`},
+		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"max":"12h"}}}`, `cellular:pipeline.consumer.retryBackoff.max: is "12h", want a duration from 1ms to 10h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"consumer":{"resultTTL":"774h"}}`, "cellular:pipeline.consumer.resultTTL: is 774h, want more than the 774h that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it"},
 	} {
 		t.Run(test.key+"="+test.value, func(t *testing.T) {

@@ -105,7 +105,7 @@ type Options struct {
 	// RecordTimeout bounds one record, from reading its payload to its transaction.
 	RecordTimeout time.Duration
 	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax and to
-	// the ten hours of maxVisibility.
+	// config.MaxRetryBackoff.
 	BackoffBase, BackoffMax time.Duration
 	// ResultTTL is how long the ledger remembers an event. It has to be longer than a message can live in the queue
 	// and its dead letter queue together, or a late redrive would be applied a second time.

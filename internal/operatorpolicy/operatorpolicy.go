@@ -75,9 +75,7 @@ func Operator(s Scope) []iam.Statement {
 		allow("TakeFromDLQs", r.dlqs, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"),
 		allow("Restore", restorable, "dynamodb:RestoreTableToPointInTime"),
 		allow("UseScratchTables", scratch, scratchActions()...),
-		allow("QueryScratchTables", slices.Concat(
-			suffixed(suffixed(r.data, scratchSuffix), "/index/"+event.TenantTimeIndex),
-			suffixed(suffixed(r.results, scratchSuffix), "/index/"+event.TenantIndex)), "dynamodb:Query"),
+		allow("QueryScratchTables", s.scratchIndexes(), "dynamodb:Query"),
 		allow("Probe", nonEmpty(s.api()), "execute-api:Invoke"),
 	)
 }
@@ -85,6 +83,16 @@ func Operator(s Scope) []iam.Statement {
 // scratchSuffix is how the names of the scratch tables end that a restore makes: with a time (restore.ScratchName). It fits
 // no table of a cell, whose id is shorter.
 const scratchSuffix = "-restore-??????????????"
+
+// scratchIndexes are the indexes of the cells' scratch tables. With AnyCell there are none to name: Reader's patterns of
+// cells fit them already.
+func (s Scope) scratchIndexes() []string {
+	if s.AnyCell {
+		return nil
+	}
+	r := s.resources()
+	return slices.Concat(each(suffixed(r.data, scratchSuffix), event.TenantTimeIndex), each(suffixed(r.results, scratchSuffix), event.TenantIndex))
+}
 
 // scratchActions are what a restore does with scratch tables, and what AWS asks of whoever has one made: it fills the table
 // in the caller's name. From "Using IAM with DynamoDB backup and restore" of the developer guide.

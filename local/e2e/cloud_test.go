@@ -121,11 +121,9 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if started != nil {
-		if code == 0 {
-			if err := calls.Save("../gate/calls/testdata/e2e.txt", started.Calls(), started.AWS.Region, local.StackName, []string{"east", "north", "west"}); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
+		if err := calls.Save("../gate/calls/testdata/e2e.txt", code == 0, started.Calls(), started.AWS.Region, local.StackName, []string{"east", "north", "west"}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
 		}
 		if err := stop(started, code != 0); err != nil {
 			fmt.Fprintln(os.Stderr, err)

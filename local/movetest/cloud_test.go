@@ -127,11 +127,9 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if started != nil {
-		if code == 0 {
-			if err := calls.Save("../gate/calls/testdata/movetest.txt", started.Calls(), started.AWS.Region, local.StackName, []string{"east", "south", "west"}); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
+		if err := calls.Save("../gate/calls/testdata/movetest.txt", code == 0, started.Calls(), started.AWS.Region, local.StackName, []string{"east", "south", "west"}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
 		}
 		if denied := started.Denied(); len(denied) > 0 {
 			fmt.Fprintf(os.Stderr, "policies denied what a function or an operator did: %+v\n", denied)

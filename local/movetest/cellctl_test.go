@@ -1,0 +1,219 @@
+package movetest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
+)
+
+// cellctl builds the command once.
+var cellctl = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cellctl-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "cellctl")
+	out, err := exec.Command("go", "build", "-o", path, "cellular/cmd/cellctl").CombinedOutput()
+	if err != nil {
+		return "", &exec.Error{Name: string(out), Err: err}
+	}
+	return path, nil
+})
+
+// operate runs cellctl as an operator does who has read the file that 'make local' prints, and returns what it prints. The
+// exit code must be one of codes, or 0 if there are none.
+func (w *world) operate(t *testing.T, codes []int, args ...string) []byte {
+	t.Helper()
+	path, err := cellctl()
+	require.NoError(t, err)
+	environment, err := w.cloud.Env()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), path, append(args, "--yes")...)
+	cmd.Env = append(os.Environ(), environment...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	if len(codes) == 0 {
+		codes = []int{0}
+	}
+	require.Contains(t, codes, cmd.ProcessState.ExitCode(), "cellctl %v: %v\n%s\n%s", args, err, stdout.String(), stderr.String())
+	require.NotContains(t, stdout.String()+stderr.String(), "not authorized", "cellctl %v", args)
+	return stdout.Bytes()
+}
+
+func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	south := w.takeSouth(t)
+	run := func(args ...string) []byte { return w.operate(t, nil, args...) }
+	south.injectFaults(t, true)
+	tenant := "operated"
+	run("tenants", "assign", tenant, "--cell", south.ID)
+	w.accept(t, tenant, visit, 3)
+	w.accept(t, tenant, poison, 2)
+	w.awaitWaiting(t, south.ConsumerDLQURL, 2)
+	south.awaitCounters(t, tenant, map[string]int{visit: 3})
+
+	var list struct {
+		Letters []struct {
+			ID string `json:"message_id"`
+		} `json:"letters"`
+	}
+	require.NoError(t, json.Unmarshal(run("dlq", "list", "--cell", south.ID, "--output", "json"), &list))
+	require.Len(t, list.Letters, 2)
+	run("dlq", "show", list.Letters[0].ID, "--cell", south.ID)
+	run("dlq", "drop", "--cell", south.ID, "--id", list.Letters[0].ID)
+	south.injectFaults(t, false)
+	w.streamLetter(t, south, tenant)
+	run("dlq", "list", "--cell", south.ID, "--kind", "stream")
+	run("dlq", "redrive", "--cell", south.ID)
+	w.awaitWaiting(t, south.StreamDLQURL, 0)
+	run("replay", "--cell", south.ID, "--dry-run")
+	run("replay", "--cell", south.ID, "--tenant", tenant)
+
+	run("cells", "list")
+	run("cells", "show", south.ID)
+	run("tenants", "list")
+	run("tenants", "show", tenant)
+	w.operate(t, []int{0, 1}, "doctor", "--all") // it finds what the local cloud does not have
+	w.operate(t, []int{0, 1}, "doctor", "--fix")
+	run("probe", south.ID)
+	run("iam-policy", "read")
+	run("iam-policy", "operate", "--any-cell")
+
+	w.restore(t, south, tenant)
+	run("tenants", "move", tenant, "--to", "east", "--no-wait")
+	w.conflict(t, south, w.cell("east"), tenant)
+	run("moves", "list")
+	run("moves", "resume", tenant)
+	w.awaitWaiting(t, south.ConsumerDLQURL, 1)
+	run("dlq", "drop", "--cell", south.ID, "--all")
+	run("moves", "list", "--tenant", tenant)
+	run("moves", "show", tenant)
+	run("tenants", "suspend", tenant)
+	run("tenants", "resume", tenant)
+	run("tenants", "suspend", tenant)
+	run("tenants", "remove", tenant, "--forget", "--wait")
+
+	run("cells", "drain", south.ID)
+	run("cells", "activate", south.ID)
+}
+
+// restore has cellctl put back what a mistake has deleted: an event of the tenant, and its mapping. The emulator restores
+// what a table holds when it is asked, so the scratch tables are made before the mistake.
+func (w *world) restore(t *testing.T, c *cell, tenant string) {
+	t.Helper()
+	id := w.accept(t, tenant, visit, 1)[0]
+	before := c.counters(t, tenant)
+	await(t, "the event is applied", func() (string, bool) {
+		status := text(w.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
+		return status, status == string(event.Processed)
+	})
+	at := time.Now().UTC().Format(time.RFC3339)
+	cell := []string{"restore", "cell", c.ID, "--at", at, "--tenant", tenant}
+	mappings := []string{"restore", "mapping", "--at", at}
+	w.operate(t, nil, append(cell, "--dry-run", "--keep")...)
+	w.operate(t, nil, append(mappings, "--dry-run", "--keep")...)
+
+	lost := map[string]map[string]types.AttributeValue{}
+	for table, key := range map[string]map[string]types.AttributeValue{
+		c.DataTable:            {event.AttrKey: &types.AttributeValueMemberS{Value: event.Key(tenant, id)}},
+		c.ResultsTable:         {event.AttrKey: &types.AttributeValueMemberS{Value: event.Key(tenant, id)}},
+		w.outputs.MappingTable: {"tenant_id": &types.AttributeValueMemberS{Value: tenant}},
+	} {
+		out, err := w.tables.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: key, ReturnValues: types.ReturnValueAllOld})
+		require.NoError(t, err)
+		require.NotEmpty(t, out.Attributes, "item %v of %s", key, table)
+		lost[table] = out.Attributes
+	}
+	w.operate(t, nil, append(mappings, "--tenant", tenant)...)
+	w.operate(t, nil, cell...)
+	require.Equal(t, c.ID, w.place(t, tenant).CellID)
+	for _, table := range []string{c.DataTable, c.ResultsTable} {
+		require.Equal(t, text(lost[table], event.AttrKey), text(w.item(t, table, event.Key(tenant, id)), event.AttrKey), table)
+	}
+	require.GreaterOrEqual(t, c.counters(t, tenant)[visit], before[visit])
+}
+
+// item reads an item of a cell's table; nil if there is none.
+func (w *world) item(t *testing.T, table, key string) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := w.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: &table, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
+	})
+	require.NoError(t, err)
+	return out.Item
+}
+
+// conflict has the old cell of a tenant that moves hold an event that a router with an old mapping wrote, whose id the new
+// cell has with other content: the move sets it aside.
+func (w *world) conflict(t *testing.T, old, now *cell, tenant string) {
+	t.Helper()
+	var key string
+	late := await(t, "the router writes to the new cell", func() (map[string]types.AttributeValue, bool) {
+		key = event.Key(tenant, w.accept(t, tenant, visit, 1)[0])
+		item := w.item(t, now.DataTable, key)
+		return item, item != nil
+	})
+	m := w.place(t, tenant)
+	late[event.AttrPayload] = &types.AttributeValueMemberS{Value: `{"other":"content"}`}
+	late[event.AttrEpoch] = &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch-1, 10)}
+	_, err := w.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &old.DataTable, Item: late})
+	require.NoError(t, err)
+	await(t, "the old cell diverts the event", func() (string, bool) {
+		status := text(w.item(t, old.ResultsTable, key), event.AttrStatus)
+		return status, status == string(event.Diverted)
+	})
+}
+
+// streamLetter puts what Lambda sends when it gives up on a batch into the stream DLQ of a cell: where the records are.
+func (w *world) streamLetter(t *testing.T, c *cell, tenant string) {
+	t.Helper()
+	table, err := w.tables.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &c.DataTable})
+	require.NoError(t, err)
+	client, stream := dynamodbstreams.NewFromConfig(w.cloud.AWS), table.Table.LatestStreamArn
+	described, err := client.DescribeStream(t.Context(), &dynamodbstreams.DescribeStreamInput{StreamArn: stream})
+	require.NoError(t, err)
+	shard := described.StreamDescription.Shards[0].ShardId
+	iterator, err := client.GetShardIterator(t.Context(), &dynamodbstreams.GetShardIteratorInput{
+		StreamArn: stream, ShardId: shard, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon,
+	})
+	require.NoError(t, err)
+	records, err := client.GetRecords(t.Context(), &dynamodbstreams.GetRecordsInput{ShardIterator: iterator.ShardIterator})
+	require.NoError(t, err)
+	at := slices.IndexFunc(records.Records, func(r streamtypes.Record) bool {
+		id, ok := r.Dynamodb.Keys[event.AttrKey].(*streamtypes.AttributeValueMemberS)
+		return ok && strings.HasPrefix(id.Value, tenant)
+	})
+	require.NotEqual(t, -1, at, "a record of the tenant's among %d", len(records.Records))
+	record := records.Records[at].Dynamodb
+	arrived := record.ApproximateCreationDateTime.UTC().Format(time.RFC3339)
+	letter, err := json.Marshal(map[string]any{
+		"version": "1.0", "timestamp": arrived, "requestContext": map[string]any{"condition": "RetryAttemptsExhausted"},
+		"DDBStreamBatchInfo": map[string]any{
+			"shardId": shard, "startSequenceNumber": record.SequenceNumber, "endSequenceNumber": record.SequenceNumber, "batchSize": 1,
+			"approximateArrivalOfFirstRecord": arrived, "approximateArrivalOfLastRecord": arrived, "streamArn": stream,
+		},
+	})
+	require.NoError(t, err)
+	_, err = w.queues.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &c.StreamDLQURL, MessageBody: aws.String(string(letter))})
+	require.NoError(t, err)
+}

@@ -3,6 +3,7 @@ package movetest_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,16 +25,12 @@ import (
 	"cellular/internal/event"
 )
 
-// cellctl builds the command once.
+// cellctl builds the command once, into the cloud's directory.
 var cellctl = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "cellctl-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "cellctl")
+	path := filepath.Join(started.Dir, "cellctl")
 	out, err := exec.Command("go", "build", "-o", path, "cellular/cmd/cellctl").CombinedOutput()
 	if err != nil {
-		return "", &exec.Error{Name: string(out), Err: err}
+		return "", fmt.Errorf("build cellctl: %w\n%s", err, out)
 	}
 	return path, nil
 })

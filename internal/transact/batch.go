@@ -9,20 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// The limits of batches, from the API references of BatchGetItem and BatchWriteItem.
-const (
-	MaxReads  = 100
-	MaxWrites = 25
-)
+// MaxReads is how many items one BatchGetItem reads, from its API reference.
+const MaxReads = 100
 
 // BatchReader is the part of the client that ReadAll needs.
 type BatchReader interface {
 	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
-}
-
-// BatchWriter is the part of the client that WriteAll needs.
-type BatchWriter interface {
-	BatchWriteItem(context.Context, *dynamodb.BatchWriteItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchWriteItemOutput, error)
 }
 
 // ReadAll reads the items with the given keys from a table, consistently, and calls each with those that are there. No key
@@ -44,26 +36,6 @@ func (r Retrier) ReadAll(ctx context.Context, client BatchReader, table string, 
 			}
 			request = out.UnprocessedKeys
 			return len(request[table].Keys), nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// WriteAll puts and deletes items of a table, each on its own and in no order: after an error some may have taken effect.
-// No two writes may be of one item. What a throttled table leaves out is tried again as in ReadAll.
-func (r Retrier) WriteAll(ctx context.Context, client BatchWriter, table string, writes []types.WriteRequest) error {
-	for start := 0; start < len(writes); start += MaxWrites {
-		request := map[string][]types.WriteRequest{table: writes[start:min(start+MaxWrites, len(writes))]}
-		err := r.drain(ctx, func() (left int, err error) {
-			out, err := client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: request}, once)
-			if err != nil {
-				return len(request[table]), err
-			}
-			request = out.UnprocessedItems
-			return len(request[table]), nil
 		})
 		if err != nil {
 			return err

@@ -50,11 +50,17 @@ func TestThePolicyNamesTheStackOfTheAccount(t *testing.T) {
 			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-canary",
 			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-c01",
 			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-c02",
+			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-canary",
+			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-c01",
+			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-c02",
 		}, writes["sqs:SendMessage"])
 		require.Empty(t, stderr)
 
 		writes, _ = w.policy("iam-policy", "operate", "--any-cell")
-		require.Equal(t, []string{"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-*"}, writes["sqs:SendMessage"])
+		require.Equal(t, []string{
+			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-cell-*",
+			"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-*",
+		}, writes["sqs:SendMessage"])
 	})
 }
 

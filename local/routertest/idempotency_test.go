@@ -17,10 +17,10 @@ func TestAnIDIsUsedForOneContent(t *testing.T) {
 	requireAccepted(t, first)
 
 	for name, same := range map[string]string{
-		"the same text":          payload,
-		"in another order":       `{"from":"a/b","page":1}`,
-		"with white space":       `{ "page" : 1, "from" : "a/b" }`,
-		"with escapes, exponent": `{"page":10e-1,"from":"a\/\u0062"}`,
+		"the same text":    payload,
+		"in another order": `{"from":"a/b","page":1}`,
+		"with white space": `{ "page" : 1, "from" : "a/b" }`,
+		"with escapes":     `{"page":1,"from":"a\/\u0062"}`,
 	} {
 		t.Run("again "+name, func(t *testing.T) {
 			a := w.post(tenant, "e-1", visit, same)
@@ -31,12 +31,13 @@ func TestAnIDIsUsedForOneContent(t *testing.T) {
 		})
 	}
 	for name, other := range map[string]struct{ eventType, payload string }{
-		"another payload":       {visit, `{"page":2,"from":"a/b"}`},
-		"more payload":          {visit, `{"page":1,"from":"a/b","to":null}`},
-		"text for a number":     {visit, `{"page":"1","from":"a/b"}`},
-		"no payload":            {visit, `null`},
-		"another type":          {"visits", payload},
-		"another type, in case": {"Visit", payload},
+		"another payload":            {visit, `{"page":2,"from":"a/b"}`},
+		"a number written otherwise": {visit, `{"page":10e-1,"from":"a/b"}`},
+		"more payload":               {visit, `{"page":1,"from":"a/b","to":null}`},
+		"text for a number":          {visit, `{"page":"1","from":"a/b"}`},
+		"no payload":                 {visit, `null`},
+		"another type":               {"visits", payload},
+		"another type, in case":      {"Visit", payload},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireProblem(t, w.post(tenant, "e-1", other.eventType, other.payload), http.StatusConflict, "id-conflict")

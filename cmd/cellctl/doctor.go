@@ -39,7 +39,8 @@ cells. It prints what is not as it should be and what to do about it, and
 changes nothing, except counts with --fix.
 
 LEVEL is fail for what loses, refuses or delays events, warn for what will, and skip for what could not be looked at,
-because the endpoint does not offer it or the credentials do not allow it; fixed is what --fix has corrected. With a fail, doctor exits with 1.`,
+because the endpoint does not offer it or the credentials do not allow it; fixed is what --fix has corrected. A count is corrected only
+if the cell's tenants did not change while they were counted. With a fail, doctor exits with 1.`,
 		Example: `  cellctl doctor
   cellctl doctor --output json | jq -r '.findings[] | select(.level == "fail") | .text'`,
 		Args: noArgs,
@@ -80,8 +81,9 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 		Stack: stack, Region: c.region, Clients: c.health, FixCounts: fix,
 		Status: cellstatus.NewReader(c.dynamo, c.sqs),
 		Control: func(cp facts.ControlPlane) health.Control {
-			return health.Control{Placement: placement.NewStore(c.dynamo, cp), OpenMoves: func(ctx context.Context) ([]health.Move, error) {
-				open, err := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp}).Open(ctx)
+			mover := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp})
+			return health.Control{Placement: placement.NewStore(c.dynamo, cp), Moves: move.Places{Mover: mover}, OpenMoves: func(ctx context.Context) ([]health.Move, error) {
+				open, err := mover.Open(ctx)
 				moves := make([]health.Move, len(open))
 				for i, m := range open {
 					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: stalled(m, time.Now())}

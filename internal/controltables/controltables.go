@@ -18,6 +18,11 @@ const (
 	AttrCellID  = mapping.AttrCellID
 	AttrStatus  = "status"  // S: active, draining or retired
 	AttrTenants = "tenants" // N: how many tenants are placed in the cell, or reserved there by an open move
+
+	// AttrChanges (N) grows with each transaction that changes which tenants the cell has or reserves a place for. A
+	// recount reads it before it begins, and its correction has it as a condition. Absent, which counts as 0, where no
+	// version that knows it has changed anything.
+	AttrChanges = "changes"
 )
 
 // The moves table has one item per move, of hash key AttrTenantID and range key AttrEpoch, and one per tenant (see package

@@ -38,7 +38,8 @@ type Doctor struct {
 
 	// FixCounts has Run correct the counts of tenants that have drifted.
 	FixCounts bool
-	// Settle is how long a count must be wrong by the same number before it is held for wrong. Zero: 3 seconds.
+	// Settle is how long a recount gives the indexes to show what was written before it. Zero: 3 seconds, many times what
+	// they usually lag; no bound is documented.
 	Settle time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time

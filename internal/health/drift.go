@@ -20,11 +20,11 @@ import (
 
 // Placement is what the control plane knows of tenants and cells. *placement.Store is one.
 type Placement interface {
-	Get(ctx context.Context, tenantID string) (mapping.Mapping, error)
 	States(ctx context.Context, cellIDs []string) (map[string]placement.CellState, error)
 	Page(ctx context.Context, cellID, after string, limit int) (tenants []mapping.Mapping, next string, err error)
-	Recount(ctx context.Context, cellID string, open []placement.OpenMove) (int, error)
-	SetCount(ctx context.Context, cellID string, seen, correct int) error
+	Estimate(ctx context.Context, cellID string, open []placement.OpenMove) (int, error)
+	Recount(ctx context.Context, cellID string, moves placement.Moves, lag time.Duration) (placement.Recount, error)
+	Correct(context.Context, placement.Recount) error
 	Stranded(ctx context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error)
 }
 
@@ -38,6 +38,8 @@ type Control struct {
 	Placement
 	// OpenMoves lists the moves under way.
 	OpenMoves func(context.Context) ([]Move, error)
+	// Moves reads them for recounts.
+	Moves placement.Moves
 	// OpenRemovals lists the removals of tenants that are under way.
 	OpenRemovals func(context.Context) ([]Removal, error)
 }

@@ -2,7 +2,6 @@ package health_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,6 +70,8 @@ type world struct {
 	removals []health.Removal
 	statuses map[string]cellstatus.Status
 	stranded map[string][]string // tenants without a mapping, by cell
+	lags     map[string]int      // how many tenants of a cell its index does not show yet
+	churn    map[string]int      // how many recounts and corrections a cell's tenants change during
 }
 
 func arnOf(service, resource string) string {
@@ -413,15 +414,6 @@ func (w *world) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaI
 
 type store struct{ w *world }
 
-func (s store) Get(_ context.Context, tenantID string) (mapping.Mapping, error) {
-	for cell, tenants := range s.w.placed {
-		if slices.Contains(tenants, tenantID) {
-			return mapping.Mapping{TenantID: tenantID, CellID: cell}, nil
-		}
-	}
-	return mapping.Mapping{}, errors.New("unknown tenant")
-}
-
 func (s store) States(_ context.Context, ids []string) (map[string]placement.CellState, error) {
 	states := map[string]placement.CellState{}
 	for _, id := range ids {
@@ -441,24 +433,43 @@ func (s store) Page(_ context.Context, cellID, after string, _ int) ([]mapping.M
 	return tenants, "", nil
 }
 
-func (s store) Recount(_ context.Context, cellID string, open []placement.OpenMove) (int, error) {
+func (s store) Estimate(_ context.Context, cellID string, open []placement.OpenMove) (int, error) {
 	n := len(s.w.placed[cellID])
 	for _, m := range open {
-		if m.CellNow != cellID && (m.From == cellID || m.To == cellID) {
+		if (m.From == cellID || m.To == cellID) && !slices.Contains(s.w.placed[cellID], m.TenantID) {
 			n++
 		}
 	}
-	return n, nil
+	return n - s.w.lags[cellID], nil
 }
 
-func (s store) SetCount(_ context.Context, cellID string, seen, correct int) error {
-	state := s.w.states[cellID]
-	if state.Tenants != seen {
-		return errors.New("somebody else has changed it")
+func (s store) Recount(_ context.Context, cellID string, _ placement.Moves, _ time.Duration) (placement.Recount, error) {
+	if err := s.w.churns(cellID); err != nil {
+		return placement.Recount{}, err
 	}
-	state.Tenants = correct
-	s.w.states[cellID] = state
-	return s.w.broken["SetCount"]
+	return placement.Recount{CellID: cellID, Count: s.w.states[cellID].Tenants, Correct: len(s.w.placed[cellID])}, s.w.broken["Recount"]
+}
+
+func (s store) Correct(_ context.Context, r placement.Recount) error {
+	if err := s.w.churns(r.CellID); err != nil {
+		return err
+	}
+	if err := s.w.broken["Correct"]; err != nil {
+		return err
+	}
+	state := s.w.states[r.CellID]
+	state.Tenants = r.Correct
+	s.w.states[r.CellID] = state
+	return nil
+}
+
+// churns has a cell's tenants change during a recount or a correction, as often as the test wants it.
+func (w *world) churns(cellID string) error {
+	if w.churn[cellID] == 0 {
+		return nil
+	}
+	w.churn[cellID]--
+	return placement.ErrChanged
 }
 
 func (s store) Stranded(_ context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error) {
@@ -470,22 +481,6 @@ type reader struct{ w *world }
 
 func (r reader) Read(_ context.Context, c facts.Cell) (cellstatus.Status, error) {
 	return r.w.statuses[c.ID], r.w.broken["Status"]
-}
-
-// catchingUp is a store whose index has what it lacks the second time that it is asked.
-type catchingUp struct {
-	store
-	calls *int
-}
-
-func (c catchingUp) Recount(ctx context.Context, cellID string, open []placement.OpenMove) (int, error) {
-	n, err := c.store.Recount(ctx, cellID, open)
-	if cellID == "beta" {
-		if *c.calls++; *c.calls > 1 {
-			n = 5
-		}
-	}
-	return n, err
 }
 
 // throttle publishes what the router lets in a second.

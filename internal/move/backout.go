@@ -11,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/placement"
 	"cellular/internal/record"
 	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
@@ -88,7 +89,8 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 			ExpressionAttributeNames:  map[string]string{"#moving": mapping.AttrMovingTo, "#epoch": mapping.AttrEpoch},
 			ExpressionAttributeValues: Item{":back": text(back.To), ":to": text(move.To), ":epoch": number(move.Epoch)},
 		}},
-		residence.GiveEpoch(r.ControlPlane.MoveTable, move.TenantID, back.From, back.Epoch, now))
+		residence.GiveEpoch(r.ControlPlane.MoveTable, move.TenantID, back.From, back.Epoch, now),
+		placement.Touch(r.ControlPlane.CellTable, move.From), placement.Touch(r.ControlPlane.CellTable, move.To))
 	return back, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/placement"
 	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
@@ -162,7 +163,8 @@ func (r *run) flip(ctx context.Context) error {
 			":to": text(r.to.ID), ":new": number(r.move.Epoch), ":tier": text(r.to.Tier), ":now": text(event.FormatTime(r.Now())),
 			":from": text(r.from.ID), ":old": number(r.move.OldEpoch),
 		},
-	}}, residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.to.ID, r.move.Epoch, r.Now()))
+	}}, residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.to.ID, r.move.Epoch, r.Now()),
+		placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID))
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w: the tenant's mapping is not what it was when the move began, and nobody but the move may change it", ErrStuck)
 	}

@@ -28,6 +28,8 @@ type CellState struct {
 	Status    Status
 	Tenants   int       // placed in the cell, or reserved there by an open move; probe tenants do not count
 	UpdatedAt time.Time // zero for a cell that never had a tenant and was never drained
+
+	changes int64 // how often it has changed which tenants are placed or reserved
 }
 
 // untouched is the state of a cell that has no item: a new cell needs no registration.
@@ -52,6 +54,9 @@ func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
 	}
 	if _, ok := attributes[controltables.AttrTenants]; ok {
 		state.Tenants = int(r.Int(controltables.AttrTenants, 0))
+	}
+	if _, ok := attributes[controltables.AttrChanges]; ok {
+		state.changes = r.Int(controltables.AttrChanges, 0)
 	}
 	if err := r.Err(); err != nil {
 		return CellState{}, fmt.Errorf("malformed state of cell %q: %w", state.CellID, err)

@@ -57,7 +57,7 @@ func TestStore_GetsOverEveryDocumentedFault(t *testing.T) {
 		},
 		"correct a count": {
 			before: func(_ *testing.T, w *world) { w.set("alpha", placement.Active, 7) },
-			act:    func(t *testing.T, w *world) error { return w.SetCount(t.Context(), "alpha", 7, 0) },
+			act:    func(t *testing.T, w *world) error { return w.fix(t.Context(), "alpha") },
 			done:   func(t *testing.T, w *world) { require.Zero(t, w.state(t, "alpha").Tenants) },
 		},
 		"probe": {

@@ -21,11 +21,17 @@ func TestTheFormatOfACellsStateIsKept(t *testing.T) {
 		controltables.AttrUpdatedAt: text(event.FormatTime(at)),
 	}
 	formattest.WritesItem(t, "testdata/cell-state-v1/draining.json", item)
+	item[controltables.AttrChanges] = number(12)
+	formattest.WritesItem(t, "testdata/cell-state-v1/changes.json", item)
 	for path, item := range formattest.Items(t, "testdata/cell-state-v*") {
 		for _, item := range []formattest.Item{item, formattest.NewerItem(item)} {
+			want := CellState{CellID: "alpha", Status: Draining, Tenants: 7, UpdatedAt: at}
+			if item[controltables.AttrChanges] != nil { // versions before have no such attribute
+				want.changes = 12
+			}
 			state, err := fromItem(item)
 			require.NoError(t, err, path)
-			require.Equal(t, CellState{CellID: "alpha", Status: Draining, Tenants: 7, UpdatedAt: at}, state, path)
+			require.Equal(t, want, state, path)
 		}
 	}
 	item[controltables.AttrStatus] = &types.AttributeValueMemberS{Value: "quarantined"}

@@ -31,7 +31,7 @@ func TestPagesListEveryTenantOfACellOnce(t *testing.T) {
 		got := w.tenants(t, "alpha", rapid.IntRange(1, 8).Draw(t, "limit"))
 		require.IsIncreasing(t, append([]string{""}, got...))
 		require.ElementsMatch(t, want, got)
-		counted, err := w.Recount(t.Context(), "alpha", nil)
+		counted, err := w.Estimate(t.Context(), "alpha", nil)
 		require.NoError(t, err)
 		require.Equal(t, len(want), counted)
 	})
@@ -79,33 +79,4 @@ func TestAListNamesTheItemThatIsNoMapping(t *testing.T) {
 	_, _, err := w.Page(t.Context(), "alpha", "", 10)
 	require.ErrorIs(t, err, mapping.ErrMalformed)
 	require.ErrorContains(t, err, `list the tenants of cell alpha: tenant "acme"`)
-}
-
-func TestAnOpenMoveIsCountedInBothCells(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 10), cell("beta", "standard", 10), cell("gamma", "standard", 10))
-	w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha"})
-	w.assign(t, placement.Request{TenantID: "globex", CellID: "beta"})
-	w.assign(t, placement.Request{TenantID: "initech", CellID: "beta"})
-	open := []placement.OpenMove{
-		{From: "alpha", To: "beta", CellNow: "alpha"}, // not flipped yet
-		{From: "alpha", To: "beta", CellNow: "beta"},  // flipped
-	}
-	for id, want := range map[string]int{"alpha": 2, "beta": 3, "gamma": 0} {
-		got, err := w.Recount(t.Context(), id, open)
-		require.NoError(t, err)
-		require.Equal(t, want, got, id)
-	}
-}
-
-func TestACountIsCorrectedOnlyIfItIsAsItWasSeen(t *testing.T) {
-	w := newWorld(cell("alpha", "standard", 10))
-	require.NoError(t, w.SetCount(t.Context(), "alpha", 0, 4), "of a cell without a count")
-	require.Equal(t, 4, w.state(t, "alpha").Tenants)
-	require.Equal(t, placement.Active, w.state(t, "alpha").Status)
-	err := w.SetCount(t.Context(), "alpha", 0, 5)
-	require.ErrorIs(t, err, placement.ErrRefused)
-	require.ErrorContains(t, err, "it is no longer 0")
-	require.NoError(t, w.SetCount(t.Context(), "alpha", 4, 0))
-	require.NoError(t, w.SetCount(t.Context(), "alpha", 0, 1))
-	require.Equal(t, 1, w.state(t, "alpha").Tenants)
 }

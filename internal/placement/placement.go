@@ -18,6 +18,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/transact"
+	"cellular/internal/wait"
 )
 
 // DynamoDB is the part of the client that is needed.
@@ -38,7 +39,8 @@ var (
 
 // Store reads and changes where tenants are. It is safe for concurrent use.
 type Store struct {
-	Now func() time.Time // the time that mappings are changed at; nil means time.Now
+	Now   func() time.Time                           // the time that mappings are changed at; nil means time.Now
+	Sleep func(context.Context, time.Duration) error // how a recount waits; nil means wait.For
 
 	client   DynamoDB
 	tables   facts.ControlPlane
@@ -60,6 +62,13 @@ func (s *Store) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
+}
+
+func (s *Store) sleep(ctx context.Context, d time.Duration) error {
+	if s.Sleep != nil {
+		return s.Sleep(ctx, d)
+	}
+	return wait.For(ctx, d)
 }
 
 func (s *Store) transact(ctx context.Context, items ...types.TransactWriteItem) error {

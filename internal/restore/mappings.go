@@ -15,6 +15,7 @@ import (
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/ownership"
+	"cellular/internal/placement"
 	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
@@ -147,7 +148,8 @@ func (m *mappingRun) restore(ctx context.Context, place mapping.Mapping) error {
 			func(tenant string) []types.TransactWriteItem {
 				also := []types.TransactWriteItem{ownership.MayApply(cell.ResultsTable, tenant, place.Epoch)}
 				if !mapping.IsProbeTenant(tenant) {
-					also = append(also, residence.Settle(m.ControlPlane.MoveTable, tenant, cell.ID, place.Epoch, place.UpdatedAt))
+					also = append(also, residence.Settle(m.ControlPlane.MoveTable, tenant, cell.ID, place.Epoch, place.UpdatedAt),
+						placement.Touch(m.ControlPlane.CellTable, cell.ID))
 				}
 				return also
 			})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -191,7 +192,7 @@ func TestManyAtATimeFillEveryCellToItsCapAndNoFurther(t *testing.T) {
 	for _, c := range p.cells[:3] {
 		require.Equal(t, c.MaxTenants, p.state(t, c.ID).Tenants, c.ID)
 		require.Len(t, p.tenants(t, c.ID), c.MaxTenants, c.ID)
-		counted, err := p.Recount(t.Context(), c.ID, nil)
+		counted, err := p.Estimate(t.Context(), c.ID, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.MaxTenants, counted, c.ID)
 	}
@@ -295,8 +296,32 @@ func TestACellGoesThroughItsLife(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, placement.Active, state.Status)
 
-	require.ErrorIs(t, p.SetCount(ctx, "alpha", 1, 2), placement.ErrRefused)
-	require.NoError(t, p.SetCount(ctx, "alpha", 0, 2))
-	require.Equal(t, 2, p.state(t, "alpha").Tenants)
-	require.NoError(t, p.SetCount(ctx, "new", 0, 1), "of a cell without an item")
+	p.drift(t, "alpha", 2)
+	r, err := p.Recount(ctx, "alpha", noMoves{}, 0)
+	require.NoError(t, err)
+	require.Equal(t, [2]int{2, 0}, [2]int{r.Count, r.Correct})
+	p.drift(t, "alpha", 3)
+	require.ErrorIs(t, p.Correct(ctx, r), placement.ErrChanged)
+	p.drift(t, "alpha", 2)
+	require.NoError(t, p.Correct(ctx, r))
+	require.Zero(t, p.state(t, "alpha").Tenants)
+	require.NoError(t, p.Correct(ctx, placement.Recount{CellID: "new", Correct: 1}), "of a cell without an item")
+}
+
+// drift changes a cell's count by hand.
+func (p *plane) drift(t *testing.T, cellID string, tenants int) {
+	t.Helper()
+	_, err := p.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &p.facts.CellTable, Key: map[string]types.AttributeValue{controltables.AttrCellID: &types.AttributeValueMemberS{Value: cellID}},
+		UpdateExpression:          aws.String("SET " + controltables.AttrTenants + " = :n"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":n": &types.AttributeValueMemberN{Value: strconv.Itoa(tenants)}},
+	})
+	require.NoError(t, err)
+}
+
+type noMoves struct{}
+
+func (noMoves) Open(context.Context) ([]placement.OpenMove, error) { return nil, nil }
+func (noMoves) Of(context.Context, string) (m placement.OpenMove, under bool, err error) {
+	return m, false, nil
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,19 +16,49 @@ import (
 // runbooks is the page that is followed word by word when things are wrong.
 const runbooks = "../../docs/operations.md"
 
-// TestTheRunbooksCommandsExist parses every command of the runbooks as cellctl would, without running it: a command, a flag
-// or an argument that is not there any more fails here, not at night.
+const readme = "../../README.md"
+
+// TestTheRunbooksCommandsExist parses every command of the runbooks, and of the other pages, as cellctl would, without
+// running it: a command, a flag or an argument that is not there any more fails here, not at night.
 func TestTheRunbooksCommandsExist(t *testing.T) {
-	page, err := os.ReadFile(runbooks)
+	paths, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
-	fenced, told := commandsOf(string(page))
-	require.Greater(t, len(fenced), 30, "the page has been read")
-	for _, line := range fenced {
-		require.NoError(t, parses(line), "%s: %q", runbooks, line)
+	require.Contains(t, paths, runbooks)
+	for _, path := range append(paths, readme) {
+		page, err := os.ReadFile(path)
+		require.NoError(t, err)
+		fenced, told := commandsOf(string(page))
+		if path == runbooks {
+			require.Greater(t, len(fenced), 30, "the page has been read")
+		}
+		for _, line := range fenced {
+			require.NoError(t, parses(line), "%s: %q", path, line)
+		}
+		for _, line := range told {
+			for _, alternative := range alternatives(line) {
+				require.NoError(t, names(alternative), "%s: %q", path, line)
+			}
+		}
 	}
+}
+
+// TestTheReadmeNamesEveryCommand wants each command that operates a deployment in the README's table of commands.
+func TestTheReadmeNamesEveryCommand(t *testing.T) {
+	page, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	var named []string
+	_, told := commandsOf(string(page))
 	for _, line := range told {
-		require.NoError(t, names(line), "%s: %q", runbooks, line)
+		named = append(named, alternatives(line)...)
 	}
+	commands(t, func(cmd *cobra.Command) {
+		path := strings.TrimPrefix(cmd.CommandPath(), "cellctl ")
+		parent, _, _ := strings.Cut(path, " ")
+		if cmd.HasSubCommands() || cmd.Name() == "completion" || parent == "local" {
+			return
+		}
+		require.True(t, slices.Contains(named, path) || slices.Contains(named, parent), "README.md does not name 'cellctl %s'", path)
+	})
 }
 
 // TestTheRunbooksTellOfEveryCommand wants each command that operates a deployment to stand in a runbook.
@@ -82,6 +114,19 @@ func commandsOf(page string) (fenced, told []string) {
 		}
 	}
 	return fenced, told
+}
+
+// alternatives returns the commands that a table's `a b\|c` names: a b, and a c.
+func alternatives(line string) []string {
+	first, others, several := strings.Cut(line, `\|`)
+	if !several {
+		return []string{line}
+	}
+	all := []string{first}
+	for name := range strings.SplitSeq(others, `\|`) {
+		all = append(all, first[:strings.LastIndex(first, " ")+1]+name)
+	}
+	return all
 }
 
 // parses returns why cellctl would refuse a command line before it does anything.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/internal/event"
 	"cellular/internal/restore"
 )
 
@@ -24,7 +25,10 @@ func newRestore(a *app) *cobra.Command {
 scratch tables, which have what the tables had at a time; what is missing is put back from them, and what is there is never
 overwritten.
 
-Restore the mapping of a tenant first, then the cell.`,
+Restore the mapping of a tenant first, then the cell.
+
+What belongs to a tenant that was removed with 'cellctl tenants remove' does not come back, and never reaches a later tenant
+of the name. --revive names a tenant whose removal was a mistake.`,
 		Example: `  cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme
   cellctl restore cell c01 --at 2026-07-01T12:00:00Z --tenant acme`,
 		Args: noArgs,
@@ -38,6 +42,7 @@ Restore the mapping of a tenant first, then the cell.`,
 type restoreRequest struct {
 	at     string
 	tenant string
+	revive []string
 	rate   float64
 	dryRun bool
 	keep   bool
@@ -49,11 +54,13 @@ func (r *restoreRequest) register(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&r.at, "at", "", "the time whose content comes back, in whole seconds (required)")
 	flags.StringVar(&r.tenant, "tenant", "", "restore this tenant only")
+	flags.StringArrayVar(&r.revive, "revive", nil, "bring this tenant back although it was removed since; may be given more than once")
 	flags.Float64Var(&r.rate, "rate", defaultRestoreRate, "how many items are put back per second at most")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "make the scratch tables, say what would be put back, and put nothing back")
 	flags.BoolVar(&r.keep, "keep", false, "keep the scratch tables: the same command finds them")
 	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
 	_ = cmd.RegisterFlagCompletionFunc("at", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("revive", cobra.NoFileCompletions)
 }
 
 func (r *restoreRequest) parse(cmd *cobra.Command, now time.Time) error {
@@ -70,6 +77,14 @@ func (r *restoreRequest) parse(cmd *cobra.Command, now time.Time) error {
 	}
 	if r.rate <= 0 {
 		return wrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
+	}
+	for _, tenant := range r.revive {
+		if err := checkTenant(cmd, tenant); err != nil || tenant == "" {
+			return wrongUsage(cmd, "--revive is %q, want the form %s", tenant, event.TenantIDPattern)
+		}
+		if r.tenant != "" && tenant != r.tenant {
+			return wrongUsage(cmd, "--tenant restores %s only, and --revive names %s", r.tenant, tenant)
+		}
 	}
 	return checkTenant(cmd, r.tenant)
 }
@@ -126,7 +141,7 @@ func namesOf(scratch []restore.Scratch) []string {
 }
 
 func (s *session) restorer() *restore.Restorer {
-	return &restore.Restorer{DynamoDB: s.dynamo, Tables: s.recovery, Moves: s.mover(), ControlPlane: s.ControlPlane, Now: time.Now}
+	return &restore.Restorer{DynamoDB: s.dynamo, Tables: s.recovery, Moves: s.mover(), Removals: s.remover(), ControlPlane: s.ControlPlane, Now: time.Now}
 }
 
 // readWith runs a part that puts items back, with a bar of a number of items, 0 where it is not known, and prints what
@@ -136,7 +151,7 @@ func (a *app) readWith(r *restoreRequest, total int64, run func(restore.Options)
 		total = 0
 	}
 	p := a.progress("items looked at:", total)
-	v, err := run(restore.Options{Tenant: r.tenant, Rate: r.rate, DryRun: r.dryRun, Progress: func(looked int64) {
+	v, err := run(restore.Options{Tenant: r.tenant, Revive: r.revive, Rate: r.rate, DryRun: r.dryRun, Progress: func(looked int64) {
 		p.total = max(p.total, min(total, looked)) // a count that is too low is none
 		p.at(looked)
 	}})

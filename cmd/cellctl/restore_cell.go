@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
+	"cellular/internal/residence"
 	"cellular/internal/restore"
 )
 
@@ -26,11 +28,14 @@ Only tenants come back that are in the cell now and have been ever since. Busine
 of that key; suspend the tenant first, or new events make new state. Events come back without being published: the closing
 note says how to replay those that had not been applied.
 
+A tenant that was removed since has nothing in common with a later one of its name, which gets nothing back of it. With
+--revive TENANT, after 'cellctl restore mapping --revive TENANT', what CELL had of it comes back under the tenant's new epoch.
+
 A cell has point-in-time recovery with 'protect: true', up to about five minutes ago. The scratch tables cost their storage,
 and are deleted in the end. A dry run makes them as well. An interrupted command is finished by the same command.
 
 Exit codes: 0 done, also where nothing was missing, 1 failed, 2 wrong command line, 3 no such cell, or AWS does not restore
-it to that time, or the tenant of --tenant is elsewhere or being moved, 130 interrupted.`,
+it to that time, or a tenant of --tenant or --revive is elsewhere, being moved or removed, or not revived, 130 interrupted.`,
 		Example: `  cellctl restore cell c01 --at 2026-07-01T12:00:00Z --dry-run --keep
   cellctl restore cell c01 --at 2026-07-01T12:00:00Z --tenant acme`,
 		Args:              named("CELL"),
@@ -51,8 +56,10 @@ func (a *app) restoreCell(ctx context.Context, cellID string, r *restoreRequest)
 	if err != nil {
 		return err
 	}
-	if err := s.checkAtHome(ctx, cell, r.tenant); err != nil {
-		return err
+	for _, tenant := range append([]string{r.tenant}, r.revive...) {
+		if err := s.checkAtHome(ctx, cell, tenant, slices.Contains(r.revive, tenant), r); err != nil {
+			return err
+		}
 	}
 	var report restore.CellReport
 	restorer := s.restorer()
@@ -71,20 +78,31 @@ func (a *app) restoreCell(ctx context.Context, cellID string, r *restoreRequest)
 }
 
 // checkAtHome refuses a tenant of which nothing could be put back, before AWS makes tables for hours.
-func (s *session) checkAtHome(ctx context.Context, cell facts.Cell, tenant string) error {
+func (s *session) checkAtHome(ctx context.Context, cell facts.Cell, tenant string, revive bool, r *restoreRequest) error {
 	if tenant == "" {
 		return nil
 	}
 	m, err := s.placement.Get(ctx, tenant)
+	if err != nil && !errors.Is(err, mapping.ErrUnknownTenant) {
+		return err
+	}
+	record, failed := residence.Get(ctx, s.dynamo, s.ControlPlane.MoveTable, tenant)
 	switch {
+	case failed != nil:
+		return failed
+	case err != nil && record.Removed():
+		return refused("tenant %q was removed, and has no mapping; 'cellctl restore mapping --at %s --tenant %[1]s --revive %[1]s' brings that back first, if the removal was a mistake",
+			tenant, r.stamp())
 	case errors.Is(err, mapping.ErrUnknownTenant):
 		return refused("tenant %q has no mapping; 'cellctl restore mapping --tenant %[1]s' puts it back", tenant)
-	case err != nil:
-		return err
 	case m.CellID != cell.ID:
 		return refused("tenant %q is in cell %s now: what cell %s had of it must not come back", tenant, m.CellID, cell.ID)
 	case m.MovingTo != "":
 		return refused("a move of tenant %q to cell %s is under way; finish it or back out of it first", tenant, m.MovingTo)
+	case m.Removing != 0:
+		return s.explainRemoving(ctx, errors.New("a removal is under way"), tenant)
+	case revive && (!record.Revived() || record.RevivedEpoch != m.Epoch):
+		return refused("the mapping of tenant %q was not revived, or has changed since: what was removed is not added to what the tenant is now; leave out --revive", tenant)
 	}
 	return nil
 }
@@ -110,6 +128,9 @@ func (a *app) explainRestoredCell(cell facts.Cell, r *restoreRequest, report res
 	if n := report.Outcomes.LeftAlone[restore.Unmapped] + report.State.LeftAlone[restore.Unmapped] + report.Events.LeftAlone[restore.Unmapped]; n > 0 {
 		a.note("For the tenants without a mapping, 'cellctl restore mapping --at %s' comes first.", r.stamp())
 	}
+	if n := ofRemoved(report.Outcomes, report.State, report.Events); n > 0 {
+		a.note("%s of tenants that were removed since, and no restore brings that back unless --revive names the tenant.", counted(n, "item")+plural(n, " is", " are"))
+	}
 	if again := again(report.Outcomes, report.State, report.Events); again > 0 {
 		a.note("%s left alone only for now: run the same command again.", counted(again, "item")+plural(again, " was", " were"))
 	}
@@ -124,6 +145,14 @@ func (a *app) explainRestoredCell(cell facts.Cell, r *restoreRequest, report res
 		counted(report.Unsettled, "event")+plural(report.Unsettled, " has", " have"), plural(report.Unsettled, "it", "them"), r.stamp(),
 		cell.ID, report.Oldest.Truncate(time.Second).Format(time.RFC3339), tenant)
 	a.note("If the cell applied such an event later, and lost that outcome too, a replay applies it again: restore to a later time first.")
+}
+
+func ofRemoved(parts ...restore.Part) int {
+	n := 0
+	for _, p := range parts {
+		n += p.LeftAlone[restore.OfRemoved]
+	}
+	return n
 }
 
 func again(parts ...restore.Part) int {

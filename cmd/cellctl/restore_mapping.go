@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,14 @@ func newRestoreMapping(a *app) *cobra.Command {
 		Use:   "mapping",
 		Short: "Put back mappings of tenants that are missing, as they were at a time",
 		Long: `mapping puts back the mappings that the mapping table had at --at and lacks now, each of a tenant that no other cell holds
-anything of and no move concerns. A mapping that is there stays as it is. A tenant comes back active, or suspended if it was,
-under an epoch that its cell applies.
+anything of and no move concerns. A mapping that is there stays as it is; where it is to another cell now, the table says so.
+A tenant comes back active, or suspended if it was, under an epoch that its cell applies.
 
-The tenants are not counted in their cells: run 'cellctl doctor --fix' afterwards.
+A tenant that was removed since does not come back, unless --revive names it: then suspended, and under an epoch above all
+that it ever had. 'cellctl restore cell CELL --revive TENANT' then brings back what the cell had of it. Where a later tenant has
+the name, nothing is revived. A tenant whose removal is under way gets the mapping that the removal needs to go on.
+
+The tenants, except those that are revived, are not counted in their cells: run 'cellctl doctor --fix' afterwards.
 
 The scratch table costs its storage, and is deleted in the end. A dry run makes it as well. An interrupted command is
 finished by the same command.
@@ -29,7 +34,8 @@ finished by the same command.
 Exit codes: 0 done, also where nothing was missing, 1 failed, 2 wrong command line, 3 AWS does not restore the table to that
 time, or the tenant of --tenant has a mapping, 130 interrupted.`,
 		Example: `  cellctl restore mapping --at 2026-07-01T12:00:00Z --dry-run --keep
-  cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme`,
+  cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme
+  cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme --revive acme`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.parse(cmd, time.Now()); err != nil {
@@ -47,14 +53,8 @@ func (a *app) restoreMapping(ctx context.Context, r *restoreRequest) error {
 	if err != nil {
 		return err
 	}
-	if r.tenant != "" {
-		m, err := s.placement.Get(ctx, r.tenant)
-		if err == nil {
-			return refused("tenant %q has a mapping, to cell %s: nothing is missing", r.tenant, m.CellID)
-		}
-		if !errors.Is(err, mapping.ErrUnknownTenant) {
-			return err
-		}
+	if err := s.checkMissing(ctx, r); err != nil {
+		return err
 	}
 	cells, err := s.Cells(ctx)
 	if err != nil {
@@ -74,7 +74,31 @@ func (a *app) restoreMapping(ctx context.Context, r *restoreRequest) error {
 	return err
 }
 
+// checkMissing refuses tenants whose mappings are there, before AWS makes tables for hours.
+func (s *session) checkMissing(ctx context.Context, r *restoreRequest) error {
+	for _, tenant := range append([]string{r.tenant}, r.revive...) {
+		if tenant == "" {
+			continue
+		}
+		m, err := s.placement.Get(ctx, tenant)
+		switch {
+		case errors.Is(err, mapping.ErrUnknownTenant):
+		case err != nil:
+			return err
+		case slices.Contains(r.revive, tenant):
+			return refused("tenant %q has a mapping, to cell %s: nothing is revived beside it; if it is the revived one already, go on with 'cellctl restore cell %[2]s --at %[3]s --tenant %[1]s --revive %[1]s'",
+				tenant, m.CellID, r.stamp())
+		default:
+			return refused("tenant %q has a mapping, to cell %s: nothing is missing", tenant, m.CellID)
+		}
+	}
+	return nil
+}
+
 func (a *app) explainRestoredMappings(r *restoreRequest, report restore.MappingReport) {
+	if n := report.LeftAlone[restore.Removed]; n > 0 {
+		a.note("%s removed since: --revive TENANT brings one back whose removal was a mistake.", counted(n, "tenant")+plural(n, " was", " were"))
+	}
 	switch {
 	case report.PutBack == 0:
 		a.note("No mapping is missing that can be put back.")
@@ -83,7 +107,15 @@ func (a *app) explainRestoredMappings(r *restoreRequest, report restore.MappingR
 		a.note("A dry run: nothing was put back.")
 		return
 	}
-	a.note("The cells may count wrong now: 'cellctl doctor --fix' corrects it. 'cellctl restore cell CELL --at %s' puts back what a cell lacks of a tenant.", r.stamp())
+	if report.Revived < report.PutBack {
+		a.note("The cells may count wrong now: 'cellctl doctor --fix' corrects it. 'cellctl restore cell CELL --at %s' puts back what a cell lacks of a tenant.", r.stamp())
+	}
+	for _, t := range report.Tenants {
+		if t.Reason == "" && slices.Contains(r.revive, t.TenantID) {
+			a.note("Tenant %[1]s is back, suspended and empty. 'cellctl restore cell %[2]s --at %[3]s --tenant %[1]s --revive %[1]s' puts back what the cell had of it, and 'cellctl tenants resume %[1]s' lets it send.",
+				t.TenantID, t.Cell, r.stamp())
+		}
+	}
 }
 
 // restoredMappingsView is what became of the mappings.

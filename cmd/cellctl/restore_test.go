@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/dynamotest"
@@ -211,6 +212,41 @@ func TestARestoreRevivesNoRemovedTenant(t *testing.T) {
 		stdout, stderr, code = w.run("restore", "cell", "c01", "--at", lossAt)
 		require.Zero(t, code, stderr)
 		require.Contains(t, stdout, "events          2      0         0              2\n")
+		require.Contains(t, stdout, "acme    c01       its tenant was removed since\n")
+		require.Contains(t, stderr, "3 items are of tenants that were removed since, and no restore brings that back unless --revive names the tenant.\n")
 		require.Zero(t, w.items("c01"))
+		w.refuses(exitRefused, "cellctl: tenant \"acme\" has a mapping, to cell c01: nothing is revived beside it; if it is the revived one already, "+
+			"go on with 'cellctl restore cell c01 --at "+lossAt+" --tenant acme --revive acme'\n", "restore", "mapping", "--at", lossAt, "--revive", "acme")
+		w.refuses(exitRefused, "cellctl: the mapping of tenant \"acme\" was not revived, or has changed since: "+
+			"what was removed is not added to what the tenant is now; leave out --revive\n", "restore", "cell", "c01", "--at", lossAt, "--revive", "acme")
+	})
+}
+
+// Each command says the next one, from the removal to the tenant that sends again.
+func TestARemovedTenantThatIsNamedComesBack(t *testing.T) {
+	deleted(t, func(t *testing.T, w *world, _ *restoretest.Recovery) {
+		w.does("tenants", "suspend", "acme", "--yes")
+		time.Sleep(rest)
+		w.does("tenants", "remove", "acme", "--yes")
+		w.refuses(exitRefused, "cellctl: tenant \"acme\" was removed, and has no mapping; "+
+			"'cellctl restore mapping --at "+lossAt+" --tenant acme --revive acme' brings that back first, if the removal was a mistake\n",
+			"restore", "cell", "c01", "--at", lossAt, "--tenant", "acme")
+		stdout, stderr, code := w.run("restore", "mapping", "--at", lossAt, "--tenant", "acme", "--revive", "acme")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "acme    c01   4      suspended  -\n")
+		require.Contains(t, stderr, "Tenant acme is back, suspended and empty. 'cellctl restore cell c01 --at "+lossAt+" --tenant acme --revive acme' "+
+			"puts back what the cell had of it, and 'cellctl tenants resume acme' lets it send.\n")
+		require.NotContains(t, stderr, "doctor --fix", "it is counted")
+		stdout, stderr, code = w.run("restore", "cell", "c01", "--at", lossAt, "--tenant", "acme", "--revive", "acme")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, "events          2      2         0              0\n")
+		w.does("tenants", "resume", "acme")
+		require.Equal(t, "4", w.db.Item(stack.Cell("c01").DataTable(), "acme#2")[event.AttrEpoch].(*types.AttributeValueMemberN).Value)
+		w.prints(printed(
+			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
+			"acme    c01   active  standard  4      -          2000-01-01T02:01:17.000Z",
+		), "tenants", "list")
+		w.refuses(exitUsage, "cellctl: cellctl restore cell: --tenant restores acme only, and --revive names zeta; see 'cellctl restore cell --help'\n",
+			"restore", "cell", "c01", "--at", lossAt, "--tenant", "acme", "--revive", "zeta")
 	})
 }

@@ -35,6 +35,8 @@ const (
 	AttrLastCell     = "last_cell"     // S
 	AttrLastEpoch    = "last_epoch"    // N
 	AttrRemovedEpoch = "removed_epoch" // N; absent for a tenant that was never removed
+	AttrRemovedAt    = "removed_at"    // S, event.TimeLayout; absent too where a version without it removed the tenant
+	AttrRevivedEpoch = "revived_epoch" // N; absent for a tenant that was never revived
 	AttrUpdatedAt    = controltables.AttrUpdatedAt
 )
 
@@ -48,9 +50,11 @@ const (
 // has its TenantID and zeros.
 type Record struct {
 	TenantID     string
-	LastCell     string // the cell that the tenant was placed in or moved to last; "" where nothing is known
-	LastEpoch    int64  // the highest epoch that the tenant was ever given
-	RemovedEpoch int64  // what the tenant did up to this epoch was removed with it; 0 for a tenant that never was
+	LastCell     string    // the cell that the tenant was placed in or moved to last; "" where nothing is known
+	LastEpoch    int64     // the highest epoch that the tenant was ever given
+	RemovedEpoch int64     // what the tenant did up to this epoch was removed with it; 0 for a tenant that never was
+	RemovedAt    time.Time // when the last removal ended; zero where that is not known
+	RevivedEpoch int64     // under which a restore brought the removed tenant back, the last time; 0 for never
 	UpdatedAt    time.Time
 }
 
@@ -59,6 +63,18 @@ func (r Record) Known() bool { return r.LastCell != "" }
 
 // Removed reports whether the tenant was removed and not placed since: LastCell then holds nothing that anybody misses.
 func (r Record) Removed() bool { return r.RemovedEpoch > 0 && r.RemovedEpoch >= r.LastEpoch }
+
+// GoneBy is a time by which the last removal had ended, so that no cell held anything of the removed life any more; zero for
+// a tenant that was never removed. It is later than that where a version without RemovedAt removed the tenant.
+func (r Record) GoneBy() time.Time {
+	if r.RemovedEpoch > 0 && r.RemovedAt.IsZero() {
+		return r.UpdatedAt
+	}
+	return r.RemovedAt
+}
+
+// Revived reports whether the tenant's life since the last removal goes on with the life that was removed.
+func (r Record) Revived() bool { return r.RevivedEpoch > r.RemovedEpoch }
 
 // NextEpoch is the lowest epoch that the tenant was not given yet, as far as the record knows.
 func (r Record) NextEpoch() int64 { return max(r.LastEpoch, r.RemovedEpoch) + 1 }
@@ -78,6 +94,12 @@ func FromItem(attributes map[string]types.AttributeValue) (Record, error) {
 	}
 	if attributes[AttrRemovedEpoch] != nil {
 		record.RemovedEpoch = r.Int(AttrRemovedEpoch, 1)
+	}
+	if attributes[AttrRemovedAt] != nil {
+		record.RemovedAt = r.Time(AttrRemovedAt, event.TimeLayout)
+	}
+	if attributes[AttrRevivedEpoch] != nil {
+		record.RevivedEpoch = r.Int(AttrRevivedEpoch, 1)
 	}
 	if err := r.Err(); err != nil {
 		return Record{}, fmt.Errorf("%w: tenant %q: %w", ErrMalformed, record.TenantID, err)

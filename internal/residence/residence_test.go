@@ -80,7 +80,17 @@ func TestRecord_GivesAnEpochOnceAndForgetsNothing(t *testing.T) {
 				require.Equal(t, e >= want.LastEpoch, held)
 				done(held, c, e)
 				if held {
-					want.RemovedEpoch, given[e] = e, true
+					want.RemovedEpoch, want.RemovedAt, given[e] = e, now, true
+				}
+			},
+			"revive": func(t *rapid.T) {
+				c, e := cell.Draw(t, "cell"), epoch.Draw(t, "epoch")
+				held := commit(t, db, residence.Revive(table, "acme", c, e, now))
+				require.Equal(t, e >= want.NextEpoch(), held)
+				require.False(t, held && given[e], "epoch %d was given twice", e)
+				done(held, c, e)
+				if held {
+					want.RevivedEpoch, given[e] = e, true
 				}
 			},
 			"": func(t *rapid.T) {
@@ -94,6 +104,7 @@ func TestRecord_GivesAnEpochOnceAndForgetsNothing(t *testing.T) {
 				require.Equal(t, want, r)
 				require.Equal(t, len(given) > 0, r.Known())
 				require.Equal(t, r.RemovedEpoch > 0 && r.RemovedEpoch == r.LastEpoch, r.Removed())
+				require.False(t, r.Removed() && r.Revived())
 			},
 		})
 	})

@@ -31,6 +31,14 @@ func Settle(moveTable, tenantID, cellID string, epoch int64, now time.Time) type
 	return place(moveTable, tenantID, latest, cellID, epoch, now)
 }
 
+// Revive is GiveEpoch for a tenant that was removed, and whose removed life goes on in the cell under the epoch.
+func Revive(moveTable, tenantID, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
+	w := place(moveTable, tenantID, unused, cellID, epoch, now)
+	*w.Update.UpdateExpression += ", #revived = :epoch"
+	w.Update.ExpressionAttributeNames["#revived"] = AttrRevivedEpoch
+	return w
+}
+
 func place(moveTable, tenantID, condition, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
 	w := write(moveTable, tenantID, condition, "SET #cell = :cell, #last = :epoch, #updated = :now, #index = :placed", cellID, epoch, now)
 	w.Update.ExpressionAttributeValues[":placed"] = text(placedPrefix + cellID)
@@ -40,9 +48,11 @@ func place(moveTable, tenantID, condition, cellID string, epoch int64, now time.
 // Remove records that all that the tenant did up to an epoch, its last one, was removed with it. Its condition is that no
 // higher epoch was given to it or removed; it may be written again.
 func Remove(moveTable, tenantID, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
-	return write(moveTable, tenantID,
+	w := write(moveTable, tenantID,
 		"(attribute_not_exists(#last) OR #last <= :epoch) AND (attribute_not_exists(#removed) OR #removed <= :epoch)",
-		"SET #cell = :cell, #last = :epoch, #removed = :epoch, #updated = :now REMOVE #index", cellID, epoch, now)
+		"SET #cell = :cell, #last = :epoch, #removed = :epoch, #at = :now, #updated = :now REMOVE #index", cellID, epoch, now)
+	w.Update.ExpressionAttributeNames["#at"] = AttrRemovedAt
+	return w
 }
 
 func write(moveTable, tenantID, condition, update, cellID string, epoch int64, now time.Time) types.TransactWriteItem {

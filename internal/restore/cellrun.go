@@ -162,20 +162,28 @@ func (c *cellRun) putBack(ctx context.Context, part *Part, table string, lacking
 	return err
 }
 
-// atHome are the candidates whose tenants are at home in the cell. It counts the others.
+// atHome are the candidates whose tenants are at home in the cell, in the life that they belong to. It counts the others.
 func (c *cellRun) atHome(ctx context.Context, part *Part, lacking []candidate) ([]candidate, map[string]home, error) {
 	homes, err := c.homes(ctx, lacking)
 	if err != nil {
 		return nil, nil, err
 	}
-	lacking = slices.DeleteFunc(lacking, func(f candidate) bool {
-		away := homes[f.tenant].why != ""
-		if away {
-			c.leave(part, f, homes[f.tenant])
+	var back []candidate
+	for _, f := range lacking {
+		at := homes[f.tenant]
+		if at.why == "" {
+			at.why = at.life.judge(f, c.results.At)
 		}
-		return away
-	})
-	return lacking, homes, nil
+		switch {
+		case at.why != "":
+			c.leave(part, f, at)
+			continue
+		case f.epoch > 0 && f.epoch < at.life.first:
+			f = f.under(at.epoch)
+		}
+		back = append(back, f)
+	}
+	return back, homes, nil
 }
 
 // putAll puts candidates into a live table, and returns those that it has put, or in a dry run would have. What it returns

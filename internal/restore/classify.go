@@ -17,6 +17,7 @@ import (
 type candidate struct {
 	key, tenant string
 	item        tenantdata.Item
+	epoch       int64 // 0 for an item without one
 }
 
 // isState reports whether a key of a results table is no event's.
@@ -36,7 +37,20 @@ func outcomeOf(found tenantdata.Item, now time.Time) (candidate, Reason) {
 	case expired(found, now):
 		return candidate{}, Expired
 	}
-	return candidate{key, tenant, found}, ""
+	return candidate{key, tenant, found, epochOf(found)}, ""
+}
+
+// epochOf is the epoch of an outcome; 0 where it has none that can be read.
+func epochOf(found tenantdata.Item) int64 {
+	n, _ := found[event.AttrEpoch].(*types.AttributeValueMemberN)
+	if n == nil {
+		return 0
+	}
+	epoch, err := strconv.ParseInt(n.Value, 10, 64)
+	if err != nil || epoch < 1 {
+		return 0
+	}
+	return epoch
 }
 
 // isFence reports whether a key of a results table is a fence's. A fence says what is true now, and is a move's to write.
@@ -48,7 +62,7 @@ func stateOf(found tenantdata.Item) (candidate, Reason) {
 	if !event.ValidTenantID(tenant) {
 		return candidate{}, NoTenant
 	}
-	return candidate{tenantdata.Key(found), tenant, found}, ""
+	return candidate{key: tenantdata.Key(found), tenant: tenant, item: found}, ""
 }
 
 // eventOf takes an event for a candidate, or says why it is none.
@@ -63,7 +77,7 @@ func eventOf(found tenantdata.Item, cellID string) (candidate, Reason) {
 			clone[name] = v
 		}
 	}
-	return candidate{e.Key(), e.TenantID, clone}, ""
+	return candidate{e.Key(), e.TenantID, clone, e.Epoch}, ""
 }
 
 func statusOf(entry tenantdata.Item) event.Status {
@@ -83,21 +97,4 @@ func expired(found tenantdata.Item, now time.Time) bool {
 	}
 	at, err := strconv.ParseInt(n.Value, 10, 64)
 	return err == nil && at <= now.Unix()
-}
-
-// sameStay reports whether a cell has owned a tenant from then on: its fence has the floor that it had, and it was not
-// about to lose the tenant. A cell without a fence owns whoever is mapped to it, from epoch 1 on. Where the fence of now is
-// gone, lost with the rest, the epoch of the mapping stands in for its floor: that of the last owner's first event.
-func sameStay(then, now *ownership.Fence, epoch int64) bool {
-	floorThen, floorNow := int64(1), epoch
-	if then != nil {
-		if then.State == ownership.Outgoing || then.State == ownership.Left {
-			return false
-		}
-		floorThen = then.Floor
-	}
-	if now != nil {
-		floorNow = now.Floor
-	}
-	return floorThen == floorNow
 }

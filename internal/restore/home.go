@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
+	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
 
@@ -19,6 +21,7 @@ import (
 type home struct {
 	cell  string // "" for nowhere
 	epoch int64
+	life  life
 	why   Reason
 }
 
@@ -47,13 +50,20 @@ func (c *cellRun) homes(ctx context.Context, of []candidate) (map[string]home, e
 	if err != nil {
 		return nil, err
 	}
+	records, err := residence.GetAll(ctx, c.DynamoDB, c.ControlPlane.MoveTable, tenants)
+	if err != nil {
+		return nil, err
+	}
 	for _, tenant := range tenants {
 		m, ok := mappings[tenant]
 		if !ok {
+			if records[tenant].Removed() {
+				all[tenant] = home{why: OfRemoved}
+			}
 			continue
 		}
-		at := home{cell: m.CellID, epoch: m.Epoch}
-		if at.why, err = c.standing(m, then[ownership.Key(tenant)], now[ownership.Key(tenant)]); err != nil {
+		at, err := c.standing(m, records[tenant], then[ownership.Key(tenant)], now[ownership.Key(tenant)])
+		if err != nil {
 			return nil, fmt.Errorf("fence of tenant %q: %w", tenant, err)
 		}
 		all[tenant] = at
@@ -61,27 +71,38 @@ func (c *cellRun) homes(ctx context.Context, of []candidate) (map[string]home, e
 	return all, nil
 }
 
-// standing says why nothing of a tenant is put back into the cell, by its mapping and by the cell's fence at the time and
-// now; "" if it is.
-func (c *cellRun) standing(m mapping.Mapping, then, now tenantdata.Item) (Reason, error) {
-	if m.CellID != c.cell.ID {
-		return Elsewhere, nil
-	}
-	if m.MovingTo != "" {
-		return Moving, nil
+// standing finds a tenant's home by its mapping, its record, and the cell's fence at the time and now.
+func (c *cellRun) standing(m mapping.Mapping, record residence.Record, then, now tenantdata.Item) (home, error) {
+	at := home{cell: m.CellID, epoch: m.Epoch}
+	switch {
+	case m.CellID != c.cell.ID:
+		at.why = Elsewhere
+		return at, nil
+	case m.MovingTo != "":
+		at.why = Moving
+		return at, nil
+	case m.Removing != 0:
+		at.why = BeingRemoved
+		return at, nil
 	}
 	before, err := fence(then)
 	if err != nil {
-		return "", err
+		return home{}, err
 	}
 	after, err := fence(now)
 	if err != nil {
-		return "", err
+		return home{}, err
 	}
-	if !sameStay(before, after, m.Epoch) {
-		return MovedSince, nil
+	at.life = lifeOf(record, before, after)
+	switch revive := slices.Contains(c.options.Revive, m.TenantID); {
+	case revive && (!record.Revived() || record.RevivedEpoch != m.Epoch):
+		at.why = NotRevived
+	case revive: // wherever else it was meanwhile, all of it was removed
+		at.life.revive = true
+	case !at.life.sameStay(before, after, m.Epoch):
+		at.why = MovedSince
 	}
-	return "", nil
+	return at, nil
 }
 
 // fence reads a fence; nil for an item that is not there.
@@ -96,15 +117,16 @@ func fence(item tenantdata.Item) (*ownership.Fence, error) {
 	return &f, err
 }
 
-// stillThere is the condition that a tenant still is where it was found, and that nobody has begun to take it away.
+// stillThere is the condition that a tenant still is where it was found, and that nobody has begun to take it away or to
+// remove it.
 func (c *cellRun) stillThere(homes map[string]home) func(tenant string) []types.TransactWriteItem {
 	return func(tenant string) []types.TransactWriteItem {
 		return []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{
 			TableName:           aws.String(c.ControlPlane.MappingTable),
 			Key:                 tenantdata.Item{mapping.AttrTenantID: text(tenant)},
-			ConditionExpression: aws.String("#cell = :cell AND #epoch = :epoch AND attribute_not_exists(#moving)"),
+			ConditionExpression: aws.String("#cell = :cell AND #epoch = :epoch AND attribute_not_exists(#moving) AND attribute_not_exists(#removing)"),
 			ExpressionAttributeNames: map[string]string{
-				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#moving": mapping.AttrMovingTo,
+				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#moving": mapping.AttrMovingTo, "#removing": mapping.AttrRemoving,
 			},
 			ExpressionAttributeValues: tenantdata.Item{
 				":cell": text(c.cell.ID), ":epoch": &types.AttributeValueMemberN{Value: strconv.FormatInt(homes[tenant].epoch, 10)},

@@ -33,11 +33,14 @@ func TestAMissingMappingComesBackUnderAnEpochThatItsCellApplies(t *testing.T) {
 			did, err := w.restoreMappings(restore.Options{Tenant: tenant})
 			require.NoError(t, err)
 			require.Equal(t, would, did)
-			require.Equal(t, []restore.Placed{{TenantID: "acme", Cell: "alpha", Epoch: 4, State: mapping.Active}}, did.Tenants)
+			require.Equal(t, restore.Placed{TenantID: "acme", Cell: "alpha", Epoch: 4, State: mapping.Active}, did.Tenants[0])
 			require.Equal(t, mapping.Mapping{
 				TenantID: "acme", CellID: "alpha", Epoch: 4, State: mapping.Active, Tier: "standard", UpdatedAt: w.Clock.Now(),
 			}, w.place("acme"))
 			require.Equal(t, "beta", w.place("zeta").CellID, "what is there is kept")
+			if tenant == "" {
+				require.Equal(t, []restore.Placed{{TenantID: "zeta", Cell: "beta", Reason: restore.Mapped}}, did.Tenants[1:])
+			}
 		}
 	})
 }

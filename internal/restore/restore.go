@@ -13,6 +13,15 @@
 //     then may have been applied elsewhere.
 //   - Events come back as clones, which the producer does not publish. They are for a replay, which asks the ledger.
 //
+// # Tenants that were removed
+//
+// What belongs to a life of a tenant that was removed (package removal) does not come back, neither alone nor beside the
+// life of a later tenant of the name. A mapping, an event and an outcome belong to one if their epoch is not above the
+// tenant's tombstone. An item of the business logic has no epoch: it belongs to one if the removal had not ended at the
+// time. A tenant that is named, in Options.Revive, comes back all the same: its mapping under a new epoch, above the
+// tombstone and every fence, suspended, and its events and outcomes with that epoch. Cell revives only what Mappings has
+// revived: nothing is added to a later tenant.
+//
 // One thing cannot be told: whether an event that had no outcome at the time got one later, which was lost too. The report
 // has the number of these events; a later time, closer to the loss, makes it smaller.
 package restore
@@ -28,6 +37,7 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/move"
+	"cellular/internal/removal"
 	"cellular/internal/tenantdata"
 )
 
@@ -52,18 +62,25 @@ type Moves interface {
 	History(ctx context.Context, tenantID string) ([]move.Move, error)
 }
 
+// Removals finds the removal of a tenant that is under way. Its error is removal.ErrNone where there is none.
+type Removals interface {
+	Get(ctx context.Context, tenantID string) (removal.Removal, error)
+}
+
 // Restorer restores what is in a deployment's tables. All of it is required.
 type Restorer struct {
 	DynamoDB     DynamoDB
 	Tables       Tables
 	Moves        Moves
 	ControlPlane facts.ControlPlane
+	Removals     Removals
 	Now          func() time.Time
 }
 
 // Options is how to restore.
 type Options struct {
 	Tenant   string             // "" for every tenant
+	Revive   []string           // the tenants of which a removed life comes back
 	Rate     float64            // items put back per second at most, more than 0
 	DryRun   bool               // read and compare, and put nothing back
 	Progress func(looked int64) // called after each page with the number of items looked at so far, if not nil
@@ -87,10 +104,17 @@ const (
 	MovedSince Reason = "its tenant has been moved since, or was leaving"
 	Changed    Reason = "its tenant's mapping changed meanwhile"
 	NoOutcome  Reason = "its outcome is not back"
+
+	BeingRemoved Reason = "a removal of its tenant is under way"
+	OfRemoved    Reason = "its tenant was removed since"
+	MaybeRemoved Reason = "it may be of a tenant of that name that was removed; a later time may tell"
+	NotRevived   Reason = "its tenant is to be revived, and its mapping was not, or has changed since"
 )
 
 // Again reports whether another run may put an item back that was left alone for the reason.
-func (r Reason) Again() bool { return r == Moving || r == Changed || r == NoOutcome }
+func (r Reason) Again() bool {
+	return r == Moving || r == Changed || r == NoOutcome || r == BeingRemoved
+}
 
 // Part is what became of the items of one kind. The numbers add up to Found.
 type Part struct {

@@ -18,6 +18,7 @@ import (
 // the same time finds the table.
 type Scratch struct {
 	Source, Name string
+	At           time.Time
 	Items        int64 // as DynamoDB counts them, every six hours or so; 0 where it has not yet
 	There, Ready bool  // it is being made; it can be read
 }
@@ -48,7 +49,7 @@ func (r *Restorer) Prepare(ctx context.Context, at time.Time, waiting func([]Scr
 	began := r.Now()
 	all := make([]Scratch, len(tables))
 	for i, table := range tables {
-		all[i] = Scratch{Source: table, Name: ScratchName(table, at)}
+		all[i] = Scratch{Source: table, Name: ScratchName(table, at), At: at.UTC().Truncate(time.Second)}
 		if over := len(all[i].Name) - maxTableName; over > 0 {
 			return all, fmt.Errorf("restore table %s: %w: the name of the scratch table, %s, is %d characters too long", table, ErrUnavailable, all[i].Name, over)
 		}

@@ -13,6 +13,8 @@ import (
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/move"
+	"cellular/internal/placement"
+	"cellular/internal/removal"
 	"cellular/internal/replay"
 	"cellular/internal/resend/resendtest"
 	"cellular/internal/restore"
@@ -33,6 +35,7 @@ type world struct {
 	t        require.TestingT
 	ctx      context.Context
 	at       time.Time
+	taken    time.Time // when remember was called
 	recovery *restoretest.Recovery
 	moves    moves
 }
@@ -44,7 +47,9 @@ func newWorld(t require.TestingT) *world {
 	tables := map[string]dynamotest.Table{
 		control.MappingTable: {Hash: tenant},
 		control.CellTable:    {Hash: dynamotest.S(controltables.AttrCellID)},
-		control.MoveTable:    {Hash: tenant, Range: dynamotest.N(controltables.AttrEpoch)},
+		control.MoveTable: {Hash: tenant, Range: dynamotest.N(controltables.AttrEpoch), Indexes: map[string]dynamotest.Index{
+			controltables.OpenIndex: {Hash: dynamotest.S(controltables.AttrOpen), Range: tenant, Projection: types.ProjectionTypeAll},
+		}},
 	}
 	for _, c := range []facts.Cell{alpha, beta} {
 		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
@@ -62,19 +67,33 @@ func newWorld(t require.TestingT) *world {
 
 // remember is the time to which the world can be restored.
 func (w *world) remember() {
-	w.recovery.Remember(alpha.DataTable, alpha.ResultsTable, control.MappingTable)
+	w.snapshot()
 	w.Clock.Advance(time.Minute)
 }
 
+func (w *world) snapshot() {
+	w.taken = w.Clock.Now().Truncate(time.Second)
+	w.recovery.Remember(alpha.DataTable, alpha.ResultsTable, control.MappingTable)
+}
+
+// prepare makes scratch tables with what there was when remember was called.
+func (w *world) prepare(r *restore.Restorer, tables ...string) ([]restore.Scratch, error) {
+	scratch, err := r.Prepare(w.ctx, w.at, nil, tables...)
+	for i := range scratch {
+		scratch[i].At = w.taken
+	}
+	return scratch, err
+}
+
 func (w *world) restorer() *restore.Restorer {
-	return &restore.Restorer{DynamoDB: w.Tables, Tables: w.recovery, Moves: w.moves, ControlPlane: control, Now: w.Clock.Now}
+	return &restore.Restorer{DynamoDB: w.Tables, Tables: w.recovery, Moves: w.moves, Removals: w.remover(), ControlPlane: control, Now: w.Clock.Now}
 }
 
 // restoreCell does what the command does.
 func (w *world) restoreCell(o restore.Options) (restore.CellReport, error) {
 	o.Rate = 1e6
 	r := w.restorer()
-	scratch, err := r.Prepare(w.ctx, w.at, nil, alpha.DataTable, alpha.ResultsTable)
+	scratch, err := w.prepare(r, alpha.DataTable, alpha.ResultsTable)
 	if err != nil {
 		return restore.CellReport{}, err
 	}
@@ -88,7 +107,7 @@ func (w *world) restoreCell(o restore.Options) (restore.CellReport, error) {
 func (w *world) restoreMappings(o restore.Options) (restore.MappingReport, error) {
 	o.Rate = 1e6
 	r := w.restorer()
-	scratch, err := r.Prepare(w.ctx, w.at, nil, control.MappingTable)
+	scratch, err := w.prepare(r, control.MappingTable)
 	if err != nil {
 		return restore.MappingReport{}, err
 	}
@@ -97,6 +116,43 @@ func (w *world) restoreMappings(o restore.Options) (restore.MappingReport, error
 		return report, err
 	}
 	return report, r.Discard(w.ctx, scratch)
+}
+
+// remover removes tenants of the world. What it waits for passes.
+func (w *world) remover() *removal.Remover {
+	return removal.New(removal.Options{
+		DynamoDB: w.Tables, Queue: w.Queues, ControlPlane: control,
+		Cells: func(context.Context) ([]facts.Cell, error) { return []facts.Cell{alpha, beta}, nil },
+		SweepLetters: func(context.Context, facts.Cell, string, func(context.Context) error) (map[string]int, error) {
+			return nil, nil
+		},
+		Quarantine: time.Minute, IndexSettle: time.Second, Parallel: 1, Holder: "remover", Gone: func(string) bool { return true }, Now: w.Clock.Now,
+		Sleep: func(_ context.Context, d time.Duration) error { w.Clock.Advance(d); return nil },
+	})
+}
+
+func (w *world) placement() *placement.Store {
+	s := placement.NewStore(w.Tables, control)
+	s.Now = w.Clock.Now
+	return s
+}
+
+// remove removes a tenant as the command does, all of whose events are settled.
+func (w *world) remove(tenant string) {
+	_, err := w.placement().Suspend(w.ctx, tenant)
+	require.NoError(w.t, err)
+	w.Clock.Advance(time.Minute)
+	_, err = w.remover().Start(w.ctx, tenant)
+	require.NoError(w.t, err)
+	_, err = w.remover().Run(w.ctx, tenant, removal.Fate{GiveUp: true})
+	require.NoError(w.t, err)
+}
+
+// assign places a tenant in a cell.
+func (w *world) assign(tenant string, c facts.Cell) mapping.Mapping {
+	m, err := w.placement().Assign(w.ctx, []facts.Cell{alpha, beta}, placement.Request{TenantID: tenant, CellID: c.ID})
+	require.NoError(w.t, err)
+	return m
 }
 
 // record writes the record of a tenant.

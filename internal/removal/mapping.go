@@ -1,0 +1,28 @@
+package removal
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/controltables"
+	"cellular/internal/mapping"
+)
+
+// Mapping is the tenant's mapping as a removal that is under way needs it, for who puts it back after it was lost. The
+// tenant has been suspended since at.
+func (r Removal) Mapping(tier string, at time.Time) mapping.Mapping {
+	return mapping.Mapping{
+		TenantID: r.TenantID, CellID: r.CellID, Epoch: r.OldEpoch, State: mapping.Suspended, Tier: tier, UpdatedAt: at, Removing: r.Epoch,
+	}
+}
+
+// UnderWay is the condition, as an operation of a transaction, that the removal has not ended.
+func (r Removal) UnderWay(moveTable string) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+		TableName: aws.String(moveTable), Key: r.key(), ConditionExpression: aws.String("#open = :removal"),
+		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
+		ExpressionAttributeValues: Item{":removal": text(openValue)},
+	}}
+}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/controltables"
 	"cellular/internal/facts"
+	"cellular/internal/record"
 	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
 	"cellular/internal/wait"
@@ -112,46 +112,20 @@ const maxHistory = 50
 
 // History returns the tenant's moves, the newest first, at most the last 50. Those that ended are kept for 90 days.
 func (m *Mover) History(ctx context.Context, tenantID string) ([]Move, error) {
-	out, err := m.DynamoDB.Query(ctx, &dynamodb.QueryInput{
-		TableName:                 &m.ControlPlane.MoveTable,
-		KeyConditionExpression:    aws.String("#tenant = :tenant"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": controltables.AttrTenantID},
-		ExpressionAttributeValues: Item{":tenant": text(tenantID)},
-		ScanIndexForward:          aws.Bool(false),
-		ConsistentRead:            aws.Bool(true),
-		Limit:                     aws.Int32(maxHistory),
-	})
+	items, err := record.Latest(ctx, m.DynamoDB, m.ControlPlane.MoveTable, tenantID, maxHistory)
 	if err != nil {
 		return nil, fmt.Errorf("list the moves of tenant %q: %w", tenantID, err)
 	}
-	return movesOf(out.Items)
+	return movesOf(items)
 }
 
 // Open returns the moves that are under way, by tenant. A move that began or ended a moment ago may be told late.
 func (m *Mover) Open(ctx context.Context) ([]Move, error) {
-	q := &dynamodb.QueryInput{
-		TableName:                 &m.ControlPlane.MoveTable,
-		IndexName:                 aws.String(controltables.OpenIndex),
-		KeyConditionExpression:    aws.String("#open = :open"),
-		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":open": text(controltables.OpenValue)},
+	items, err := record.Open(ctx, m.DynamoDB, m.ControlPlane.MoveTable, controltables.OpenValue)
+	if err != nil {
+		return nil, fmt.Errorf("list the moves under way: %w", err)
 	}
-	var all []Move
-	for {
-		out, err := m.DynamoDB.Query(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("list the moves under way: %w", err)
-		}
-		moves, err := movesOf(out.Items)
-		if err != nil {
-			return nil, fmt.Errorf("list the moves under way: %w", err)
-		}
-		all = append(all, moves...)
-		if len(out.LastEvaluatedKey) == 0 {
-			return all, nil
-		}
-		q.ExclusiveStartKey = out.LastEvaluatedKey
-	}
+	return movesOf(items)
 }
 
 func movesOf(items []Item) ([]Move, error) {

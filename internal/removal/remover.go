@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/controltables"
 	"cellular/internal/facts"
+	"cellular/internal/record"
 	"cellular/internal/resend"
 	"cellular/internal/tenantdata"
 	"cellular/internal/transact"
@@ -96,46 +95,20 @@ func (m *Remover) Get(ctx context.Context, tenantID string) (Removal, error) {
 
 // History returns the last removals of tenants of that name, the newest first. Those that ended are kept for 90 days.
 func (m *Remover) History(ctx context.Context, tenantID string, limit int) ([]Removal, error) {
-	out, err := m.DynamoDB.Query(ctx, &dynamodb.QueryInput{
-		TableName:                 &m.ControlPlane.MoveTable,
-		KeyConditionExpression:    aws.String("#tenant = :tenant"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": controltables.AttrTenantID},
-		ExpressionAttributeValues: Item{":tenant": text(keyPrefix + tenantID)},
-		ScanIndexForward:          aws.Bool(false),
-		ConsistentRead:            aws.Bool(true),
-		Limit:                     aws.Int32(int32(limit)),
-	})
+	items, err := record.Latest(ctx, m.DynamoDB, m.ControlPlane.MoveTable, keyPrefix+tenantID, int32(limit))
 	if err != nil {
 		return nil, fmt.Errorf("list the removals of tenant %q: %w", tenantID, err)
 	}
-	return removalsOf(out.Items)
+	return removalsOf(items)
 }
 
 // Open returns the removals that are under way, by tenant. One that began or ended a moment ago may be missing, or shown.
 func (m *Remover) Open(ctx context.Context) ([]Removal, error) {
-	q := &dynamodb.QueryInput{
-		TableName:                 &m.ControlPlane.MoveTable,
-		IndexName:                 aws.String(controltables.OpenIndex),
-		KeyConditionExpression:    aws.String("#open = :removal"),
-		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":removal": text(openValue)},
+	items, err := record.Open(ctx, m.DynamoDB, m.ControlPlane.MoveTable, openValue)
+	if err != nil {
+		return nil, fmt.Errorf("list the removals under way: %w", err)
 	}
-	var all []Removal
-	for {
-		out, err := m.DynamoDB.Query(ctx, q)
-		if err != nil {
-			return nil, fmt.Errorf("list the removals under way: %w", err)
-		}
-		page, err := removalsOf(out.Items)
-		if err != nil {
-			return nil, fmt.Errorf("list the removals under way: %w", err)
-		}
-		all = append(all, page...)
-		if len(out.LastEvaluatedKey) == 0 {
-			return all, nil
-		}
-		q.ExclusiveStartKey = out.LastEvaluatedKey
-	}
+	return removalsOf(items)
 }
 
 func removalsOf(items []Item) ([]Removal, error) {

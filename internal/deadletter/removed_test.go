@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/deadletter"
@@ -121,4 +122,18 @@ func TestSweep_DeletesOneTenantsLettersOnceThatIsConfirmed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[deadletter.Kind]int{deadletter.Subscription: 1, deadletter.Consumer: 3}, swept)
 	require.Equal(t, []string{other}, w.left(Alpha))
+}
+
+// It has no payload, and a redrive finds what the removed tenant had gone.
+func TestSweep_LeavesALetterAboutSeveralTenants(t *testing.T) {
+	w := newWorld(t)
+	for i, tenant := range []string{"acme", "globex", "acme"} {
+		w.stream.add(types.OperationTypeInsert, w.Accept(Alpha, tenant, fmt.Sprint("e-", i), 1, time.Hour).Key())
+	}
+	shared := w.letter(Alpha.StreamDLQURL, ejected(0, 1, w.Clock.Now()))
+	w.letter(Alpha.StreamDLQURL, ejected(2, 2, w.Clock.Now()))
+	swept, err := w.letters.Sweep(t.Context(), Alpha, deadletter.Kinds(), "acme", func(context.Context) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, map[deadletter.Kind]int{deadletter.Stream: 1}, swept)
+	require.Equal(t, []string{shared}, w.left(Alpha))
 }

@@ -9,6 +9,7 @@ import (
 	"cellular/internal/event"
 	"cellular/internal/mapping"
 	"cellular/internal/move"
+	"cellular/internal/ownership"
 )
 
 func TestMover_ShowsAMoveInAPhaseOfALaterVersionAndLeavesItAlone(t *testing.T) {
@@ -63,4 +64,21 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	require.ErrorIs(t, err, move.ErrNewer)
 	require.ErrorContains(t, err, `this version does not know the outcome "held" of event `+event.Key(tenant, "e-1")+" in cell alpha")
 	require.Equal(t, text("held"), w.db.Item(alpha.ResultsTable, event.Key(tenant, "e-1"))[event.AttrStatus])
+}
+
+// A fence is written by moves and removals. One in a state of a later version has something to say that this one would undo.
+func TestAFenceInAStateOfALaterVersionKeepsItsTenantFromBeingMovedAndRemoved(t *testing.T) {
+	for _, cell := range []string{"alpha", "beta"} {
+		w := newWorld(t)
+		w.suspend()
+		fence := ownership.Fence{TenantID: tenant, Floor: 1, State: "parted", UpdatedAt: w.now}.Item()
+		w.db.Put(w.cells[cell].ResultsTable, fence)
+		_, err := w.mover(&hooks{}).Start(t.Context(), tenant, "beta")
+		require.ErrorContains(t, err, `"parted", which this version does not know`, cell)
+		_, err = w.remover(&hooks{}).Start(t.Context(), tenant)
+		require.ErrorContains(t, err, `"parted", which this version does not know`, cell)
+		require.Equal(t, fence, w.db.Item(w.cells[cell].ResultsTable, ownership.Key(tenant)))
+		require.Zero(t, w.place().Removing)
+		require.Empty(t, w.place().MovingTo)
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
@@ -385,4 +386,58 @@ func TestRemover_FindsItselfTakenOver(t *testing.T) {
 	require.ErrorIs(t, err, removal.ErrTakenOver)
 	w.quiesce()
 	w.settled()
+}
+
+// A disk that is full, or a file that cannot be written, costs nothing: the removal can go on with another file, or be called off.
+func TestRemover_DeletesNothingWhereTheCopyFails(t *testing.T) {
+	w, _ := inUse(t)
+	w.suspend()
+	remover := w.remover(&hooks{})
+	_, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	data, results := w.cells["beta"].DataTable, w.cells["beta"].ResultsTable
+	events, outcomes, letters := len(w.db.Items(data)), len(w.db.Items(results)), len(w.cells["beta"].dlq)
+	full := errors.New("no space left on device")
+	fate := removal.Fate{Copy: func(context.Context, []facts.Cell) (removal.Copy, error) { return nil, full }}
+	_, err = remover.Run(t.Context(), tenant, fate)
+	require.ErrorIs(t, err, full)
+	require.Len(t, w.db.Items(data), events)
+	require.Len(t, w.db.Items(results), outcomes)
+	require.Len(t, w.cells["beta"].dlq, letters)
+
+	_, err = remover.CallOff(t.Context(), tenant)
+	require.NoError(t, err)
+	require.Equal(t, mapping.Suspended, w.place().State)
+}
+
+// What a cell that cannot be read holds would be left behind, for the next tenant of the name.
+func TestRemover_StopsWhereACellCannotBeRead(t *testing.T) {
+	down := errors.New("down")
+	for _, cell := range []string{"alpha", "beta"} {
+		for _, phase := range []removal.Phase{removal.Delete, removal.Letters} {
+			w, _ := inUse(t)
+			w.suspend()
+			h := &hooks{}
+			remover := w.remover(h)
+			_, err := remover.Start(t.Context(), tenant)
+			require.NoError(t, err)
+			w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+				if c.Table != w.cells[cell].ResultsTable || c.Operation != "GetItem" {
+					return nil
+				}
+				if now, err := w.remover(&hooks{}).Get(context.Background(), tenant); err == nil && now.Phase == phase {
+					return down
+				}
+				return nil
+			}
+			_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+			require.ErrorIs(t, err, down, "cell %s, phase %s", cell, phase)
+			_, there := w.placed()
+			require.True(t, there, "cell %s, phase %s", cell, phase)
+			w.db.Intercept = nil
+			_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+			require.NoError(t, err)
+			w.gone()
+		}
+	}
 }

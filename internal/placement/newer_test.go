@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/mapping"
+	"cellular/internal/ownership"
 	"cellular/internal/placement"
 )
 
@@ -38,4 +39,12 @@ func TestAMappingInAStateOfALaterVersionIsLeftAlone(t *testing.T) {
 	_, err = w.Resume(t.Context(), "acme")
 	require.ErrorIs(t, err, placement.ErrRefused)
 	require.Equal(t, item, w.db.Item(stack.MappingTable(), "acme"))
+}
+
+func TestAssign_PlacesNobodyWhereAFenceIsInAStateOfALaterVersion(t *testing.T) {
+	w := newWorld(cell("alpha", "standard", 10))
+	w.db.Put(w.cells[0].ResultsTable, ownership.Fence{TenantID: "acme", Floor: 3, State: "parted"}.Item())
+	_, err := w.Assign(t.Context(), w.cells, placement.Request{TenantID: "acme"})
+	require.ErrorContains(t, err, `"parted", which this version does not know`)
+	require.Nil(t, w.db.Item(stack.MappingTable(), "acme"))
 }

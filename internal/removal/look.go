@@ -27,7 +27,7 @@ type trace struct {
 func (t trace) known() bool { return t.fenced || t.holds }
 
 // lookIn looks for a tenant in cells, and answers in their order. A cell that cannot be read is an error: what it holds
-// would be left behind.
+// would be left behind. So is a fence in a state that this version does not know, because a removal writes the fence again.
 func (o *Options) lookIn(ctx context.Context, cells []facts.Cell, tenantID string) ([]trace, error) {
 	traces := make([]trace, len(cells))
 	look := func(ctx context.Context, i int) (err error) {
@@ -54,6 +54,11 @@ func lookInto(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID st
 	t.cell = cell
 	if t.fence, t.fenced, err = ownership.Get(ctx, client, cell.ResultsTable, tenantID); err != nil {
 		return trace{}, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
+	}
+	if t.fenced {
+		if err := t.fence.Known(); err != nil {
+			return trace{}, fmt.Errorf("cell %s: %w", cell.ID, err)
+		}
 	}
 	t.holds, err = tenantdata.Any(ctx, client, cell, tenantID)
 	return t, err

@@ -173,3 +173,22 @@ func TestAMappingRestoreThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 func (w *world) moved(from, to string, phase move.Phase) {
 	w.moves["acme"] = []move.Move{{TenantID: "acme", From: from, To: to, Epoch: 2, Phase: phase}}
 }
+
+func TestAFenceInAStateOfALaterVersionStopsARestore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Map("acme", alpha, 1)
+		e := w.applied("acme", "e")
+		w.Fence(alpha, "acme", 1, "parted")
+		w.remember()
+		w.lose(alpha.DataTable, e.Key())
+		_, err := w.restoreCell(restore.Options{})
+		require.ErrorContains(t, err, `"parted", which this version does not know`)
+		require.Nil(t, w.Tables.Item(alpha.DataTable, e.Key()))
+
+		w.lose(control.MappingTable, "acme")
+		_, err = w.restoreMappings(restore.Options{})
+		require.ErrorContains(t, err, `"parted", which this version does not know`)
+		require.Nil(t, w.Tables.Item(control.MappingTable, "acme"))
+	})
+}

@@ -16,7 +16,8 @@ func newCellsDrain(a *app) *cobra.Command {
 stay, and are served as before. 'cellctl cells activate' undoes it.
 
 With --evacuate it then moves every tenant of CELL to the best other cell of the tenant's tier, while their events keep
-coming. A tenant that fails does not keep the others, and whatever ends the command, the same one carries on. Each move
+coming. A tenant that fails does not keep the others, and whatever ends the command, the same one carries on. It may run
+several times at once: each waits for the tenants that another one is at work on, and reports what is true at its end. Each move
 waits for the router's hard TTL; all of them do at a time. With --no-wait the command returns once other cells serve all
 tenants, and the moves are to be finished later: what reaches CELL until then waits.`,
 		Example: `  cellctl cells drain c01

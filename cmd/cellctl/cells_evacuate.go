@@ -146,6 +146,7 @@ func (s *session) choose(ctx context.Context, cells []facts.Cell, m mapping.Mapp
 // evacuationProgress tells on stderr how far an evacuation is, first in tenants served by other cells, then in finished
 // moves, and keeps what came of each tenant. It is safe for concurrent use.
 type evacuationProgress struct {
+	a          *app
 	cell       string
 	quarantine time.Duration
 
@@ -153,6 +154,7 @@ type evacuationProgress struct {
 	bar    *progress
 	expect int
 	now    move.EvacuationProgress
+	others bool // that others are at work on the cell was told
 	moves  map[string]move.Move
 
 	stop    chan struct{}
@@ -161,7 +163,7 @@ type evacuationProgress struct {
 
 func (a *app) evacuationProgress(s *session, cell string, expect int) *evacuationProgress {
 	p := &evacuationProgress{
-		cell: cell, quarantine: s.quarantine(), expect: expect, moves: map[string]move.Move{}, stop: make(chan struct{}),
+		a: a, cell: cell, quarantine: s.quarantine(), expect: expect, moves: map[string]move.Move{}, stop: make(chan struct{}),
 		bar: a.progress("tenants of cell "+cell+" served by other cells:", int64(expect)),
 	}
 	p.stopped.Go(p.tick)
@@ -210,6 +212,11 @@ func (p *evacuationProgress) observe(now move.EvacuationProgress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now = now
+	if now.Others > 0 && !p.others {
+		p.others = true
+		p.bar.end()
+		p.a.note("Another process is at work on tenants of cell %s, too: this one waits for them, and takes over if that one dies.", p.cell)
+	}
 	p.tell()
 }
 

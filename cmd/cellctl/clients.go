@@ -25,6 +25,7 @@ import (
 // clients is all of AWS that cellctl uses. Tests put other things in its place.
 type clients struct {
 	region     string
+	holder     string // this process, in the records of what it works on
 	dynamo     dynamoClient
 	streams    deadletter.Streams
 	sqs        sqsClient
@@ -75,6 +76,7 @@ func dialAWS(ctx context.Context, o options) (*clients, error) {
 func newClients(cfg aws.Config) *clients {
 	return &clients{
 		region:     cfg.Region,
+		holder:     holder(),
 		dynamo:     dynamodb.NewFromConfig(cfg),
 		streams:    dynamodbstreams.NewFromConfig(cfg),
 		sqs:        sqs.NewFromConfig(cfg),

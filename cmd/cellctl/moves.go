@@ -54,7 +54,7 @@ func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: remembered(s.Cell),
 		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
-		Holder: holder(), Gone: gone, Observe: observe,
+		Holder: s.holder, Gone: gone, Observe: observe,
 	})
 }
 

@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/sqstest"
 )
@@ -187,6 +192,41 @@ $`, stderr)
 }
 `, stdout)
 		require.Equal(t, "Cell c01 has no tenants left; 'cellctl cells retire c01' takes it out of service.\n", stderr)
+	})
+}
+
+func TestDrain_MayEvacuateACellSeveralTimesAtOnce(t *testing.T) {
+	evacuable(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		type result struct {
+			stdout, stderr string
+			code           int
+		}
+		w.db.Intercept = func(context.Context, dynamotest.Call) error {
+			time.Sleep(time.Duration(rand.N(20)) * time.Millisecond) // so that they interleave
+			return nil
+		}
+		var commands atomic.Int64
+		w.holder = func() string { return fmt.Sprint("ops-", commands.Add(1), ":1") }
+		results := make([]result, 3)
+		var group sync.WaitGroup
+		for i := range results {
+			group.Go(func() {
+				results[i].stdout, results[i].stderr, results[i].code = w.run("cells", "drain", "c01", "--evacuate", "--parallel", "2")
+			})
+		}
+		group.Wait()
+		told := false
+		for _, r := range results {
+			require.Zero(t, r.code, "%s%s", r.stdout, r.stderr)
+			require.Regexp(t, `^TENANT .*
+acme +(c02|canary) +done +-
+globex +(c02|canary) +done +-
+initech +(c02|canary) +done +-
+$`, r.stdout)
+			require.Contains(t, r.stderr, "Cell c01 has no tenants left; ")
+			told = told || strings.Contains(r.stderr, "Another process is at work on tenants of cell c01, too")
+		}
+		require.True(t, told)
 	})
 }
 

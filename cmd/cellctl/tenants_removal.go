@@ -33,7 +33,7 @@ func (s *session) observedRemover(observe func(removal.Removal)) *removal.Remove
 			}
 			return byKind, err
 		},
-		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Holder: holder(), Gone: gone, Observe: observe,
+		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Holder: s.holder, Gone: gone, Observe: observe,
 	})
 }
 

@@ -2,7 +2,6 @@ package move
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -31,25 +30,32 @@ type Evacuation struct {
 
 // EvacuationProgress is how far an evacuation has come.
 type EvacuationProgress struct {
-	Total  int              // tenants that were found so far
-	Served int              // tenants that are served by their new cell; those whose moves have ended among them
-	Ended  int              // tenants whose moves have ended
-	Failed map[string]error // by tenant
+	Total  int // tenants that were found so far
+	Served int // tenants that are served by their new cell; those whose moves have ended among them
+	Ended  int // tenants whose moves have ended
+	// Others is how many tenants other processes are at work on at present, which this one waits for.
+	Others int
+	// Failed is why a tenant did not come out, by tenant. At the end of an evacuation it has those that are in the cell or,
+	// unless it was to stop when every tenant is served, whose moves are not over: whoever has finished one meanwhile.
+	Failed map[string]error
 }
 
 // Evacuate moves all tenants out of a cell. It carries on the moves that are under way out of it, so that a second
 // Evacuate goes on where a first one has died. A tenant that fails does not keep the others.
 //
+// Any number of them can be at work on a cell at a time. Each waits for the tenants that another process is at work on,
+// takes over where that dies, and takes for done what that has done. It returns once it finds nobody left to move.
+//
 // Its error says that some failed, which Failed names, or is Page's or the context's.
 func (m *Mover) Evacuate(ctx context.Context, e Evacuation) (EvacuationProgress, error) {
-	v := &evacuation{Mover: m, Evacuation: e, progress: EvacuationProgress{Failed: map[string]error{}}}
-	var both errgroup.Group
-	both.Go(func() error {
-		defer v.noMoreFlips()
-		return v.flipAll(ctx)
-	})
-	both.Go(func() error { return v.finish(ctx) })
-	err := both.Wait()
+	v := &evacuation{
+		Mover: m, Evacuation: e, progress: EvacuationProgress{Failed: map[string]error{}},
+		began: m.Now(), stages: map[string]stage{}, others: map[string]*watch{},
+	}
+	err := v.passes(ctx)
+	if err == nil {
+		v.reread(ctx)
+	}
 	progress := v.snapshot()
 	switch n := len(progress.Failed); {
 	case err == nil && ctx.Err() != nil:
@@ -66,10 +72,65 @@ func (m *Mover) Evacuate(ctx context.Context, e Evacuation) (EvacuationProgress,
 type evacuation struct {
 	*Mover
 	Evacuation
+	began time.Time
+
 	mu        sync.Mutex
 	progress  EvacuationProgress
-	flipped   []Move // moves that are handed on, for finish
-	allHanded bool   // no more will be
+	stages    map[string]stage  // of the tenants that were found so far
+	others    map[string]*watch // of the tenants that other processes are, or were, at work on
+	flipped   []Move            // moves that are handed on, for finish
+	allHanded bool              // no more will be
+}
+
+// stage is how far a tenant has come.
+type stage int
+
+const (
+	stageFound stage = iota + 1
+	stageServed
+	stageEnded
+)
+
+// maxEvacuationPasses bounds how often the cell's tenants are listed until there is no new one. The second time there is
+// none unless the index lagged or a move was backed out, since the cell takes no tenants.
+const maxEvacuationPasses = 4
+
+// passes evacuates the cell until it finds nobody left to begin with.
+func (v *evacuation) passes(ctx context.Context) error {
+	for n := range maxEvacuationPasses {
+		if n > 0 {
+			if err := v.Sleep(ctx, v.IndexSettle); err != nil {
+				return err
+			}
+		}
+		begun := 0
+		v.allHanded = false
+		var both errgroup.Group
+		both.Go(func() (err error) {
+			defer v.noMoreFlips()
+			begun, err = v.flipAll(ctx)
+			return err
+		})
+		both.Go(func() error { return v.finish(ctx) })
+		if err := both.Wait(); err != nil || n > 0 && begun == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// reread looks once more at the tenants that failed: another process may have brought them out.
+func (v *evacuation) reread(ctx context.Context) {
+	for tenantID := range v.snapshot().Failed {
+		at, err := v.look(ctx, tenantID)
+		switch {
+		case err != nil: // the failure stands
+		case at.out():
+			v.came(tenantID, stageEnded)
+		case at.served() && v.Until == Redirect:
+			v.came(tenantID, stageServed)
+		}
+	}
 }
 
 // change changes the progress and tells of it.
@@ -98,98 +159,106 @@ func (v *evacuation) fail(tenantID string, err error) {
 	v.change(func(p *EvacuationProgress) { p.Failed[tenantID] = err })
 }
 
-// flipAll brings every tenant to where its new cell serves it, and hands its move on.
-func (v *evacuation) flipAll(ctx context.Context) error {
+// came notes how far a tenant has come. One that comes back to the cell is found once more.
+func (v *evacuation) came(tenantID string, to stage) {
+	v.change(func(p *EvacuationProgress) {
+		from := v.stages[tenantID]
+		v.stages[tenantID] = to
+		delete(p.Failed, tenantID)
+		count := func(n *int, at stage) {
+			if to >= at {
+				*n++
+			}
+			if from >= at {
+				*n--
+			}
+		}
+		count(&p.Total, stageFound)
+		count(&p.Served, stageServed)
+		count(&p.Ended, stageEnded)
+	})
+}
+
+// flipAll brings every tenant to where its new cell serves it, and hands its move on. begun is how many it was about.
+func (v *evacuation) flipAll(ctx context.Context) (begun int, err error) {
 	var group errgroup.Group
 	group.SetLimit(max(v.Parallel, 1))
 	defer func() { _ = group.Wait() }()
-	begin := func(tenantID string, do func() (Move, error)) {
-		v.change(func(p *EvacuationProgress) { p.Total++ })
+	listed := map[string]bool{}
+	begin := func(tenantID string) error {
+		if listed[tenantID] || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		listed[tenantID] = true
+		if again, err := v.toBegin(ctx, tenantID); err != nil || !again {
+			return err
+		}
+		begun++
+		v.came(tenantID, stageFound)
 		group.Go(func() error {
-			move, err := do()
+			move, err := v.bring(ctx, tenantID)
 			if err != nil {
 				v.fail(tenantID, err)
 				return nil
 			}
-			v.change(func(p *EvacuationProgress) { p.Served++ })
-			v.hand(move)
+			v.came(tenantID, stageServed)
+			v.hand(tenantID, move)
 			return nil
 		})
+		return nil
 	}
 
 	// The index of moves has those that are beyond the flip, which the cell's tenants are not listed for any more.
 	open, err := v.Open(ctx)
 	if err != nil {
-		return err
+		return begun, err
 	}
-	known := map[string]bool{}
 	for _, move := range open {
 		if move.From != v.Cell || move.Phase == Restore {
 			continue
 		}
-		known[move.TenantID] = true
-		begin(move.TenantID, func() (Move, error) { return v.run(ctx, move.TenantID, Redirect) })
+		if err := begin(move.TenantID); err != nil {
+			return begun, err
+		}
 	}
 	for after := ""; ; {
 		tenants, next, err := v.Page(ctx, after)
 		if err != nil {
-			return err
+			return begun, err
 		}
 		for _, tenant := range tenants {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			switch {
-			case known[tenant.TenantID]:
-			case tenant.MovingTo == v.Cell:
-				begin(tenant.TenantID, func() (Move, error) {
-					return Move{}, fmt.Errorf("%w, into this cell: carry it on, and evacuate again", ErrMoving)
-				})
-			default:
-				begin(tenant.TenantID, func() (Move, error) { return v.flip(ctx, tenant) })
+			if err := begin(tenant.TenantID); err != nil {
+				return begun, err
 			}
 		}
 		if next == "" {
-			return nil
+			return begun, nil
 		}
 		after = next
 	}
 }
 
-// flip moves a tenant as far as to be served by its new cell. Where the chosen cell has filled up meanwhile, another one
-// is chosen.
-func (v *evacuation) flip(ctx context.Context, tenant mapping.Mapping) (Move, error) {
-	err := v.retrier().Repeat(ctx, func(ctx context.Context) (again bool, err error) {
-		to, err := v.Choose(ctx, tenant)
-		if err != nil {
-			return false, err
-		}
-		_, err = v.Start(ctx, tenant.TenantID, to)
-		return errors.Is(err, ErrNoPlace), err
-	})
-	if err != nil && !errors.Is(err, ErrMoving) { // which is by somebody else's hand, or not yet in the index of moves
-		return Move{}, err
+// toBegin reports whether a tenant that the indexes show is to be brought out: one that was not found before, is in the
+// cell once more, or failed and is in another process's hands now.
+func (v *evacuation) toBegin(ctx context.Context, tenantID string) (bool, error) {
+	v.mu.Lock()
+	known, failed := v.stages[tenantID] != 0, v.progress.Failed[tenantID] != nil
+	v.mu.Unlock()
+	if !known {
+		return true, nil
 	}
-	return v.run(ctx, tenant.TenantID, Redirect)
+	at, err := v.look(ctx, tenantID)
+	if failed {
+		return err == nil && at.open && at.move.From == v.Cell && v.held(at.move), nil
+	}
+	return at.home, err
 }
 
-// run is Run, and waits for a holder that may have died a moment ago.
-func (v *evacuation) run(ctx context.Context, tenantID string, until Phase) (Move, error) {
-	for end := v.Now().Add(HolderTimeout); ; {
-		move, err := v.Run(ctx, tenantID, until)
-		if !errors.Is(err, ErrHeld) || v.Now().After(end) {
-			return move, err
-		}
-		if err := v.Sleep(ctx, v.Poll); err != nil {
-			return Move{}, err
-		}
-	}
-}
-
-// hand gives a move that has been flipped to finish, if there is anything left to do about it.
-func (v *evacuation) hand(move Move) {
-	if move.Phase.Ended() {
-		v.change(func(p *EvacuationProgress) { p.Ended++ })
+// hand gives a move that has been flipped to finish, if there is anything left to do about it. A move that is over, or none,
+// is done.
+func (v *evacuation) hand(tenantID string, move Move) {
+	if move.TenantID == "" || move.Phase.Ended() {
+		v.came(tenantID, stageEnded)
 		return
 	}
 	if v.Until != Redirect {
@@ -238,16 +307,13 @@ func (v *evacuation) round(ctx context.Context, open []Move) {
 	group.SetLimit(max(v.Parallel, 1))
 	for _, move := range open {
 		group.Go(func() error {
-			until := Redirect
-			if v.over(move) {
-				until = ""
-			}
-			carried, err := v.run(ctx, move.TenantID, until)
+			carried, err := v.carry(ctx, move.TenantID)
 			if err != nil {
+				v.othersDone(move.TenantID)
 				v.fail(move.TenantID, err)
 				return nil
 			}
-			v.hand(carried)
+			v.hand(move.TenantID, carried)
 			return nil
 		})
 	}
@@ -256,5 +322,11 @@ func (v *evacuation) round(ctx context.Context, open []Move) {
 
 // over reports whether a move's quarantine is.
 func (v *evacuation) over(move Move) bool {
-	return move.Phase != Redirect || !v.Now().Before(move.FlippedAt.Add(v.Quarantine))
+	switch {
+	case move.Phase != Redirect:
+		return true
+	case move.FlippedAt.IsZero():
+		return false
+	}
+	return !v.Now().Before(move.FlippedAt.Add(v.Quarantine))
 }

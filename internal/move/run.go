@@ -68,9 +68,9 @@ func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) 
 	if !move.Phase.known() {
 		return nil, fmt.Errorf("%w: this version does not know the phase %q", ErrNewer, move.Phase)
 	}
-	if quiet := m.Now().Sub(move.UpdatedAt); record.Held(move.Holder, m.Holder, quiet, m.Gone) {
+	if m.held(move) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
-			ErrHeld, move.Holder, quiet.Truncate(time.Second), HolderTimeout)
+			ErrHeld, move.Holder, m.Now().Sub(move.UpdatedAt).Truncate(time.Second), HolderTimeout)
 	}
 	r := &run{Options: &m.Options, move: move, since: m.Now()}
 	var err error
@@ -87,6 +87,11 @@ func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) 
 		return nil, err
 	}
 	return r, nil
+}
+
+// held reports whether another process seems to be at work on a move.
+func (m *Mover) held(move Move) bool {
+	return record.Held(move.Holder, m.Holder, m.Now().Sub(move.UpdatedAt), m.Gone)
 }
 
 // letGo says that nobody is at work any more, so that the next one need not wait. It is no harm if that fails.

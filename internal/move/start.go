@@ -25,6 +25,7 @@ var (
 	ErrNoPlace   = errors.New("the cell takes no tenant: it is full, draining or retired")
 	ErrProbe     = errors.New("a tenant that cells are probed with does not move")
 	errContended = errors.New("the mapping kept changing")
+	errElsewhere = errors.New("the tenant is in another cell by now")
 )
 
 // Start records a move of a tenant to a cell, and takes a place for it there. Nothing else happens until Run.
@@ -32,7 +33,12 @@ var (
 // Its error is mapping.ErrUnknownTenant, ErrMoving, ErrRemoving, ErrSameCell, ErrNoPlace or ErrProbe where the move cannot begin;
 // nothing has been done then.
 func (m *Mover) Start(ctx context.Context, tenantID, toCell string) (Move, error) {
-	move, err := m.start(ctx, tenantID, toCell)
+	return m.startFrom(ctx, tenantID, "", toCell)
+}
+
+// startFrom is Start for a tenant of the cell fromCell, or of any where that is "". Its error is also errElsewhere.
+func (m *Mover) startFrom(ctx context.Context, tenantID, fromCell, toCell string) (Move, error) {
+	move, err := m.start(ctx, tenantID, fromCell, toCell)
 	if err != nil {
 		return Move{}, fmt.Errorf("move tenant %q to cell %s: %w", tenantID, toCell, err)
 	}
@@ -40,7 +46,7 @@ func (m *Mover) Start(ctx context.Context, tenantID, toCell string) (Move, error
 	return move, nil
 }
 
-func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error) {
+func (m *Mover) start(ctx context.Context, tenantID, fromCell, toCell string) (Move, error) {
 	if mapping.IsProbeTenant(tenantID) {
 		return Move{}, ErrProbe
 	}
@@ -50,18 +56,20 @@ func (m *Mover) start(ctx context.Context, tenantID, toCell string) (Move, error
 	}
 	var move Move
 	err = m.retrier().Repeat(ctx, func(ctx context.Context) (again bool, err error) {
-		move, err = m.tryStart(ctx, tenantID, to)
+		move, err = m.tryStart(ctx, tenantID, fromCell, to)
 		return errors.Is(err, errContended), err
 	})
 	return move, err
 }
 
-func (m *Mover) tryStart(ctx context.Context, tenantID string, to facts.Cell) (Move, error) {
+func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to facts.Cell) (Move, error) {
 	place, err := mapping.NewStore(m.DynamoDB, m.ControlPlane.MappingTable).Get(ctx, tenantID)
 	if err != nil {
 		return Move{}, err
 	}
 	switch {
+	case fromCell != "" && place.CellID != fromCell:
+		return Move{}, fmt.Errorf("%w: %s", errElsewhere, place.CellID)
 	case place.MovingTo != "":
 		return Move{}, fmt.Errorf("%w, to cell %s", ErrMoving, place.MovingTo)
 	case place.Removing != 0:

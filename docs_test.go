@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/event"
 )
 
 // TestInvariantsPage_NamesTestsThatExist keeps docs/invariants.md from promising a proof that is not there.
@@ -79,6 +81,14 @@ func TestPages_LinkToWhatExists(t *testing.T) {
 				require.Contains(t, anchors(all[path]), anchor, "%s links to %s", page, link[1])
 			}
 		}
+	}
+}
+
+// TestRouterPage_HasThePatternsOfTheProgram covers what a client may choose: tenant ids, event ids and types.
+func TestRouterPage_HasThePatternsOfTheProgram(t *testing.T) {
+	page := pages(t)["docs/router.md"]
+	for field, pattern := range map[string]string{"tenant_id": event.TenantIDPattern, "id": event.IDPattern, "type": event.TypePattern} {
+		require.Regexp(t, "(?m)^\\| `"+field+"` \\| .*`"+regexp.QuoteMeta(pattern)+"`", page)
 	}
 }
 

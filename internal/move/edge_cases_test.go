@@ -124,6 +124,48 @@ func TestI6IndexesThatLagLoseNothing(t *testing.T) {
 	w.settled()
 }
 
+// What the index shows of the business logic's state only after the flip is in the old cell alone, and the new one has worked
+// on without it. No copy can mend that.
+func TestMover_ForgetsNothingWhereStateShowsAfterTheFlip(t *testing.T) {
+	w := newWorld(t)
+	m := w.mover(&hooks{})
+	_, err := m.Start(t.Context(), tenant, "beta")
+	require.NoError(t, err)
+	_, err = m.Run(t.Context(), tenant, move.Redirect)
+	require.NoError(t, err)
+	alpha := w.cells["alpha"].ResultsTable
+	w.db.Put(alpha, dynamotest.Item{event.AttrKey: text("#late#" + tenant), event.AttrTenantID: text(tenant), "n": text("1")})
+	_, err = m.Run(t.Context(), tenant, "")
+	require.ErrorIs(t, err, move.ErrStuck)
+	require.ErrorContains(t, err, "the business logic's items in the old cell are not those that were copied (1 of them, 0 were copied); back the move out")
+	require.NotNil(t, w.db.Item(alpha, "#late#"+tenant))
+	require.Equal(t, "beta", w.place().CellID)
+}
+
+// Neither the flip nor the way back guesses what the edit was for. With the mapping as it was, both are open again.
+func TestMover_StopsWhereTheMappingWasEditedByHand(t *testing.T) {
+	w := newWorld(t)
+	w.send(&router{}, "e-1", "visit")
+	m := w.mover(&hooks{})
+	_, err := m.Start(t.Context(), tenant, "beta")
+	require.NoError(t, err)
+	place := w.place()
+	edited := place
+	edited.MovingTo = "gamma"
+	w.db.Put(stack.MappingTable(), edited.Item())
+	_, err = m.Run(t.Context(), tenant, "")
+	require.ErrorIs(t, err, move.ErrStuck)
+	_, err = m.BackOut(t.Context(), tenant, "")
+	require.ErrorIs(t, err, move.ErrStuck)
+	require.Equal(t, edited.Item(), w.db.Item(stack.MappingTable(), tenant))
+
+	w.db.Put(stack.MappingTable(), place.Item())
+	_, err = m.BackOut(t.Context(), tenant, "")
+	require.NoError(t, err)
+	w.quiesce()
+	w.settled()
+}
+
 func TestASuspendedTenantStaysSuspended(t *testing.T) {
 	w := newWorld(t)
 	w.send(&router{}, "e-1", "visit")
@@ -150,6 +192,12 @@ func TestWhatCannotBeginLeavesNothingBehind(t *testing.T) {
 		"draining": {func(w *world) {
 			_, err := w.placement().SetStatus(t.Context(), "beta", placement.Draining)
 			require.NoError(t, err)
+		}, tenant, "beta", move.ErrNoPlace},
+		"retired": {func(w *world) {
+			for _, status := range []placement.Status{placement.Draining, placement.Retired} {
+				_, err := w.placement().SetStatus(t.Context(), "beta", status)
+				require.NoError(t, err)
+			}
 		}, tenant, "beta", move.ErrNoPlace},
 		"full": {func(w *world) {
 			cell := w.cells["beta"].Cell

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,7 +16,8 @@ import (
 )
 
 type resumption struct {
-	tenants  []string // none for all moves under way
+	tenants  []string         // none for all moves under way
+	epochs   map[string]int64 // of all moves under way, by tenant
 	parallel int
 	noWait   bool
 }
@@ -31,7 +33,8 @@ process left when its host died, and those begun with --no-wait. A move on the w
 
 A removal of a tenant is not among them: 'cellctl tenants remove' goes on with it.
 
-A move that fails does not keep the others. The last lines say of each move how far it came.`,
+A move that fails does not keep the others. One that another process is at work on is waited for, and taken over should that
+process die, so that the command may run several times at once. The last lines say of each move how far it came.`,
 		Example: `  cellctl moves resume --all
   cellctl moves resume acme globex`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -85,8 +88,10 @@ func (a *app) resumeMoves(ctx context.Context, r resumption) error {
 		if err != nil {
 			return err
 		}
+		r.epochs = map[string]int64{}
 		for _, m := range open {
 			r.tenants = append(r.tenants, m.TenantID)
+			r.epochs[m.TenantID] = m.Epoch
 		}
 		removals, err := s.remover().Open(ctx)
 		if err != nil {
@@ -115,15 +120,24 @@ const resumeEvery = 5 * time.Second
 
 // resume carries moves on, a step of each at a time: while one waits for routers to forget its old cell, the others go on.
 func (s *session) resume(ctx context.Context, n *narrator, r resumption) resumedView {
-	mover := s.observedMover(n.observe)
+	mover, began := s.observedMover(n.observe), time.Now()
 	results := make(map[string]carriedView, len(r.tenants))
 	var mu sync.Mutex
+	others := make(map[string]*otherMover, len(r.tenants))
+	for _, tenant := range r.tenants {
+		others[tenant] = &otherMover{}
+	}
 	for open := r.tenants; len(open) > 0 && ctx.Err() == nil; {
 		var group errgroup.Group
 		group.SetLimit(r.parallel)
 		for _, tenant := range open {
 			group.Go(func() error {
-				m, err := patiently(ctx, n, func() (move.Move, error) { return s.step(ctx, mover, tenant) })
+				m, err := s.step(ctx, mover, tenant)
+				if others[tenant].waits(n, s.quarantine(), m, err) {
+					err = nil
+				} else if ended, ok := s.endedByAnother(ctx, tenant, err, r.epochs[tenant], began); ok {
+					m, err = ended, nil
+				}
 				err = s.explainRun(ctx, n, err, tenant)
 				mu.Lock()
 				defer mu.Unlock()
@@ -134,7 +148,7 @@ func (s *session) resume(ctx context.Context, n *narrator, r resumption) resumed
 		_ = group.Wait() // no function of the group returns an error
 		var waiting []string
 		for _, tenant := range open {
-			if result := results[tenant]; result.Error == nil && !result.move.Phase.Ended() && !r.noWait {
+			if result := results[tenant]; result.Error == nil && !result.move.Phase.Ended() && !(r.noWait && result.move.Phase.Flipped()) {
 				waiting = append(waiting, tenant)
 			}
 		}
@@ -150,6 +164,39 @@ func (s *session) resume(ctx context.Context, n *narrator, r resumption) resumed
 		}
 	}
 	return v
+}
+
+// otherMover is another process that is, or was, at work on a move that is to be carried on.
+type otherMover struct {
+	move.Watch
+	told bool
+}
+
+// waits reports whether an error means no more than that the other process is at work on the move, and gets on with it. It
+// may also be dead, which shows in a while.
+func (o *otherMover) waits(n *narrator, quarantine time.Duration, m move.Move, err error) bool {
+	if !errors.Is(err, move.ErrHeld) && !errors.Is(err, move.ErrTakenOver) || o.StuckFor(time.Now(), m, quarantine) > move.OthersPatience {
+		return false
+	}
+	if !o.told {
+		o.told = true
+		n.say("waiting for another process: %v", err)
+	}
+	return true
+}
+
+// endedByAnother returns the tenant's last move if that is why it was not carried on: another process has finished it since
+// the command began, or since the index of moves showed it under the epoch.
+func (s *session) endedByAnother(ctx context.Context, tenant string, err error, epoch int64, began time.Time) (move.Move, bool) {
+	if !errors.Is(err, move.ErrNoMove) {
+		return move.Move{}, false
+	}
+	moves, err := s.mover().History(ctx, tenant)
+	if err != nil || len(moves) == 0 {
+		return move.Move{}, false
+	}
+	last := moves[0]
+	return last, last.Phase.Ended() && (last.Epoch == epoch || last.FinishedAt.After(began))
 }
 
 // step carries a move on as far as it goes without waiting for routers.

@@ -195,28 +195,33 @@ $`, stderr)
 	})
 }
 
+// result is what came of a command.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// atOnce runs a command three times at a time, each as a process of its own.
+func (w *world) atOnce(args ...string) []result {
+	var commands atomic.Int64
+	w.holder = func() string { return fmt.Sprint("ops-", commands.Add(1), ":1") }
+	w.db.Intercept = func(context.Context, dynamotest.Call) error {
+		time.Sleep(time.Duration(rand.N(20)) * time.Millisecond) // so that they interleave
+		return nil
+	}
+	results := make([]result, 3)
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() { results[i].stdout, results[i].stderr, results[i].code = w.run(args...) })
+	}
+	group.Wait()
+	return results
+}
+
 func TestDrain_MayEvacuateACellSeveralTimesAtOnce(t *testing.T) {
 	evacuable(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
-		type result struct {
-			stdout, stderr string
-			code           int
-		}
-		w.db.Intercept = func(context.Context, dynamotest.Call) error {
-			time.Sleep(time.Duration(rand.N(20)) * time.Millisecond) // so that they interleave
-			return nil
-		}
-		var commands atomic.Int64
-		w.holder = func() string { return fmt.Sprint("ops-", commands.Add(1), ":1") }
-		results := make([]result, 3)
-		var group sync.WaitGroup
-		for i := range results {
-			group.Go(func() {
-				results[i].stdout, results[i].stderr, results[i].code = w.run("cells", "drain", "c01", "--evacuate", "--parallel", "2")
-			})
-		}
-		group.Wait()
 		told := false
-		for _, r := range results {
+		for _, r := range w.atOnce("cells", "drain", "c01", "--evacuate", "--parallel", "2") {
 			require.Zero(t, r.code, "%s%s", r.stdout, r.stderr)
 			require.Regexp(t, `^TENANT .*
 acme +(c02|canary) +done +-
@@ -227,6 +232,20 @@ $`, r.stdout)
 			told = told || strings.Contains(r.stderr, "Another process is at work on tenants of cell c01, too")
 		}
 		require.True(t, told)
+	})
+}
+
+func TestResume_MayCarryOnAllMovesSeveralTimesAtOnce(t *testing.T) {
+	evacuable(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		w.does("cells", "drain", "c01", "--evacuate", "--no-wait")
+		for _, r := range w.atOnce("moves", "resume", "--all") {
+			require.Zero(t, r.code, "%s%s", r.stdout, r.stderr)
+			require.Regexp(t, `^TENANT .*
+acme +(c02|canary) +done +-
+globex +(c02|canary) +done +-
+initech +(c02|canary) +done +-
+$`, r.stdout)
+		}
 	})
 }
 

@@ -50,7 +50,7 @@ type EvacuationProgress struct {
 func (m *Mover) Evacuate(ctx context.Context, e Evacuation) (EvacuationProgress, error) {
 	v := &evacuation{
 		Mover: m, Evacuation: e, progress: EvacuationProgress{Failed: map[string]error{}},
-		began: m.Now(), stages: map[string]stage{}, others: map[string]*watch{},
+		began: m.Now(), stages: map[string]stage{}, others: map[string]*Watch{},
 	}
 	err := v.passes(ctx)
 	if err == nil {
@@ -77,7 +77,7 @@ type evacuation struct {
 	mu        sync.Mutex
 	progress  EvacuationProgress
 	stages    map[string]stage  // of the tenants that were found so far
-	others    map[string]*watch // of the tenants that other processes are, or were, at work on
+	others    map[string]*Watch // of the tenants that other processes are, or were, at work on
 	flipped   []Move            // moves that are handed on, for finish
 	allHanded bool              // no more will be
 }

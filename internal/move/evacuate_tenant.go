@@ -148,7 +148,7 @@ func (v *evacuation) tolerate(at whereabouts, err error) error {
 		if !errors.Is(err, other) {
 			continue
 		}
-		if stuck := v.watch(at.tenantID).stuckFor(v.Now(), at.move, v.Quarantine); stuck > OthersPatience {
+		if stuck := v.watch(at.tenantID).StuckFor(v.Now(), at.move, v.Quarantine); stuck > OthersPatience {
 			return fmt.Errorf("%w; the move has been in phase %s for %s without getting on", err, at.move.Phase, stuck.Truncate(time.Second))
 		}
 		return nil
@@ -156,22 +156,21 @@ func (v *evacuation) tolerate(at whereabouts, err error) error {
 	return err
 }
 
-// OthersPatience is how long an evacuation waits for another process that shows that it is alive, and does not get on
-// with a tenant. The longest that a move is still while all is well is the quarantine, which comes on top.
+// OthersPatience is how long a process waits for another one that shows that it is alive, and does not get on with a move. The longest that a move is still while all is well is the quarantine, which comes on top.
 const OthersPatience = 5 * time.Minute
 
-// watch is what another process's work on a tenant looked like, and since when.
-type watch struct {
+// Watch is what another process's work on a move looked like, and since when. Its zero value is ready for use.
+type Watch struct {
 	phase  Phase
 	epoch  int64
 	counts Counts
 	since  time.Time
 }
 
-// stuckFor is how long a move has been as it is now. In its quarantine nothing has to happen.
-func (w *watch) stuckFor(now time.Time, move Move, quarantine time.Duration) time.Duration {
+// StuckFor returns how long a move has been as it is now. In its quarantine nothing has to happen.
+func (w *Watch) StuckFor(now time.Time, move Move, quarantine time.Duration) time.Duration {
 	if w.since.IsZero() || w.phase != move.Phase || w.epoch != move.Epoch || w.counts != move.Counts {
-		*w = watch{phase: move.Phase, epoch: move.Epoch, counts: move.Counts, since: now}
+		*w = Watch{phase: move.Phase, epoch: move.Epoch, counts: move.Counts, since: now}
 	}
 	since := w.since
 	if end := move.FlippedAt.Add(quarantine); move.Phase == Redirect && end.After(since) {
@@ -181,12 +180,12 @@ func (w *watch) stuckFor(now time.Time, move Move, quarantine time.Duration) tim
 }
 
 // watch returns the watch of a tenant that another process is at work on.
-func (v *evacuation) watch(tenantID string) *watch {
+func (v *evacuation) watch(tenantID string) *Watch {
 	v.mu.Lock()
 	w := v.others[tenantID]
 	first := w == nil
 	if first {
-		w = &watch{}
+		w = &Watch{}
 		v.others[tenantID] = w
 	}
 	v.mu.Unlock()

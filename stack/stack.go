@@ -9,6 +9,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -33,8 +34,8 @@ type Options struct {
 	Package func(ctx context.Context, architecture string) (functions.Artifacts, error)
 }
 
-// Program returns the Pulumi program. It reads all of the configuration and builds the functions before it registers
-// anything. (The Pulumi CLI compares the top-level keys with the types in Pulumi.yaml first, and stops at the first
+// Program returns the Pulumi program. It reads all of the configuration, compares it with what the stack has deployed, and
+// builds the functions before it registers anything but the provider. (The Pulumi CLI compares the top-level keys with the types in Pulumi.yaml first, and stops at the first
 // that is of another.) Its outputs are "url" and "mappingTable" where the stack holds the global plane, and "cells", a map of each
 // cell's id to its facts (see package facts), where it holds cells.
 func Program(o Options) pulumi.RunFunc {
@@ -43,15 +44,16 @@ func Program(o Options) pulumi.RunFunc {
 		if err != nil {
 			return fmt.Errorf("the configuration of stack %s is wrong:\n%w", ctx.Stack(), err)
 		}
-		code, err := o.Package(ctx.Context(), c.Functions.Architecture)
-		if err != nil {
+		d := &deployment{ctx: ctx, config: c}
+		if err := d.checkLosses(); err != nil {
+			return fmt.Errorf("the configuration of stack %s is refused: %w", ctx.Stack(), err)
+		}
+		if d.code, err = o.Package(ctx.Context(), c.Functions.Architecture); err != nil {
 			return err
 		}
-		provider, err := newProvider(ctx, c)
-		if err != nil {
+		if err := d.provide(); err != nil {
 			return err
 		}
-		d := deployment{ctx: ctx, config: c, code: code, options: []pulumi.ResourceOption{pulumi.Providers(provider)}, provider: provider}
 		return d.register()
 	}
 }
@@ -80,8 +82,7 @@ func rawConfig(ctx *pulumi.Context) map[string]string {
 	return raw
 }
 
-// newProvider registers the one AWS provider that everything uses. Each provider is a process of its own, so there is
-// one for the stack and not one per cell.
+// newProvider registers an AWS provider as the configuration describes it.
 func newProvider(ctx *pulumi.Context, c Config) (*aws.Provider, error) {
 	args := &aws.ProviderArgs{
 		Region: pulumi.String(c.Region),
@@ -108,6 +109,37 @@ type deployment struct {
 	code     functions.Artifacts
 	provider *aws.Provider
 	options  []pulumi.ResourceOption // of every component
+}
+
+// provide registers the one AWS provider that everything uses, once. Each provider is a process of its own, so there is
+// one for the stack and not one per cell.
+func (d *deployment) provide() error {
+	if d.provider != nil {
+		return nil
+	}
+	provider, err := newProvider(d.ctx, d.config)
+	if err != nil {
+		return err
+	}
+	d.provider, d.options = provider, []pulumi.ResourceOption{pulumi.Providers(provider)}
+	return nil
+}
+
+// checkLosses refuses a configuration that drops what the stack has deployed and what is in use. It registers nothing but
+// the provider, and that only where there is something to look up.
+func (d *deployment) checkLosses() error {
+	deployed, err := deployedParts(d.ctx)
+	if err != nil {
+		return err
+	}
+	parts := dropped(d.config, deployed)
+	if err := errors.Join(checkUnused(d.config, parts), checkRegion(d.config, parts)); err != nil || len(parts) == 0 {
+		return err
+	}
+	if err := d.provide(); err != nil {
+		return err
+	}
+	return checkDropped(d.ctx.Context(), d.config, items{d.ctx, d.provider}, parts)
 }
 
 func (d *deployment) register() error {

@@ -18,6 +18,7 @@ type Config struct {
 	Protect    bool // deletion protection, PITR and Pulumi's protect on whatever holds state
 
 	Cells     []Cell // sorted by id
+	Drop      []Drop // what the stack may lose with this deployment
 	Router    Router
 	Functions Functions // of a cell; the router's take what they share, and Router.Memory and Router.Timeout
 	Pipeline  Pipeline

@@ -24,8 +24,10 @@ const maxItemPayload = 400<<10 - 1<<10
 // maxInlinePayload leaves 16 KiB of the 256 KiB that SNS and SQS allow for the rest of a message.
 const maxInlinePayload = 240 << 10
 
+const wantCellID = "2 to 20 lower-case letters, digits and -, of which the first is a letter"
+
 func cellFields(o *object, c *Cell) {
-	o.text("id", &c.ID, naming.ValidCellID, "2 to 20 lower-case letters, digits and -, of which the first is a letter")
+	o.text("id", &c.ID, naming.ValidCellID, wantCellID)
 	o.integer("wave", &c.Wave, 0, 99)
 	choice(o, "tier", &c.Tier, mapping.TierStandard, mapping.TierDedicated)
 	o.integer("maxTenants", &c.MaxTenants, 1, 1_000_000)

@@ -20,7 +20,7 @@ const namespace = Namespace
 // The keys that Parse knows. Of the aws namespace these reach the explicit provider; the others would configure the
 // default provider, which the project disables.
 var (
-	ownKeys = []string{"cells", "deployment", "functions", "pipeline", "plane", "protect", "router"}
+	ownKeys = []string{"cells", "deployment", "drop", "functions", "pipeline", "plane", "protect", "router"}
 	awsKeys = []string{"profile", "region"}
 )
 
@@ -60,6 +60,7 @@ func Parse(stackName string, raw map[string]string) (Config, error) {
 	top.object("functions", func(o *object) { functionFields(o, &c.Functions) })
 	top.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
 	c.Cells = readCells(top, c.Deployment)
+	c.Drop = readDrops(top)
 
 	checkRules(c, p)
 	if len(p.list) > 0 {

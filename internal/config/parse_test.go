@@ -58,7 +58,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		want       string
 	}{
 		// keys
-		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:cells, cellular:deployment, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
+		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
 		{"aws:defaultTags", "{}", "aws:defaultTags: is not handed to the AWS provider, allowed are aws:profile, aws:region"},
 		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, breaker, cacheSize, cellLimit, cellTimeout, hardTTL, maxPayloadBytes, memory, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, tenantLimit, throttle, timeout"},
 		{"cellular:router", `{"auth":{"kind":"iam"}}`, "cellular:router.auth.kind: unknown key, allowed are audience, issuer, tenantClaim, type"},
@@ -95,6 +95,20 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:cells", `[{"id":"alpha","maxTenants":"ten"}]`, `cellular:cells[0].maxTenants (cell "alpha"): is "ten", want a whole number from 1 to 1000000`},
 		{"cellular:cells", `[{"id":"alpha","maxTenants":1.5}]`, `cellular:cells[0].maxTenants (cell "alpha"): is 1.5, want a whole number from 1 to 1000000`},
 		{"cellular:cells", `[{"id":"alpha","maxTenants":0}]`, `cellular:cells[0].maxTenants (cell "alpha"): is 0, want a whole number from 1 to 1000000`},
+		// what the stack may lose
+		{"cellular:drop", `{"cell":"alpha"}`, `cellular:drop: is {"cell":"alpha"}, want a list of what the stack may lose`},
+		{"cellular:drop", `["alpha"]`, `cellular:drop[0]: is "alpha", want an object with a cell and its tenants, or with a controlPlane`},
+		{"cellular:drop", `[{}]`, `cellular:drop[0]: is {}, want either a cell and its tenants, or a controlPlane`},
+		{"cellular:drop", `[{"cell":"alpha","controlPlane":"dev","tenants":[]}]`, `cellular:drop[0]: is {"cell":"alpha","controlPlane":"dev","tenants":[]}, want either a cell and its tenants, or a controlPlane`},
+		{"cellular:drop", `[{"cell":"alpha"}]`, `cellular:drop[0].tenants: is not set, want every tenant of cell "alpha" by its id, [] if it has none`},
+		{"cellular:drop", `[{"cell":"alpha","tenants":"all"}]`, `cellular:drop[0].tenants: is "all", want a list of different tenants' ids, [] for a cell that has none`},
+		{"cellular:drop", `[{"cell":"alpha","tenants":["acme","acme"]}]`, `cellular:drop[0].tenants: is ["acme","acme"], want a list of different tenants' ids, [] for a cell that has none`},
+		{"cellular:drop", `[{"cell":"alpha","tenants":["*"]}]`, `cellular:drop[0].tenants: is ["*"], want a list of different tenants' ids, [] for a cell that has none`},
+		{"cellular:drop", `[{"cell":"*","tenants":[]}]`, `cellular:drop[0].cell: is "*", want 2 to 20 lower-case letters, digits and -, of which the first is a letter`},
+		{"cellular:drop", `[{"controlPlane":true}]`, `cellular:drop[0].controlPlane: is true, want the name of the deployment whose control plane it is: letters, digits, - and _, of which the first is a letter or a digit`},
+		{"cellular:drop", `[{"controlPlane":"dev","tenants":[]}]`, `cellular:drop[0].tenants: is set beside a controlPlane, want it beside a cell only`},
+		{"cellular:drop", `[{"controlPlane":"dev","all":true}]`, `cellular:drop[0].all: unknown key, allowed are cell, controlPlane, tenants`},
+		{"cellular:drop", `[{"cell":"beta","tenants":[]},{"cell":"beta","tenants":["acme"]}]`, `cellular:drop[1]: names the same as cellular:drop[0], want one entry`},
 		// who may call
 		{"cellular:router", `{"auth":{"type":"basic"}}`, `cellular:router.auth.type: is "basic", want one of iam, jwt, none`},
 		{"cellular:router", `{"auth":{"type":"none"}}`, "cellular:router.auth.type: is none while cellular:protect is true, want iam or jwt: an open router is for throw-away stacks"},
@@ -324,6 +338,12 @@ func TestTheRegionsAreThoseOfTheSDK(t *testing.T) {
 	}
 	require.Greater(t, len(known), 30)
 	require.ElementsMatch(t, known, config.Regions(), "the SDK was upgraded: bring regions.go up to date")
+}
+
+func TestADropNamesItsTenantsInOrder(t *testing.T) {
+	c, err := config.Parse("dev", configtest.Minimal("cellular:drop", `[{"cell":"beta","tenants":["zeta","acme"]},{"controlPlane":"prod"},{"cell":"gamma","tenants":[]}]`))
+	require.NoError(t, err)
+	require.Equal(t, []config.Drop{{Cell: "beta", Tenants: []string{"acme", "zeta"}}, {ControlPlane: "prod"}, {Cell: "gamma", Tenants: []string{}}}, c.Drop)
 }
 
 func TestAValueTakesAWhole(t *testing.T) {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/controltables"
 	"cellular/internal/event"
 	"cellular/internal/item"
+	"cellular/internal/mapping"
 	"cellular/internal/transact"
 )
 
@@ -62,6 +65,18 @@ func fromItem(attributes map[string]types.AttributeValue) (CellState, error) {
 		return CellState{}, fmt.Errorf("malformed state of cell %q: %w", state.CellID, err)
 	}
 	return state, nil
+}
+
+// ReadState reads the state of one cell from the table of cell states, consistently.
+func ReadState(ctx context.Context, client mapping.Getter, table, cellID string) (CellState, error) {
+	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: cellKey(cellID), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return CellState{}, fmt.Errorf("read the state of cell %s: %w", cellID, err)
+	}
+	if len(out.Item) == 0 {
+		return untouched(cellID), nil
+	}
+	return fromItem(out.Item)
 }
 
 // known reports whether this version knows a status.

@@ -18,9 +18,12 @@ import (
 type Recorder struct {
 	stack  string
 	dryRun bool
+	before *Recorder // what the stack has deployed
+	items  Items
 
 	mu        sync.Mutex
 	resources []*Resource
+	outputs   map[string]any // of each custom resource, by URN, as the engine records them
 	calls     []Call
 }
 
@@ -49,6 +52,7 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	r.mu.Unlock()
 
 	if !args.Custom {
+		r.record(res, nil)
 		return "", resource.PropertyMap{}, nil
 	}
 	id, computed, err := computedOutputs(res)
@@ -62,7 +66,18 @@ func (r *Recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	for k, v := range computed {
 		state[k] = v
 	}
+	r.record(res, state)
 	return id, state, nil
+}
+
+// record keeps a resource's outputs.
+func (r *Recorder) record(res *Resource, outputs resource.PropertyMap) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.outputs == nil {
+		r.outputs = map[string]any{}
+	}
+	r.outputs[res.URN] = map[string]any{"type": res.Type, "outputs": resource.NewProperty(outputs)}
 }
 
 // urn is the URN that the engine would give to the resource.
@@ -74,8 +89,12 @@ func (r *Recorder) urn(args pulumi.MockResourceArgs) string {
 	return string(resource.NewURN(tokens.QName(r.stack), tokens.PackageName(Project), parentType, tokens.Type(args.TypeToken), args.Name))
 }
 
-// Call answers the provider functions that the program may use, and fails on any other.
+// Call answers the provider functions that the program may use, and fails on any other. It records them; a function of the
+// engine has no provider, and is not recorded.
 func (r *Recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	if out, ok, err := r.ofEngine(args); ok {
+		return out, err
+	}
 	r.mu.Lock()
 	r.calls = append(r.calls, Call{Token: args.Token, Args: args.Args, Provider: args.Provider})
 	r.mu.Unlock()
@@ -93,6 +112,9 @@ func (r *Recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) 
 		return properties(map[string]any{
 			"name": Region, "id": Region, "description": "Test", "endpoint": "ec2." + Region + "." + dnsSuffix,
 		}), nil
+	}
+	if args.Token == getTableItem {
+		return r.tableItem(args.Args)
 	}
 	return nil, fmt.Errorf("function %s is not one that the program may call", args.Token)
 }

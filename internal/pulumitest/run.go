@@ -36,6 +36,8 @@ type options struct {
 	stack  string
 	config map[string]string
 	dryRun bool
+	before *Recorder
+	items  Items
 }
 
 // Option changes how Run runs the program.
@@ -67,7 +69,7 @@ func RunErr(program pulumi.RunFunc, opts ...Option) (*Recorder, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	r := &Recorder{stack: o.stack, dryRun: o.dryRun}
+	r := &Recorder{stack: o.stack, dryRun: o.dryRun, before: o.before, items: o.items}
 	if o.dryRun {
 		program = previewable(program)
 	}

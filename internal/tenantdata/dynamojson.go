@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// dynamoJSONItem is an item as DynamoDB's own JSON has it: each value an object whose one field names its type.
-func dynamoJSONItem(item Item) (map[string]any, error) {
+// DynamoJSON returns an item as DynamoDB's own JSON has it: each value an object whose one field names its type.
+func DynamoJSON(item Item) (map[string]any, error) {
 	fields := make(map[string]any, len(item))
 	for name, v := range item {
 		field, err := dynamoJSON(v)
@@ -47,7 +47,7 @@ func dynamoJSON(v types.AttributeValue) (any, error) {
 		}
 		return map[string][]any{"L": list}, nil
 	case *types.AttributeValueMemberM:
-		members, err := dynamoJSONItem(v.Value)
+		members, err := DynamoJSON(v.Value)
 		return map[string]any{"M": members}, err
 	}
 	return nil, fmt.Errorf("a value of the unknown type %T", v)

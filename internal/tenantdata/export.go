@@ -154,7 +154,7 @@ func (e *exporter) items(ctx context.Context, client DynamoDB, table string, key
 		if !ok {
 			continue
 		}
-		encoded, err := dynamoJSONItem(item)
+		encoded, err := DynamoJSON(item)
 		if err != nil {
 			return fmt.Errorf("item %q of table %s: %w", key, table, err)
 		}

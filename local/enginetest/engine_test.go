@@ -55,6 +55,12 @@ func cells(list ...map[string]any) map[string]any {
 	return map[string]any{"cellular:cells": all}
 }
 
+// dropping is the configuration with what the stack may lose.
+func dropping(config map[string]any, entries ...any) map[string]any {
+	config["cellular:drop"] = entries
+	return config
+}
+
 func cell(id string) map[string]any { return map[string]any{"id": id} }
 
 func (o operator) up(config map[string]any) local.Changes {
@@ -162,6 +168,8 @@ func TestI3ContainedChangeThroughTheLifeOfADeployment(t *testing.T) {
 		_, _, err := o.cloud.Up(o.t.Context(), cells(alpha, beta, cell("gamma")))
 		require.ErrorContains(o.t, err, stack.Cell("gamma").Queue())
 		o.requireSame(before, without(o.state(), "gamma"))
+		_, err = o.cloud.Preview(o.t.Context(), cells(alpha))
+		require.ErrorContains(o.t, err, "cell beta (active, 0 tenants)", "what is deployed is known after an update that failed")
 
 		_, err = sqs.NewFromConfig(o.cloud.AWS).DeleteQueue(o.t.Context(), &sqs.DeleteQueueInput{QueueUrl: &queue})
 		require.NoError(o.t, err)
@@ -176,7 +184,7 @@ func TestI3ContainedChangeThroughTheLifeOfADeployment(t *testing.T) {
 	})
 	step("a cell is removed beside the others", func(o operator) {
 		before := o.state()
-		changes := o.up(cells(alpha, cell("gamma")))
+		changes := o.up(dropping(cells(alpha, cell("gamma")), map[string]any{"cell": "beta", "tenants": []any{}}))
 		require.Equal(o.t, []string{"delete", "same"}, operations(changes))
 		require.Equal(o.t, perCell, changes["delete"])
 		o.requireSame(without(before, "beta"), o.state())

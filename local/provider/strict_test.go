@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
@@ -168,7 +171,7 @@ func TestRefusesUnknownTypesAndFunctions(t *testing.T) {
 	_, err := e.client.Check(t.Context(), &pulumirpc.CheckRequest{Urn: urn("aws:s3/bucket:Bucket")})
 	require.ErrorContains(t, err, "the local cloud has no resource type aws:s3/bucket:Bucket, it has: aws:apigatewayv2/api:Api, ")
 	_, err = e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "aws:ec2/getVpc:getVpc"})
-	require.ErrorContains(t, err, "the local cloud has no function aws:ec2/getVpc:getVpc, it has: aws:index/getCallerIdentity:getCallerIdentity, ")
+	require.ErrorContains(t, err, "the local cloud has no function aws:ec2/getVpc:getVpc, it has: aws:dynamodb/getTableItem:getTableItem, aws:index/getCallerIdentity:getCallerIdentity, ")
 }
 
 func TestTellsAccountPartitionAndRegion(t *testing.T) {
@@ -188,6 +191,60 @@ func TestTellsAccountPartitionAndRegion(t *testing.T) {
 	resp, err := e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "aws:index/getRegion:getRegion", Args: e.marshal(properties(map[string]any{"regionName": "x"}))})
 	require.NoError(t, err)
 	require.Contains(t, resp.GetFailures()[0].GetReason(), "regionName is an unknown argument")
+}
+
+func TestReadsAnItemAsTheRealProviderDoes(t *testing.T) {
+	rooms, _ := newRooms(t)
+	e := attach(t, rooms, nil)
+	const token = "aws:dynamodb/getTableItem:getTableItem"
+	invoke := func(args map[string]any) (map[string]any, string, error) {
+		resp, err := e.client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: token, Args: e.marshal(properties(args))})
+		if err != nil {
+			return nil, "", err
+		}
+		var reasons []string
+		for _, failure := range resp.GetFailures() {
+			reasons = append(reasons, failure.GetReason())
+		}
+		return e.unmarshal(resp.GetReturn()).Mappable(), strings.Join(reasons, ", "), nil
+	}
+	client := dynamodb.NewFromConfig(emulated)
+	const table = "of-items"
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: aws.String(table), BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := client.DeleteTable(withoutCancel(t), &dynamodb.DeleteTableInput{TableName: aws.String(table)})
+		require.NoError(t, err)
+	})
+	_, err = client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: map[string]types.AttributeValue{
+		"id": &types.AttributeValueMemberS{Value: "alpha"}, "tenants": &types.AttributeValueMemberN{Value: "2"},
+	}})
+	require.NoError(t, err)
+
+	out, failures, err := invoke(map[string]any{"tableName": table, "key": `{"id":{"S":"alpha"}}`})
+	require.NoError(t, err)
+	require.Empty(t, failures)
+	require.JSONEq(t, `{"id":{"S":"alpha"},"tenants":{"N":"2"}}`, out["item"].(string))
+
+	_, _, err = invoke(map[string]any{"tableName": table, "key": `{"id":{"S":"beta"}}`})
+	require.ErrorContains(t, err, "reading DynamoDB Table Item (of-items|")
+	require.ErrorContains(t, err, "): empty result")
+	_, _, err = invoke(map[string]any{"tableName": "nowhere", "key": `{"id":{"S":"beta"}}`})
+	require.ErrorContains(t, err, "): couldn't find resource")
+
+	_, failures, err = invoke(map[string]any{"table": table, "projectionExpression": "id", "key": 1})
+	require.NoError(t, err)
+	for _, want := range []string{"table is an unknown argument of " + token, "projectionExpression is an argument of " + token + " that the local cloud does not support", "key must be a string", "tableName is required"} {
+		require.Contains(t, failures, want)
+	}
+	for _, key := range []string{"alpha", `{"id":{"N":"1"}}`} {
+		_, _, err = invoke(map[string]any{"tableName": table, "key": key})
+		require.ErrorContains(t, err, "key", key)
+	}
 }
 
 func TestRefusesProviderSettingsThatItCannotHonour(t *testing.T) {

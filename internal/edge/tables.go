@@ -63,7 +63,7 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 	var record, ahead Record // ahead has failed unless its last attempt, which is under way, succeeds
 	if outcome != nil {
 		record, err = recordOfOutcome(key, outcome)
-		if err == nil && record.Status == event.Failed && underWay(outcome) {
+		if err == nil && record.Status == event.Failed && event.UnderWay(outcome, time.Now()) {
 			record, ahead = Record{}, record
 		}
 		if err != nil || record.conclusive() {
@@ -89,12 +89,6 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 		return Record{}, fmt.Errorf("%w: event item %q: %w", ErrMalformed, key, err)
 	}
 	return record, nil
-}
-
-// underWay reports whether an outcome was written ahead of an attempt that may not have ended yet.
-func underWay(outcome map[string]types.AttributeValue) bool {
-	by, err := time.Parse(event.TimeLayout, item.Read(outcome).OptionalString(event.AttrFailedBy))
-	return err == nil && time.Now().Before(by)
 }
 
 // recordOfOutcome reads an item of a results table. A message that nobody could read may have left no type.

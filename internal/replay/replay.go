@@ -95,17 +95,18 @@ type Candidate struct {
 type Skipped struct {
 	Dropped   int // an operator has given them up
 	InDLQ     int // letters in the cell's DLQs are about them: they are for a redrive
-	TooRecent int // accepted, or last given up on, after the end of the scope: they may be on their way
+	TooRecent int // accepted, or last given up on, after the end of the scope, or in their last attempt: they may be on their way
 }
 
 // Find calls each with the candidates of a cell, those of one tenant at a time, at most tenantdata.PageSize. It ends with
 // the first error of each.
 func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) (Skipped, error) {
-	s, err := s.bounded(cell, r.Home.Now())
+	now := r.Home.Now()
+	s, err := s.bounded(cell, now)
 	if err != nil {
 		return Skipped{}, err
 	}
-	search := &search{DynamoDB: r.DynamoDB, cell: cell, scope: s, each: each}
+	search := &search{DynamoDB: r.DynamoDB, cell: cell, scope: s, now: now, each: each}
 	if err := search.run(ctx); err != nil {
 		return search.skipped, fmt.Errorf("replay cell %s: %w", cell.ID, err)
 	}

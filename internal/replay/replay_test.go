@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -147,6 +148,14 @@ func TestWhatIsACandidate(t *testing.T) {
 		"failed a moment ago": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			return e
+		}, ""},
+		"in its last attempt, which may take longer than the grace": {func(w *world) event.Event {
+			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+			w.Outcome(Alpha, e, event.Failed, 14*time.Minute)
+			entry := w.Tables.Item(Alpha.ResultsTable, e.Key())
+			entry[event.AttrFailedBy] = &types.AttributeValueMemberS{Value: event.FormatTime(w.Clock.Now().Add(time.Minute))}
+			w.Tables.Put(Alpha.ResultsTable, entry)
 			return e
 		}, ""},
 		"diverted before the tenant came back": {func(w *world) event.Event {

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,6 +20,7 @@ type search struct {
 	DynamoDB DynamoDB
 	cell     facts.Cell
 	scope    Scope // with both ends
+	now      time.Time
 	each     func([]Candidate) error
 	skipped  Skipped
 }
@@ -104,8 +106,8 @@ func (s *search) suspect(key string, entry tenantdata.Item) Reason {
 	case s.scope.InDLQ[key]:
 		s.skipped.InDLQ++
 		return ""
-	// The consumer writes that an event has failed just before SQS moves its message to the DLQ.
-	case entry != nil && s.tooLate(entry, event.AttrAppliedAt):
+	// The consumer writes that an event has failed just before SQS moves its message to the DLQ, and before a last attempt.
+	case entry != nil && (s.tooLate(entry, event.AttrAppliedAt) || event.UnderWay(entry, s.now)):
 		s.skipped.TooRecent++
 		return ""
 	}

@@ -53,6 +53,26 @@ func TestWhatWasDeletedComesBackAndNothingIsAppliedTwice(t *testing.T) {
 	})
 }
 
+func TestRestore_CountsAnEventInItsLastAttemptAsUnsettled(t *testing.T) {
+	for by, unsettled := range map[time.Duration]int{time.Minute: 1, 0: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.Map("acme", alpha, 1)
+			e := w.accepted("acme", "e")
+			w.remember()
+			w.lose(alpha.DataTable, e.Key())
+			w.Outcome(alpha, e, event.Failed, 0)
+			outcome := w.Tables.Item(alpha.ResultsTable, e.Key())
+			outcome[event.AttrFailedBy] = text(event.FormatTime(w.Clock.Now().Add(by)))
+			w.Tables.Put(alpha.ResultsTable, outcome)
+			report, err := w.restoreCell(restore.Options{DryRun: true})
+			require.NoError(t, err)
+			require.Equal(t, 1, report.Events.PutBack)
+			require.Equal(t, unsettled, report.Unsettled)
+		})
+	}
+}
+
 func TestWhatIsThereIsNeverOverwritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -242,7 +242,7 @@ func (c *cellRun) leave(part *Part, f candidate, at home) {
 // noteUnsettled counts an event that was put back and that no ledger knows the end of, unless it is so old that its
 // outcome may have expired: that one is never sent again.
 func (c *cellRun) noteUnsettled(f candidate, entries ledgers) error {
-	known := settled(entries.live[f.key]) || c.options.DryRun && entries.lost(f.key, c.Now())
+	known := settled(entries.live[f.key], c.Now()) || c.options.DryRun && entries.lost(f.key, c.Now())
 	e, err := event.FromItem(f.item)
 	if err != nil {
 		return fmt.Errorf("event %q: %w", f.key, err)

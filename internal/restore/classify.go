@@ -85,8 +85,8 @@ func statusOf(entry tenantdata.Item) event.Status {
 }
 
 // settled reports whether a ledger's entry says what became of its event in the end.
-func settled(entry tenantdata.Item) bool {
-	return statusOf(entry) == event.Processed || statusOf(entry) == event.Failed
+func settled(entry tenantdata.Item, now time.Time) bool {
+	return !event.UnderWay(entry, now) && (statusOf(entry) == event.Processed || statusOf(entry) == event.Failed)
 }
 
 // expired reports whether the table's TTL would have deleted an item by now. DynamoDB restores a table without its TTL.

@@ -149,7 +149,7 @@ func (c *cellRun) ledger(ctx context.Context, of []candidate) (ledgers, error) {
 
 // lost reports whether an event had an outcome at the time that it ought to have now, and has none.
 func (l ledgers) lost(key string, now time.Time) bool {
-	return settled(l.then[key]) && !expired(l.then[key], now) && l.live[key] == nil
+	return settled(l.then[key], now) && !expired(l.then[key], now) && l.live[key] == nil
 }
 
 func resultTTL(cell facts.Cell) time.Duration {

@@ -22,7 +22,7 @@ func Unsettled(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID s
 			return err
 		}
 		for _, key := range keys {
-			if !settled(outcomes[key]) {
+			if !settled(outcomes[key], now) {
 				n++
 			}
 		}
@@ -34,7 +34,7 @@ func Unsettled(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID s
 	return n, nil
 }
 
-func settled(outcome Item) bool {
+func settled(outcome Item, now time.Time) bool {
 	status, ok := outcome[event.AttrStatus].(*types.AttributeValueMemberS)
-	return ok && (event.Status(status.Value) == event.Processed || event.Status(status.Value) == event.Failed)
+	return ok && !event.UnderWay(outcome, now) && (event.Status(status.Value) == event.Processed || event.Status(status.Value) == event.Failed)
 }

@@ -51,4 +51,12 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 		accept("acme", strconv.Itoa(i), time.Minute, "")
 	}
 	require.Equal(t, 4, unsettled())
+
+	for id, by := range map[string]time.Duration{"last-attempt-begun": time.Second, "last-attempt-over": 0} {
+		accept("acme", id, time.Minute, event.Failed)
+		outcome := db.Item(cell.ResultsTable, event.Key("acme", id))
+		outcome[event.AttrFailedBy] = &types.AttributeValueMemberS{Value: event.FormatTime(now.Add(by))}
+		db.Put(cell.ResultsTable, outcome)
+	}
+	require.Equal(t, 5, unsettled())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/internal/cellstatus"
+	"cellular/internal/placement"
 )
 
 func newCellsList(a *app) *cobra.Command {
@@ -21,6 +23,9 @@ func newCellsList(a *app) *cobra.Command {
 TENANTS is how many are placed, or on their way, of how many may be. QUEUE is how many messages are to be received, +N are
 being processed; OLDEST is the age of the oldest, as CloudWatch last had it. The DLQs hold what was given up on. WAITING
 counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event.
+
+Notes name the cells that are retired, which one stays that was taken out of the configuration and added again, and those that
+are not there any more while tenants are mapped to them.
 
 A - stands for nothing, a ? for what could not be read; why not stands on stderr.`,
 		Example: `  cellctl cells list
@@ -70,10 +75,37 @@ func (a *app) listCells(cmd *cobra.Command) error {
 	if err := a.print(v); err != nil {
 		return err
 	}
+	a.noteRetired(v)
+	a.noteLostCells(ctx, s, cellIDs(cells))
 	if unread > 0 {
 		return fmt.Errorf("%d of %d cells could not be read; the lines above say why", unread, len(cells))
 	}
 	return nil
+}
+
+// noteRetired says how a cell takes tenants that is retired. One that left the configuration and was added again is: its state
+// outlives it.
+func (a *app) noteRetired(v cellsView) {
+	for _, c := range v.Cells {
+		if c.Status == placement.Retired {
+			a.note("Cell %s is retired: no tenant is placed in it. If it was added again, 'cellctl cells activate %[1]s' has it take tenants.", c.ID)
+		}
+	}
+}
+
+// noteLostCells names the cells that are not there and that tenants are mapped to. That it cannot find out fails nothing.
+func (a *app) noteLostCells(ctx context.Context, s *session, there []string) {
+	lost, err := s.lostCells(ctx, there)
+	for _, id := range lost {
+		mapped, failed := s.hasTenant(ctx, id)
+		err = errors.Join(err, failed)
+		if mapped {
+			a.note("Cell %s is not there, and tenants are mapped to it: 'cellctl tenants list --cell %[1]s' lists them.", id)
+		}
+	}
+	if err != nil {
+		a.note("Whether tenants are mapped to cells that are not there is not known: %v", briefly(err))
+	}
 }
 
 // addAge adds the age of the oldest message. CloudWatch may still have one of a queue that has just been emptied.

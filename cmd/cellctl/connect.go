@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -65,7 +64,7 @@ func (a *app) connectToCell(ctx context.Context, id string) (*session, facts.Cel
 	}
 	cell, err := s.Cell(ctx, id)
 	if err != nil {
-		return nil, facts.Cell{}, fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+		return nil, facts.Cell{}, s.explainUnknown(ctx, err, id)
 	}
 	return s, cell, nil
 }

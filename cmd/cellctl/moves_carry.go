@@ -63,7 +63,12 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 	case errors.Is(err, mapping.ErrUnknownTenant):
 		return fmt.Errorf("%w; 'cellctl tenants assign %s --cell %s' places a new tenant", err, tenant, to)
 	case errors.Is(err, fleet.ErrUnknownCell):
-		return fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+		if m, failed := s.placement.Get(ctx, tenant); failed == nil {
+			if _, lost := s.Cell(ctx, m.CellID); errors.Is(lost, fleet.ErrUnknownCell) {
+				return s.cellLost(ctx, m)
+			}
+		}
+		return s.explainUnknown(ctx, err, to)
 	case errors.Is(err, move.ErrSameCell):
 		return refused("tenant %q is in cell %s already; nothing was done", tenant, to)
 	case errors.Is(err, move.ErrMoving):

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+
 	"github.com/spf13/cobra"
 
+	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
 )
 
 func newTenantsAssign(a *app) *cobra.Command {
 	var request placement.Request
+	var abandon string
 	cmd := &cobra.Command{
 		Use:   "assign TENANT",
 		Short: "Place a new tenant in a cell",
@@ -18,27 +24,33 @@ The router serves it at once, or within seconds where it was asked for the tenan
 A tenant whose mapping got lost is not placed in a cell that holds nothing of it while its last cell holds data of it: what it
 sent before would be answered as if it had never been accepted. The error has the command that gives it back to that cell,
 which takes it also while it is draining. The last cell is known of every tenant that this version placed, moved or removed;
-for others --search looks for data into all cells first.`,
+for others --search looks for data into all cells first.
+
+A tenant whose cell is not there any more, and does not come back, is placed again with --abandon CELL, which names that
+cell. What the cell held of it is lost then: events, their outcomes, business state, dead letters.`,
 		Example: `  cellctl tenants assign acme
   cellctl tenants assign whale --cell c09
   cellctl tenants assign acme --search
+  cellctl tenants assign acme --cell c02 --abandon c01
   cellctl tenants assign acme --tier dedicated --output json | jq -r .cell_id`,
 		Args: oneTenant,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.TenantID = args[0]
-			return a.assignTenant(cmd, request)
+			return a.assignTenant(cmd, request, abandon)
 		},
 	}
 	cmd.Flags().StringVar(&request.CellID, "cell", "", "the only cell that will do (default the best one)")
 	cmd.Flags().StringVar(&request.Tier, "tier", "", "standard or dedicated (default that of --cell, or standard)")
 	cmd.Flags().BoolVar(&request.Search, "search", false, "look for data of the tenant in all cells first")
+	cmd.Flags().StringVar(&abandon, "abandon", "", "the cell that the tenant is mapped to, which is lost with all that it held")
+	_ = cmd.RegisterFlagCompletionFunc("abandon", cobra.NoFileCompletions)
 	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
 	_ = cmd.RegisterFlagCompletionFunc("tier",
 		cobra.FixedCompletions([]string{mapping.TierStandard, mapping.TierDedicated}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) assignTenant(cmd *cobra.Command, request placement.Request) error {
+func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, abandon string) error {
 	ctx := cmd.Context()
 	s, err := a.connect(ctx)
 	if err != nil {
@@ -48,8 +60,45 @@ func (a *app) assignTenant(cmd *cobra.Command, request placement.Request) error 
 	if err != nil {
 		return err
 	}
+	if abandon != "" {
+		return a.placeWithout(cmd, s, cells, request, abandon)
+	}
 	m, err := s.placement.Assign(ctx, cells, request)
+	if errors.Is(err, mapping.ErrExists) {
+		if m, failed := s.placement.Get(ctx, request.TenantID); failed == nil && !slices.Contains(cellIDs(cells), m.CellID) {
+			return s.cellLost(ctx, m)
+		}
+	}
 	if err != nil {
+		return err
+	}
+	return a.print(viewOfTenant(m))
+}
+
+// placeWithout places a tenant again whose cell is lost, once the operator has confirmed what that means.
+func (a *app) placeWithout(cmd *cobra.Command, s *session, cells []facts.Cell, request placement.Request, lost string) error {
+	ctx := cmd.Context()
+	m, err := s.placement.Get(ctx, request.TenantID)
+	if err != nil {
+		return err
+	}
+	if m.CellID != lost {
+		return refused("tenant %q is in cell %s, not in cell %s: nothing was done", m.TenantID, m.CellID, lost)
+	}
+	if m.Removing != 0 || m.MovingTo != "" {
+		return s.cellLost(ctx, m)
+	}
+	unseen, err := s.checkAbandoned(ctx, lost)
+	if err != nil {
+		return err
+	}
+	warning := fmt.Sprintf("%sCell %s is not there. This places tenant %s of stack %s in another cell, empty. Lost is all that cell %[2]s held of it: events, also such as "+
+		"were accepted and not applied yet, their outcomes, business state, dead letters. An event that is sent again is applied again. Should the cell come back, the tenant gets nothing of it.",
+		unseen, lost, m.TenantID, s.Stack)
+	if err := a.confirmName(cmd, warning, m.TenantID); err != nil {
+		return err
+	}
+	if m, err = s.placement.Abandon(ctx, cells, request, lost); err != nil {
 		return err
 	}
 	return a.print(viewOfTenant(m))

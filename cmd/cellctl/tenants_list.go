@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/placement"
 )
@@ -26,7 +27,7 @@ func newTenantsList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List tenants by cell",
 		Long: `list prints the tenants of every cell, or of the one that --cell names, sorted by their ids within each cell.
-Where there are more than --limit, it says how to get the next page; in JSON, next is what --after takes, null at the end.
+Tenants of a cell that is not there any more are among them, and a note names the cell. Where there are more than --limit, it says how to get the next page; in JSON, next is what --after takes, null at the end.
 A change of the last second may be missing.`,
 		Example: `  cellctl tenants list --cell c01
   cellctl tenants list --limit 1000 --after c01/acme
@@ -70,7 +71,7 @@ func (a *app) listTenants(cmd *cobra.Command, r listRequest) error {
 	if err != nil {
 		return err
 	}
-	cells, after, err := s.cellsToList(ctx, r)
+	cells, there, after, err := s.cellsToList(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -98,10 +99,22 @@ func (a *app) listTenants(cmd *cobra.Command, r listRequest) error {
 	if err := a.print(v); err != nil {
 		return err
 	}
+	a.noteLost(v, there)
 	if v.Next != nil {
 		a.note("There are more: add --after %s, or --all.", *v.Next)
 	}
 	return nil
+}
+
+// noteLost says which of the listed cells are not there.
+func (a *app) noteLost(v tenantsView, there []string) {
+	told := map[string]bool{}
+	for _, t := range v.Tenants {
+		if !told[t.CellID] && !slices.Contains(there, t.CellID) {
+			told[t.CellID] = true
+			a.note("Cell %s is not there, and events of its tenants are refused; 'cellctl tenants show %s' says what to do.", t.CellID, t.TenantID)
+		}
+	}
 }
 
 func (s *session) page(ctx context.Context, cell, after string, limit int, probes bool) ([]mapping.Mapping, string, error) {
@@ -111,20 +124,27 @@ func (s *session) page(ctx context.Context, cell, after string, limit int, probe
 	return s.placement.Page(ctx, cell, after, limit)
 }
 
-// cellsToList are the cells whose tenants are to be listed, and the tenant after which the first of them starts. The
+// cellsToList are the cells whose tenants are to be listed, those that are there, and the tenant after which the first of the former starts. The
 // cells come in the order of their ids: a cell that changes its wave between two pages is neither listed twice nor left out.
-func (s *session) cellsToList(ctx context.Context, r listRequest) (cells []string, after string, err error) {
+func (s *session) cellsToList(ctx context.Context, r listRequest) (cells, there []string, after string, err error) {
 	known, err := s.Cells(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
+	there = cellIDs(known)
 	if r.cell != "" {
-		if _, err := s.Cell(ctx, r.cell); err != nil {
-			return nil, "", fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+		if _, err := fleet.Find(known, s.Stack, r.cell); err != nil {
+			if mapped, failed := s.hasTenant(ctx, r.cell); failed != nil || !mapped {
+				return nil, nil, "", s.explainUnknown(ctx, err, r.cell)
+			}
 		}
 		cells = []string{r.cell}
 	} else {
-		cells = cellIDs(known)
+		lost, err := s.lostCells(ctx, there)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		cells = slices.Concat(there, lost)
 		slices.Sort(cells)
 	}
 	cell, tenant, _ := strings.Cut(r.after, "/")
@@ -134,5 +154,5 @@ func (s *session) cellsToList(ctx context.Context, r listRequest) (cells []strin
 	if len(cells) > 0 && cells[0] == cell {
 		after = tenant
 	}
-	return cells, after, nil
+	return cells, there, after, nil
 }

@@ -18,13 +18,13 @@ import (
 )
 
 // remover works on the deployment's removals.
-func (s *session) remover() *removal.Remover { return s.observedRemover(nil) }
+func (s *session) remover() *removal.Remover { return s.observedRemover("", nil) }
 
-// observedRemover is a remover that tells of every change of a removal.
-func (s *session) observedRemover(observe func(removal.Removal)) *removal.Remover {
+// observedRemover is a remover that tells of every change of a removal, and goes on without the cell lost, if it names one.
+func (s *session) observedRemover(lost string, observe func(removal.Removal)) *removal.Remover {
 	letters := &deadletter.Letters{SQS: s.sqs, Streams: s.streams, Home: s.home()}
 	return removal.New(removal.Options{
-		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cells: s.Cells,
+		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cells: s.Cells, Lost: lost,
 		SweepLetters: func(ctx context.Context, cell facts.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error) {
 			swept, err := letters.Sweep(ctx, cell, deadletter.Kinds(), tenantID, confirm)
 			byKind := map[string]int{}
@@ -147,6 +147,8 @@ func explainRemoval(err error, m removal.Removal) error {
 		return refused("%v; add --export FILE to keep a copy, or --forget to give it up", err)
 	case errors.Is(err, removal.ErrTooLate):
 		return refused("%v; %s", err, removalWays(m))
+	case errors.Is(err, removal.ErrCellLost):
+		return refused("%v: %s; if it is lost for good, add --abandon %s: %s", err, bringBack(m.CellID), m.CellID, removalWays(m))
 	case errors.Is(err, removal.ErrTakenOver):
 		return refused("%v, and goes on with it", err)
 	case errors.Is(err, errRefused), m.TenantID == "":

@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/removal"
 	"cellular/internal/tenantdata"
@@ -22,6 +23,7 @@ type removalRequest struct {
 	forget  bool
 	wait    bool
 	backOut bool
+	abandon string // the tenant's cell, which is lost; "" for none
 }
 
 func newTenantsRemove(a *app) *cobra.Command {
@@ -43,6 +45,9 @@ removal stays where it is: the same command goes on with it, and --back-out call
 The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. A removal with
 --export that was cut short needs a new name: the new file has what was left.
 
+A tenant whose cell is not there any more, and does not come back, is removed with --abandon CELL, which names that cell. What
+it held cannot be looked at then; what other cells hold of TENANT is deleted as ever.
+
 A later tenant of the same name has nothing in common with TENANT: what is still in flight for TENANT reaches nobody.`,
 		Example: `  cellctl tenants suspend acme
   cellctl tenants remove acme --wait --export acme.jsonl
@@ -56,7 +61,7 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 				return wrongUsage(cmd, "--export and --forget exclude each other: the one keeps what the other gives up")
 			}
 			if r.backOut && (r.export != "" || r.forget || r.wait) {
-				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag")
+				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag but --abandon")
 			}
 			return a.removeTenant(cmd, r)
 		},
@@ -64,6 +69,8 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 	cmd.Flags().StringVar(&r.export, "export", "", "write what the cells hold of the tenant to this file, which must not exist, and then delete it")
 	cmd.Flags().BoolVar(&r.forget, "forget", false, "delete what the cells hold of the tenant, and keep no copy")
 	cmd.Flags().BoolVar(&r.wait, "wait", false, "wait until the tenant has been suspended for long enough")
+	cmd.Flags().StringVar(&r.abandon, "abandon", "", "the cell that the tenant is mapped to, which is lost with all that it held")
+	_ = cmd.RegisterFlagCompletionFunc("abandon", cobra.NoFileCompletions)
 	cmd.Flags().BoolVar(&r.backOut, "back-out", false, "call off the tenant's removal that is under way")
 	_ = cmd.MarkFlagFilename("export", "jsonl")
 	return cmd
@@ -76,7 +83,16 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
 		return err
 	}
 	p := a.progress("deleted items:", 0)
-	remover := s.observedRemover(func(now removal.Removal) {
+	if r.abandon != "" {
+		unseen, err := s.checkAbandoned(ctx, r.abandon)
+		if err != nil {
+			return err
+		}
+		if unseen != "" {
+			a.note("%s", unseen)
+		}
+	}
+	remover := s.observedRemover(r.abandon, func(now removal.Removal) {
 		if n := deletedItems(now.Counts); n > 0 && !now.Phase.Ended() {
 			p.at(int64(n))
 		}
@@ -88,6 +104,8 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
 		return refused("no removal of tenant %q is under way", r.tenant)
 	case begins:
 		err = a.checkRemovable(cmd, s, remover, r)
+	case err == nil && r.abandon != "" && r.abandon != open.CellID:
+		err = refused("tenant %q is being removed from cell %s, not from cell %s: nothing was done", r.tenant, open.CellID, r.abandon)
 	case err == nil && !r.backOut:
 		a.note("A removal of tenant %s from cell %s is under way since %s, in phase %s; this goes on with it.",
 			r.tenant, open.CellID, event.FormatTime(open.StartedAt), open.Phase)
@@ -153,17 +171,13 @@ func (a *app) checkRemovable(cmd *cobra.Command, s *session, remover *removal.Re
 	if err := a.atRest(ctx, remover, m, r.wait); err != nil {
 		return err
 	}
-	cell, err := s.Cell(ctx, m.CellID)
-	if err != nil {
-		return err
+	if r.abandon != "" && r.abandon != m.CellID {
+		return refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.abandon)
 	}
-	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, r.tenant, time.Now())
-	if err != nil {
-		return err
-	}
-	if unsettled > 0 {
-		return refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
-			counted(unsettled, "event"), r.tenant, cell.ID)
+	if r.abandon == "" {
+		if err := s.checkSettled(ctx, m); err != nil {
+			return err
+		}
 	}
 	holding, err := remover.Holding(ctx, r.tenant)
 	if err != nil {
@@ -173,6 +187,26 @@ func (a *app) checkRemovable(cmd *cobra.Command, s *session, remover *removal.Re
 		return refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(holding), r.tenant)
 	}
 	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
+}
+
+// checkSettled refuses a tenant with events that its cell has neither processed nor given up on, and one whose cell is lost.
+func (s *session) checkSettled(ctx context.Context, m mapping.Mapping) error {
+	cell, err := s.Cell(ctx, m.CellID)
+	if errors.Is(err, fleet.ErrUnknownCell) {
+		return s.cellLost(ctx, m)
+	}
+	if err != nil {
+		return err
+	}
+	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, m.TenantID, time.Now())
+	if err != nil {
+		return err
+	}
+	if unsettled > 0 {
+		return refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
+			counted(unsettled, "event"), m.TenantID, cell.ID)
+	}
+	return nil
 }
 
 // confirmRest asks before a removal goes on that has deleted nothing yet.
@@ -232,6 +266,14 @@ func (a *app) waitUntil(ctx context.Context, what string, until time.Time) error
 }
 
 func (r removalRequest) warning(s *session, holding []facts.Cell) string {
+	warning := r.warningOf(s, holding)
+	if r.abandon != "" {
+		warning = fmt.Sprintf("Cell %s is not there: what it held of tenant %s is lost, and in no copy. ", r.abandon, r.tenant) + warning
+	}
+	return warning
+}
+
+func (r removalRequest) warningOf(s *session, holding []facts.Cell) string {
 	switch {
 	case len(holding) == 0:
 		return fmt.Sprintf("This removes tenant %s from stack %s, and deletes its dead letters. No cell holds anything else of it.", r.tenant, s.Stack)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
+	"cellular/internal/fleet"
 	"cellular/internal/tenantdata"
 )
 
@@ -12,7 +15,7 @@ func newTenantsShow(a *app) *cobra.Command {
 		Short: "Show a tenant's place, and whether its cell holds anything of it",
 		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, and whether its cell holds anything of it:
 events, outcomes of events, or what the business logic keeps. It counts none of them: that takes as long as the tenant
-is large.`,
+is large. Where the cell is not there any more, a note says what to do.`,
 		Example: `  cellctl tenants show acme
   cellctl tenants show acme --output json | jq -r .cell_id`,
 		Args:              oneTenant,
@@ -24,7 +27,8 @@ is large.`,
 // tenantDetailView is a tenant's mapping and whether there is anything of it.
 type tenantDetailView struct {
 	tenantView
-	HasData bool `json:"has_data"`
+	HasData  *bool `json:"has_data"`  // null where the cell is lost
+	CellLost bool  `json:"cell_lost"` // the cell is not there
 }
 
 func (v tenantDetailView) text(s *sheet) {
@@ -35,7 +39,11 @@ func (v tenantDetailView) text(s *sheet) {
 	s.row("epoch", v.Epoch)
 	s.row("moving to", orDash(v.MovingTo))
 	s.row("updated", orDash(v.UpdatedAt))
-	s.row("has data", yesNo(v.HasData))
+	if v.HasData == nil {
+		s.row("has data", "?")
+		return
+	}
+	s.row("has data", yesNo(*v.HasData))
 }
 
 func yesNo(b bool) string {
@@ -55,13 +63,23 @@ func (a *app) showTenant(cmd *cobra.Command, tenant string) error {
 	if err != nil {
 		return err
 	}
+	v := tenantDetailView{tenantView: viewOfTenant(m)}
 	cell, err := s.Cell(ctx, m.CellID)
+	if errors.Is(err, fleet.ErrUnknownCell) {
+		v.CellLost = true
+		if err := a.print(v); err != nil {
+			return err
+		}
+		a.note("Cell %s is not there, and events of the tenant are refused: %s.", m.CellID, s.waysOnWithout(ctx, m))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	v := tenantDetailView{tenantView: viewOfTenant(m)}
-	if v.HasData, err = tenantdata.Any(ctx, s.dynamo, cell, tenant); err != nil {
+	any, err := tenantdata.Any(ctx, s.dynamo, cell, tenant)
+	if err != nil {
 		return err
 	}
+	v.HasData = &any
 	return a.print(v)
 }

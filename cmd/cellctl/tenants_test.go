@@ -112,7 +112,8 @@ func TestATenantIsShown(t *testing.T) {
   "epoch": 1,
   "moving_to": "c02",
   "updated_at": "2000-01-01T00:00:00.000Z",
-  "has_data": true
+  "has_data": true,
+  "cell_lost": false
 }
 `, "tenants", "show", "acme", "-o", "json")
 	})

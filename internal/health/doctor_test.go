@@ -210,6 +210,11 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.states["gone"] = placement.CellState{}
 			w.placed["gone"] = []string{"lost"}
 		}, health.Fail, "cells that are not there", "tenant lost, for one, is mapped to cell gone"},
+		{"a retired cell that was added again", func(w *world) {
+			w.states["alpha"] = placement.CellState{Status: placement.Retired, UpdatedAt: time.Now().Add(-time.Hour)}
+			delete(w.placed, "alpha")
+			w.tables[stack.Cell("alpha").DataTable()].CreationDateTime = aws.Time(time.Now())
+		}, health.Warn, "alpha", "it was added again on"},
 		{"tenant of a retired cell", func(w *world) {
 			w.states["alpha"] = placement.CellState{Status: placement.Retired, Tenants: 2}
 		}, health.Fail, "alpha", "it is retired, and tenant alpha-one"},

@@ -8,10 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/cellstatus"
-	"cellular/internal/controltables"
 	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
@@ -139,8 +137,8 @@ func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []
 		l.add(Skip, "", "not every cell's facts could be read")
 		return l.findings
 	}
-	l.fix = "bring the cell back into cellular:cells, and move its tenants"
-	known, err := d.knownCells(ctx, p.control.CellTable)
+	l.fix = "bring the cell back into cellular:cells, or see 'cellctl tenants show TENANT': it says how to go on without the cell"
+	known, err := placement.KnownCells(ctx, d.DynamoDB, p.control.CellTable)
 	if err != nil {
 		l.fix = d.deployAgain()
 		l.unseen(err)
@@ -161,28 +159,6 @@ func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []
 		}
 	}
 	return l.end("no tenant is mapped to one")
-}
-
-// knownCells are the cells that have a state: those that ever had a tenant. It reads the whole table, which has an item
-// per cell and none per tenant.
-func (d Doctor) knownCells(ctx context.Context, cellTable string) ([]string, error) {
-	in := &dynamodb.ScanInput{TableName: &cellTable, ProjectionExpression: aws.String(controltables.AttrCellID)}
-	var ids []string
-	for {
-		page, err := d.DynamoDB.Scan(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		for _, item := range page.Items {
-			if id, ok := item[controltables.AttrCellID].(*types.AttributeValueMemberS); ok {
-				ids = append(ids, id.Value)
-			}
-		}
-		if len(page.LastEvaluatedKey) == 0 {
-			return ids, nil
-		}
-		in.ExclusiveStartKey = page.LastEvaluatedKey
-	}
 }
 
 // aTenantOf is one of the tenants that are mapped to a cell; "" where there is none.
@@ -214,14 +190,22 @@ func (d Doctor) states(ctx context.Context, p published, c Control, moves []Move
 	var found []Finding
 	for _, cell := range p.cells {
 		if states[cell.ID].Status == placement.Retired {
-			found = append(found, d.retired(ctx, c, cell)...)
+			found = append(found, d.retired(ctx, c, cell, states[cell.ID].UpdatedAt)...)
 		}
 	}
 	return append(found, d.counts(ctx, p, c, moves, states)...)
 }
 
-func (d Doctor) retired(ctx context.Context, c Control, cell facts.Cell) []Finding {
+// retired examines a cell that was retired at a time. Its state outlives it: one that left the configuration and was added
+// again, which its tables are younger for, is still retired.
+func (d Doctor) retired(ctx context.Context, c Control, cell facts.Cell, at time.Time) []Finding {
 	l := d.look(stateCheck, cell.ID)
+	if out, err := d.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &cell.DataTable}); err == nil { // or the table check says so
+		if made := aws.ToTime(out.Table.CreationDateTime); made.After(at) {
+			l.add(Warn, "'cellctl cells activate "+cell.ID+"' has it take tenants", "it was added again on %s, and is retired since %s: no tenant is placed in it",
+				event.FormatTime(made), event.FormatTime(at))
+		}
+	}
 	tenant, err := aTenantOf(ctx, c, cell.ID)
 	switch {
 	case err != nil:

@@ -50,10 +50,6 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
-	ids := make([]string, len(cells))
-	for i, c := range cells {
-		ids[i] = c.ID
-	}
 	var m mapping.Mapping
 	var before *past // nil until it is known
 	err = contended(ctx, func(ctx context.Context) error {
@@ -76,7 +72,7 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 		if err := before.elsewhere(r); err != nil {
 			return err
 		}
-		states, err := s.States(ctx, ids)
+		states, err := s.States(ctx, cellIDs(cells))
 		if err != nil {
 			return err
 		}

@@ -30,15 +30,20 @@ func (r *run) restore(ctx context.Context) error {
 			UpdateExpression: aws.String("SET #epoch = :epoch"), ConditionExpression: condition,
 			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}},
-		ownership.Set(r.cell.ResultsTable, ownership.Fence{
+	}
+	if !r.lost() {
+		writes = append(writes, ownership.Set(r.cell.ResultsTable, ownership.Fence{
 			TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ownership.Owner, UpdatedAt: now(r.Options),
-		}),
+		}))
 	}
 	if !mapping.IsProbeTenant(r.removal.TenantID) {
 		writes = append(writes, residence.Settle(r.ControlPlane.MoveTable, r.removal.TenantID, r.removal.CellID, r.removal.Epoch, now(r.Options)))
 	}
 	if err := r.transact(ctx, writes); err != nil {
 		return err
+	}
+	if r.lost() {
+		return r.enter(ctx, CalledOff, r.unmark())
 	}
 	// All events are looked at: the index of those that wait may lag.
 	err := tenantdata.EventKeys(ctx, r.DynamoDB, r.cell.DataTable, r.removal.TenantID, time.Time{}, func(keys []string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,12 +172,15 @@ func (r *run) finish(ctx context.Context) error {
 		TableName: aws.String(r.ControlPlane.MappingTable), Key: mappingKey(r.removal.TenantID), ConditionExpression: condition,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	}}}
+	all := writes
 	if !mapping.IsProbeTenant(r.removal.TenantID) {
-		writes = append(writes,
-			placement.Release(r.ControlPlane.CellTable, r.removal.CellID),
-			residence.Remove(r.ControlPlane.MoveTable, r.removal.TenantID, r.removal.CellID, r.removal.Epoch, now(r.Options)))
+		writes = append(writes, residence.Remove(r.ControlPlane.MoveTable, r.removal.TenantID, r.removal.CellID, r.removal.Epoch, now(r.Options)))
+		all = append(slices.Clone(writes), placement.Release(r.ControlPlane.CellTable, r.removal.CellID))
 	}
-	err := r.enter(ctx, Done, writes...)
+	err := r.enter(ctx, Done, all...)
+	if errors.Is(err, errChanged) && r.lost() { // what a lost cell counts matters to nobody
+		err = r.enter(ctx, Done, writes...)
+	}
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w: the mapping or the count of cell %s is not what it must be; see 'cellctl doctor'", ErrStuck, r.removal.CellID)
 	}

@@ -34,6 +34,10 @@ type Options struct {
 	// taking letters out of a queue and deleting them, and deletes none of them if that fails.
 	SweepLetters func(ctx context.Context, cell facts.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error)
 
+	// Lost is a cell that is not there any more and of which nothing is left: the removal of a tenant that is mapped to it
+	// goes on without it. "" is for none: such a removal then stops.
+	Lost string
+
 	// Quarantine is how long a tenant has to be suspended until no router sends anything for it: see move.QuarantineOf.
 	Quarantine time.Duration
 	// IndexSettle is how long the tables' indexes are given to show what was written. Zero is for tables whose indexes

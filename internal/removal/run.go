@@ -48,7 +48,7 @@ type Copy interface {
 type run struct {
 	*Options
 	removal Removal
-	cell    facts.Cell
+	cell    facts.Cell // empty where it is lost
 	fate    Fate
 	copied  Copy // what this run has copied; nil for nothing
 }
@@ -111,8 +111,8 @@ func (m *Remover) take(ctx context.Context, removal Removal, phase Phase, fate F
 			r.cell = cell
 		}
 	}
-	if r.cell.ID == "" {
-		return nil, fmt.Errorf("%w: cell %s is not there", ErrStuck, removal.CellID)
+	if r.lost() && removal.CellID != m.Lost {
+		return nil, fmt.Errorf("%w: cell %s is not there", ErrCellLost, removal.CellID)
 	}
 	next := removal
 	if next.Counts == nil {
@@ -128,6 +128,9 @@ func (m *Remover) take(ctx context.Context, removal Removal, phase Phase, fate F
 	}
 	return r, nil
 }
+
+// lost reports whether the removal goes on without the tenant's cell.
+func (r *run) lost() bool { return r.cell.ID == "" }
 
 // letGo says that nobody is at work any more, so that the next one need not wait. It is no harm if that fails.
 func (r *run) letGo(ctx context.Context) {

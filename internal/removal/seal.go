@@ -12,6 +12,9 @@ import (
 // seal refuses while an event is neither processed nor given up on, and then has the cell apply nothing of the tenant any
 // more. In between no event can become unsettled: none is accepted.
 func (r *run) seal(ctx context.Context) error {
+	if r.lost() {
+		return r.enter(ctx, Keep, r.marked())
+	}
 	n, err := tenantdata.Unsettled(ctx, r.DynamoDB, r.cell, r.removal.TenantID, r.Now())
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func (r *run) keep(ctx context.Context) error {
 	}
 	if err := r.copy(ctx, holders(traces)); err != nil {
 		return err
+	}
+	if r.lost() {
+		return r.enter(ctx, Delete, r.marked())
 	}
 	return r.enter(ctx, Delete, r.marked(), r.fence(r.cell))
 }

@@ -22,6 +22,7 @@ var (
 	ErrMoving       = errors.New("a move of the tenant is under way")
 	ErrUnderWay     = errors.New("a removal of the tenant is under way")
 	ErrTooSoon      = errors.New("a router may still know the tenant as active")
+	ErrCellLost     = errors.New("the tenant's cell is lost")
 	errContended    = errors.New("the mapping kept changing")
 )
 
@@ -104,8 +105,8 @@ func (m *Remover) newRemoval(ctx context.Context, place mapping.Mapping) (Remova
 			removal.OldFloor = max(f.fence.Floor, 1)
 		}
 	}
-	if !home {
-		return Removal{}, fmt.Errorf("its cell %s is not there: bring it back first", place.CellID)
+	if !home && place.CellID != m.Lost {
+		return Removal{}, fmt.Errorf("%w: its cell %s is not there", ErrCellLost, place.CellID)
 	}
 	removal.Epoch = max(highest+1, known.NextEpoch())
 	return removal, nil

@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/tenantdata"
 )
@@ -35,7 +36,7 @@ type Home struct {
 	Tables   Tables
 	Queue    Queue
 	Mappings Mappings
-	Cells    func(ctx context.Context, id string) (facts.Cell, error)
+	Cells    func(ctx context.Context, id string) (facts.Cell, error) // its error is fleet.ErrUnknownCell for one that is not there
 	Now      func() time.Time
 	// RemovedEpoch is the epoch up to which tenants of a name were removed, 0 for none. Nil knows of none.
 	RemovedEpoch func(ctx context.Context, tenantID string) (int64, error)
@@ -95,9 +96,16 @@ func (h *Home) Send(ctx context.Context, from facts.Cell, tenantID string, wante
 func (h *Home) assess(ctx context.Context, from facts.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, target, error) {
 	assessed := make(map[string]Assessed, len(wanted))
 	to, err := h.target(ctx, from, tenantID)
-	if errors.Is(err, mapping.ErrUnknownTenant) {
+	nowhere := Verdict("")
+	switch {
+	case errors.Is(err, mapping.ErrUnknownTenant):
+		nowhere = Unmapped
+	case errors.Is(err, fleet.ErrUnknownCell):
+		nowhere = CellLost
+	}
+	if nowhere != "" {
 		for _, w := range wanted {
-			assessed[w.Key] = Assessed{Verdict: Unmapped}
+			assessed[w.Key] = Assessed{Verdict: nowhere}
 		}
 		return assessed, target{}, nil
 	}
@@ -117,7 +125,7 @@ func (h *Home) assess(ctx context.Context, from facts.Cell, tenantID string, wan
 	return assessed, to, nil
 }
 
-// target finds where a tenant's events go. Its error wraps mapping.ErrUnknownTenant if that is nowhere.
+// target finds where a tenant's events go. Its error wraps mapping.ErrUnknownTenant or fleet.ErrUnknownCell if that is nowhere.
 func (h *Home) target(ctx context.Context, from facts.Cell, tenantID string) (target, error) {
 	m, err := h.Mappings.Get(ctx, tenantID)
 	if err != nil {

@@ -17,6 +17,7 @@ const (
 	Gone           Verdict = "gone"            // no data table has its item, and nothing else its payload
 	TooOld         Verdict = "too old"         // it may have been applied, and the ledger have forgotten it
 	Unmapped       Verdict = "unmapped"        // its tenant has no cell any more
+	CellLost       Verdict = "cell lost"       // the cell that its tenant is mapped to is not there
 	Moving         Verdict = "moving"          // its tenant is leaving the cell: the move sends it on, or another try will
 	Malformed      Verdict = "malformed"       // the item is not an event
 	Refused        Verdict = "refused"         // SQS takes no message with this event
@@ -31,7 +32,7 @@ func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
 // NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
 func (v Verdict) NeedsOperator() bool {
 	switch v {
-	case Gone, TooOld, Unmapped, Malformed, Refused, Conflict, Dropped, Removed:
+	case Gone, TooOld, Unmapped, CellLost, Malformed, Refused, Conflict, Dropped, Removed:
 		return true
 	}
 	return false
@@ -48,6 +49,8 @@ func (v Verdict) Explain() string {
 		return "older than the ledger remembers: it may have been applied, and is never sent again"
 	case Unmapped:
 		return "its tenant is mapped to no cell"
+	case CellLost:
+		return "its tenant is mapped to a cell that is not there: 'cellctl tenants show TENANT' says what to do"
 	case Moving:
 		return "its tenant is being moved, or removed: try again once that is done"
 	case Malformed:

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/ownership"
 	"cellular/internal/resend"
@@ -74,7 +75,7 @@ func (w *World) Home(queue resend.Queue) *resend.Home {
 					return c, nil
 				}
 			}
-			return facts.Cell{}, fmt.Errorf("no cell %q", id)
+			return facts.Cell{}, fmt.Errorf("%w %q", fleet.ErrUnknownCell, id)
 		},
 	}
 }

@@ -338,27 +338,34 @@ func TestRemover_DeletesNothingThatIsNotInTheCopy(t *testing.T) {
 }
 
 func TestRemover_StopsWhereTheMappingIsNoLongerMarked(t *testing.T) {
-	w, _ := inUse(t)
-	w.suspend()
-	h := &hooks{}
-	remover := w.remover(h)
-	_, err := remover.Start(t.Context(), tenant)
-	require.NoError(t, err)
-	deletions := false
-	h.before = func() error {
-		current, err := w.remover(&hooks{}).Get(context.Background(), tenant)
-		if err == nil && current.Phase == removal.Delete && !deletions {
-			deletions = true
-			place := w.place()
-			place.State = mapping.Active // a cellctl of the version before knows no mark
-			w.db.Put(stack.MappingTable(), place.Item())
-		}
-		return nil
+	for name, edit := range map[string]func(dynamotest.Item){
+		"active": func(place dynamotest.Item) { place[mapping.AttrState] = text("active") }, // a cellctl of the version before knows no mark
+		"moving": func(place dynamotest.Item) { place[mapping.AttrMovingTo] = text("alpha") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := inUse(t)
+			w.suspend()
+			h := &hooks{}
+			remover := w.remover(h)
+			_, err := remover.Start(t.Context(), tenant)
+			require.NoError(t, err)
+			deletions := false
+			h.before = func() error {
+				current, err := w.remover(&hooks{}).Get(context.Background(), tenant)
+				if err == nil && current.Phase == removal.Delete && !deletions {
+					deletions = true
+					place := w.db.Item(stack.MappingTable(), tenant)
+					edit(place)
+					w.db.Put(stack.MappingTable(), place)
+				}
+				return nil
+			}
+			_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+			require.True(t, deletions)
+			require.ErrorIs(t, err, removal.ErrStuck)
+			require.Len(t, w.db.Items(w.cells["beta"].DataTable), 9, "nothing was deleted")
+		})
 	}
-	_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
-	require.True(t, deletions)
-	require.ErrorIs(t, err, removal.ErrStuck)
-	require.Len(t, w.db.Items(w.cells["beta"].DataTable), 9, "nothing was deleted")
 }
 
 func TestRemover_FindsItselfTakenOver(t *testing.T) {

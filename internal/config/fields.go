@@ -26,6 +26,10 @@ const maxInlinePayload = 240 << 10
 
 const wantCellID = "2 to 20 lower-case letters, digits and -, of which the first is a letter"
 
+// maxMessages is the largest batch of messages that the consumer keeps hidden in time while it works on it: with 10 messages
+// to a call of some 10 ms, it hides 1,000 within a second. Lambda takes up to 10,000 (CreateEventSourceMapping).
+const maxMessages = 1000
+
 func cellFields(o *object, c *Cell) {
 	o.text("id", &c.ID, naming.ValidCellID, wantCellID)
 	o.integer("wave", &c.Wave, 0, 99)
@@ -110,7 +114,7 @@ func pipelineFields(o *object, l *Pipeline) {
 	})
 	o.integer("inlinePayloadBytes", &l.InlinePayloadBytes, 1, maxInlinePayload)
 	o.object("queue", func(o *object) {
-		o.integer("batchSize", &l.Queue.BatchSize, 1, 10_000)
+		o.integer("batchSize", &l.Queue.BatchSize, 1, maxMessages)
 		o.seconds("batchWindow", &l.Queue.BatchWindow, 0, 5*time.Minute)
 		o.integer("maxReceiveCount", &l.Queue.MaxReceiveCount, 5, 1000) // below 5, receives that were throttled eject good messages
 		o.integer("maxConcurrency", &l.Queue.MaxConcurrency, 2, 1000)

@@ -224,7 +224,7 @@ func validConfig() *rapid.Generator[map[string]string] {
 				auth, draw(seconds(1, 3599)), draw(seconds(3600, 86400)), draw(seconds(1, 300)), number(1, 1_000_000), draw(seconds(7, 28)), number(1, 10_000), number(1, 5000)),
 			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(7, 900)), rapid.Bool().Draw(t, "tracing")),
 			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
-				number(1, 10_000), number(1, 10), number(1, 240<<10), number(1, 10_000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
+				number(1, 10_000), number(1, 10), number(1, 240<<10), number(1, 1000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
 		}
 	})
 }

@@ -10,6 +10,10 @@ const ProducerAnswerMargin = time.Second
 // bound.
 const maxStreamRetries = 10_000
 
+// minStreamRetries keeps a release whose producer dies at its start from giving up good events within seconds, where the
+// functions' timeout is so long that few invocations fit the record age.
+const minStreamRetries = 100
+
 // StreamRetries returns the maximum retry attempts of the stream's mapping to the producer: more than a failing topic can
 // use up before a record reaches its maximum age, and no more than that with a quarter to spare.
 //
@@ -22,7 +26,7 @@ func StreamRetries(f Functions, s Stream) int {
 	if shortest <= 0 {
 		return maxStreamRetries + 1 // no time is left to try anything: checkPipeline refuses it
 	}
-	return int((s.MaxRecordAge + s.MaxRecordAge/4 + shortest - 1) / shortest)
+	return max(minStreamRetries, int((s.MaxRecordAge+s.MaxRecordAge/4+shortest-1)/shortest))
 }
 
 // longestRecordAge returns the highest maximum record age for which StreamRetries is one that Lambda takes.

@@ -478,7 +478,7 @@ func TestI7AFaultOfTheQueueFailsNothing(t *testing.T) {
 				}
 				start := time.Now()
 				require.Empty(t, c.handle(ctx, t, batch...))
-				require.LessOrEqual(t, time.Since(start), time.Second, "it is given up on once")
+				require.LessOrEqual(t, time.Since(start), 2*time.Second, "it is given up on soon")
 				for i := range 10 {
 					require.Equal(t, 1, c.effects(fmt.Sprint(i)))
 				}

@@ -22,7 +22,7 @@ type invocation struct {
 	guarded     bool      // a message of the batch was received before
 	afterTrial  bool      // the record before was on trial
 	hiddenUntil time.Time // the messages of todo, since guard has seen to it
-	queueFails  bool      // guard has no more use for it
+	queueFails  int       // calls of guard in a row that the queue has not carried out
 }
 
 // slack is what a record and what follows on it may take beyond the record's own timeout: to settle it, and to guard the
@@ -103,30 +103,35 @@ func (i *invocation) guard(ctx context.Context, d delivery) {
 	}
 }
 
+// maxQueueFails is how many calls in a row may fail until guard makes no more of those that it can do without.
+const maxQueueFails = 2
+
 // clear deletes what is done, and delays what failed.
 func (i *invocation) clear() {
-	if i.queueFails {
+	if i.queueFails >= maxQueueFails {
 		return
 	}
-	if i.queueFails = !i.remove(i.settleCtx, i.done); i.queueFails {
+	if i.done = i.remove(i.settleCtx, i.done); len(i.done) > 0 || !i.hide(i.settleCtx, i.delays) {
+		i.queueFails++
 		return
 	}
-	i.done = nil
-	if i.queueFails = !i.hide(i.settleCtx, i.delays); !i.queueFails {
-		i.delays = nil
-	}
+	i.delays, i.queueFails = nil, 0
 }
 
 // keepHidden has the queue deliver what has not been handled yet soon, should the process end, and not before it can be
 // handled here, or deleted: guard sees to both again after a RecordTimeout, and need not ask the queue for each record.
+// Once the messages are hidden for that short a time, it has to go on, whatever fails: what is not hidden again is received
+// by others while it waits here, and may be on its last receive.
 func (i *invocation) keepHidden() {
-	if i.queueFails {
+	if i.hiddenUntil.IsZero() && i.queueFails >= maxQueueFails {
 		return
 	}
 	now, until := i.Now(), 2*i.RecordTimeout+slack
-	if i.queueFails = !i.hide(i.settleCtx, delaysOf(i.todo, until)); !i.queueFails {
-		i.hiddenUntil = now.Add(until)
+	if !i.hide(i.settleCtx, delaysOf(i.todo, until)) {
+		i.queueFails++
+		return
 	}
+	i.hiddenUntil, i.queueFails = now.Add(until), 0
 }
 
 func delaysOf(list []delivery, until time.Duration) []delay {

@@ -28,57 +28,69 @@ type delay struct {
 // hide changes how long messages stay hidden. It reports false if the queue does not answer. Where a message cannot be
 // changed, the queue's visibility timeout stands, which is later and does no harm.
 func (c *Consumer) hide(ctx context.Context, delays []delay) bool {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	return inChunks(delays, func(chunk []delay) bool {
-		input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(c.QueueURL)}
-		for i, d := range chunk {
-			input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
-				Id:                aws.String(strconv.Itoa(i)),
-				ReceiptHandle:     aws.String(d.receipt),
-				VisibilityTimeout: visibilitySeconds(d.until),
-			})
-		}
-		var failed []types.BatchResultErrorEntry
-		out, err := c.Queue.ChangeMessageVisibilityBatch(ctx, input)
-		if err == nil {
-			failed = out.Failed
-		}
-		c.refused(ctx, "a message keeps the queue's visibility timeout", failed, err)
-		return err == nil
-	})
-}
-
-// remove deletes messages from the queue. It reports false if the queue does not answer. What cannot be deleted is deleted
-// with the answer, or comes back as a duplicate.
-func (c *Consumer) remove(ctx context.Context, list []delivery) bool {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	return inChunks(list, func(chunk []delivery) bool {
-		input := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(c.QueueURL)}
-		for i, d := range chunk {
-			input.Entries = append(input.Entries, types.DeleteMessageBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.sqs.ReceiptHandle),
-			})
-		}
-		var failed []types.BatchResultErrorEntry
-		out, err := c.Queue.DeleteMessageBatch(ctx, input)
-		if err == nil {
-			failed = out.Failed
-		}
-		c.refused(ctx, "a message that is done stays in the queue until the batch is answered", failed, err)
-		return err == nil
-	})
-}
-
-// inChunks makes calls for a list until one reports false.
-func inChunks[T any](list []T, call func(chunk []T) bool) bool {
-	for chunk := range slices.Chunk(list, maxEntries) {
-		if !call(chunk) {
+	for chunk := range slices.Chunk(delays, maxEntries) {
+		if !c.hideChunk(ctx, chunk) {
 			return false
 		}
 	}
 	return true
+}
+
+func (c *Consumer) hideChunk(ctx context.Context, chunk []delay) bool {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	input := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(c.QueueURL)}
+	for i, d := range chunk {
+		input.Entries = append(input.Entries, types.ChangeMessageVisibilityBatchRequestEntry{
+			Id:                aws.String(strconv.Itoa(i)),
+			ReceiptHandle:     aws.String(d.receipt),
+			VisibilityTimeout: visibilitySeconds(d.until),
+		})
+	}
+	var failed []types.BatchResultErrorEntry
+	out, err := c.Queue.ChangeMessageVisibilityBatch(ctx, input)
+	if err == nil {
+		failed = out.Failed
+	}
+	c.refused(ctx, "a message keeps the queue's visibility timeout", failed, err)
+	return err == nil
+}
+
+// remove deletes messages from the queue, and returns those that it could not delete. They are deleted with the answer, or
+// come back as duplicates. After a call that the queue does not answer it makes no other.
+func (c *Consumer) remove(ctx context.Context, list []delivery) (left []delivery) {
+	for at := 0; at < len(list); at += maxEntries {
+		chunk := list[at:min(at+maxEntries, len(list))]
+		kept, err := c.removeChunk(ctx, chunk)
+		if err != nil {
+			return append(left, list[at:]...)
+		}
+		left = append(left, kept...)
+	}
+	return left
+}
+
+func (c *Consumer) removeChunk(ctx context.Context, chunk []delivery) (left []delivery, err error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	input := &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(c.QueueURL)}
+	for i, d := range chunk {
+		input.Entries = append(input.Entries, types.DeleteMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(d.sqs.ReceiptHandle),
+		})
+	}
+	var failed []types.BatchResultErrorEntry
+	out, err := c.Queue.DeleteMessageBatch(ctx, input)
+	if err == nil {
+		failed = out.Failed
+	}
+	c.refused(ctx, "a message that is done stays in the queue until the batch is answered", failed, err)
+	for _, f := range failed {
+		if i, err := strconv.Atoi(aws.ToString(f.Id)); err == nil && i < len(chunk) {
+			left = append(left, chunk[i])
+		}
+	}
+	return left, err
 }
 
 // refused reports the failure of a call, and those of its entries.

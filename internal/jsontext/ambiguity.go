@@ -7,14 +7,27 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 )
 
 // Ambiguity is a place in a text that readers of JSON understand differently.
 type Ambiguity struct {
-	Path string // from the text's value, such as .lines[2].sku; "" is the value itself
+	Path string // from the text's value, such as .lines[2].sku, its first maxPath bytes; "" is the value itself
 	What string // such as "is given twice"
+}
+
+// maxPath bounds a path, which is built level by level: unbounded, a text of some 100 KB that nests deeply would cost
+// seconds.
+const maxPath = 128
+
+// under says that a is in the value at a path.
+func (a *Ambiguity) under(path string) {
+	a.Path = path + a.Path
+	if len(a.Path) > maxPath {
+		a.Path = strings.ToValidUTF8(a.Path[:maxPath], "")
+	}
 }
 
 // FindAmbiguity returns the first place where a valid JSON text in valid UTF-8 names a field of an object twice, or has half
@@ -78,7 +91,7 @@ func (f *finder) object() *Ambiguity {
 		}
 		f.Skip() // :
 		if found := f.value(); found != nil {
-			found.Path = "." + string(name) + found.Path
+			found.under("." + string(name))
 			return found
 		}
 		if f.Skip() == '}' {
@@ -95,7 +108,7 @@ func (f *finder) array() *Ambiguity {
 	}
 	for i := 0; ; i++ {
 		if found := f.value(); found != nil {
-			found.Path = "[" + strconv.Itoa(i) + "]" + found.Path
+			found.under("[" + strconv.Itoa(i) + "]")
 			return found
 		}
 		if f.Skip() == ']' {

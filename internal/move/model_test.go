@@ -163,6 +163,7 @@ func (m *model) carryOn(mover *move.Mover) {
 	}
 	for _, fine := range []error{
 		errDied, move.ErrNoMove, move.ErrSameCell, move.ErrMoving, move.ErrRemoving, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
+		mapping.ErrUnknownTenant, // removed before the mover looked
 	} {
 		if errors.Is(err, fine) {
 			return

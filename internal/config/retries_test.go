@@ -23,7 +23,7 @@ func TestI6StreamRetriesOutlastTheRecordAge(t *testing.T) {
 		n, age := config.StreamRetries(c.Functions, c.Pipeline.Stream), c.Pipeline.Stream.MaxRecordAge
 		try := c.Functions.Timeout - config.ProducerAnswerMargin // what one that fails takes at least
 		require.Greater(t, time.Duration(n)*try, age, "a record of which every try fails is too old before its retries are used up")
-		require.Less(t, time.Duration(n-1)*try, 5*age/4, "and there are no more of them than that with a margin")
+		require.True(t, n == 100 || time.Duration(n-1)*try < 5*age/4, "and there are no more of them than that with a margin, or 100: %d", n)
 
 		cell := config.DefaultCell()
 		cell.ID = "alpha"

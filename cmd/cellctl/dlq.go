@@ -11,6 +11,7 @@ import (
 	"cellular/internal/deadletter"
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/mapping"
 	"cellular/internal/resend"
 	"cellular/internal/residence"
 )
@@ -40,6 +41,9 @@ func (s *session) letters() *deadletter.Letters {
 		SQS: s.sqs, Streams: s.streams, Home: s.home(),
 		Residences: func(ctx context.Context, tenantIDs []string) (map[string]residence.Record, error) {
 			return residence.GetAll(ctx, s.dynamo, s.ControlPlane.MoveTable, tenantIDs)
+		},
+		Places: func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error) {
+			return mapping.GetAll(ctx, s.dynamo, s.ControlPlane.MappingTable, tenantIDs)
 		},
 		OnRemoved: func(facts.Cell, deadletter.Letter) { s.app.removedLetters++ },
 	}

@@ -47,9 +47,10 @@ type Letters struct {
 	Streams Streams
 	Home    *resend.Home
 
-	// Residences finds the letters of tenants that were removed. Whoever meets one deletes it, and tells OnRemoved. Either
-	// may be nil.
+	// Residences finds the letters of tenants that were removed, together with Places. Each that is met is deleted, and
+	// passed to OnRemoved. Residences may be nil, for deleting none, and so may OnRemoved.
 	Residences Residences
+	Places     Places
 	OnRemoved  func(facts.Cell, Letter)
 }
 

@@ -8,11 +8,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"cellular/internal/facts"
+	"cellular/internal/mapping"
 	"cellular/internal/residence"
 )
 
 // Residences says what is known of tenants, whether they have a mapping or not, by tenant.
 type Residences func(ctx context.Context, tenantIDs []string) (map[string]residence.Record, error)
+
+// Places says where tenants are, by tenant. It has no entry for one that has no mapping.
+type Places func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error)
 
 // readLiving makes letters of messages, without those of tenants that were removed, whose messages are to be deleted.
 func (d *Letters) readLiving(ctx context.Context, cell facts.Cell, kind Kind, messages []types.Message) ([]Letter, []types.Message, error) {
@@ -39,8 +43,13 @@ func (d *Letters) withoutRemoved(ctx context.Context, cell facts.Cell, letters [
 	if err != nil {
 		return nil, nil, fmt.Errorf("find out which tenants were removed: %w", err)
 	}
+	places, err := d.Places(ctx, tenants)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find out which tenants were removed: %w", err)
+	}
 	for _, l := range letters {
-		if !l.ofRemoved(known[l.TenantID]) {
+		place, placed := places[l.TenantID]
+		if !l.ofRemoved(known[l.TenantID], place.Epoch, placed) {
 			kept = append(kept, l)
 			continue
 		}
@@ -52,13 +61,17 @@ func (d *Letters) withoutRemoved(ctx context.Context, cell facts.Cell, letters [
 	return kept, removed, nil
 }
 
-// ofRemoved reports whether a letter belongs to a tenant that was removed. Where the letter does not say under which epoch
-// its event was accepted, it belongs to whoever has the name now, if anybody has.
-func (l Letter) ofRemoved(known residence.Record) bool {
-	if known.RemovedEpoch == 0 || l.TenantID == "" {
+// ofRemoved reports whether a letter belongs to a tenant that was removed, where the name is mapped under an epoch, or is
+// not placed. Where the letter does not say under which epoch its event was accepted, it belongs to the tenant that has the
+// name now, if there is one.
+//
+// A cellctl of a version without records places a tenant without writing its record, and under any epoch. One that is not
+// above the removed ones tells nothing about a letter, which then stays.
+func (l Letter) ofRemoved(known residence.Record, epoch int64, placed bool) bool {
+	if known.RemovedEpoch == 0 || l.TenantID == "" || placed && epoch <= known.RemovedEpoch {
 		return false
 	}
-	return l.Epoch > 0 && l.Epoch <= known.RemovedEpoch || known.Removed()
+	return l.Epoch > 0 && l.Epoch <= known.RemovedEpoch || !placed && known.Removed()
 }
 
 // Sweep deletes the letters of a tenant that is being removed from the given DLQs, and returns how many. It calls confirm

@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/deadletter"
 	"cellular/internal/facts"
+	"cellular/internal/mapping"
 	. "cellular/internal/resend/resendtest"
 	"cellular/internal/residence"
 )
@@ -23,6 +24,9 @@ func (w *world) removedUpTo(epoch, last int64) (met *[]string) {
 		return map[string]residence.Record{
 			"acme": {TenantID: "acme", LastCell: "alpha", LastEpoch: max(last, epoch), RemovedEpoch: epoch},
 		}, nil
+	}
+	w.letters.Places = func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error) {
+		return mapping.GetAll(ctx, w.Tables, MappingTable, tenantIDs)
 	}
 	w.letters.OnRemoved = func(_ facts.Cell, l deadletter.Letter) { *met = append(*met, l.MessageID) }
 	return met
@@ -91,8 +95,26 @@ func TestLetters_KeepTheUnreadableOnesOfTheNextTenant(t *testing.T) {
 	list()
 	require.Empty(t, *met)
 	met = w.removedUpTo(4, 0)
+	w.Map("acme", Alpha, 5)
+	list()
+	require.Empty(t, *met, "placed by a version that writes no record")
+	w.Tables.Delete(MappingTable, "acme")
 	list()
 	require.Equal(t, []string{id}, *met)
+}
+
+// A cellctl of the version before writes no record, and gives epoch 1 where the cell has no fence.
+func TestLetters_OfATenantStayThatAnOlderVersionHasPlaced(t *testing.T) {
+	for epoch := range int64(6) {
+		w := newWorld(t)
+		w.Map("acme", Alpha, epoch+1)
+		met := w.removedUpTo(3, 0)
+		mine := w.deadMessage(Alpha.ConsumerDLQURL, w.Accept(Alpha, "acme", "e", epoch+1, time.Hour))
+		_, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
+		require.NoError(t, err)
+		require.Empty(t, *met)
+		require.Equal(t, []string{mine}, w.left(Alpha))
+	}
 }
 
 func TestLetters_StayWhereNobodyKnowsWhichTenantsWereRemoved(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/item"
+	"cellular/internal/transact"
 )
 
 // ErrUnknownTenant is the error for a tenant that is not mapped to any cell.
@@ -52,4 +55,28 @@ func (s *Store) Get(ctx context.Context, tenantID string) (Mapping, error) {
 		return Mapping{}, fmt.Errorf("tenant %q: %w", tenantID, err)
 	}
 	return m, nil
+}
+
+// GetAll reads the mappings of tenants, consistently, and returns those that there are, by tenant.
+func GetAll(ctx context.Context, client transact.BatchReader, table string, tenantIDs []string) (map[string]Mapping, error) {
+	mappings := make(map[string]Mapping, len(tenantIDs))
+	asked := make(map[string]bool, len(tenantIDs))
+	var keys []transact.Item
+	for _, id := range tenantIDs {
+		if !asked[id] { // a batch must not have a key twice
+			keys, asked[id] = append(keys, transact.Item{AttrTenantID: &types.AttributeValueMemberS{Value: id}}), true
+		}
+	}
+	err := transact.Retrier{}.ReadAll(ctx, client, table, keys, func(attributes transact.Item) error {
+		m, err := FromItem(attributes)
+		if err != nil {
+			return fmt.Errorf("tenant %q: %w", item.Read(attributes).OptionalString(AttrTenantID), err)
+		}
+		mappings[m.TenantID] = m
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the mappings of %d tenants: %w", len(keys), err)
+	}
+	return mappings, nil
 }

@@ -141,6 +141,11 @@ func (h *Home) target(ctx context.Context, from facts.Cell, tenantID string) (ta
 		if to.removed, err = h.RemovedEpoch(ctx, tenantID); err != nil {
 			return target{}, err
 		}
+		// A cellctl of a version without records may place a tenant below what was removed: its events cannot be told from
+		// the removed ones by their epochs, and are sent as that version sends them.
+		if m.Epoch <= to.removed {
+			to.removed = 0
+		}
 	}
 	return to, nil
 }

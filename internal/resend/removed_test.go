@@ -32,6 +32,19 @@ func TestHome_SendsNothingOfARemovedTenant(t *testing.T) {
 	require.True(t, resend.Removed.NeedsOperator())
 }
 
+// A cellctl of the version before may place a tenant below what was removed.
+func TestHome_SendsWhatATenantBelowItsTombstoneHasAccepted(t *testing.T) {
+	w := New()
+	w.Map("acme", Alpha, 1)
+	stored, carried := w.Accept(Alpha, "acme", "stored", 1, time.Hour), w.Accept(Alpha, "acme", "carried", 1, time.Hour)
+	home := w.Home(&outbox{})
+	home.RemovedEpoch = func(context.Context, string) (int64, error) { return 4, nil }
+	got, err := home.Send(t.Context(), Alpha, "acme", append(want(stored), resend.Wanted{Key: carried.Key(), Carried: &carried}))
+	require.NoError(t, err)
+	require.Equal(t, resend.Sent, got[stored.Key()].Verdict)
+	require.Equal(t, resend.Sent, got[carried.Key()].Verdict)
+}
+
 func TestHome_DropsNothingOfATenantThatIsBeingRemoved(t *testing.T) {
 	w := New()
 	w.Map("acme", Alpha, 1)

@@ -29,8 +29,8 @@ func newDLQDrop(a *app) *cobra.Command {
 sends them any more, and who asks the router for such an event is told that it failed. It wants to be told which messages: by
 --id, by --tenant, or --all. A message whose tenant is being moved is kept; drop it when the move is done.
 
---save writes the messages to a file first, one JSON document per line, as 'cellctl dlq list --output json' has them. To
-have such an event applied after all, send its body to the queue of its tenant's cell.
+--save writes the messages to a file first, one JSON document per line, as 'cellctl dlq list --output json' has them. A
+drop cannot be undone: to have such an event applied after all, have the client send it again under a new id.
 
 ` + exitCodes,
 		Example: `  cellctl dlq drop --cell c01 --id 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1

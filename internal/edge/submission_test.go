@@ -158,3 +158,21 @@ func FuzzProblemBody(f *testing.F) {
 		require.Len(t, got.Errors, 1)
 	})
 }
+
+func TestASubmissionNestsAtMostTenThousandLevelsDeep(t *testing.T) {
+	nested := func(levels int) []byte {
+		payload := strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) // in the body's object
+		return []byte(`{"tenant_id":"acme","type":"t","payload":` + payload + `}`)
+	}
+	_, detail, ok := edge.DecodeSubmission(nested(10_000))
+	require.True(t, ok, detail)
+	_, detail, ok = edge.DecodeSubmission(nested(10_001))
+	require.False(t, ok)
+	require.Contains(t, detail, "exceeded max depth")
+}
+
+func TestANumberIsTakenAsItIsWritten(t *testing.T) {
+	s, detail, ok := edge.DecodeSubmission([]byte(`{"tenant_id":"acme","type":"t","payload":{"a":1e400}}`))
+	require.True(t, ok, detail)
+	require.Equal(t, `{"a":1e400}`, string(s.Payload))
+}

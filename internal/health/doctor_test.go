@@ -228,7 +228,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		}, health.Fail, "beta", "3 diverted events of tenant acme wait"},
 		{"dead letters", func(w *world) {
 			w.statuses["alpha"] = cellstatus.Status{ConsumerDLQ: cellstatus.Depth{Visible: 2}}
-		}, health.Warn, "alpha", "2 dead letters in " + consumerDLQ},
+		}, health.Warn, "alpha", "dead letters in " + consumerDLQ + ": 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := healthy(t)

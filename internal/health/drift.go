@@ -237,7 +237,7 @@ func (d Doctor) contents(ctx context.Context, p published, moves []Move) []Findi
 			depth cellstatus.Depth
 		}{{cell.ConsumerDLQURL, status.ConsumerDLQ}, {cell.SubscriptionDLQURL, status.SubscriptionDLQ}, {cell.StreamDLQURL, status.StreamDLQ}} {
 			if n := dlq.depth.Total(); n > 0 {
-				l.add(Warn, "'cellctl dlq list --cell "+cell.ID+"' shows them; redrive them before they expire", "%d dead letters in %s", n, lastSegment(dlq.url))
+				l.add(Warn, "'cellctl dlq list --cell "+cell.ID+"' shows them; redrive them once their cause is mended, or drop them, before they expire", "dead letters in %s: %d", lastSegment(dlq.url), n)
 			}
 		}
 		for _, tenant := range slices.Sorted(maps.Keys(status.Waiting.ByTenant)) {

@@ -22,6 +22,7 @@ func (b *builder) newConsumer(t tables, q queues, r roles) (function, error) {
 			env.DataTable:        t.data.Name,
 			env.ResultsTable:     t.results.Name,
 			env.QueueURL:         q.queue.Url,
+			env.ConsumerDLQURL:   q.consumerDLQ.Url,
 			env.MaxReceiveCount:  pulumi.String(strconv.Itoa(b.args.Pipeline.Queue.MaxReceiveCount)),
 			env.RecordTimeout:    pulumi.String(c.RecordTimeout.String()),
 			env.RetryBackoffBase: pulumi.String(c.RetryBackoffBase.String()),
@@ -29,8 +30,8 @@ func (b *builder) newConsumer(t tables, q queues, r roles) (function, error) {
 			env.ResultTTL:        pulumi.String(c.ResultTTL.String()),
 			env.FaultInjection:   pulumi.String(strconv.FormatBool(b.args.Functions.FaultInjection)),
 		},
-		grants:   func(arn []string) []iam.Statement { return consumerPolicy(arn[0], arn[1], arn[2]) },
-		grantsOn: []pulumi.StringInput{q.queue.Arn, t.data.Arn, t.results.Arn},
+		grants:   func(arn []string) []iam.Statement { return consumerPolicy(arn[0], arn[1], arn[2], arn[3]) },
+		grantsOn: []pulumi.StringInput{q.queue.Arn, q.consumerDLQ.Arn, t.data.Arn, t.results.Arn},
 	})
 	if err != nil {
 		return function{}, err

@@ -191,7 +191,8 @@ func TestFunctionsAreToldTheirOwnCellsResources(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "DATA_TABLE": "test-app-data-cell-alpha", "RESULTS_TABLE": "test-app-results-cell-alpha",
 		"QUEUE_URL": queueURLPrefix + "test-processing-queue-cell-alpha", "MAX_RECEIVE_COUNT": "5",
-		"RECORD_TIMEOUT": "7s", "RETRY_BACKOFF_BASE": "2s", "RETRY_BACKOFF_MAX": "5m0s", "RESULT_TTL": "2160h0m0s",
+		"CONSUMER_DLQ_URL": queueURLPrefix + "test-processing-queue-dlq-cell-alpha",
+		"RECORD_TIMEOUT":   "7s", "RETRY_BACKOFF_BASE": "2s", "RETRY_BACKOFF_MAX": "5m0s", "RESULT_TTL": "2160h0m0s",
 		"FAULT_INJECTION": "false",
 	}, part(t, r, functionType, "consumer").Value(t, "environment.variables"))
 }

@@ -38,8 +38,8 @@ func topicMaySend(queueARN, topicARN string) []iam.Statement {
 	}
 }
 
-// noSender admits nobody to a DLQ: SQS itself moves messages into that of a queue, and the producer's right to send to the
-// stream's is in the policy of its role.
+// noSender admits nobody to a DLQ: SQS itself moves messages into that of a queue, and the rights of the producer to send to
+// the stream's, and of the consumer to send to the queue's, are in the policies of their roles.
 func noSender(dlqARN, _ string) []iam.Statement {
 	return []iam.Statement{iam.RequireTLS(dlqARN, "sqs:*")}
 }
@@ -60,8 +60,8 @@ func producerPolicy(streamARN, topicARN, streamDLQARN string) []iam.Statement {
 
 // consumerPolicy is what the consumer's role may do. A transaction needs the right to each of its operations, and the
 // business logic may return any: the consumer keeps them off the items that are the system's. It sends to its own queue
-// where it replaces a message by a copy.
-func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statement {
+// where it replaces a message by a copy, and to the DLQ what no retry can mend.
+func consumerPolicy(queueARN, dlqARN, dataTableARN, resultsTableARN string) []iam.Statement {
 	return []iam.Statement{
 		{
 			Sid: "ReadQueue", Effect: iam.Allow,
@@ -69,6 +69,7 @@ func consumerPolicy(queueARN, dataTableARN, resultsTableARN string) []iam.Statem
 			Resources: []string{queueARN},
 		},
 		{Sid: "ReplaceMessage", Effect: iam.Allow, Actions: []string{"sqs:SendMessage"}, Resources: []string{queueARN}},
+		{Sid: "Eject", Effect: iam.Allow, Actions: []string{"sqs:SendMessage"}, Resources: []string{dlqARN}},
 		{Sid: "ReadPayload", Effect: iam.Allow, Actions: []string{"dynamodb:GetItem"}, Resources: []string{dataTableARN}},
 		{
 			Sid: "Apply", Effect: iam.Allow,

@@ -82,6 +82,7 @@ func TestConsumersRoleReadsItsQueueAndAppliesToItsTable(t *testing.T) {
 			"Action": []any{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"},
 		},
 		object{"Sid": "ReplaceMessage", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": alphaQueue},
+		object{"Sid": "Eject", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": alphaConsumerDLQ},
 		object{"Sid": "ReadPayload", "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": alphaDataTable},
 		object{
 			"Sid": "Apply", "Effect": "Allow", "Resource": alphaResultsTable,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +20,7 @@ import (
 
 func environment() map[string]string {
 	return map[string]string{
-		env.DataTable: "data", env.ResultsTable: "results", env.QueueURL: "https://queue", env.MaxReceiveCount: "5",
+		env.DataTable: "data", env.ResultsTable: "results", env.QueueURL: "https://queue", env.ConsumerDLQURL: "https://dead", env.MaxReceiveCount: "5",
 		env.RecordTimeout: "5s", env.RetryBackoffBase: "2s", env.RetryBackoffMax: "5m", env.ResultTTL: "2160h",
 		env.FaultInjection: "false",
 	}
@@ -48,6 +49,7 @@ func TestTheEnvironmentConfiguresTheConsumer(t *testing.T) {
 	require.Equal(t, "data", c.DataTable)
 	require.Equal(t, "results", c.ResultsTable)
 	require.Equal(t, "https://queue", c.QueueURL)
+	require.Equal(t, "https://dead", c.DeadLetterURL)
 	require.Equal(t, 5, c.MaxReceiveCount)
 	require.Equal(t, 5*time.Second, c.RecordTimeout)
 	require.Equal(t, 2*time.Second, c.BackoffBase)
@@ -79,19 +81,15 @@ func TestFaultsAreOrdinaryTypesUnlessInjected(t *testing.T) {
 // queue notes for how long a message was hidden.
 type queue struct {
 	consumer.Queue
-	seconds []int32
+	letters []*sqs.SendMessageInput
 }
 
-func (q *queue) ChangeMessageVisibilityBatch(
-	_ context.Context, in *sqs.ChangeMessageVisibilityBatchInput, _ ...func(*sqs.Options),
-) (*sqs.ChangeMessageVisibilityBatchOutput, error) {
-	for _, e := range in.Entries {
-		q.seconds = append(q.seconds, e.VisibilityTimeout)
-	}
-	return &sqs.ChangeMessageVisibilityBatchOutput{}, nil
+func (q *queue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
+	q.letters = append(q.letters, in)
+	return &sqs.SendMessageOutput{}, nil
 }
 
-func TestI7AMalformedOrderIsNotDelayedForRetries(t *testing.T) {
+func TestI7AMalformedOrderIsInTheDeadLetterQueueAtOnce(t *testing.T) {
 	c, db, q := onTables(t, environment())
 	body, err := event.Message{Event: event.Event{
 		TenantID: "acme", ID: "e-1", Type: "order.placed", Epoch: 1, Payload: json.RawMessage(`{}`),
@@ -99,7 +97,12 @@ func TestI7AMalformedOrderIsNotDelayedForRetries(t *testing.T) {
 	require.NoError(t, err)
 	answer, err := c.Handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m-1", Body: string(body)}}})
 	require.NoError(t, err)
-	require.Equal(t, []events.SQSBatchItemFailure{{ItemIdentifier: "m-1"}}, answer.BatchItemFailures)
-	require.Equal(t, []int32{0}, q.seconds)
-	require.Empty(t, db.Items(alpha.ResultsTable()), "nothing is written")
+	require.Empty(t, answer.BatchItemFailures)
+	require.Len(t, q.letters, 1)
+	require.Equal(t, []string{"https://dead", string(body)}, []string{*q.letters[0].QueueUrl, *q.letters[0].MessageBody})
+	require.Len(t, db.Items(alpha.ResultsTable()), 1, "nothing is written but the outcome")
+	outcome := db.Item(alpha.ResultsTable(), event.Key("acme", "e-1"))
+	require.Equal(t, []types.AttributeValue{
+		&types.AttributeValueMemberS{Value: string(event.Failed)}, &types.AttributeValueMemberS{Value: string(consumer.Rejected)},
+	}, []types.AttributeValue{outcome[event.AttrStatus], outcome[event.AttrReason]})
 }

@@ -16,7 +16,8 @@
 //
 // # One bad record
 //
-// A record that fails, for whatever reason, is reported alone; the queue keeps it and deletes the others. Apply runs
+// A record that fails, for whatever reason, is reported alone; the queue keeps it and deletes the others. One that no retry
+// can mend is not reported, but sent to the dead letter queue: a flood of such records costs its cell one receive each. Apply runs
 // under a recover and a deadline, and a call that ignores its deadline is left behind.
 //
 // The records of a batch are handled one after the other. Apply therefore needs no locks, the events of a tenant do not
@@ -100,6 +101,8 @@ type Options struct {
 	DataTable    string // where payloads are that did not travel
 	ResultsTable string // the ledger
 	QueueURL     string
+	// DeadLetterURL is the dead letter queue of the queue. The consumer sends there what no retry can mend.
+	DeadLetterURL string
 	// MaxReceiveCount is the queue's: the receive after which a message that fails goes to the dead letter queue.
 	MaxReceiveCount int
 	// RecordTimeout bounds one record, from reading its payload to its transaction.
@@ -161,6 +164,7 @@ func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 		}
 		i.handle(ctx)
 	}
+	i.bury(ctx)
 	c.hide(settleCtx, i.delays)
 	c.beat(settleCtx, i.lastApplied)
 	return events.SQSEventResponse{BatchItemFailures: i.failures}, nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ type cell struct {
 	tables *tables
 	queue  *queue
 	log    *bytes.Buffer
+	sent   []string       // the messages of the last batch that the consumer sent to the dead letter queue
 	met    map[string]int // the latest receives of the messages that the consumer has been given, by their ids
 }
 
@@ -42,7 +44,7 @@ func newCell() *cell {
 	c := &cell{tables: newTables(), queue: &queue{}, log: &bytes.Buffer{}, met: map[string]int{}}
 	c.Consumer = consumer.New(consumer.Options{
 		Apply: count, Tables: c.tables, Queue: c.queue,
-		DataTable: dataTable, ResultsTable: resultsTable, QueueURL: "https://queue",
+		DataTable: dataTable, ResultsTable: resultsTable, QueueURL: "https://queue", DeadLetterURL: deadURL,
 		MaxReceiveCount: maxReceives, RecordTimeout: 5 * time.Second,
 		BackoffBase: 2 * time.Second, BackoffMax: 20 * time.Second, ResultTTL: 90 * 24 * time.Hour,
 		Logger: slog.New(slog.NewTextHandler(c.log, nil)),
@@ -72,7 +74,8 @@ func (c *cell) status(id string) event.Status {
 	return event.Status(str(c.entry(id)[event.AttrStatus]))
 }
 
-// handle returns the ids of the messages that the consumer reports. On receives that are left out a message has failed.
+// handle returns the ids of the messages that failed: that the consumer reports, or sends to the dead letter queue. On
+// receives that are left out a message has failed.
 func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.SQSMessage) []string {
 	for _, m := range batch {
 		n, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
@@ -81,14 +84,23 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 		}
 		c.met[m.MessageId] = n
 	}
+	letters := len(c.queue.letters())
 	answer, err := c.Handle(ctx, events.SQSEvent{Records: batch})
 	require.NoError(t, err)
 	require.NotNil(t, answer.BatchItemFailures, "the list goes out as [] rather than null")
-	reported := []string{}
+	failed := []string{}
 	for _, f := range answer.BatchItemFailures {
-		reported = append(reported, f.ItemIdentifier)
+		failed = append(failed, f.ItemIdentifier)
 	}
-	return reported
+	c.sent = nil
+	for _, letter := range c.queue.letters()[letters:] {
+		at := slices.IndexFunc(batch, func(m events.SQSMessage) bool {
+			return m.Body == *letter.MessageBody && !slices.Contains(failed, m.MessageId)
+		})
+		require.GreaterOrEqual(t, at, 0, "what is in the dead letter queue was not there, and is not reported")
+		failed, c.sent = append(failed, batch[at].MessageId), append(c.sent, batch[at].MessageId)
+	}
+	return failed
 }
 
 // stored is what the tables hold, apart from notes of messages on trial.
@@ -189,8 +201,8 @@ func TestOneLinePerRecordAndNeverThePayload(t *testing.T) {
 	all := c.log.String()
 	require.Regexp(t, `level=INFO .*tenant=acme event=e-1 outcome=applied receive_count=1 took_ms=\d+ accepted_to_applied_ms=\d+`, all)
 	require.Regexp(t, `level=INFO .*tenant=acme event=e-1 outcome=duplicate receive_count=1`, all)
-	require.Regexp(t, `level=WARN .*tenant=acme event=e-2 outcome=retry receive_count=2 .*reason=rejected error="no lines"`, all)
+	require.Regexp(t, `level=ERROR .*tenant=acme event=e-2 outcome=ejected receive_count=2 .*reason=rejected error="no lines"`, all)
 	require.Regexp(t, `level=ERROR .*tenant=acme event=e-3 outcome=ejected receive_count=5 .*reason=panic error="panic: a bug" stack=`, all)
-	require.Regexp(t, `level=WARN .*tenant=acme event=e-4 outcome=retry receive_count=1 .*reason=malformed`, all)
+	require.Regexp(t, `level=ERROR .*tenant=acme event=e-4 outcome=ejected receive_count=1 .*reason=malformed`, all)
 	require.NotContains(t, all, "secret")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -50,7 +51,8 @@ const (
 // lambda is a cell's queue and its consumer as Lambda runs it: what the function does not answer for, because it died,
 // comes back when the queue's visibility timeout is over.
 type lambda struct {
-	*cell // the tables, and the process that lives now
+	mu    sync.Mutex // of fault
+	*cell            // the tables, and the process that lives now
 	sqs   *sqstest.SQS
 	dead  atomic.Bool // that process is gone: nothing that it does reaches anybody
 	kinds map[string]string
@@ -84,6 +86,8 @@ type mortal struct {
 }
 
 func (m mortal) fails() error {
+	m.of.mu.Lock() // messages are sent concurrently
+	defer m.of.mu.Unlock()
 	switch {
 	case m.of.dead.Load():
 		return errGone

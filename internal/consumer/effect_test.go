@@ -59,7 +59,7 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 	}
 }
 
-// requireRejected applies an event with an effect, and finds it rejected before any table was asked.
+// requireRejected applies an event with an effect, and finds it rejected: nothing is written but the outcome.
 func requireRejected(t *testing.T, effect consumer.Effect, want string) {
 	t.Helper()
 	c := newCell()
@@ -67,7 +67,9 @@ func requireRejected(t *testing.T, effect consumer.Effect, want string) {
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Contains(t, c.log.String(), "reason=rejected")
 	require.Contains(t, c.log.String(), want)
-	require.Zero(t, c.tables.calls)
+	require.Equal(t, 1, c.tables.calls)
+	require.Len(t, c.stored(), 1)
+	require.Equal(t, event.Failed, c.status("e-1"))
 }
 
 // What the system keeps in the results table is not the business logic's to touch, by whatever name it calls the table.
@@ -147,7 +149,7 @@ func TestAnItemThatAnUpdateFillsRejectsTheEvent(t *testing.T) {
 	reported := c.handle(t.Context(), t, deliver("e-1", "t", 1), deliver("e-2", "t", 1), deliver("e-3", "t", 1))
 	require.Equal(t, []string{"e-3"}, reported)
 	require.Regexp(t, "event=e-3 .*reason=rejected ", c.log.String())
-	require.Equal(t, map[string]int32{"e-3": 0}, c.queue.hidden, "it does not wait for a retry that cannot help")
+	require.Equal(t, []string{"e-3"}, c.sent, "it does not wait for a retry that cannot help")
 }
 
 func removeState(key string) types.TransactWriteItem {

@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -14,6 +16,7 @@ type invocation struct {
 
 	todo     []delivery // not handled yet, in their order
 	done     []delivery // handled, and still in the queue
+	dead     []delivery // failed for good, and not in the dead letter queue yet
 	delays   []delay    // failed, and still hidden for the queue's visibility timeout
 	failures []events.SQSBatchItemFailure
 
@@ -23,6 +26,7 @@ type invocation struct {
 	afterTrial  bool      // the record before was on trial
 	hiddenUntil time.Time // the messages of todo, since guard has seen to it
 	queueFails  int       // calls of guard in a row that the queue has not carried out
+	deadFails   bool      // the dead letter queue took a message not or not in time
 }
 
 // slack is what a record and what follows on it may take beyond the record's own timeout: to settle it, and to guard the
@@ -89,6 +93,7 @@ func (i *invocation) guard(ctx context.Context, d delivery) {
 	}
 	expiring := i.hiddenUntil.Before(i.Now().Add(i.RecordTimeout + slack))
 	if d.onTrial() || i.afterTrial || expiring {
+		i.bury(ctx)
 		i.clear()
 	}
 	i.afterTrial = d.onTrial()
@@ -101,6 +106,41 @@ func (i *invocation) guard(ctx context.Context, d delivery) {
 			i.warn(ctx, d, "should the process die now, it is not known of which message", err)
 		}
 	}
+}
+
+// bury sends what failed for good to the dead letter queue. From then on it is done. What cannot be sent is reported, and
+// the queue moves it, once it has used up its receives.
+//
+// It is done for many at a time: at the end of the batch or, in a batch with messages on trial, before what is done is
+// deleted. A process that dies between the two leaves a letter of a message that comes back, and will have another one.
+func (i *invocation) bury(ctx context.Context) {
+	list := i.dead
+	i.dead = nil
+	if len(list) == 0 {
+		return
+	}
+	var errs []error
+	if !i.deadFails {
+		errs = i.eject(i.settleCtx, list)
+	}
+	for at, d := range list {
+		if !i.deadFails && errs[at] == nil {
+			i.done = append(i.done, d)
+			continue
+		}
+		i.fail(d, 0)
+	}
+	if err := errors.Join(errs...); err != nil {
+		i.deadFails = true
+		i.Logger.LogAttrs(ctx, slog.LevelWarn, "messages could not be sent to the dead letter queue, and are left to use up their receives",
+			slog.String("error", err.Error()))
+	}
+}
+
+// fail reports a message as failed, and has it come back after a delay.
+func (i *invocation) fail(d delivery, after time.Duration) {
+	i.failures = append(i.failures, events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
+	i.delays = append(i.delays, delay{receipt: d.sqs.ReceiptHandle, until: after})
 }
 
 // maxQueueFails is how many calls in a row may fail until guard makes no more of those that it can do without.
@@ -156,11 +196,13 @@ func (i *invocation) handle(ctx context.Context) {
 	if out.failed() {
 		out = i.settle(i.settleCtx, d, out)
 	}
-	if out.failed() {
-		i.failures = append(i.failures, events.SQSBatchItemFailure{ItemIdentifier: d.sqs.MessageId})
-		i.delays = append(i.delays, delay{receipt: d.sqs.ReceiptHandle, until: i.delayOf(d, out)})
-	} else {
+	switch {
+	case !out.failed():
 		i.done = append(i.done, d)
+	case out.result == ejected && out.reason.permanent():
+		i.dead = append(i.dead, d)
+	default:
+		i.fail(d, i.delayOf(d, out))
 	}
 	if out.result == applied {
 		i.lastApplied = d.message.Key()

@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,25 +34,26 @@ func TestI7OneBadRecordDoesNotKeepItsSiblings(t *testing.T) {
 	for reason, bad := range map[string]struct {
 		message events.SQSMessage
 		apply   consumer.Apply
+		outcome string // "" means "retry"
 	}{
-		"malformed": {message: deliverBody("e-2", "not a message", 1)},
+		"malformed": {message: deliverBody("e-2", "not a message", 1), outcome: "ejected"},
 		"rejected": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
 			return consumer.Effect{}, fmt.Errorf("order: %w", consumer.Permanent(errors.New("no lines")))
-		}},
+		}, "ejected"},
 		"error": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
 			return consumer.Effect{}, errors.New("a dependency is down")
-		}},
+		}, ""},
 		"panic": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
 			panic("a bug")
-		}},
+		}, ""},
 		"panic, as Goexit": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
 			runtime.Goexit()
 			return consumer.Effect{}, nil
-		}},
+		}, ""},
 		"deadline": {deliver("e-2", badType, 1), func(ctx context.Context, _ event.Event) (consumer.Effect, error) {
 			<-ctx.Done()
 			return consumer.Effect{}, ctx.Err()
-		}},
+		}, ""},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -61,7 +63,7 @@ func TestI7OneBadRecordDoesNotKeepItsSiblings(t *testing.T) {
 				require.Equal(t, []string{"e-2"}, reported)
 				require.Equal(t, []int{1, 0, 1}, []int{c.effects("e-1"), c.effects("e-2"), c.effects("e-3")})
 				class, _, _ := strings.Cut(reason, ",")
-				require.Regexp(t, "event=e-2 outcome=retry .*reason="+class, c.log.String())
+				require.Regexp(t, "event=e-2 outcome="+cmp.Or(bad.outcome, "retry")+" .*reason="+class, c.log.String())
 			})
 		})
 	}
@@ -147,9 +149,6 @@ func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
 	transient := func(context.Context, event.Event) (consumer.Effect, error) {
 		return consumer.Effect{}, errors.New("down")
 	}
-	permanent := func(ctx context.Context, e event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
-	}
 	for _, c := range []struct {
 		apply       consumer.Apply
 		base, limit time.Duration
@@ -161,7 +160,6 @@ func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
 		{transient, 1500 * time.Millisecond, 4 * time.Second, 100, []int32{2, 3, 4, 4}},
 		{transient, time.Minute, time.Second, 100, []int32{1, 1}},
 		{transient, time.Hour, 100 * time.Hour, 100, []int32{3600, 7200, 14400, 28800, 36000, 36000}},
-		{permanent, 2 * time.Second, 5 * time.Minute, 5, []int32{0, 0, 0, 0, 0}},
 	} {
 		cell := newCell()
 		cell.applyBad(c.apply)
@@ -178,8 +176,11 @@ func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
 func TestTheFailuresOfALargeBatchAreDelayedTenAtATime(t *testing.T) {
 	c := newCell()
 	var batch []events.SQSMessage
+	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+		return consumer.Effect{}, errors.New("down")
+	})
 	for i := range 23 {
-		batch = append(batch, deliverBody(fmt.Sprint(i), "not a message", 1))
+		batch = append(batch, deliver(fmt.Sprint(i), badType, 1))
 	}
 	require.Len(t, c.handle(t.Context(), t, batch...), 23)
 	require.Len(t, c.queue.hidden, 23)
@@ -190,7 +191,10 @@ func TestAQueueThatCannotDelayDoesNoHarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCell()
 			c.Queue = q
-			require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliverBody("e-1", "?", 1), deliver("e-2", "t", 1)))
+			c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+				return consumer.Effect{}, errors.New("down")
+			})
+			require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, 1), deliver("e-2", "t", 1)))
 			require.Equal(t, 1, c.effects("e-2"))
 			require.Contains(t, c.log.String(), "keeps the queue's visibility timeout")
 		})
@@ -212,7 +216,7 @@ func TestABrokenMessageOfAnAppliedEventIsNotSwallowed(t *testing.T) {
 	require.Equal(t, event.Processed, c.status("e-1"))
 }
 
-func TestAMessageWithoutAnyNameIsReportedAndLeavesNoTrace(t *testing.T) {
+func TestAMessageWithoutAnyNameIsEjectedAndLeavesNoTrace(t *testing.T) {
 	c := newCell()
 	m := deliverBody("m-1", "?", maxReceives)
 	m.MessageAttributes, m.Attributes = nil, map[string]string{"ApproximateReceiveCount": "5"}
@@ -220,5 +224,5 @@ func TestAMessageWithoutAnyNameIsReportedAndLeavesNoTrace(t *testing.T) {
 	require.Empty(t, c.stored())
 	m.Attributes = nil
 	require.Equal(t, []string{"m-1"}, c.handle(t.Context(), t, m))
-	require.Contains(t, c.log.String(), "outcome=retry receive_count=1")
+	require.Contains(t, c.log.String(), "outcome=ejected receive_count=1")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -131,7 +132,11 @@ func (c *chaos) run(t *rapid.T, waiting []sent) (ejected []sent) {
 		back := []sent{}
 		crashed := c.crashes.take() // after the batch was handled, before the answer went out
 		for _, m := range batch {
-			switch failed := reported[m.messageID] || crashed; {
+			sent := slices.Contains(c.sent, m.messageID)
+			if sent {
+				ejected = append(ejected, m)
+			}
+			switch failed := reported[m.messageID] && !sent || crashed; {
 			case failed && m.receives < maxReceives:
 				back = append(back, m)
 			case failed:

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/event"
 )
@@ -112,24 +113,49 @@ func (c *Consumer) resend(ctx context.Context, d delivery) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	input := &sqs.SendMessageInput{
-		QueueUrl: aws.String(c.QueueURL), MessageBody: aws.String(d.sqs.Body),
-		MessageAttributes: map[string]types.MessageAttributeValue{
-			event.MessageAttrCopyOf: {DataType: aws.String("String"), StringValue: aws.String(d.firstID())},
-		},
-	}
-	for name, a := range d.sqs.MessageAttributes {
-		if name != event.MessageAttrCopyOf {
-			input.MessageAttributes[name] = attributeOf(a)
-		}
-	}
-	if group := d.sqs.Attributes["MessageGroupId"]; group != "" {
-		input.MessageGroupId = aws.String(group)
+	input := same(d, c.QueueURL)
+	input.MessageAttributes[event.MessageAttrCopyOf] = types.MessageAttributeValue{
+		DataType: aws.String("String"), StringValue: aws.String(d.firstID()),
 	}
 	if _, err := c.Queue.SendMessage(ctx, input); err != nil {
 		return fmt.Errorf("send the copy: %w", err)
 	}
 	return nil
+}
+
+// senders is how many messages are sent at a time.
+const senders = 10
+
+// eject sends messages to the dead letter queue, and returns an error for each, nil where it arrived.
+func (c *Consumer) eject(ctx context.Context, list []delivery) []error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	errs := make([]error, len(list))
+	var group errgroup.Group
+	group.SetLimit(senders)
+	for i, d := range list {
+		group.Go(func() error {
+			_, errs[i] = c.Queue.SendMessage(ctx, same(d, c.DeadLetterURL))
+			return nil
+		})
+	}
+	_ = group.Wait() // errs has them
+	return errs
+}
+
+// same is a request to send a message as it is to a queue.
+func same(d delivery, queueURL string) *sqs.SendMessageInput {
+	input := &sqs.SendMessageInput{
+		QueueUrl: aws.String(queueURL), MessageBody: aws.String(d.sqs.Body),
+		MessageAttributes: map[string]types.MessageAttributeValue{},
+	}
+	for name, a := range d.sqs.MessageAttributes {
+		input.MessageAttributes[name] = attributeOf(a)
+	}
+	if group := d.sqs.Attributes["MessageGroupId"]; group != "" {
+		input.MessageGroupId = aws.String(group)
+	}
+	return input
 }
 
 func attributeOf(a events.SQSMessageAttribute) types.MessageAttributeValue {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -17,10 +19,12 @@ import (
 
 // queue records what is asked of it: for how long, in seconds, each message was hidden, by its id, and so on.
 type queue struct {
+	mu      sync.Mutex // messages are sent concurrently
 	hidden  map[string]int32
 	deleted []string // message ids
 	sent    []*sqs.SendMessageInput
 	err     error // of every call
+	deadErr error // of every message for the dead letter queue
 	refuse  bool  // every entry of every batch
 	hang    bool  // every call
 }
@@ -82,8 +86,18 @@ func (q *queue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 	if err := q.fails(ctx); err != nil {
 		return nil, err
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if *in.QueueUrl == deadURL && q.deadErr != nil {
+		return nil, q.deadErr
+	}
 	q.sent = append(q.sent, in)
 	return &sqs.SendMessageOutput{}, nil
+}
+
+// letters are the messages that were sent to the dead letter queue.
+func (q *queue) letters() []*sqs.SendMessageInput {
+	return slices.DeleteFunc(slices.Clone(q.sent), func(in *sqs.SendMessageInput) bool { return *in.QueueUrl != deadURL })
 }
 
 func receiptOf(messageID string) string { return "receipt-of-" + messageID }

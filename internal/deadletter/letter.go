@@ -26,7 +26,7 @@ type Letter struct {
 	Events    []string  // the keys of its events: one, or those of a stream's batch
 	Epoch     int64     // of its event, the highest of a batch's, as far as the letter says; 0 where it does not
 	Reason    string    // why it is here, in the words of whatever put it here; or "unknown"
-	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ
+	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ; what a function ejects is sent to it
 	Receives  int       // each listing adds one
 	Body      string
 	Note      string // what an operator should know before acting on it

@@ -52,6 +52,7 @@ const (
 	InlinePayloadBytes = "INLINE_PAYLOAD_BYTES" // producer: larger payloads travel as a reference to the item
 	DataTable          = "DATA_TABLE"           // consumer: the cell's data table
 	ResultsTable       = "RESULTS_TABLE"        // consumer: the cell's results table
+	ConsumerDLQURL     = "CONSUMER_DLQ_URL"     // consumer: where it sends what no retry can mend
 	QueueURL           = "QUEUE_URL"            // consumer: the queue whose messages it delays after a failure
 	MaxReceiveCount    = "MAX_RECEIVE_COUNT"    // consumer: the receive after which SQS ejects a message
 	RecordTimeout      = "RECORD_TIMEOUT"       // consumer: duration, deadline of one record

@@ -99,7 +99,7 @@ func newWorld(t T) *world {
 		c := &cellWorld{Cell: factsOf(id)}
 		c.Consumer = consumer.New(consumer.Options{
 			Apply: w.apply(c), Tables: w.db, Queue: patient{}, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
-			MaxReceiveCount: 3, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second,
+			DeadLetterURL: c.ConsumerDLQURL, MaxReceiveCount: 3, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second,
 			ResultTTL: 90 * 24 * time.Hour, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 		})
 		w.cells[id] = c

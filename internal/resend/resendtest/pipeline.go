@@ -27,7 +27,7 @@ func (w *World) Consume(t require.TestingT, c facts.Cell) {
 	ctx := context.Background()
 	handler := consumer.New(consumer.Options{
 		Apply: countEffect(c), Tables: w.Tables, Queue: w.Queues, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
-		MaxReceiveCount: 5, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second, ResultTTL: ResultTTL, Now: w.Clock.Now,
+		DeadLetterURL: c.ConsumerDLQURL, MaxReceiveCount: 5, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second, ResultTTL: ResultTTL, Now: w.Clock.Now,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	for {

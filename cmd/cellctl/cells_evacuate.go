@@ -103,7 +103,8 @@ func (s *session) movesInto(ctx context.Context, cell string) ([]moveView, error
 		return nil, err
 	}
 	return slices.DeleteFunc(s.viewOfMoves(open, cell), func(m moveView) bool {
-		return m.To != cell || m.Phase == move.Restore // which leaves the tenant where it is
+		// Restore leaves the tenant where it is, and so does a move that is ended without the cell.
+		return m.To != cell || m.Phase == move.Restore || m.Abandoned != nil && *m.Abandoned == cell
 	}), nil
 }
 

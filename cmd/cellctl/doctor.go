@@ -105,7 +105,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 // stalled reports whether nobody is at work on a move in a phase in which no cell applies the tenant's events.
 func stalled(m move.Move, now time.Time) bool {
 	switch m.Phase {
-	case move.Fence, move.Copy, move.Flip, move.Restore:
+	case move.Fence, move.Copy, move.Flip, move.Restore, move.Abandon:
 		return m.Holder == "" || now.Sub(m.UpdatedAt) > move.HolderTimeout
 	}
 	return false

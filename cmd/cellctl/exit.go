@@ -53,6 +53,7 @@ var refusals = []error{
 	placement.ErrRefused, placement.ErrNoRoom,
 	move.ErrMoving, move.ErrRemoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
 	record.ErrNewer, move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
+	move.ErrNotOfMove, move.ErrNotLost, move.ErrAbandoning,
 	removal.ErrNone, removal.ErrHeld, removal.ErrTakenOver, removal.ErrNotCopied,
 	replay.ErrTooOld,
 	restore.ErrUnavailable,

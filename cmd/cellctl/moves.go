@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
 	"cellular/internal/facts"
@@ -36,7 +38,8 @@ way, is carried on from there.
   forget    the old cell deletes what has been seen in the new one
   done
 
-Until forget, a move can be backed out.`,
+Until forget, a move can be backed out. If a cell has lost its results table meanwhile, the move goes on when that is
+restored; where it is gone for good, 'cellctl tenants move TENANT --abandon CELL' ends the move without the cell.`,
 		Example: `  cellctl moves list
   cellctl moves resume --all`,
 		Args: noArgs,
@@ -54,8 +57,19 @@ func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: remembered(s.Cell),
 		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
-		Holder: s.holder, Gone: gone, Observe: observe,
+		Holder: s.holder, Gone: gone, Observe: observe, HasQueue: s.hasQueue,
 	})
+}
+
+// hasQueue reports whether a queue is there.
+func (s *session) hasQueue(ctx context.Context, url string) (bool, error) {
+	_, err := s.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
+	})
+	if _, none := errors.AsType[*sqstypes.QueueDoesNotExist](err); none {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // quarantine is how long after its flip a move redirects.

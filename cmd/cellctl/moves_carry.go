@@ -87,7 +87,7 @@ func (s *session) explainMoving(ctx context.Context, err error, tenant string) e
 		return fmt.Errorf("%w, and it may have ended meanwhile (%v); try again", err, found)
 	}
 	return refused("a move of tenant %q from cell %s to %s is under way, in phase %s; %s; %s",
-		tenant, m.From, m.To, m.Phase, atWork(m), waysOn(m))
+		tenant, m.From, m.To, m.Phase, atWork(m), s.ways(ctx, m))
 }
 
 // explainRemoving says of a tenant that is being removed how that goes on.
@@ -107,10 +107,61 @@ func atWork(m move.Move) string {
 	return fmt.Sprintf("%s is at work on it, seen %s", m.Holder, ago(m.UpdatedAt, time.Now()))
 }
 
-// waysOn are the commands by which an open move goes on.
+// lackPatience bounds the look at the cells of a move that comes before advice, after Ctrl-C too.
+const lackPatience = 10 * time.Second
+
+// ways are the commands by which an open move goes on, and back, as far as both cells have what that needs.
+func (s *session) ways(ctx context.Context, m move.Move) string {
+	if instead := s.insteadOf(ctx, m); instead != "" {
+		return instead
+	}
+	return waysOn(m)
+}
+
+// insteadOf says what makes a move go on whose cells lack what it needs; "" for all others, and where that is unknown.
+func (s *session) insteadOf(ctx context.Context, m move.Move) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lackPatience)
+	defer cancel()
+	if m.Phase == move.Abandon {
+		return ""
+	}
+	lacks, err := s.mover().Lacks(ctx, m)
+	if err != nil || len(lacks) == 0 {
+		return ""
+	}
+	return "it goes neither on nor back, for " + (&move.LackError{Lacks: lacks}).Error() + "; " + s.mend(m, lacks)
+}
+
+// mend says what makes a move go on, or end, whose cells lack something.
+func (s *session) mend(m move.Move, lacks []move.Lack) string {
+	again := fmt.Sprintf("'pulumi up --refresh -s %s'", s.Stack)
+	on := fmt.Sprintf("then 'cellctl tenants move %s --resume' carries it on", m.TenantID)
+	var lost, other []move.Lack
+	for _, l := range lacks {
+		if l.Ledger {
+			lost = append(lost, l)
+		} else {
+			other = append(other, l)
+		}
+	}
+	const restored = "restore the results table under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up', "
+	switch {
+	case len(lost) == 0:
+		return again + " makes that again, " + on
+	case len(lost) == 1 && len(other) == 0:
+		return restored + on + fmt.Sprintf("; if it is gone for good, 'cellctl tenants move %s --abandon %s' says what is lost, and ends the move in the other cell",
+			m.TenantID, lost[0].Cell)
+	case len(lost) == 1:
+		return restored + on + fmt.Sprintf("; if it is gone for good, %s makes again what cell %s lacks, and 'cellctl tenants move %s --abandon %s' ends the move there",
+			again, other[0].Cell, m.TenantID, lost[0].Cell)
+	}
+	return restored + on
+}
+
+// waysOn are the commands by which an open move goes on whose cells lack nothing.
 func waysOn(m move.Move) string {
 	on := fmt.Sprintf("'cellctl tenants move %s --resume' carries it on", m.TenantID)
-	if m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget {
+	if m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget || m.Phase == move.Abandon {
 		return on
 	}
 	return on + fmt.Sprintf(", 'cellctl tenants move %s --back-out' takes the tenant back to cell %s", m.TenantID, m.From)
@@ -171,16 +222,28 @@ func (s *session) explainRun(ctx context.Context, n *narrator, err error, tenant
 		return refused("%v, and carries it on; 'cellctl moves show %s' shows how far it is", err, tenant)
 	case errors.Is(err, errRefused):
 		return err
+	}
+	if lack := (*move.LackError)(nil); errors.As(err, &lack) {
+		if m, failed := s.mover().Get(ctx, tenant); failed == nil {
+			return refused("%v; %s", err, s.mend(m, lack.Lacks))
+		}
+	}
+	switch {
 	case errors.Is(err, move.ErrTooLate):
 		return refused("%v: 'cellctl tenants move %s --resume'", err, tenant)
-	case errors.Is(err, move.ErrBackingOut):
+	case errors.Is(err, move.ErrBackingOut), errors.Is(err, move.ErrAbandoning):
 		return refused("%v: 'cellctl tenants move %s --resume'", err, tenant)
 	}
 	if m, known := n.last(tenant); known {
 		n.say("The move of tenant %s is safe where it is, in phase %s: %s.", tenant, m.Phase, standing(m))
-		n.say("%s.", waysOn(m))
+		n.say("%s.", s.ways(ctx, m))
 	} else {
 		n.say("Nothing was done about the move. 'cellctl moves show %s' shows it.", tenant)
+		if m, failed := s.mover().Get(context.WithoutCancel(ctx), tenant); failed == nil {
+			if instead := s.insteadOf(ctx, m); instead != "" {
+				n.say("%s.", instead)
+			}
+		}
 	}
 	return err
 }
@@ -208,6 +271,8 @@ func standing(m move.Move) string {
 		return "the tenant's events are accepted, and wait until it is carried on"
 	case move.Redirect:
 		return fmt.Sprintf("cell %s serves the tenant, and what reaches cell %s waits until it is carried on", m.To, m.From)
+	case move.Abandon:
+		return fmt.Sprintf("cell %s serves the tenant, and what cell %s still has waits until it is carried on", m.Owner(), m.Abandoned)
 	}
 	return fmt.Sprintf("cell %s serves the tenant", m.To)
 }
@@ -219,6 +284,11 @@ func (s *session) left(n *narrator, m move.Move) {
 			m.TenantID, m.To, counted(m.Counts.Conflicts, "event"), m.From)
 	}
 	if m.Phase.Ended() {
+		return
+	}
+	if m.Phase == move.Abandon {
+		n.say("Tenant %s is served by cell %s. What routers still write to cell %s waits until the move is carried on; after %s it can be finished: 'cellctl tenants move %[1]s --resume'.",
+			m.TenantID, m.Owner(), m.Abandoned, event.FormatTime(s.redirectUntil(m)))
 		return
 	}
 	n.say("Tenant %s is served by cell %s. What routers still write to cell %s waits until the move is carried on; after %s it can be finished: 'cellctl tenants move %[1]s --resume', or 'cellctl moves resume --all' for all that were left.",

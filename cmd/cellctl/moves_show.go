@@ -66,7 +66,7 @@ func (a *app) showMove(ctx context.Context, tenant string) error {
 		return err
 	}
 	if !shown.Phase.Ended() {
-		a.note("\n%s: %s.", standing(shown), waysOn(shown))
+		a.note("\n%s: %s.", standing(shown), s.ways(ctx, shown))
 	}
 	return nil
 }
@@ -83,6 +83,12 @@ func (v moveDetailView) text(s *sheet) {
 	s.row("flipped", orDash(v.FlippedAt))
 	s.row("redirect ends", orDash(v.RedirectUntil))
 	s.row("finished", orDash(v.FinishedAt))
+	if v.Abandoned != nil {
+		s.row("without cell", *v.Abandoned)
+		for _, loss := range v.Losses {
+			s.row("lost", loss)
+		}
+	}
 	s.blank()
 	v.moveView.text(s)
 }

@@ -143,6 +143,14 @@ func (s *session) doing(m move.Move) string {
 		return fmt.Sprintf("deleting in cell %s what has been seen in cell %s", m.From, m.To)
 	case move.Restore:
 		return fmt.Sprintf("giving the tenant back to cell %s, and having cell %s forget it", m.From, m.To)
+	case move.Abandon:
+		return fmt.Sprintf("cell %s serves the tenant, under epoch %d, without cell %s; bringing it the events that cell %[3]s still has",
+			m.Owner(), m.HomeEpoch, m.Abandoned)
+	}
+	if m.Abandoned != "" {
+		return fmt.Sprintf("the tenant is in cell %s, without cell %s", m.Owner(), m.Abandoned)
+	}
+	switch m.Phase {
 	case move.Done:
 		return fmt.Sprintf("the tenant is in cell %s", m.To)
 	case move.BackedOut:

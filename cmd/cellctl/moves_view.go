@@ -23,6 +23,9 @@ type moveView struct {
 	FinishedAt    *string `json:"finished_at"`
 	Holder        *string `json:"holder"` // null where no process is at work
 
+	Abandoned *string  `json:"abandoned"` // the cell that the move is ended without, or was; null for none
+	Losses    []string `json:"losses"`    // what was lost with it
+
 	Phases []phaseView `json:"phases"` // those that are over
 	Counts moveCounts  `json:"counts"`
 
@@ -57,10 +60,13 @@ func (s *session) viewOfMove(m move.Move) moveView {
 		TenantID: m.TenantID, From: m.From, To: m.To, Epoch: m.Epoch, Phase: m.Phase, BackingOut: m.BackingOut,
 		StartedAt: jsonTime(m.StartedAt), UpdatedAt: jsonTime(m.UpdatedAt), FlippedAt: jsonTime(m.FlippedAt),
 		RedirectUntil: jsonTime(s.redirectUntil(m)), FinishedAt: jsonTime(m.FinishedAt),
-		Phases: []phaseView{}, Counts: moveCounts(m.Counts), move: m,
+		Losses: append([]string{}, m.Losses...), Phases: []phaseView{}, Counts: moveCounts(m.Counts), move: m,
 	}
 	if m.Holder != "" {
 		v.Holder = &m.Holder
+	}
+	if m.Abandoned != "" {
+		v.Abandoned = &m.Abandoned
 	}
 	for _, p := range m.Phases {
 		v.Phases = append(v.Phases, phaseView{p.Phase, jsonTime(p.StartedAt), p.Took.Milliseconds()})
@@ -70,6 +76,9 @@ func (s *session) viewOfMove(m move.Move) moveView {
 
 // redirectUntil is when a move's redirect phase ends, if it has begun: from then on no router knows the old cell.
 func (s *session) redirectUntil(m move.Move) time.Time {
+	if m.Phase == move.Abandon && !m.AbandonedAt.IsZero() {
+		return m.AbandonedAt.Add(s.quarantine())
+	}
 	if m.FlippedAt.IsZero() {
 		return time.Time{}
 	}

@@ -144,6 +144,8 @@ func TestAMoveAsJSON(t *testing.T) {
   "redirect_until": "2000-01-01T01:00:15.000Z",
   "finished_at": null,
   "holder": null,
+  "abandoned": null,
+  "losses": [],
   "phases": [
     {
       "phase": "clone",
@@ -242,9 +244,9 @@ func TestAMoveNeedsToKnowWhatToDo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const name, help = "cellctl: cellctl tenants move: ", "; see 'cellctl tenants move --help'\n"
 		w.refuses(exitUsage, name+"TENANT is missing"+help, "tenants", "move", "--to", "c02")
-		w.refuses(exitUsage, name+"one of --to, --resume and --back-out is missing"+help, "tenants", "move", "acme")
-		w.refuses(exitUsage, name+"--to, --resume and --back-out exclude each other"+help, "tenants", "move", "acme", "--resume", "--back-out")
-		w.refuses(exitUsage, name+"--to, --resume and --back-out exclude each other"+help, "tenants", "move", "acme", "--to", "c02", "--resume")
+		w.refuses(exitUsage, name+"one of --to, --resume, --back-out and --abandon is missing"+help, "tenants", "move", "acme")
+		w.refuses(exitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--resume", "--back-out")
+		w.refuses(exitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--to", "c02", "--resume")
 	})
 }
 

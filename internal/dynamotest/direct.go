@@ -51,6 +51,34 @@ func (db *DB) Items(table string) []Item {
 	return items
 }
 
+// Drop deletes a table with all that it holds, as somebody's slip does: requests are answered as if it had never been.
+// Make makes it again.
+func (db *DB) Drop(table string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t := db.mustTable(table)
+	hook := t.onInsert
+	*t = *newTable(t.schema)
+	t.onInsert, t.gone = hook, true
+}
+
+// Make makes a table again that was dropped, empty and with all its indexes.
+func (db *DB) Make(table string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t := db.mustTable(table)
+	hook := t.onInsert
+	*t = *newTable(t.schema)
+	t.onInsert = hook
+}
+
+// DropIndex deletes an index of a table.
+func (db *DB) DropIndex(table, index string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	delete(db.mustTable(table).indexes, index)
+}
+
 func (db *DB) mustTable(name string) *table {
 	t, ok := db.tables[name]
 	if !ok {

@@ -162,7 +162,7 @@ func (db *DB) find(name *string) (*table, error) {
 		return nil, invalid("The parameter 'TableName' is required but was not present in the request")
 	}
 	t, ok := db.tables[*name]
-	if !ok {
+	if !ok || t.gone {
 		return nil, &types.ResourceNotFoundException{Message: new("Requested resource not found: Table: " + *name + " not found")}
 	}
 	return t, nil

@@ -9,6 +9,8 @@ type table struct {
 	indexes       map[string]*view
 	pending       []change // what the replica and the indexes do not show yet
 	onInsert      func(Item)
+	schema        Table
+	gone          bool // dropped, and not made again yet
 }
 
 // change is what a write did to one item; nil is an item that is not there.
@@ -16,7 +18,7 @@ type change struct{ old, item Item }
 
 func newTable(schema Table) *table {
 	base := view{hash: schema.Hash, rng: schema.Range, table: schema, projection: types.ProjectionTypeAll}
-	t := &table{base: base, replica: base, indexes: map[string]*view{}}
+	t := &table{base: base, replica: base, indexes: map[string]*view{}, schema: schema}
 	for name, index := range schema.Indexes {
 		t.indexes[name] = &view{hash: index.Hash, rng: index.Range, table: schema, projection: index.Projection}
 	}

@@ -109,7 +109,7 @@ func (d Doctor) removals(ctx context.Context, c Control) []Finding {
 const moveMargin = time.Hour
 
 func (d Doctor) examineMoves(l *look, p published, moves []Move) {
-	l.fix = "'cellctl moves resume TENANT' carries a move on, 'cellctl tenants move TENANT --back-out' takes the tenant back"
+	l.fix = "'cellctl moves resume TENANT' carries a move on, 'cellctl moves show TENANT' says which other ways there are"
 	for _, m := range moves {
 		for _, id := range []string{m.From, m.To} {
 			if p.listed && !slices.Contains(p.ids(), id) {

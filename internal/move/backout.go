@@ -28,7 +28,8 @@ var (
 // for the tenant, and the way back is a move of its own, under the next epoch.
 //
 // Its error is ErrTooLate once the old cell forgets: then the move has to be carried on, and another one takes the tenant
-// back. It is ErrBackingOut if that is what the move is doing.
+// back. It is ErrBackingOut if that is what the move is doing, ErrAbandoning if it is ended without one of its cells, and a
+// LackError where one of them lacks what the way back needs. Nothing has been done then.
 func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move, error) {
 	move, err := m.Get(ctx, tenantID)
 	if err != nil {
@@ -38,13 +39,21 @@ func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move
 		return fmt.Errorf("back out the move of tenant %q from cell %s to %s: %w", tenantID, move.From, move.To, err)
 	}
 	switch {
+	case !move.Phase.known():
+		return move, wrap(move.newer())
 	case move.Phase == Restore:
 		return m.carryOn(ctx, move, until)
+	case move.Phase == Abandon:
+		return move, wrap(fmt.Errorf("%w, %s: carry it on", ErrAbandoning, move.Abandoned))
 	case move.BackingOut:
 		return move, wrap(fmt.Errorf("%w already: carry it on", ErrBackingOut))
 	case move.Phase == Forget:
 		return move, wrap(fmt.Errorf("%w: carry the move on, then move it back", ErrTooLate))
-	case move.Phase.Flipped():
+	}
+	if err := m.whole(ctx, move); err != nil {
+		return move, wrap(err)
+	}
+	if move.Phase.Flipped() {
 		back, err := m.reverse(ctx, move)
 		if err != nil {
 			return move, wrap(err)

@@ -150,7 +150,7 @@ func (p *pair) check(what string) error {
 
 // flip points the mapping to the new cell, in one transaction with the record.
 func (r *run) flip(ctx context.Context) error {
-	err := r.enter(ctx, Redirect, types.TransactWriteItem{Update: &types.Update{
+	err := r.enter(ctx, Redirect, append(r.mustBeFenced(), types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(r.ControlPlane.MappingTable),
 		Key:                 mappingKey(r.move.TenantID),
 		UpdateExpression:    aws.String("SET #cell = :to, #epoch = :new, #tier = :tier, #updated = :now"),
@@ -164,8 +164,11 @@ func (r *run) flip(ctx context.Context) error {
 			":from": text(r.from.ID), ":old": number(r.move.OldEpoch),
 		},
 	}}, residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.to.ID, r.move.Epoch, r.Now()),
-		placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID))
+		placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID))...)
 	if errors.Is(err, errChanged) {
+		if err := r.checkFences(ctx); err != nil {
+			return err
+		}
 		return fmt.Errorf("%w: the tenant's mapping is not what it was when the move began, and nobody but the move may change it", ErrStuck)
 	}
 	return err

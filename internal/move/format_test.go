@@ -21,7 +21,13 @@ func keptMoves() map[string]Move {
 	working.Counts = Counts{Events: 5, Sent: 1}
 	ended := working
 	ended.Phase, ended.Holder, ended.FinishedAt, ended.BackingOut = Done, "", at, true
-	return map[string]Move{"testdata/move-v1/started.json": started, "testdata/move-v1/working.json": working, "testdata/move-v1/ended.json": ended}
+	abandoned := working
+	abandoned.Phase, abandoned.Abandoned, abandoned.AbandonedIn, abandoned.HomeEpoch, abandoned.AbandonedAt = Abandon, "beta", Verify, 5, at
+	abandoned.Losses = []string{"outcomes of cell beta"}
+	return map[string]Move{
+		"testdata/move-v1/started.json": started, "testdata/move-v1/working.json": working, "testdata/move-v1/ended.json": ended,
+		"testdata/move-v1/abandoned.json": abandoned,
+	}
 }
 
 func TestTheFormatOfAMoveIsKept(t *testing.T) {

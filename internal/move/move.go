@@ -37,6 +37,9 @@ const (
 	Verify   Phase = "verify"
 	Forget   Phase = "forget"
 	Restore  Phase = "restore"
+	// Abandon takes the place of what is left when one of the cells is gone for good: see Mover.Abandon. Such a move ends as
+	// BackedOut or as Done, with the cell that was abandoned in its record.
+	Abandon Phase = "abandon"
 
 	Done      Phase = "done"       // the tenant is in its new cell, and the old one has forgotten it
 	BackedOut Phase = "backed-out" // the tenant is in its old cell, and the new one has forgotten it
@@ -67,13 +70,24 @@ func (p Phase) Flipped() bool {
 	return false
 }
 
+// Owner is the cell that the tenant's mapping names.
+func (m Move) Owner() string {
+	switch {
+	case m.Abandoned != "":
+		return m.other(m.Abandoned)
+	case m.Phase.Flipped():
+		return m.To
+	}
+	return m.From
+}
+
 // Ended reports whether there is nothing left to do.
 func (p Phase) Ended() bool { return p == Done || p == BackedOut || p == Reversed }
 
 // known reports whether this version knows a phase.
 func (p Phase) known() bool {
 	switch p {
-	case Restore, BackedOut, Reversed, Done:
+	case Restore, Abandon, BackedOut, Reversed, Done:
 		return true
 	default:
 		return p.before(Done)
@@ -92,6 +106,14 @@ type Move struct {
 	Phase    Phase
 	// BackingOut says that this move takes a tenant back to where another move, under the epoch before, took it from.
 	BackingOut bool
+
+	// Abandoned is the cell that the move is ended without, or was; "" for a move that has both. The rest says since when
+	// the other cell is the owner (zero before), under which epoch, in which phase the move was, and what was lost.
+	Abandoned   string
+	AbandonedAt time.Time
+	HomeEpoch   int64
+	AbandonedIn Phase
+	Losses      []string
 
 	StartedAt, UpdatedAt  time.Time
 	FlippedAt, FinishedAt time.Time // zero before

@@ -30,8 +30,11 @@ type Options struct {
 	DynamoDB     DynamoDB
 	Queue        resend.Queue
 	ControlPlane facts.ControlPlane
-	// Cell tells the facts of a cell.
+	// Cell tells the facts of a cell. Its error wraps fleet.ErrUnknownCell where there is no such cell.
 	Cell func(ctx context.Context, id string) (facts.Cell, error)
+
+	// HasQueue, if not nil, reports whether a queue is there: see Lacks.
+	HasQueue func(ctx context.Context, url string) (bool, error)
 
 	// Quarantine is how long after a flip a router may still write to the old cell: see QuarantineOf.
 	Quarantine time.Duration

@@ -19,8 +19,16 @@ const maxReplans = 10
 // events calls do with the keys of the tenant's events in a cell, a page at a time. What is accepted after the call began
 // is left for later: a writer that is faster than the listing would otherwise keep it from ending.
 func (r *run) events(ctx context.Context, cell facts.Cell, do func(keys []string) error) error {
+	return r.eventsSince(ctx, cell, time.Unix(0, 0), do)
+}
+
+// eventsSince is events for those that were accepted since a time. A cell that the move is ended without may have none.
+func (r *run) eventsSince(ctx context.Context, cell facts.Cell, since time.Time, do func(keys []string) error) error {
+	if cell.DataTable == "" && cell.ID == r.move.Abandoned {
+		return nil
+	}
 	until := r.Now().Add(clockMargin)
-	return tenantdata.EventKeysBetween(ctx, r.DynamoDB, cell.DataTable, r.move.TenantID, time.Unix(0, 0), until, r.paged(ctx, do))
+	return tenantdata.EventKeysBetween(ctx, r.DynamoDB, cell.DataTable, r.move.TenantID, since, until, r.paged(ctx, do))
 }
 
 // results calls do with the keys of the tenant's items in a cell's results table, a page at a time.
@@ -88,6 +96,24 @@ func (r *run) settle(ctx context.Context, keys []string, make func(from, to side
 		}
 	}
 	return plan{}, side{}, side{}, fmt.Errorf("%w: %d items kept changing, %d times in a row", ErrStuck, len(keys), maxReplans)
+}
+
+// settleIn is settle for a plan that is made of what one cell has.
+func (r *run) settleIn(ctx context.Context, cell facts.Cell, keys []string, make func(at side) plan) (plan, error) {
+	for range maxReplans {
+		at, err := r.readSide(ctx, cell, keys)
+		if err != nil {
+			return plan{}, err
+		}
+		p := make(at)
+		if err := r.write(ctx, p.writes); err == nil {
+			r.count(p.counts)
+			return p, nil
+		} else if !errors.Is(err, errChanged) {
+			return plan{}, err
+		}
+	}
+	return plan{}, fmt.Errorf("%w: %d items kept changing, %d times in a row", ErrStuck, len(keys), maxReplans)
 }
 
 // count adds what a page came to. It is recorded with the next change of the record.

@@ -32,6 +32,13 @@ const (
 	attrCounts     = "counts"      // S, JSON
 	attrRun        = record.AttrRun
 	attrHolder     = record.AttrHolder
+
+	// Only a move that is ended without one of its cells has these.
+	attrAbandoned   = "abandoned_cell"  // S
+	attrAbandonedAt = "abandoned_at"    // S; absent until the other cell is the owner
+	attrAbandonedIn = "abandoned_phase" // S
+	attrHomeEpoch   = "home_epoch"      // N
+	attrLosses      = "losses"          // S, JSON
 )
 
 // ErrMalformed is the error for an item of the table of moves that cannot be a move.
@@ -64,6 +71,17 @@ func (m Move) item() (Item, error) {
 	out[attrOldEpoch], out[attrOldFloor], out[attrRun] = number(m.OldEpoch), number(m.OldFloor), number(m.Run)
 	if m.BackingOut {
 		out[attrBackingOut] = text("yes")
+	}
+	if m.Abandoned != "" {
+		losses, err := json.Marshal(m.Losses)
+		if err != nil {
+			return nil, err
+		}
+		out[attrAbandoned], out[attrAbandonedIn] = text(m.Abandoned), text(string(m.AbandonedIn))
+		out[attrHomeEpoch], out[attrLosses] = number(m.HomeEpoch), text(string(losses))
+		if !m.AbandonedAt.IsZero() {
+			out[attrAbandonedAt] = text(event.FormatTime(m.AbandonedAt))
+		}
 	}
 	if m.Holder != "" {
 		out[attrHolder] = text(m.Holder)
@@ -99,13 +117,21 @@ func fromItem(attributes Item) (Move, error) {
 		Run:        r.Int(attrRun, 0),
 		Holder:     r.OptionalString(attrHolder),
 	}
-	for name, t := range map[string]*time.Time{attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt} {
+	documents := map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts}
+	if attributes[attrAbandoned] != nil {
+		m.Abandoned, m.HomeEpoch = cell(attrAbandoned), r.Int(attrHomeEpoch, 1)
+		m.AbandonedIn = Phase(r.Checked(attrAbandonedIn, event.IsWord, event.WordPattern))
+		documents[attrLosses] = &m.Losses
+	}
+	for name, t := range map[string]*time.Time{
+		attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt, attrAbandonedAt: &m.AbandonedAt,
+	} {
 		if attributes[name] != nil {
 			*t = r.Time(name, event.TimeLayout)
 		}
 	}
 	errs := []error{r.Err()}
-	for name, into := range map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts} {
+	for name, into := range documents {
 		if err := json.Unmarshal([]byte(r.String(name)), into); err != nil {
 			errs = append(errs, fmt.Errorf("attribute %s: %w", name, err))
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/facts"
+	"cellular/internal/fleet"
 	"cellular/internal/record"
 )
 
@@ -65,8 +66,15 @@ func (m *Mover) carryOn(ctx context.Context, move Move, until Phase) (Move, erro
 
 // take makes this mover the one that works on a move, in the given phase.
 func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) {
+	next := move
+	next.Phase = phase
+	return m.takeAs(ctx, move, next)
+}
+
+// takeAs is take with what else changes of the move, and with other writes in the same transaction.
+func (m *Mover) takeAs(ctx context.Context, move, next Move, writes ...types.TransactWriteItem) (*run, error) {
 	if !move.Phase.known() {
-		return nil, fmt.Errorf("%w: this version does not know the phase %q", ErrNewer, move.Phase)
+		return nil, move.newer()
 	}
 	if m.held(move) {
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
@@ -74,16 +82,15 @@ func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) 
 	}
 	r := &run{Options: &m.Options, move: move, since: m.Now()}
 	var err error
-	if r.from, err = m.Cell(ctx, move.From); err != nil {
+	if r.from, err = m.cellOf(ctx, next, move.From); err != nil {
 		return nil, err
 	}
-	if r.to, err = m.Cell(ctx, move.To); err != nil {
+	if r.to, err = m.cellOf(ctx, next, move.To); err != nil {
 		return nil, err
 	}
-	next := move
 	next.Run++
-	next.Holder, next.Phase = m.Holder, phase
-	if err := r.save(ctx, next); err != nil {
+	next.Holder = m.Holder
+	if err := r.save(ctx, next, writes...); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -92,6 +99,19 @@ func (m *Mover) take(ctx context.Context, move Move, phase Phase) (*run, error) 
 // held reports whether another process seems to be at work on a move.
 func (m *Mover) held(move Move) bool {
 	return record.Held(move.Holder, m.Holder, m.Now().Sub(move.UpdatedAt), m.Gone)
+}
+
+func (m Move) newer() error {
+	return fmt.Errorf("%w: this version does not know the phase %q", ErrNewer, m.Phase)
+}
+
+// cellOf is a cell of a move. One that the move is ended without need not be there.
+func (m *Mover) cellOf(ctx context.Context, move Move, id string) (facts.Cell, error) {
+	cell, err := m.Cell(ctx, id)
+	if errors.Is(err, fleet.ErrUnknownCell) && id == move.Abandoned {
+		return facts.Cell{ID: id}, nil
+	}
+	return cell, err
 }
 
 // letGo says that nobody is at work any more, so that the next one need not wait. It is no harm if that fails.
@@ -158,36 +178,49 @@ func (r *run) timed(end time.Time) []PhaseTime {
 // work carries out phase after phase.
 func (r *run) work(ctx context.Context, until Phase) error {
 	for !r.move.Phase.Ended() {
-		var err error
-		switch r.move.Phase {
-		case Clone:
-			err = r.clone(ctx)
-		case Fence:
-			err = r.fence(ctx)
-		case Copy:
-			err = r.copy(ctx)
-		case Flip:
-			err = r.flip(ctx)
-		case Redirect:
-			err = r.redirect(ctx, until == Redirect)
-		case Verify:
-			err = r.verify(ctx)
-		case Forget:
-			err = r.forget(ctx)
-		case Restore:
-			err = r.restore(ctx)
-		default:
-			err = fmt.Errorf("%w: it is in a phase that this program does not know", ErrStuck)
-		}
+		err := r.carryOut(ctx, until == Redirect)
 		if errors.Is(err, ErrStuck) && errors.Is(r.guarded(ctx), ErrTakenOver) {
 			return ErrTakenOver // what looked wrong is what the other one has done since
 		}
 		if err != nil {
 			return err
 		}
-		if r.move.Phase == Redirect && until == Redirect && !r.move.FlippedAt.IsZero() {
+		served := r.move.Phase == Redirect && !r.move.FlippedAt.IsZero() || r.move.Phase == Abandon
+		if until == Redirect && served {
 			return nil
 		}
 	}
 	return nil
+}
+
+// carryOut carries out the present phase. With once, a phase that waits for the routers does what there is to do and
+// leaves the rest to a later mover.
+func (r *run) carryOut(ctx context.Context, once bool) error {
+	switch r.move.Phase {
+	case Copy, Redirect, Verify, Forget:
+		if err := r.checkFences(ctx); err != nil {
+			return err
+		}
+	}
+	switch r.move.Phase {
+	case Clone:
+		return r.clone(ctx)
+	case Fence:
+		return r.fence(ctx)
+	case Copy:
+		return r.copy(ctx)
+	case Flip:
+		return r.flip(ctx)
+	case Redirect:
+		return r.redirect(ctx, once)
+	case Verify:
+		return r.verify(ctx)
+	case Forget:
+		return r.forget(ctx)
+	case Restore:
+		return r.restore(ctx)
+	case Abandon:
+		return r.abandon(ctx, once)
+	}
+	return fmt.Errorf("%w: it is in a phase that this program does not know", ErrStuck)
 }

@@ -2,6 +2,7 @@ package move
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -35,7 +36,11 @@ func (r *run) verify(ctx context.Context) error {
 		}
 		r.move.Counts.Expired, r.move.Counts.Unreadable = last.expired, last.unreadable
 		r.move.Counts.SameEvents = last.same.from.comparison()
-		return r.enter(ctx, Forget)
+		err = r.enter(ctx, Forget, r.mustBeFenced()...)
+		if errors.Is(err, errChanged) {
+			return errors.Join(r.checkFences(ctx), fmt.Errorf("%w: the tenant's fences are not those of the move", ErrStuck))
+		}
+		return err
 	}
 	return fmt.Errorf("%w: in %d passes over the old cell there was always something new, in the last one %s; carry the move on to try again",
 		ErrStuck, maxPasses, last)

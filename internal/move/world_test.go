@@ -24,6 +24,7 @@ import (
 	"cellular/internal/edge"
 	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/naming"
@@ -60,6 +61,10 @@ type world struct {
 	owners   map[int64]string  // the cell that the mapping named under each epoch
 	applied  map[string]int    // how often each event took effect, anywhere
 
+	broken   map[string]bool // cells whose pipelines have no tables, and do nothing
+	vanished map[string]bool // cells that publish no facts any more
+	noQueue  string          // a queue that is not there
+
 	beforePass func(time.Duration) // what has to happen before time goes by, or nil
 }
 
@@ -93,6 +98,7 @@ func newWorld(t T) *world {
 		now:      time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		cells:    map[string]*cellWorld{},
 		accepted: map[string]string{}, nthOf: map[int64]int{}, owners: map[int64]string{}, applied: map[string]int{},
+		broken: map[string]bool{}, vanished: map[string]bool{},
 	}
 	w.db.PageItems = 3 // so that nothing fits one page
 	for _, id := range []string{"alpha", "beta"} {
@@ -364,6 +370,9 @@ func (w *world) quiesce() {
 		busy := false
 		for _, id := range slices.Sorted(maps.Keys(w.cells)) {
 			c := w.cells[id]
+			if w.broken[id] {
+				continue
+			}
 			w.publish(c, len(c.stream), false)
 			for len(c.queue) > 0 {
 				busy = true
@@ -385,11 +394,12 @@ func (w *world) mover(h *hooks) *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: client, Queue: client, ControlPlane: w.controlPlane(),
 		Cell: func(_ context.Context, id string) (facts.Cell, error) {
-			if c := w.cells[id]; c != nil {
+			if c := w.cells[id]; c != nil && !w.vanished[id] {
 				return c.Cell, nil
 			}
-			return facts.Cell{}, errors.New("no such cell")
+			return facts.Cell{}, fleet.ErrUnknownCell
 		},
+		HasQueue:   func(_ context.Context, url string) (bool, error) { return url != w.noQueue, nil },
 		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },
 		Now: func() time.Time { return w.now },
 		Sleep: func(_ context.Context, d time.Duration) error {

@@ -158,6 +158,12 @@ func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteI
 		map[string]string{"#floor": AttrFloor, "#removed": AttrRemovedBelow}, map[string]types.AttributeValue{":epoch": number(epoch)})
 }
 
+// MustBeFenced is the condition, as an operation of a transaction, that the cell has a fence with this floor or a higher one.
+func MustBeFenced(resultsTable, tenantID string, floor int64) types.TransactWriteItem {
+	return check(resultsTable, tenantID, "#floor >= :floor",
+		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":floor": number(floor)})
+}
+
 func check(table, tenantID, condition string, names map[string]string, values map[string]types.AttributeValue) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName:                 aws.String(table),

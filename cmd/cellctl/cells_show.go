@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -35,19 +36,19 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	read, err := s.status.Read(ctx, cell)
-	if err != nil {
-		return err
-	}
+	read, unread := s.status.Read(ctx, cell)
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
 	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
 	if err != nil {
 		a.note("no age: %v", briefly(err))
 	}
-	v.add(read)
-	v.addAge(ages)
 	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
-	v.WaitingByTenant = read.Waiting.ByTenant
+	v.WaitingByTenant = map[string]int{}
+	if unread == nil {
+		v.add(read)
+		v.addAge(ages)
+		v.WaitingByTenant = read.Waiting.ByTenant
+	}
 	moves, err := s.mover().Open(ctx)
 	if err != nil {
 		return err
@@ -55,7 +56,13 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	v.OpenMoves = s.viewOfMoves(moves, id)
 	v.Parts = partsOf(cell)
 	v.Settings = settingsOf(cell.Settings)
-	return a.print(v)
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if unread != nil {
+		return fmt.Errorf("cell %s: %w; 'cellctl doctor' says what mends it", id, unread)
+	}
+	return nil
 }
 
 type cellDetailView struct {
@@ -75,6 +82,24 @@ func (v cellDetailView) text(s *sheet) {
 	s.row("tier", v.Tier)
 	s.row("status", status(string(v.Status)))
 	s.row("tenants", tenantsOf(v.Tenants, v.MaxTenants))
+	v.rows(s)
+	for _, m := range v.OpenMoves {
+		s.row("moving", m.String())
+	}
+	s.blank()
+	s.fields(v.Parts)
+	s.blank()
+	s.fields(v.Settings)
+}
+
+// rows are the depths of the cell and when it last applied an event, or that they could not be read.
+func (v cellDetailView) rows(s *sheet) {
+	if v.read == nil {
+		for _, what := range []string{"queue", "oldest", "stream DLQ", "subscription DLQ", "consumer DLQ", "waiting", "last applied"} {
+			s.row(what, "?")
+		}
+		return
+	}
 	s.row("queue", depth(v.read.Queue))
 	s.row("oldest", v.oldest())
 	s.row("stream DLQ", dlq(v.read.StreamDLQ))
@@ -85,11 +110,4 @@ func (v cellDetailView) text(s *sheet) {
 		s.row("  "+tenant, v.WaitingByTenant[tenant])
 	}
 	s.row("last applied", ago(v.read.AppliedAt, v.now))
-	for _, m := range v.OpenMoves {
-		s.row("moving", m.String())
-	}
-	s.blank()
-	s.fields(v.Parts)
-	s.blank()
-	s.fields(v.Settings)
 }

@@ -140,7 +140,12 @@ func TestCellsShow(t *testing.T) {
 		require.Equal(t, 86400.0, doc["settings"].(map[string]any)["result_ttl"])
 
 		w.queues["dev-processing-queue-cell-c02"] = [2]int{-1, 0}
-		w.refuses(exitFailure, "cellctl: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-cell-c02: down\n", "cells", "show", "c02")
+		stdout, stderr, code = w.run("cells", "show", "c02")
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, "cellctl: cell c02: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-cell-c02: down; "+
+			"'cellctl doctor' says what mends it\n", stderr)
+		require.Regexp(t, `(?m)^queue +\?$`, stdout, "the rest is shown")
+		require.Contains(t, stdout, "dev-app-results-cell-c02")
 	})
 }
 

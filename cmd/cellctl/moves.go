@@ -61,15 +61,13 @@ func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	})
 }
 
-// hasQueue reports whether a queue is there.
+// hasQueue reports whether a queue is there, as far as SQS does not say that it is not.
 func (s *session) hasQueue(ctx context.Context, url string) (bool, error) {
 	_, err := s.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages},
 	})
-	if _, none := errors.AsType[*sqstypes.QueueDoesNotExist](err); none {
-		return false, nil
-	}
-	return err == nil, err
+	_, none := errors.AsType[*sqstypes.QueueDoesNotExist](err)
+	return !none, nil
 }
 
 // quarantine is how long after its flip a move redirects.

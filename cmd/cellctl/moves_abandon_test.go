@@ -13,7 +13,7 @@ import (
 
 const (
 	lostResults = "cell c02 lacks the results table dev-app-results-cell-c02"
-	restoreIt   = "restore the results table under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up', " +
+	restoreIt   = "restore the table under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up', " +
 		"then 'cellctl tenants move acme --resume' carries it on"
 	orAbandon = "; if it is gone for good, 'cellctl tenants move acme --abandon c02' says what is lost, and ends the move in the other cell"
 )

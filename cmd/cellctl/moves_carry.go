@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,13 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 	case errors.Is(err, move.ErrNoPlace):
 		return s.explainNoPlace(ctx, err, tenant, to)
 	}
+	if lack, ok := errors.AsType[*move.LackError](err); ok {
+		remedy := s.makeAgain(lack.Lacks)
+		if slices.ContainsFunc(lack.Lacks, func(l move.Lack) bool { return l.Ledger }) {
+			remedy = strings.TrimSuffix(restoreTable, ", ")
+		}
+		return refused("move tenant %q to cell %s: %v: nothing was done; %s", tenant, to, lack, remedy)
+	}
 	return err
 }
 
@@ -118,23 +126,42 @@ func (s *session) ways(ctx context.Context, m move.Move) string {
 	return waysOn(m)
 }
 
-// insteadOf says what makes a move go on whose cells lack what it needs; "" for all others, and where that is unknown.
+// insteadOf says which ways a move has whose cells lack what it needs; "" for all others, and where that is unknown.
 func (s *session) insteadOf(ctx context.Context, m move.Move) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lackPatience)
 	defer cancel()
 	if m.Phase == move.Abandon {
 		return ""
 	}
-	lacks, err := s.mover().Lacks(ctx, m)
-	if err != nil || len(lacks) == 0 {
+	on, err := s.mover().Lacks(ctx, m, false)
+	if err != nil {
 		return ""
 	}
-	return "it goes neither on nor back, for " + (&move.LackError{Lacks: lacks}).Error() + "; " + s.mend(m, lacks)
+	back, err := s.mover().Lacks(ctx, m, true)
+	if err != nil {
+		return ""
+	}
+	if m.Phase == move.Restore {
+		on = back
+	}
+	onlyOn := m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget
+	switch {
+	case len(on) > 0 && (onlyOn || len(back) > 0):
+		return fmt.Sprintf("it goes neither on nor back, for %v; %s", &move.LackError{Lacks: on}, s.mend(m, on))
+	case len(on) > 0:
+		return fmt.Sprintf("it does not go on, for %v; %s; or 'cellctl tenants move %s --back-out' takes the tenant back to cell %s",
+			&move.LackError{Lacks: on}, s.mend(m, on), m.TenantID, m.From)
+	case len(back) > 0 && !onlyOn:
+		return fmt.Sprintf("'cellctl tenants move %s --resume' carries it on; it cannot go back, for %v", m.TenantID, &move.LackError{Lacks: back})
+	}
+	return ""
 }
+
+// The remedy of a table that is gone, before anything that makes an empty one.
+const restoreTable = "restore the table under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up', "
 
 // mend says what makes a move go on, or end, whose cells lack something.
 func (s *session) mend(m move.Move, lacks []move.Lack) string {
-	again := fmt.Sprintf("'pulumi up --refresh -s %s'", s.Stack)
 	on := fmt.Sprintf("then 'cellctl tenants move %s --resume' carries it on", m.TenantID)
 	var lost, other []move.Lack
 	for _, l := range lacks {
@@ -144,18 +171,29 @@ func (s *session) mend(m move.Move, lacks []move.Lack) string {
 			other = append(other, l)
 		}
 	}
-	const restored = "restore the results table under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up', "
 	switch {
 	case len(lost) == 0:
-		return again + " makes that again, " + on
+		return s.makeAgain(lacks) + ", " + on
 	case len(lost) == 1 && len(other) == 0:
-		return restored + on + fmt.Sprintf("; if it is gone for good, 'cellctl tenants move %s --abandon %s' says what is lost, and ends the move in the other cell",
+		return restoreTable + on + fmt.Sprintf("; if it is gone for good, 'cellctl tenants move %s --abandon %s' says what is lost, and ends the move in the other cell",
 			m.TenantID, lost[0].Cell)
 	case len(lost) == 1:
-		return restored + on + fmt.Sprintf("; if it is gone for good, %s makes again what cell %s lacks, and 'cellctl tenants move %s --abandon %s' ends the move there",
-			again, other[0].Cell, m.TenantID, lost[0].Cell)
+		return restoreTable + on + fmt.Sprintf("; if it is gone for good, %s what cell %s lacks, and 'cellctl tenants move %s --abandon %s' ends the move there",
+			s.upAgain(), other[0].Cell, m.TenantID, lost[0].Cell)
 	}
-	return restored + on
+	return restoreTable + on
+}
+
+// makeAgain says what brings back parts that no ledger is among.
+func (s *session) makeAgain(lacks []move.Lack) string {
+	if slices.ContainsFunc(lacks, func(l move.Lack) bool { return l.Table }) {
+		return restoreTable + "or, if it is gone for good, make an empty one with 'pulumi up --refresh -s " + string(s.Stack) + "'"
+	}
+	return s.upAgain() + " that"
+}
+
+func (s *session) upAgain() string {
+	return "'pulumi up --refresh -s " + string(s.Stack) + "' makes again"
 }
 
 // waysOn are the commands by which an open move goes on whose cells lack nothing.
@@ -223,9 +261,9 @@ func (s *session) explainRun(ctx context.Context, n *narrator, err error, tenant
 	case errors.Is(err, errRefused):
 		return err
 	}
-	if lack := (*move.LackError)(nil); errors.As(err, &lack) {
+	if lack, ok := errors.AsType[*move.LackError](err); ok {
 		if m, failed := s.mover().Get(ctx, tenant); failed == nil {
-			return refused("%v; %s", err, s.mend(m, lack.Lacks))
+			return refused("back out the move of tenant %q from cell %s to %s: %v; %s", tenant, m.From, m.To, lack, s.mend(m, lack.Lacks))
 		}
 	}
 	switch {

@@ -121,7 +121,7 @@ func (a *app) confirmAbandon(cmd *cobra.Command, s *session, tenant, cell string
 	case errors.Is(err, move.ErrNotLost):
 		return refused("cell %s has its results table, so that nothing of tenant %q is lost there, and nothing was done: %s", cell, tenant, s.ways(ctx, m))
 	case errors.As(err, &lack):
-		return refused("the move of tenant %q cannot end in cell %s: %v; %s", tenant, found.Home, err, s.mend(m, lack.Lacks))
+		return refused("the move of tenant %q cannot end in cell %s: %v; %s", tenant, found.Home, lack, s.mend(m, lack.Lacks))
 	case err != nil:
 		return err
 	case m.Phase == move.Abandon:

@@ -79,6 +79,18 @@ func (db *DB) DropIndex(table, index string) {
 	delete(db.mustTable(table).indexes, index)
 }
 
+// MakeIndex makes an index again that was dropped, of all items of its table.
+func (db *DB) MakeIndex(table, index string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	t := db.mustTable(table)
+	made := newTable(t.schema).indexes[index]
+	for _, e := range t.base.entries {
+		made.replace(nil, e.item)
+	}
+	t.indexes[index] = made
+}
+
 func (db *DB) mustTable(name string) *table {
 	t, ok := db.tables[name]
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 
+	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -59,9 +60,20 @@ func (l *look) unseen(err error) {
 		l.add(Skip, "", "the endpoint does not offer this: %s", said(err))
 	case notAllowed(err):
 		l.add(Skip, "grant it ('cellctl iam-policy' prints what cellctl needs), or ask somebody who may", "the credentials do not allow this: %s", said(err))
+	case isNoTable(err):
+		l.add(Fail, restoreTable, "could not be read: %v", err)
 	default:
 		l.fail("could not be read: %v", err)
 	}
+}
+
+// restoreTable is the fix of a table that is gone. What the program makes in its place is empty, and takes its name.
+const restoreTable = "restore it under its own name from the backup that AWS keeps of a deleted table for 35 days, before any 'pulumi up': that makes an empty one (docs/operations.md, 11)"
+
+// isNoTable reports whether an error says that a table is not there.
+func isNoTable(err error) bool {
+	_, none := errors.AsType[*dynamodbtypes.ResourceNotFoundException](err)
+	return none
 }
 
 // said is what AWS said, without what the SDK says around it.

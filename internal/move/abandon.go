@@ -53,11 +53,11 @@ func (m *Mover) Abandonable(ctx context.Context, tenantID, cellID string) (Aband
 	case move.Phase == Abandon:
 		return a, nil
 	}
-	home, err := m.lackOf(ctx, move, a.Home)
+	home, err := m.lackOf(ctx, move, a.Home, true)
 	if err != nil {
 		return a, fmt.Errorf("look into cell %s: %w", a.Home, err)
 	}
-	lost, err := m.lackOf(ctx, move, a.Lost)
+	lost, err := m.lackOf(ctx, move, a.Lost, false)
 	if err != nil {
 		return a, fmt.Errorf("look into cell %s: %w", a.Lost, err)
 	}
@@ -283,6 +283,7 @@ func (r *run) settleHome(ctx context.Context) error {
 				TenantID: r.move.TenantID, Floor: r.homeFloor(), State: ownership.Owner, UpdatedAt: now,
 			}),
 			residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, home.ID, r.move.HomeEpoch, now),
+			placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID),
 		}, fence...)...)
 	})
 	if errors.Is(err, errChanged) {

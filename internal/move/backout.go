@@ -50,7 +50,7 @@ func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move
 	case move.Phase == Forget:
 		return move, wrap(fmt.Errorf("%w: carry the move on, then move it back", ErrTooLate))
 	}
-	if err := m.whole(ctx, move); err != nil {
+	if err := m.whole(ctx, move, true); err != nil {
 		return move, wrap(err)
 	}
 	if move.Phase.Flipped() {

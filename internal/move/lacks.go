@@ -26,6 +26,9 @@ type Lack struct {
 	// outcomes, fence and business state. No other part takes anything of the tenant with it that a move cannot do without:
 	// a 'pulumi up' makes it again.
 	Ledger bool
+	Table  bool // a table is among the parts: made again, it lacks what it held
+
+	causes []error // what AWS said
 }
 
 func (l Lack) String() string { return "cell " + l.Cell + " lacks " + strings.Join(l.Parts, ", ") }
@@ -41,11 +44,15 @@ func (e *LackError) Error() string {
 	return strings.Join(all, "; ")
 }
 
-// Lacks looks into both cells of a move for the parts that it needs, and returns those cells that lack any.
-func (m *Mover) Lacks(ctx context.Context, move Move) ([]Lack, error) {
+// Lacks looks into both cells of a move for the parts that it needs to go on, or back, and returns those cells that lack any.
+func (m *Mover) Lacks(ctx context.Context, move Move, back bool) ([]Lack, error) {
+	target := move.To // whose queue the move sends to
+	if back {
+		target = move.From
+	}
 	var lacks []Lack
 	for _, id := range []string{move.From, move.To} {
-		lack, err := m.lackOf(ctx, move, id)
+		lack, err := m.lackOf(ctx, move, id, id == target)
 		if err != nil {
 			return nil, fmt.Errorf("look into cell %s: %w", id, err)
 		}
@@ -57,19 +64,25 @@ func (m *Mover) Lacks(ctx context.Context, move Move) ([]Lack, error) {
 }
 
 // whole returns a LackError if any of the cells lacks something.
-func (m *Mover) whole(ctx context.Context, move Move) error {
-	lacks, err := m.Lacks(ctx, move)
-	if err == nil && len(lacks) > 0 {
-		err = &LackError{lacks}
+func (m *Mover) whole(ctx context.Context, move Move, back bool) error {
+	lacks, err := m.Lacks(ctx, move, back)
+	if err != nil || len(lacks) == 0 {
+		return err
 	}
-	return err
+	for _, l := range lacks {
+		for _, cause := range l.causes {
+			return fmt.Errorf("%w: %w", &LackError{lacks}, cause)
+		}
+	}
+	return &LackError{lacks}
 }
 
-func (m *Mover) lackOf(ctx context.Context, move Move, id string) (Lack, error) {
+// lackOf says what a cell lacks; of its queue, only where that is needed.
+func (m *Mover) lackOf(ctx context.Context, move Move, id string, queue bool) (Lack, error) {
 	lack := Lack{Cell: id}
 	cell, err := m.Cell(ctx, id)
 	if errors.Is(err, fleet.ErrUnknownCell) {
-		return Lack{Cell: id, Parts: []string{"everything: the stack has no such cell"}, Ledger: true}, nil
+		return Lack{Cell: id, Parts: []string{"everything: the stack has no such cell"}, Ledger: true, causes: []error{err}}, nil
 	}
 	if err != nil {
 		return Lack{}, err
@@ -79,9 +92,9 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string) (Lack, error) 
 		case err == nil, errors.Is(err, errSeen):
 			return true, nil
 		case isNoTable(err):
-			lack.Parts = append(lack.Parts, kind+" "+table)
+			lack.Parts, lack.Table, lack.causes = append(lack.Parts, kind+" "+table), true, append(lack.causes, err)
 		case transact.Classify(err).Kind == transact.Invalid: // what a query of an index says that is not there
-			lack.Parts = append(lack.Parts, "the index "+index+" of "+table)
+			lack.Parts, lack.causes = append(lack.Parts, "the index "+index+" of "+table), append(lack.causes, err)
 			return true, nil
 		default:
 			return false, err
@@ -112,7 +125,7 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string) (Lack, error) 
 			return lack, err
 		}
 	}
-	if m.HasQueue != nil {
+	if queue && m.HasQueue != nil {
 		there, err := m.HasQueue(ctx, cell.QueueURL)
 		if err != nil {
 			return Lack{}, err

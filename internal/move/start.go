@@ -30,8 +30,8 @@ var (
 
 // Start records a move of a tenant to a cell, and takes a place for it there. Nothing else happens until Run.
 //
-// Its error is mapping.ErrUnknownTenant, ErrMoving, ErrRemoving, ErrSameCell, ErrNoPlace or ErrProbe where the move cannot begin;
-// nothing has been done then.
+// Its error is mapping.ErrUnknownTenant, ErrMoving, ErrRemoving, ErrSameCell, ErrNoPlace, ErrProbe or a LackError where the move
+// cannot begin; nothing has been done then.
 func (m *Mover) Start(ctx context.Context, tenantID, toCell string) (Move, error) {
 	return m.startFrom(ctx, tenantID, "", toCell)
 }
@@ -81,6 +81,9 @@ func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to fact
 	}
 	from, err := m.Cell(ctx, place.CellID)
 	if err != nil {
+		return Move{}, err
+	}
+	if err := m.whole(ctx, Move{TenantID: tenantID, From: from.ID, To: to.ID, OldFloor: 1, Phase: Clone}, false); err != nil {
 		return Move{}, err
 	}
 	move, err := m.newMove(ctx, place, from, to)

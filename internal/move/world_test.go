@@ -24,7 +24,7 @@ import (
 	"cellular/internal/edge"
 	"cellular/internal/event"
 	"cellular/internal/facts"
-	"cellular/internal/fleet"
+	cellfleet "cellular/internal/fleet"
 	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/naming"
@@ -397,7 +397,7 @@ func (w *world) mover(h *hooks) *move.Mover {
 			if c := w.cells[id]; c != nil && !w.vanished[id] {
 				return c.Cell, nil
 			}
-			return facts.Cell{}, fleet.ErrUnknownCell
+			return facts.Cell{}, cellfleet.ErrUnknownCell
 		},
 		HasQueue:   func(_ context.Context, url string) (bool, error) { return url != w.noQueue, nil },
 		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },

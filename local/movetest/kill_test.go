@@ -86,6 +86,11 @@ func TestI8AMoveThatWasKilledIsBackedOut(t *testing.T) {
 			[]task{{BackOut: true, DieIn: move.Copy, DieAfter: 6}, {}},
 			[]move.Phase{move.Done, move.Reversed},
 		},
+		"right before it forgets": {
+			task{DieIn: move.Verify, DieAfter: 8},
+			[]task{{BackOut: true, DieIn: move.Verify, DieAfter: 8}, {}},
+			[]move.Phase{move.Done, move.Reversed},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

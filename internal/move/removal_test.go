@@ -368,6 +368,46 @@ func TestRemover_StopsWhereTheMappingIsNoLongerMarked(t *testing.T) {
 	}
 }
 
+// A cellctl of a version without marks changes the state and the time of the last change, and looks at nothing else.
+func (w *world) setStateUnmarked(state mapping.State) {
+	w.now = w.now.Add(time.Second)
+	place := w.place()
+	place.State, place.UpdatedAt = state, w.now
+	w.db.Put(stack.MappingTable(), place.Item())
+}
+
+// What was accepted while the tenant was active is neither applied nor given up on: it must not be deleted, and calling the
+// removal off has it applied.
+func TestRemover_StopsWhereTheTenantWasResumedAndSuspendedAgain(t *testing.T) {
+	for _, end := range []mapping.State{mapping.Suspended, mapping.Active} {
+		w, _ := inUse(t)
+		w.suspend()
+		remover := w.remover(&hooks{})
+		_, err := remover.Start(t.Context(), tenant)
+		require.NoError(t, err)
+		_, err = remover.Run(t.Context(), tenant, removal.Fate{})
+		require.ErrorIs(t, err, removal.ErrHolds)
+		w.setStateUnmarked(mapping.Active)
+		w.send(&router{}, "meanwhile", "visit")
+		require.Contains(t, w.accepted, "meanwhile")
+		w.quiesce()
+		require.NotContains(t, w.applied, "meanwhile")
+		w.setStateUnmarked(end)
+
+		_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+		require.ErrorIs(t, err, removal.ErrStuck)
+		_, err = remover.CallOff(t.Context(), tenant)
+		require.NoError(t, err)
+		require.Equal(t, end, w.place().State)
+		_, err = w.placement().Resume(t.Context(), tenant)
+		require.NoError(t, err)
+		w.look()
+		w.quiesce()
+		w.settled()
+		require.Equal(t, 1, w.applied["meanwhile"])
+	}
+}
+
 func TestRemover_FindsItselfTakenOver(t *testing.T) {
 	w, _ := inUse(t)
 	w.suspend()

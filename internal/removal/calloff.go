@@ -21,8 +21,9 @@ import (
 // restore gives the tenant back as it was. The mapping gets the removal's epoch, and what the sealed cell has diverted is
 // sent again under that one, by which the cell's ledger tells that the diversion is over.
 func (r *run) restore(ctx context.Context) error {
-	condition, names, values := r.markedCondition()
+	condition, names, values := r.unchangedCell()
 	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, number(r.removal.Epoch)
+	*condition += " AND #epoch <= :epoch"
 	writes := []writeItem{
 		r.at().Guard(),
 		{Update: &types.Update{
@@ -58,9 +59,18 @@ func (r *run) restore(ctx context.Context) error {
 	return r.enter(ctx, CalledOff, r.unmark())
 }
 
-// unmark takes the removal out of the mapping. The tenant has been suspended since the time that the mapping says.
+// unchangedCell is what calling off needs of the mapping: the tenant is still in the cell, and no other removal has begun.
+// Nothing was deleted, so it does no harm if a program that knows no mark has resumed the tenant meanwhile, or put a mapping
+// back without the mark: what was accepted since is there, and what the sealed cell has diverted of it is sent again.
+func (r *run) unchangedCell() (condition *string, names map[string]string, values Item) {
+	return aws.String("(attribute_not_exists(#removing) OR #removing = :removal) AND #cell = :cell AND attribute_not_exists(#moving)"),
+		map[string]string{"#removing": mapping.AttrRemoving, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo},
+		Item{":removal": number(r.removal.Epoch), ":cell": text(r.removal.CellID)}
+}
+
+// unmark takes the removal out of the mapping. The tenant has been in its state since the time that the mapping says.
 func (r *run) unmark() writeItem {
-	condition, names, values := r.markedCondition()
+	condition, names, values := r.unchangedCell()
 	return writeItem{Update: &types.Update{
 		TableName: aws.String(r.ControlPlane.MappingTable), Key: mappingKey(r.removal.TenantID),
 		UpdateExpression: aws.String("REMOVE #removing"), ConditionExpression: condition,

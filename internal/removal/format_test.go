@@ -16,17 +16,19 @@ func TestTheFormatOfARemovalIsKept(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC)
 	working := Removal{
 		TenantID: "acme", CellID: "alpha", Epoch: 4, OldEpoch: 3, OldFloor: 1, Phase: Delete, GiveUp: true, Run: 2, Holder: "host:17",
-		StartedAt: at, UpdatedAt: at,
+		SuspendedAt: at.Add(-time.Hour), StartedAt: at, UpdatedAt: at,
 		Counts: Counts{"alpha": {Events: 5, Outcomes: 4, State: 1, Letters: map[string]int{"consumer": 2}}},
 	}
 	ended := working
 	ended.Phase, ended.Holder, ended.FinishedAt, ended.GiveUp = Done, "", at, false
-	kept := map[string]Removal{"testdata/removal-v1/working.json": working, "testdata/removal-v1/ended.json": ended}
+	kept := map[string]Removal{"testdata/removal-v1/working-suspended.json": working, "testdata/removal-v1/ended-suspended.json": ended}
 	for path, r := range kept {
 		item, err := r.item()
 		require.NoError(t, err)
 		formattest.WritesItem(t, path, item)
 	}
+	working.SuspendedAt, ended.SuspendedAt = time.Time{}, time.Time{} // from before that was kept
+	kept["testdata/removal-v1/working.json"], kept["testdata/removal-v1/ended.json"] = working, ended
 	for path, item := range formattest.Items(t, "testdata/removal-v*") {
 		later := formattest.NewerItem(item)
 		counts := item[attrCounts].(*types.AttributeValueMemberS).Value

@@ -10,9 +10,12 @@ import (
 	"cellular/internal/mapping"
 )
 
-// Mapping is the tenant's mapping as a removal that is under way needs it, for who puts it back after it was lost. The
-// tenant has been suspended since at.
+// Mapping is the tenant's mapping as a removal that is under way needs it, for who puts it back after it was lost. Where the
+// record does not say since when the tenant is suspended, that is at.
 func (r Removal) Mapping(tier string, at time.Time) mapping.Mapping {
+	if !r.SuspendedAt.IsZero() {
+		at = r.SuspendedAt
+	}
 	return mapping.Mapping{
 		TenantID: r.TenantID, CellID: r.CellID, Epoch: r.OldEpoch, State: mapping.Suspended, Tier: tier, UpdatedAt: at, Removing: r.Epoch,
 	}

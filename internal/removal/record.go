@@ -27,14 +27,15 @@ const (
 
 // The attributes of a record, besides its keys, the index's, the TTL's, and those of every record.
 const (
-	attrCell       = "cell_id"     // S
-	attrOldEpoch   = "old_epoch"   // N
-	attrOldFloor   = "old_floor"   // N
-	attrGiveUp     = "give_up"     // S, "yes"; or absent
-	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
-	attrUpdatedAt  = "updated_at"  //
-	attrFinishedAt = "finished_at" // absent before
-	attrCounts     = "counts"      // S, JSON
+	attrCell       = "cell_id"      // S
+	attrOldEpoch   = "old_epoch"    // N
+	attrOldFloor   = "old_floor"    // N
+	attrGiveUp     = "give_up"      // S, "yes"; or absent
+	attrSuspended  = "suspended_at" // absent in records of a version that did not keep it
+	attrStartedAt  = "started_at"   // S, event.TimeLayout; so are the other times
+	attrUpdatedAt  = "updated_at"   //
+	attrFinishedAt = "finished_at"  // absent before
+	attrCounts     = "counts"       // S, JSON
 )
 
 // ErrMalformed is the error for an item that cannot be a removal.
@@ -61,6 +62,9 @@ func (r Removal) item() (Item, error) {
 		out[name] = text(value)
 	}
 	out[attrOldEpoch], out[attrOldFloor], out[record.AttrRun] = number(r.OldEpoch), number(r.OldFloor), number(r.Run)
+	if !r.SuspendedAt.IsZero() {
+		out[attrSuspended] = text(event.FormatTime(r.SuspendedAt))
+	}
 	if r.GiveUp {
 		out[attrGiveUp] = text("yes")
 	}
@@ -93,6 +97,9 @@ func fromItem(attributes Item) (Removal, error) {
 
 		StartedAt: r.Time(attrStartedAt, event.TimeLayout),
 		UpdatedAt: r.Time(attrUpdatedAt, event.TimeLayout),
+	}
+	if attributes[attrSuspended] != nil {
+		removal.SuspendedAt = r.Time(attrSuspended, event.TimeLayout)
 	}
 	if attributes[attrFinishedAt] != nil {
 		removal.FinishedAt = r.Time(attrFinishedAt, event.TimeLayout)

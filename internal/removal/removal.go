@@ -69,6 +69,10 @@ type Removal struct {
 	Phase    Phase
 	GiveUp   bool // what the cells hold may be deleted without a copy
 
+	// SuspendedAt is when the mapping was last changed before the removal marked it. It stays so unless a program that knows
+	// no mark changes the tenant. It is zero in the record of a version that did not keep it.
+	SuspendedAt time.Time
+
 	StartedAt, UpdatedAt time.Time
 	FinishedAt           time.Time // zero before
 

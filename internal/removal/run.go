@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/event"
 	"cellular/internal/facts"
 	"cellular/internal/mapping"
 	"cellular/internal/record"
@@ -65,7 +66,7 @@ func (m *Remover) Run(ctx context.Context, tenantID string, fate Fate) (Removal,
 	return m.carryOn(ctx, removal, removal.Phase, fate)
 }
 
-// CallOff gives the tenant back as it was, suspended. Its error is ErrTooLate once something may have been deleted.
+// CallOff gives the tenant back as it was, suspended unless a program that knows no mark has resumed it. Its error is ErrTooLate once something may have been deleted.
 func (m *Remover) CallOff(ctx context.Context, tenantID string) (Removal, error) {
 	removal, err := m.Get(ctx, tenantID)
 	if err != nil {
@@ -187,7 +188,8 @@ func (r *run) guarded(ctx context.Context) error {
 }
 
 // marked is the condition that the mapping is as the removal needs it: nobody but a removal may change it, and nothing is
-// accepted for the tenant. A program of the version before knows no mark, and could still resume or move the tenant.
+// accepted for the tenant. A program of a version without marks could still resume or move the tenant, and suspend it again:
+// the time of the mapping's last change shows that.
 func (r *run) marked() types.TransactWriteItem {
 	condition, names, values := r.markedCondition()
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
@@ -197,11 +199,16 @@ func (r *run) marked() types.TransactWriteItem {
 }
 
 func (r *run) markedCondition() (condition *string, names map[string]string, values Item) {
-	return aws.String("#removing = :removal AND #state = :suspended AND #cell = :cell AND attribute_not_exists(#moving)"),
-		map[string]string{
-			"#removing": mapping.AttrRemoving, "#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo,
-		},
-		Item{":removal": number(r.removal.Epoch), ":suspended": text(string(mapping.Suspended)), ":cell": text(r.removal.CellID)}
+	names = map[string]string{
+		"#removing": mapping.AttrRemoving, "#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo,
+	}
+	values = Item{":removal": number(r.removal.Epoch), ":suspended": text(string(mapping.Suspended)), ":cell": text(r.removal.CellID)}
+	marked := "#removing = :removal AND #state = :suspended AND #cell = :cell AND attribute_not_exists(#moving)"
+	if at := r.removal.SuspendedAt; !at.IsZero() {
+		marked += " AND #updated = :updated"
+		names["#updated"], values[":updated"] = mapping.AttrUpdatedAt, text(event.FormatTime(at))
+	}
+	return &marked, names, values
 }
 
 // transact makes one transaction. Where the first operation's condition does not hold, the error is ErrTakenOver; where
@@ -222,7 +229,7 @@ func (r *run) transact(ctx context.Context, writes []types.TransactWriteItem) er
 // errUnmarked says what a failed condition on the mapping means.
 func (r *run) errUnmarked() error {
 	return fmt.Errorf("%w: the tenant's mapping is not what the removal has left; was it changed by hand, or by a cellctl of an older version? "+
-		"'cellctl tenants show %s' shows it", ErrStuck, r.removal.TenantID)
+		"'cellctl tenants show %s' shows it. Before anything is deleted, the removal can be called off", ErrStuck, r.removal.TenantID)
 }
 
 // work carries out phase after phase.

@@ -94,7 +94,7 @@ func (m *Remover) newRemoval(ctx context.Context, place mapping.Mapping) (Remova
 	}
 	at := now(&m.Options)
 	removal := Removal{
-		TenantID: place.TenantID, CellID: place.CellID, OldEpoch: place.Epoch, OldFloor: 1, Phase: Seal,
+		TenantID: place.TenantID, CellID: place.CellID, OldEpoch: place.Epoch, OldFloor: 1, Phase: Seal, SuspendedAt: place.UpdatedAt,
 		StartedAt: at, UpdatedAt: at, Counts: Counts{},
 	}
 	highest, home := place.Epoch, false

@@ -164,6 +164,36 @@ func TestRestoredMapping_HasNoMarkOfARemovalThatWasCalledOff(t *testing.T) {
 	})
 }
 
+// A cellctl of a version without marks puts a lost mapping back without the mark.
+func TestRestoredMapping_WithoutTheMarkOfItsRemovalIsGivenBackByCallingItOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.assign("acme", alpha)
+		w.applied("acme", "e")
+		_, err := w.placement().Suspend(w.ctx, "acme")
+		require.NoError(t, err)
+		w.Clock.Advance(time.Minute)
+		_, err = w.remover().Start(w.ctx, "acme")
+		require.NoError(t, err)
+		_, err = w.remover().Run(w.ctx, "acme", removal.Fate{})
+		require.ErrorIs(t, err, removal.ErrHolds)
+		place := w.place("acme")
+		place.Removing = 0
+		w.Tables.Put(control.MappingTable, place.Item())
+
+		_, err = w.remover().Run(w.ctx, "acme", removal.Fate{GiveUp: true})
+		require.ErrorIs(t, err, removal.ErrStuck)
+		called, err := w.remover().CallOff(w.ctx, "acme")
+		require.NoError(t, err)
+		require.Equal(t, removal.CalledOff, called.Phase)
+		require.Equal(t, called.Epoch, w.place("acme").Epoch)
+		require.Zero(t, w.place("acme").Removing)
+		resumed, err := w.placement().Resume(w.ctx, "acme")
+		require.NoError(t, err)
+		require.Equal(t, mapping.Active, resumed.State)
+	})
+}
+
 // The moves table may have been lost, or restored by hand to an earlier time.
 func TestRestore_KnowsARemovedTenantByItsFenceWhereTheRecordWasLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/internal/deadletter"
+	"cellular/internal/terminal"
 )
 
 func newDLQShow(a *app) *cobra.Command {
@@ -85,11 +86,11 @@ func (v letterDetailView) text(s *sheet) {
 	}
 }
 
-// indented is a text in more lines, if it is JSON, and as it is otherwise.
+// indented is a text in more lines, and printable with JSON's own escapes, if it is JSON; it is as it is otherwise.
 func indented(text string) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, []byte(text), "", "  "); err != nil {
 		return text
 	}
-	return b.String()
+	return string(terminal.JSON(b.Bytes()))
 }

@@ -181,6 +181,17 @@ func TestALetterIsShownEscaped(t *testing.T) {
 	})
 }
 
+func TestALetterThatIsJSONIsShownWithJSONsOwnEscapes(t *testing.T) {
+	withQueues(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		const body = "{\"a\":\"\u202e\u200b\x7f\U000e0041\"}"
+		id := w.put(q, c01.ConsumerDLQURL, body)
+		out, _, code := w.run("dlq", "show", id, "--cell", "c01")
+		require.Zero(t, code)
+		require.Contains(t, out, `"\u202e\u200b\u007f\udb40\udc41"`)
+		require.JSONEq(t, body, out[strings.Index(out, "{"):])
+	})
+}
+
 func TestACellOfATableKeepsToItsLine(t *testing.T) {
 	for _, colours := range []bool{false, true} {
 		var out bytes.Buffer

@@ -114,7 +114,7 @@ func TestTenant_OfALostCellIsShown(t *testing.T) {
 			"has it serve them again; what it held comes back with 'cellctl restore cell c07'. If it is lost for good, "+
 			"'cellctl tenants assign acme --abandon c07' places the tenant again, and 'cellctl tenants remove acme --abandon c07' removes it.\n", stderr)
 		stdout, _, _ = w.run("tenants", "show", "acme", "-o", "json")
-		require.Contains(t, stdout, "\"has_data\": null,\n  \"cell_lost\": true\n")
+		require.Contains(t, stdout, "\"has_data\": null,\n  \"cell_lost\": true,\n")
 		stdout, stderr, _ = w.run("tenants", "list")
 		require.Contains(t, stdout, "acme    c07   active")
 		require.Equal(t, 1, strings.Count(stderr, "\n"))

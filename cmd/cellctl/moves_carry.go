@@ -62,6 +62,9 @@ func waitForHolder[Work any](
 func (s *session) explainStart(ctx context.Context, err error, tenant, to string) error {
 	switch {
 	case errors.Is(err, mapping.ErrUnknownTenant):
+		if removed := s.explainUnknownTenant(ctx, err, tenant); errors.Is(removed, errRefused) {
+			return removed
+		}
 		return fmt.Errorf("%w; 'cellctl tenants assign %s --cell %s' places a new tenant", err, tenant, to)
 	case errors.Is(err, fleet.ErrUnknownCell):
 		if m, failed := s.placement.Get(ctx, tenant); failed == nil {
@@ -289,6 +292,9 @@ func (s *session) explainRun(ctx context.Context, n *narrator, err error, tenant
 func (s *session) explainNoMove(ctx context.Context, err error, tenant string) error {
 	m, failed := s.placement.Get(ctx, tenant)
 	if errors.Is(failed, mapping.ErrUnknownTenant) {
+		if removed := s.explainUnknownTenant(ctx, failed, tenant); errors.Is(removed, errRefused) {
+			return removed
+		}
 		return fmt.Errorf("%w; 'cellctl tenants list' shows those that there are", failed)
 	}
 	if failed != nil {

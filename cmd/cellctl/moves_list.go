@@ -78,6 +78,7 @@ func (s *session) history(ctx context.Context, tenant string, known bool) ([]mov
 	moves, err := s.mover().History(ctx, tenant)
 	if err == nil && len(moves) == 0 && !known {
 		_, err = s.placement.Get(ctx, tenant)
+		err = s.explainUnknownTenant(ctx, err, tenant)
 	}
 	return moves, err
 }

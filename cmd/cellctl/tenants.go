@@ -30,12 +30,14 @@ type tenantView struct {
 	Tier      string        `json:"tier"`
 	Epoch     int64         `json:"epoch"`
 	MovingTo  *string       `json:"moving_to"`
+	Removing  bool          `json:"removing"` // a removal of the tenant is under way
 	UpdatedAt *string       `json:"updated_at"`
 }
 
 func viewOfTenant(m mapping.Mapping) tenantView {
 	v := tenantView{
 		TenantID: m.TenantID, CellID: m.CellID, State: m.State, Tier: m.Tier, Epoch: m.Epoch, UpdatedAt: jsonTime(m.UpdatedAt),
+		Removing: m.Removing != 0,
 	}
 	if m.MovingTo != "" {
 		v.MovingTo = &m.MovingTo
@@ -43,10 +45,19 @@ func viewOfTenant(m mapping.Mapping) tenantView {
 	return v
 }
 
+// state is how a table has the tenant's state.
+func (v tenantView) state() coloured {
+	c := status(string(v.State))
+	if v.Removing {
+		c.text += " (being removed)"
+	}
+	return c
+}
+
 var tenantColumns = []any{"TENANT", "CELL", "STATE", "TIER", "EPOCH", "MOVING TO", "UPDATED"}
 
 func (v tenantView) columns() []any {
-	return []any{v.TenantID, v.CellID, status(string(v.State)), v.Tier, v.Epoch, orDash(v.MovingTo), orDash(v.UpdatedAt)}
+	return []any{v.TenantID, v.CellID, v.state(), v.Tier, v.Epoch, orDash(v.MovingTo), orDash(v.UpdatedAt)}
 }
 
 func (v tenantView) text(s *sheet) {

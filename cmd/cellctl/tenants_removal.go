@@ -11,9 +11,12 @@ import (
 	"strings"
 
 	"cellular/internal/deadletter"
+	"cellular/internal/event"
 	"cellular/internal/facts"
+	"cellular/internal/mapping"
 	"cellular/internal/move"
 	"cellular/internal/removal"
+	"cellular/internal/residence"
 	"cellular/internal/tenantdata"
 )
 
@@ -136,6 +139,26 @@ func removalWays(m removal.Removal) string {
 		return on
 	}
 	return on + ", with --back-out calls it off"
+}
+
+// explainUnknownTenant says of a tenant that has no mapping when it was removed, if it was: err is about it, and is returned
+// if it says something else, or if nothing is known of a removal.
+func (s *session) explainUnknownTenant(ctx context.Context, err error, tenant string) error {
+	if !errors.Is(err, mapping.ErrUnknownTenant) {
+		return err
+	}
+	known, failed := residence.Get(ctx, s.dynamo, s.ControlPlane.MoveTable, tenant)
+	if failed != nil || !known.Removed() {
+		return err
+	}
+	text := fmt.Sprintf("tenant %q was removed", tenant)
+	if !known.RemovedAt.IsZero() {
+		text += " at " + event.FormatTime(known.RemovedAt)
+	}
+	if past, failed := s.remover().History(ctx, tenant, 1); failed == nil && len(past) > 0 {
+		text += fmt.Sprintf("; see 'cellctl moves list --tenant %s'", tenant)
+	}
+	return refused("%s", text)
 }
 
 // explainRemoval says of a removal that did not come to its end what to do.

@@ -166,7 +166,7 @@ func (a *app) checkRemovable(cmd *cobra.Command, s *session, remover *removal.Re
 	ctx := cmd.Context()
 	m, err := s.placement.Get(ctx, r.tenant)
 	if err != nil {
-		return err
+		return s.explainUnknownTenant(ctx, err, r.tenant)
 	}
 	if err := a.atRest(ctx, remover, m, r.wait); err != nil {
 		return err

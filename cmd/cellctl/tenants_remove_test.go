@@ -4,12 +4,15 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/controltables"
 	"cellular/internal/dynamotest"
 	"cellular/internal/event"
 	"cellular/internal/ownership"
@@ -205,6 +208,19 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		stdout, stderr, _ = w.run("moves", "show", "acme")
 		require.Contains(t, stdout, "removal of tenant  acme\n")
 		require.Contains(t, stderr, "--back-out calls it off.\n")
+		stdout, stderr, code = w.run("tenants", "show", "acme")
+		require.Zero(t, code, stderr)
+		require.Regexp(t, `(?m)^state +suspended \(being removed\)$`, stdout)
+		require.Regexp(t, `(?m)^removal +phase keep, since 2000-01-01T01:00:1\S+Z$`, stdout)
+		require.Equal(t, "The tenant is being removed, and nothing else changes it meanwhile: 'cellctl tenants remove acme' with --export FILE or --forget "+
+			"goes on with it, with --back-out calls it off.\n", stderr)
+		stdout, _, _ = w.run("tenants", "show", "acme", "--output", "json")
+		require.Contains(t, stdout, `"removing": true`)
+		require.Contains(t, stdout, `"phase": "keep"`)
+		stdout, _, _ = w.run("tenants", "list")
+		require.Regexp(t, `(?m)^acme +c01 +suspended \(being removed\) +standard `, stdout)
+		stdout, _, _ = w.run("tenants", "list", "--output", "json")
+		require.Contains(t, stdout, `"removing": true`)
 		_, stderr, code = w.run("moves", "resume", "--all")
 		require.Zero(t, code, stderr)
 		require.Contains(t, stderr, "Tenant acme is being removed from cell c01, phase keep, which this leaves alone: 'cellctl tenants remove acme'")
@@ -230,6 +246,44 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		require.Contains(t, stderr, "A removal of tenant acme from cell c01 is under way since ")
 		require.Contains(t, stderr, "Deleted in cell c01: 1 event, 1 outcome, 0 other items, no dead letter.\n")
 		require.Nil(t, w.mapping("acme"))
+	})
+}
+
+func TestATenantThatWasRemovedIsNotUnknown(t *testing.T) {
+	suspended(t, func(t *testing.T, w *world) {
+		w.does("tenants", "remove", "acme", "--yes")
+		at := event.FormatTime(time.Now())
+		for _, command := range []string{"tenants show", "tenants remove", "tenants suspend", "tenants resume", "tenants move", "moves show"} {
+			args := append(strings.Fields(command), "acme")
+			if command == "tenants move" {
+				args = append(args, "--to", "c02")
+			}
+			if command == "tenants suspend" {
+				args = append(args, "--yes")
+			}
+			_, stderr, code := w.run(args...)
+			require.Equal(t, exitRefused, code, command)
+			require.Equal(t, "cellctl: tenant \"acme\" was removed at "+at+"; see 'cellctl moves list --tenant acme'\n", stderr, command)
+		}
+		stdout, _, _ := w.run("moves", "list", "--tenant", "acme")
+		require.Regexp(t, `(?m)^acme +c01 +2 +done `, stdout)
+		_, stderr, code := w.run("tenants", "show", "acne")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "unknown tenant")
+
+		time.Sleep(record.KeepEnded + time.Hour)
+		for _, item := range w.db.Items(stack.MoveTable()) { // the table's TTL
+			if item[controltables.AttrExpiresAt] != nil {
+				_, err := w.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: new(stack.MoveTable()), Key: dynamotest.Item{
+					controltables.AttrTenantID: item[controltables.AttrTenantID], controltables.AttrEpoch: item[controltables.AttrEpoch],
+				}})
+				require.NoError(t, err)
+			}
+		}
+		w.refuses(exitRefused, "cellctl: tenant \"acme\" was removed at "+at+"\n", "tenants", "show", "acme")
+
+		w.does("tenants", "assign", "acme", "--cell", "c01")
+		w.does("tenants", "show", "acme")
 	})
 }
 

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"cellular/internal/fleet"
+	"cellular/internal/removal"
 	"cellular/internal/tenantdata"
 )
 
@@ -13,7 +15,7 @@ func newTenantsShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TENANT",
 		Short: "Show a tenant's place, and whether its cell holds anything of it",
-		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, and whether its cell holds anything of it:
+		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, the removal that is under way, and whether its cell holds anything of it:
 events, outcomes of events, or what the business logic keeps. It counts none of them: that takes as long as the tenant
 is large. Where the cell is not there any more, a note says what to do.`,
 		Example: `  cellctl tenants show acme
@@ -29,16 +31,21 @@ type tenantDetailView struct {
 	tenantView
 	HasData  *bool `json:"has_data"`  // null where the cell is lost
 	CellLost bool  `json:"cell_lost"` // the cell is not there
+
+	Removal *removalView `json:"removal"` // the one under way; null without one
 }
 
 func (v tenantDetailView) text(s *sheet) {
 	s.row("tenant", v.TenantID)
 	s.row("cell", v.CellID)
-	s.row("state", status(string(v.State)))
+	s.row("state", v.state())
 	s.row("tier", v.Tier)
 	s.row("epoch", v.Epoch)
 	s.row("moving to", orDash(v.MovingTo))
 	s.row("updated", orDash(v.UpdatedAt))
+	if v.Removal != nil {
+		s.row("removal", fmt.Sprintf("phase %s, since %s", v.Removal.Phase, orDash(v.Removal.StartedAt)))
+	}
 	if v.HasData == nil {
 		s.row("has data", "?")
 		return
@@ -61,9 +68,19 @@ func (a *app) showTenant(cmd *cobra.Command, tenant string) error {
 	}
 	m, err := s.placement.Get(ctx, tenant)
 	if err != nil {
-		return err
+		return s.explainUnknownTenant(ctx, err, tenant)
 	}
 	v := tenantDetailView{tenantView: viewOfTenant(m)}
+	ways := ""
+	if m.Removing != 0 {
+		open, err := s.remover().Get(ctx, tenant)
+		switch {
+		case err == nil:
+			v.Removal, ways = new(viewOfRemoval(open)), removalWays(open)
+		case !errors.Is(err, removal.ErrNone): // it has ended meanwhile
+			return err
+		}
+	}
 	cell, err := s.Cell(ctx, m.CellID)
 	if errors.Is(err, fleet.ErrUnknownCell) {
 		v.CellLost = true
@@ -81,5 +98,11 @@ func (a *app) showTenant(cmd *cobra.Command, tenant string) error {
 		return err
 	}
 	v.HasData = &any
-	return a.print(v)
+	if err := a.print(v); err != nil {
+		return err
+	}
+	if ways != "" {
+		a.note("The tenant is being removed, and nothing else changes it meanwhile: %s.", ways)
+	}
+	return nil
 }

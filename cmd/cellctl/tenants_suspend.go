@@ -56,7 +56,7 @@ func (a *app) changeTenant(cmd *cobra.Command, tenant, ask string, change func(c
 	}
 	m, err := change(cmd.Context(), s, tenant)
 	if err != nil {
-		return err
+		return s.explainUnknownTenant(cmd.Context(), err, tenant)
 	}
 	return a.print(viewOfTenant(m))
 }

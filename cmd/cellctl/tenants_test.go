@@ -23,6 +23,7 @@ func TestATenantIsAssigned(t *testing.T) {
   "tier": "standard",
   "epoch": 1,
   "moving_to": null,
+  "removing": false,
   "updated_at": "2000-01-01T00:00:00.000Z"
 }
 `, "tenants", "assign", "beta", "--cell", "c02", "-o", "json")
@@ -111,9 +112,11 @@ func TestATenantIsShown(t *testing.T) {
   "tier": "standard",
   "epoch": 1,
   "moving_to": "c02",
+  "removing": false,
   "updated_at": "2000-01-01T00:00:00.000Z",
   "has_data": true,
-  "cell_lost": false
+  "cell_lost": false,
+  "removal": null
 }
 `, "tenants", "show", "acme", "-o", "json")
 	})

@@ -158,12 +158,20 @@ func unsent(outcome Item, epoch int64) bool {
 	if statusOf(outcome) != event.Diverted {
 		return false
 	}
-	diverted, ok := outcome[event.AttrEpoch].(*types.AttributeValueMemberN)
-	if outcome[event.AttrWaiting] != nil || !ok {
-		return true
+	return outcome[event.AttrWaiting] != nil || epochOf(outcome) < epoch-1
+}
+
+// epochOf is the epoch of an outcome; 0 where it has none that can be read.
+func epochOf(outcome Item) int64 {
+	n, _ := outcome[event.AttrEpoch].(*types.AttributeValueMemberN)
+	if n == nil {
+		return 0
 	}
-	n, err := strconv.ParseInt(diverted.Value, 10, 64)
-	return err != nil || n < epoch-1
+	epoch, err := strconv.ParseInt(n.Value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return epoch
 }
 
 // remove deletes an item.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/dynamotest"
@@ -405,6 +407,50 @@ func TestRemover_StopsWhereTheTenantWasResumedAndSuspendedAgain(t *testing.T) {
 		w.quiesce()
 		w.settled()
 		require.Equal(t, 1, w.applied["meanwhile"])
+	}
+}
+
+// A consumer of the version before diverts what comes late of a removed tenant: a note without an event, which must not stop
+// the next tenant's move. Without an event of the tenant itself, the move stops.
+func TestMover_DeletesTheNotesOfARemovedTenant(t *testing.T) {
+	for _, removedOnes := range []bool{true, false} {
+		w, _ := inUse(t)
+		w.suspend()
+		remover := w.remover(&hooks{})
+		_, err := remover.Start(t.Context(), tenant)
+		require.NoError(t, err)
+		done, err := remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+		require.NoError(t, err)
+		w.gone()
+		w.nextLife()
+		epoch := done.Epoch
+		if !removedOnes {
+			epoch++
+		}
+		results := w.cells["beta"].ResultsTable
+		text := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
+		w.db.Put(results, map[string]types.AttributeValue{
+			event.AttrKey: text(event.Key(tenant, "late")), event.AttrTenantID: text(tenant), event.AttrID: text("late"), event.AttrType: text("visit"),
+			event.AttrEpoch: &types.AttributeValueMemberN{Value: strconv.FormatInt(epoch, 10)}, event.AttrStatus: text(string(event.Diverted)),
+			event.AttrWaiting: text(tenant), event.AttrAppliedAt: text(event.FormatTime(w.now)),
+			event.AttrExpiresAt: &types.AttributeValueMemberN{Value: "99999999999"},
+		})
+		w.assign("beta")
+		w.send(&router{}, "mine", "visit")
+		w.quiesce()
+		mover := w.mover(&hooks{})
+		_, err = mover.Start(t.Context(), tenant, "alpha")
+		require.NoError(t, err)
+		_, err = mover.Run(t.Context(), tenant, "")
+		if !removedOnes {
+			require.ErrorIs(t, err, move.ErrStuck)
+			require.NotNil(t, w.db.Item(results, event.Key(tenant, "late")))
+			continue
+		}
+		require.NoError(t, err)
+		require.Nil(t, w.db.Item(results, event.Key(tenant, "late")))
+		w.quiesce()
+		w.settled()
 	}
 }
 

@@ -263,6 +263,39 @@ func TestADivertedEventThatWaitsIsSentOn(t *testing.T) {
 	require.Zero(t, w.run(t, w.scope()).Found)
 }
 
+// A consumer of the version before diverts what comes late of a removed tenant. The note would wait forever.
+func TestReplay_DeletesTheNoteOfARemovedTenantsEvent(t *testing.T) {
+	for _, home := range []facts.Cell{Alpha, Beta} {
+		w := newWorld()
+		e := left(w, "globex", "g")
+		w.Tables.Delete(Alpha.DataTable, e.Key())
+		w.Map("globex", home, 6)
+		w.replayer.Home.RemovedEpoch = func(context.Context, string) (int64, error) { return 5, nil }
+		s := w.scope()
+		s.Tenant, s.Tenants = "globex", nil
+		mine := w.Accept(Alpha, "globex", "mine", 6, 26*time.Hour)
+		w.Outcome(Alpha, mine, event.Diverted, time.Minute)
+		w.Tables.Delete(Alpha.DataTable, mine.Key())
+		got := w.run(t, s)
+		require.Equal(t, 1, got.Verdicts[resend.Removed])
+		require.Nil(t, w.Tables.Item(Alpha.ResultsTable, e.Key()))
+		require.NotNil(t, w.Tables.Item(Alpha.ResultsTable, mine.Key()), "the note of the tenant of now is kept")
+		require.Empty(t, w.Keys(Alpha.QueueURL))
+		require.Empty(t, w.Keys(Beta.QueueURL))
+	}
+}
+
+// The name may be placed below what was removed, by a version that keeps no record: its notes cannot be told apart.
+func TestReplay_KeepsTheNotesOfATenantBelowItsTombstone(t *testing.T) {
+	w := newWorld()
+	e := left(w, "globex", "g")
+	w.Tables.Delete(Alpha.DataTable, e.Key())
+	w.replayer.Home.RemovedEpoch = func(context.Context, string) (int64, error) { return 5, nil }
+	got := w.run(t, w.scope())
+	require.Equal(t, map[resend.Verdict]int{resend.Gone: 1}, got.Verdicts)
+	require.NotNil(t, w.Tables.Item(Alpha.ResultsTable, e.Key()))
+}
+
 func TestADivertedEventWaitsOnWhileItsTenantIsBeingMoved(t *testing.T) {
 	w := newWorld()
 	w.here("acme")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -100,11 +101,17 @@ func (r *Replayer) handle(ctx context.Context, cell facts.Cell, batch []Candidat
 		return nil, err
 	}
 	for _, c := range batch {
-		v := assessed[c.Key].Verdict
-		if c.Reason == StillWaits && (v == resend.Sent || v == resend.AlreadyApplied) {
-			if err := r.waitsNoMore(ctx, cell, c); err != nil {
-				return nil, err
-			}
+		if c.Reason != StillWaits {
+			continue
+		}
+		switch a := assessed[c.Key]; a.Verdict {
+		case resend.Sent, resend.AlreadyApplied:
+			err = r.waitsNoMore(ctx, cell, c)
+		case resend.Removed:
+			err = r.forget(ctx, cell, c, a.RemovedEpoch)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return assessed, nil
@@ -131,6 +138,25 @@ func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate
 	}
 	if err != nil {
 		return fmt.Errorf("note that event %q was sent on: %w", c.Key, err)
+	}
+	return nil
+}
+
+// forget deletes the note of a diverted event of a tenant that was removed up to an epoch, unless it was diverted once more
+// for the tenant that has the name now.
+func (r *Replayer) forget(ctx context.Context, cell facts.Cell, c Candidate, removed int64) error {
+	err := transact.Retrier{}.Write(ctx, r.Home.Tables, types.TransactWriteItem{Delete: &types.Delete{
+		TableName:                &cell.ResultsTable,
+		Key:                      tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
+		ConditionExpression:      aws.String("#status = :diverted AND #epoch <= :removed"),
+		ExpressionAttributeNames: map[string]string{"#status": event.AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: tenantdata.Item{
+			":diverted": &types.AttributeValueMemberS{Value: string(event.Diverted)},
+			":removed":  &types.AttributeValueMemberN{Value: strconv.FormatInt(removed, 10)},
+		},
+	}})
+	if err != nil && !transact.ConditionFailed(err, 0) {
+		return fmt.Errorf("delete the note of event %q, whose tenant was removed: %w", c.Key, err)
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (h *Home) find(ctx context.Context, to target, wanted []Wanted) (found, err
 // item beside it has the same content.
 func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	if w.Carried != nil && w.Carried.Epoch <= to.removed {
-		return Assessed{Verdict: Removed}
+		return removedUpTo(to)
 	}
 	conflict := false
 	for _, side := range f.sides(w) {
@@ -77,6 +77,9 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 		return Assessed{Verdict: Moving}
 	}
 	stored, clone := f.item(w, to)
+	if stored == nil && f.noteOfRemoved(w.Key, to) {
+		return removedUpTo(to)
+	}
 	if stored == nil {
 		return Assessed{Verdict: Gone}
 	}
@@ -85,7 +88,7 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 		return Assessed{Verdict: Malformed, Problem: err}
 	}
 	if e.Epoch <= to.removed {
-		return Assessed{Verdict: Removed}
+		return removedUpTo(to)
 	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
 	// an outcome can have been there and expired.
@@ -94,6 +97,19 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	}
 	e.Epoch = to.epoch
 	return Assessed{Verdict: Due, Event: e, clone: clone}
+}
+
+func removedUpTo(to target) Assessed { return Assessed{Verdict: Removed, RemovedEpoch: to.removed} }
+
+// noteOfRemoved reports whether the cell that accepted an event has diverted it for a tenant that was removed: a consumer of
+// a version that does not know what was removed does that to a message that comes late.
+func (f found) noteOfRemoved(key string, to target) bool {
+	ledger := f.fromLedger
+	if to.owner.ID == to.from.ID {
+		ledger = f.ownerLedger
+	}
+	status, _, epoch := ledgerEntry(ledger[key])
+	return status == event.Diverted && epoch > 0 && epoch <= to.removed
 }
 
 // side is what one cell's ledger has under an event's key.

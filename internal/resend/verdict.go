@@ -81,6 +81,8 @@ type Assessed struct {
 	Event   event.Event // stamped with the epoch it is sent with; only where the verdict is, or was, Due
 	Problem error       // what is wrong with the event, where the verdict is Malformed or Refused
 
+	RemovedEpoch int64 // up to which tenants of the name were removed, where the verdict is Removed
+
 	clone tenantdata.Item // what the owner's data table still lacks; nil for nothing
 }
 

@@ -54,6 +54,30 @@ func (a *app) newExport(s *session, r removalRequest) (*export, error) {
 	return &export{a: a, s: s, tenant: r.tenant, file: file}, err
 }
 
+// checkExport refuses a file of the copy that cannot be written, and leaves none behind.
+func (r removalRequest) checkExport() error {
+	if r.export == "" {
+		return nil
+	}
+	file, err := createNew(r.export, "--export")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(r.export))
+}
+
+// explainExport says of a file that is there already what it may be to the removal under way.
+func explainExport(err error, name string, open removal.Removal) error {
+	switch {
+	case !errors.Is(err, errRefused):
+		return err
+	case open.Phase.Deleting():
+		return refused("%s is there already; if this removal wrote it, it is the copy of what is deleted already: keep it. "+
+			"Name another file with --export, which will hold only the rest", name)
+	}
+	return refused("%s is there already; name another file with --export, which will hold everything: nothing was deleted yet", name)
+}
+
 // write writes what cells hold of the tenant. What follows deletes the original: the copy is on the disk when this returns.
 func (e *export) write(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
 	written, err := tenantdata.Export(ctx, e.s.dynamo, cells, e.tenant, e.file)
@@ -139,6 +163,25 @@ func removalWays(m removal.Removal) string {
 		return on
 	}
 	return on + ", with --back-out calls it off"
+}
+
+// noteInterrupted says to an operator who ended the command how things stand. The removal is the zero value where none was
+// seen; one may then have begun all the same, unless the command had not come so far.
+func (a *app) noteInterrupted(tenant string, m removal.Removal, maybeBegun bool) {
+	switch {
+	case m.TenantID == "" && maybeBegun:
+		a.note("Nothing was deleted. Whether the removal of tenant %s has begun is not known; 'cellctl moves show %[1]s' shows it.", tenant)
+	case m.TenantID == "":
+		a.note("Nothing was done about the removal of tenant %s.", tenant)
+	case m.Phase.Ended():
+		a.note("The removal of tenant %s is over: %s.", tenant, m.Phase)
+	case m.Phase.Deleting():
+		a.note("The removal of tenant %s is safe where it is, in phase %s; %s deleted so far, as far as it was noted.", tenant, m.Phase, counted(deletedItems(m.Counts), "item"))
+		a.note("%s.", removalWays(m))
+	default:
+		a.note("The removal of tenant %s is safe where it is, in phase %s; nothing was deleted.", tenant, m.Phase)
+		a.note("%s.", removalWays(m))
+	}
 }
 
 // explainUnknownTenant says of a tenant that has no mapping when it was removed, if it was: err is about it, and is returned

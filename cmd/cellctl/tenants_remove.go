@@ -34,16 +34,19 @@ func newTenantsRemove(a *app) *cobra.Command {
 		Long: `remove deletes all that the cells hold of TENANT, its dead letters, and then TENANT's mapping.
 
 It refuses
-- until the tenant has been suspended for so long that no router can still send anything for it; --wait waits,
+- until the tenant has been suspended for so long that no router can still send anything for it; --wait waits, once
+  everything else is checked and you have been asked, and then checks again,
 - while events of it are neither processed nor given up on,
 - while a cell holds anything of it, unless --export has it written to a file first, or --forget gives it up.
 
 From its first step on, nothing else changes TENANT: it is not resumed, moved or placed. Whatever ends the command, the
-removal stays where it is: the same command goes on with it, and --back-out calls it off, unless it has begun to delete.
+removal stays where it is: the same command goes on with it, with a new name after --export if the file is there, and
+--back-out calls it off, unless it has begun to delete.
 'cellctl moves list' shows the removals under way.
 
-The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. A removal with
---export that was cut short needs a new name: the new file has what was left.
+The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. Where a
+removal was cut short after it had begun to delete, keep the file: what is deleted is in no other copy, and the new file
+has only the rest.
 
 A tenant whose cell is not there any more, and does not come back, is removed with --abandon CELL, which names that cell. What
 it held cannot be looked at then; what other cells hold of TENANT is deleted as ever.
@@ -76,8 +79,15 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 	return cmd
 }
 
-func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
+func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 	ctx := cmd.Context()
+	var last removal.Removal // as it was last observed
+	maybeBegun := false
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			a.noteInterrupted(r.tenant, last, maybeBegun)
+		}
+	}()
 	s, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -93,11 +103,13 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
 		}
 	}
 	remover := s.observedRemover(r.abandon, func(now removal.Removal) {
+		last = now
 		if n := deletedItems(now.Counts); n > 0 && !now.Phase.Ended() {
 			p.at(int64(n))
 		}
 	})
 	open, err := remover.Get(ctx, r.tenant)
+	last = open
 	begins := errors.Is(err, removal.ErrNone)
 	switch {
 	case begins && r.backOut:
@@ -114,6 +126,7 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) error {
 	if err != nil {
 		return err
 	}
+	maybeBegun = begins
 	done, err := a.finishRemoval(ctx, s, remover, r, begins)
 	p.end()
 	if err != nil {
@@ -161,32 +174,54 @@ func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Re
 		})
 }
 
-// checkRemovable refuses what stands against a removal, and asks. Nothing is done yet.
+// checkRemovable refuses what stands against a removal, asks, and waits where that is wanted. What may have changed
+// meanwhile is then checked again. Nothing is done yet.
 func (a *app) checkRemovable(cmd *cobra.Command, s *session, remover *removal.Remover, r removalRequest) error {
 	ctx := cmd.Context()
-	m, err := s.placement.Get(ctx, r.tenant)
+	from, warning, err := s.obstacles(ctx, remover, r)
 	if err != nil {
-		return s.explainUnknownTenant(ctx, err, r.tenant)
-	}
-	if err := a.atRest(ctx, remover, m, r.wait); err != nil {
 		return err
 	}
+	if err := a.confirmName(cmd, warning, r.tenant); err != nil || !time.Now().Before(from) {
+		return err
+	}
+	if err := a.waitUntil(ctx, "waiting until no router knows the tenant as active: second", from); err != nil {
+		return err
+	}
+	r.wait = false
+	_, again, err := s.obstacles(ctx, remover, r)
+	if err != nil || again == warning {
+		return err
+	}
+	return a.confirmName(cmd, again, r.tenant)
+}
+
+// obstacles refuses what stands against a removal. It answers with the time from which on the removal may begin, and what
+// the operator is to be warned of.
+func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r removalRequest) (from time.Time, warning string, err error) {
+	m, err := s.placement.Get(ctx, r.tenant)
+	if err != nil {
+		return from, "", s.explainUnknownTenant(ctx, err, r.tenant)
+	}
+	if from, err = atRest(remover, m, r.wait); err != nil {
+		return from, "", err
+	}
 	if r.abandon != "" && r.abandon != m.CellID {
-		return refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.abandon)
+		return from, "", refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.abandon)
 	}
 	if r.abandon == "" {
 		if err := s.checkSettled(ctx, m); err != nil {
-			return err
+			return from, "", err
 		}
 	}
 	holding, err := remover.Holding(ctx, r.tenant)
 	if err != nil {
-		return err
+		return from, "", err
 	}
 	if len(holding) > 0 && r.export == "" && !r.forget {
-		return refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(holding), r.tenant)
+		return from, "", refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(holding), r.tenant)
 	}
-	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
+	return from, r.warning(s, holding), r.checkExport()
 }
 
 // checkSettled refuses a tenant with events that its cell has neither processed nor given up on, and one whose cell is lost.
@@ -209,8 +244,11 @@ func (s *session) checkSettled(ctx context.Context, m mapping.Mapping) error {
 	return nil
 }
 
-// confirmRest asks before a removal goes on that has deleted nothing yet.
+// confirmRest refuses a file that is there, and asks before a removal goes on that has deleted nothing yet.
 func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remover, open removal.Removal, r removalRequest) error {
+	if err := r.checkExport(); err != nil {
+		return explainExport(err, r.export, open)
+	}
 	if open.Phase.Deleting() || open.Phase == removal.Restore {
 		return nil
 	}
@@ -221,18 +259,19 @@ func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remov
 	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
 }
 
-// atRest refuses, or waits for, a tenant of which a router may still send something: one that is not suspended, or has not
-// been for as long as a router may use a mapping and then take for its write.
-func (a *app) atRest(ctx context.Context, remover *removal.Remover, m mapping.Mapping, wait bool) error {
-	until, err := remover.Ready(m)
-	if !errors.Is(err, removal.ErrTooSoon) {
-		return explainNotBegun(err, m)
+// atRest refuses a tenant of which a router may still send something: one that is not suspended, or, unless that is to be
+// waited for, has not been for as long as a router may use a mapping and then take for its write. It answers with the time
+// from which on it has been.
+func atRest(remover *removal.Remover, m mapping.Mapping, wait bool) (from time.Time, err error) {
+	from, err = remover.Ready(m)
+	switch {
+	case !errors.Is(err, removal.ErrTooSoon):
+		return from, explainNotBegun(err, m)
+	case !wait:
+		return from, refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
+			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(from))
 	}
-	if !wait {
-		return refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
-			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(until))
-	}
-	return a.waitUntil(ctx, "waiting until no router knows the tenant as active: second", until)
+	return from, nil
 }
 
 func explainNotBegun(err error, m mapping.Mapping) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -89,6 +90,75 @@ func TestRemoveWaitsAndTellsHowLong(t *testing.T) {
 			inFlight,
 		), stderr)
 		require.Nil(t, w.mapping("acme"))
+	})
+}
+
+func TestRemove_RefusesAndAsksBeforeItWaits(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "acme.jsonl")
+	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		w.does("tenants", "suspend", "acme", "--yes")
+		w.event("c01", "acme", "1", event.Processed)
+		began := time.Now()
+		w.refuses(exitRefused, "cellctl: cell c01 holds data of tenant \"acme\"; add --export FILE to keep a copy, or --forget to give it up\n",
+			"tenants", "remove", "acme", "--yes", "--wait")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--wait", "--export", file)
+		require.NoError(t, os.Remove(file))
+		w.refuses(exitUsage, "cellctl: cellctl tenants remove asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
+			"tenants", "remove", "acme", "--wait", "--export", file)
+		w.stdin = "no\n"
+		_, stderr, code := w.run("tenants", "remove", "acme", "--wait", "--export", file)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "Type acme to go on: cellctl: not confirmed; nothing was done\n")
+		require.NoFileExists(t, file)
+		w.event("c01", "acme", "2", "")
+		_, stderr, code = w.run("tenants", "remove", "acme", "--yes", "--wait", "--forget")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "has 1 event that the cell has neither processed nor given up on")
+		require.Equal(t, began, time.Now(), "nothing was waited for")
+
+		w.event("c01", "acme", "2", event.Processed)
+		time.AfterFunc(time.Minute, func() { w.event("c01", "acme", "3", "") })
+		_, stderr, code = w.run("tenants", "remove", "acme", "--yes", "--wait", "--forget")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "has 1 event that the cell has neither processed nor given up on", "it is checked again")
+		require.Equal(t, rest, time.Since(began))
+		require.Empty(t, w.removalPhase())
+	})
+}
+
+func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
+	interrupted := func(t *testing.T, w *world, at func(dynamotest.Call) bool, args ...string) string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+			if at(c) {
+				cancel()
+			}
+			return ctx.Err()
+		}
+		var out, errs bytes.Buffer
+		err := w.app(&out, &errs).run(ctx, append([]string{"--stack", string(stack), "tenants", "remove", "acme", "--yes"}, args...))
+		w.db.Intercept = nil
+		require.Error(t, err)
+		require.Equal(t, exitInterrupted, exitCode(err, true, &errs))
+		time.Sleep(time.Minute) // the process of this test does not die
+		return errs.String()
+	}
+	suspended(t, func(t *testing.T, w *world) {
+		w.event("c01", "acme", "1", event.Processed)
+		stderr := interrupted(t, w, func(c dynamotest.Call) bool { return c.Operation == "GetItem" && c.Table == stack.MappingTable() }, "--forget")
+		require.Equal(t, "Nothing was done about the removal of tenant acme.\ncellctl: interrupted\n", stderr)
+		phase := func(phase string) func(dynamotest.Call) bool {
+			return func(c dynamotest.Call) bool { return c.Operation == "TransactWriteItems" && w.removalPhase() == phase }
+		}
+		stderr = interrupted(t, w, phase("keep"), "--forget")
+		require.Equal(t, "The removal of tenant acme is safe where it is, in phase keep; nothing was deleted.\n"+
+			"'cellctl tenants remove acme' goes on with it, with --back-out calls it off.\ncellctl: interrupted\n", stderr)
+		stderr = interrupted(t, w, phase("letters"))
+		require.Contains(t, stderr, "The removal of tenant acme is safe where it is, in phase letters; 2 items deleted so far, as far as it was noted.\n"+
+			"'cellctl tenants remove acme' goes on with it.\ncellctl: interrupted\n")
 	})
 }
 
@@ -207,6 +277,10 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		require.Regexp(t, `(?m)^REMOVED TENANT .*\nacme +c01 +2 +keep +1m\S* ago +\S+ +\S+ ago +0$`, stdout)
 		stdout, stderr, _ = w.run("moves", "show", "acme")
 		require.Contains(t, stdout, "removal of tenant  acme\n")
+		written := filepath.Join(dir, "keep")
+		_, stderrOfSame, code := w.run("tenants", "remove", "acme", "--yes", "--export", written)
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderrOfSame, "cellctl: "+written+" is there already; name another file with --export, which will hold everything: nothing was deleted yet\n")
 		require.Contains(t, stderr, "--back-out calls it off.\n")
 		stdout, stderr, code = w.run("tenants", "show", "acme")
 		require.Zero(t, code, stderr)
@@ -238,6 +312,12 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		_, stderr, code := w.run("tenants", "remove", "acme", "--back-out")
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "cellctl: call off the removal of tenant \"acme\": the tenant's data is being deleted; 'cellctl tenants remove acme' with")
+		written := filepath.Join(dir, "delete")
+		_, stderr, code = w.run("tenants", "remove", "acme", "--export", written)
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "cellctl: "+written+" is there already; if this removal wrote it, it is the copy of what is deleted already: keep it. "+
+			"Name another file with --export, which will hold only the rest\n")
+		require.FileExists(t, written)
 		_, stderr, code = w.run("tenants", "remove", "acme")
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "there is data that neither a copy was made of nor anybody gave up, in cell c01; add --export FILE to keep a copy, or --forget to give it up\n")

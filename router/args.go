@@ -60,7 +60,7 @@ func (a *Args) Validate() error {
 		errs = append(errs, errors.New("MappingTableName, MappingTableARN: one is nil, want the name and the ARN of the control plane's table"))
 	}
 	if !strings.HasSuffix(a.Code, ".zip") {
-		errs = append(errs, fmt.Errorf("Code: is %q, want the path of a zip file", a.Code))
+		errs = append(errs, fmt.Errorf("the argument Code is %q, want the path of a zip file", a.Code))
 	}
 	return errors.Join(append(errs, a.config().CheckRouter())...)
 }

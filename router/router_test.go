@@ -281,7 +281,7 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 	for want, change := range map[string]func(*router.Args){
 		`deployment: is "", want letters`:                               func(a *router.Args) { a.Stack = "" },
 		"MappingTableName, MappingTableARN: one is nil":                 func(a *router.Args) { a.MappingTableARN = nil },
-		`Code: is "", want the path of a zip file`:                      func(a *router.Args) { a.Code = "" },
+		`the argument Code is "", want the path of a zip file`:          func(a *router.Args) { a.Code = "" },
 		`functions.architecture: is "", want one of`:                    func(a *router.Args) { a.Architecture = "" },
 		`functions.logLevel: is "", want one of`:                        func(a *router.Args) { a.LogLevel = "" },
 		"functions.logRetentionDays: is 8, want one of 1, 3":            func(a *router.Args) { a.LogRetentionDays = 8 },
@@ -307,5 +307,5 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 	}
 	_, err := pulumitest.RunErr(program(nil))
 	require.ErrorContains(t, err, "router router: no arguments")
-	require.ErrorContains(t, (&router.Args{}).Validate(), "Code: is \"\", want the path of a zip file\ndeployment: is")
+	require.ErrorContains(t, (&router.Args{}).Validate(), "the argument Code is \"\", want the path of a zip file\ndeployment: is")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -146,13 +145,4 @@ func (w *world) assign(cell string) {
 	_, err := w.placement().Assign(context.Background(), w.all(), placement.Request{TenantID: tenant, CellID: cell})
 	require.NoError(w, err)
 	w.look()
-}
-
-// messages is what is in the streams and queues.
-func (w *world) messages() int {
-	n := 0
-	for _, id := range slices.Sorted(maps.Keys(w.cells)) {
-		n += len(w.cells[id].stream) + len(w.cells[id].queue)
-	}
-	return n
 }

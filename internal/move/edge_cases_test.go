@@ -234,10 +234,11 @@ func TestAMoveThatIsWorkedOnIsLeftAloneUntilItsMoverIsDead(t *testing.T) {
 	_, err := first.Start(t.Context(), tenant, "beta")
 	require.NoError(t, err)
 	h.before = func() error {
-		if h.calls > 7 {
+		held, err := w.mover(&hooks{}).Get(t.Context(), tenant)
+		if err == nil && held.Holder != "" {
 			return errDied
 		}
-		return nil
+		return err
 	}
 	_, err = first.Run(t.Context(), tenant, "")
 	require.ErrorIs(t, err, errDied)

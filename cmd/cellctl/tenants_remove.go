@@ -210,7 +210,7 @@ func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r rem
 		return from, "", refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.abandon)
 	}
 	if r.abandon == "" {
-		if err := s.checkSettled(ctx, m); err != nil {
+		if err := s.checkSettled(ctx, m, time.Now().Before(from)); err != nil {
 			return from, "", err
 		}
 	}
@@ -224,13 +224,14 @@ func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r rem
 	return from, r.warning(s, holding), r.checkExport()
 }
 
-// checkSettled refuses a tenant with events that its cell has neither processed nor given up on, and one whose cell is lost.
-func (s *session) checkSettled(ctx context.Context, m mapping.Mapping) error {
+// checkSettled refuses a tenant whose cell is lost, and one with events that its cell has neither processed nor given up on.
+// Before a wait, in which they may be, it leaves these alone: they are checked when it is over.
+func (s *session) checkSettled(ctx context.Context, m mapping.Mapping, waits bool) error {
 	cell, err := s.Cell(ctx, m.CellID)
 	if errors.Is(err, fleet.ErrUnknownCell) {
 		return s.cellLost(ctx, m)
 	}
-	if err != nil {
+	if err != nil || waits {
 		return err
 	}
 	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, m.TenantID, time.Now())

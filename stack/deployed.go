@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/internal/naming"
+	"cellular/internal/wait"
 )
 
 // part is what a stack can lose as a whole: a cell, or the control plane of a deployment.
@@ -36,7 +38,7 @@ func deployedParts(ctx *pulumi.Context) ([]part, error) {
 	var outputs struct {
 		Outputs map[string]any `pulumi:"outputs"`
 	}
-	if _, err := ctx.InvokePackageRaw(readStackOutputs, map[string]any{"name": ownName(ctx)}, &outputs, ""); err != nil {
+	if err := ask(ctx, readStackOutputs, map[string]any{"name": ownName(ctx)}, &outputs); err != nil {
 		return nil, fmt.Errorf("ask the engine for the outputs of stack %s: %w", ctx.Stack(), err)
 	}
 	if len(outputs.Outputs) == 0 {
@@ -45,10 +47,31 @@ func deployedParts(ctx *pulumi.Context) ([]part, error) {
 	var resources struct {
 		Outputs map[string]deployedResource `pulumi:"outputs"`
 	}
-	if _, err := ctx.InvokePackageRaw(readStackResources, map[string]any{"stackName": ownName(ctx)}, &resources, ""); err != nil {
+	if err := ask(ctx, readStackResources, map[string]any{"stackName": ownName(ctx)}, &resources); err != nil {
 		return nil, fmt.Errorf("ask the engine for the resources of stack %s: %w", ctx.Stack(), err)
 	}
 	return partsOf(resources.Outputs)
+}
+
+// The engine writes its record while the program runs, and where that is a file, it may be found half written: then the
+// engine is asked again, for two seconds in all.
+const (
+	halfWritten = "failed to load checkpoint" // in the error of the engine
+	maxAsks     = 20
+	askEvery    = 100 * time.Millisecond
+)
+
+// ask calls one of the engine's functions on the record of a stack.
+func ask(ctx *pulumi.Context, function string, about map[string]any, answer any) error {
+	for n := 1; ; n++ {
+		_, err := ctx.InvokePackageRaw(function, about, answer, "")
+		if err == nil || n == maxAsks || !strings.Contains(err.Error(), halfWritten) {
+			return err
+		}
+		if err := wait.For(ctx.Context(), askEvery); err != nil {
+			return err
+		}
+	}
 }
 
 // The engine's functions on the record of a stack. The first is what a stack reference calls.

@@ -206,3 +206,13 @@ func TestI3WhatCannotBeReadIsNotDropped(t *testing.T) {
 	require.NoError(t, run(control{}, "["+saysB+"]"))
 	require.ErrorContains(t, run(control{}, `[{"cell":"beta","tenants":["acme"]}]`), "tenant acme of cell beta, which is mapped to no cell")
 }
+
+func TestI3ARecordThatTheEngineIsWritingIsReadAgain(t *testing.T) {
+	raw := configtest.Minimal("aws:region", pulumitest.Region, "cellular:cells", `[{"id":"alpha"},{"id":"beta"}]`)
+	before := pulumitest.Run(t, program(), pulumitest.WithConfig(raw))
+	raw["cellular:cells"] = `[{"id":"alpha"}]`
+	_, err := pulumitest.RunErr(program(), pulumitest.WithConfig(raw), pulumitest.After(before), pulumitest.WithHalfWrittenRecord(2))
+	require.ErrorContains(t, err, "cell beta (", "the record is read in the end")
+	_, err = pulumitest.RunErr(program(), pulumitest.WithConfig(raw), pulumitest.After(before), pulumitest.WithHalfWrittenRecord(1000))
+	require.ErrorContains(t, err, "failed to load checkpoint: EOF", "and a configuration is refused where it cannot be")
+}

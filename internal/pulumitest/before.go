@@ -22,6 +22,9 @@ var (
 // After has the program find in the engine's record of the stack what r registered. Without it the stack is a new one.
 func After(r *Recorder) Option { return func(o *options) { o.before = r } }
 
+// WithHalfWrittenRecord has the engine meet a record that it is just writing, the first n times that it is asked.
+func WithHalfWrittenRecord(n int) Option { return func(o *options) { o.halfWritten = n } }
+
 // WithItems has the program find these items. Without it there is no table.
 func WithItems(items Items) Option { return func(o *options) { o.items = items } }
 
@@ -42,6 +45,10 @@ func (r *Recorder) ofEngine(args pulumi.MockCallArgs) (resource.PropertyMap, boo
 		outputs = r.before.outputs
 	default:
 		return nil, false, nil
+	}
+	if r.halfWritten > 0 {
+		r.halfWritten-- // the program asks once at a time
+		return nil, true, errors.New("failed to load checkpoint: EOF")
 	}
 	if !name.IsString() || name.StringValue() != r.stack {
 		return nil, true, fmt.Errorf("%s: the stack is %s, not %v", args.Token, r.stack, name)

@@ -21,6 +21,8 @@ type Recorder struct {
 	before *Recorder // what the stack has deployed
 	items  Items
 
+	halfWritten int // how often the engine still meets a record that it is just writing
+
 	mu        sync.Mutex
 	resources []*Resource
 	outputs   map[string]any // of each custom resource, by URN, as the engine records them

@@ -38,6 +38,8 @@ type options struct {
 	dryRun bool
 	before *Recorder
 	items  Items
+
+	halfWritten int
 }
 
 // Option changes how Run runs the program.
@@ -69,7 +71,7 @@ func RunErr(program pulumi.RunFunc, opts ...Option) (*Recorder, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	r := &Recorder{stack: o.stack, dryRun: o.dryRun, before: o.before, items: o.items}
+	r := &Recorder{stack: o.stack, dryRun: o.dryRun, before: o.before, items: o.items, halfWritten: o.halfWritten}
 	if o.dryRun {
 		program = previewable(program)
 	}

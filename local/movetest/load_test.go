@@ -39,8 +39,8 @@ type acceptance struct {
 	Sent     time.Time
 }
 
-// load starts clients, so many requests per second each, until it is stopped or the test ends. The emulator answers some
-// hundred requests per second, and an event needs a dozen on its way.
+// load starts clients, so many requests per second each, until it is stopped or the test ends. The emulator answers about
+// a hundred requests per second, and an event needs a dozen on its way: what all tests send together has to stay below.
 func (w *world) load(t *testing.T, tenant string, perSecond float64, routers ...router) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,11 +14,11 @@ func TestI8ATenantMovesThereAndBackUnderLoad(t *testing.T) {
 	w := start(t)
 	tenant := w.tenant(t, "west")
 	late := w.lateRouter(t, tenant)
-	moved := w.load(t, tenant, 2, w, late)
+	moved := w.load(t, tenant, 1, w, late)
 	var bystanders []*load
 	for _, id := range []string{"west", "east"} {
 		bystander := w.tenant(t, id)
-		bystanders = append(bystanders, w.load(t, bystander, 0.5, w, w.lateRouter(t, bystander)))
+		bystanders = append(bystanders, w.load(t, bystander, 0.25, w, w.lateRouter(t, bystander)))
 	}
 	moved.awaitAccepted(t, 16)
 
@@ -47,7 +47,7 @@ func TestI8AMoveLastsUntilNoRouterKnowsTheOldCell(t *testing.T) {
 	w := start(t)
 	tenant := w.tenant(t, "east")
 	late := w.lateRouter(t, tenant)
-	moved := w.load(t, tenant, 3, late)
+	moved := w.load(t, tenant, 2, late)
 	moved.awaitAccepted(t, 1)
 	m := w.move(t, moved, "west", late)
 	moved.awaitAccepted(t, 3)

@@ -13,12 +13,17 @@ and an update, which is the only thing that changes an item in its place, is mad
 It has those who read a table's stream go on with the stream of the table that is there. moto leaves them with that of the
 table that a failed transaction has taken away, and to which nothing is added any more.
 
+It makes receiving from a queue cheap. moto counts all messages of the queue nine times for each message that it returns,
+to look up the retention period: a queue with a few hundred messages took a tenth of a second per receive, and no
+consumer caught up with it.
+
 In the end it says which moto it has mended: the local cloud takes only versions that were tested with it.
 """
 
 import importlib.util
 import sys
 import threading
+import time
 
 if importlib.util.find_spec("moto"):  # not in a tool on the way to the server that has a Python of its own
     try:
@@ -30,7 +35,7 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         from moto.dynamodb.models.dynamo_type import DynamoType
         from moto.dynamodb.models.table import Table
         from moto.dynamodbstreams.models import ShardIterator
-        from moto.sqs.models import Queue
+        from moto.sqs.models import Message, Queue, SQSBackend
 
         one_at_a_time = threading.RLock()
         dispatch = BaseResponse.dispatch.__func__
@@ -80,7 +85,13 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
                 self.stream_shard = table.stream_shard
             return get_records(self, *args, **kwargs)
 
+        def is_retained(self, queue_name, message):
+            return self.get_queue(queue_name).message_retention_period + message.sent_timestamp / 1000 > time.time()
+
         BaseResponse.dispatch = classmethod(serial_dispatch)
+        SQSBackend.is_message_valid_based_on_retention_period = is_retained
+        Message.visible = property(lambda self: self.visible_at < time.time() * 1000)
+        Message.delayed = property(lambda self: self.delayed_until > time.time() * 1000)
         Queue.wait_for_messages = patient_wait_for_messages
         Table.__deepcopy__ = sharing_copy
         DynamoDBBackend.update_item = update_a_copy

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // TestInvariantsPage_NamesTestsThatExist keeps docs/invariants.md from promising a proof that is not there.

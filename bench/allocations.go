@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/bench/internal/floor"
-	"cellular/internal/edge"
-	"cellular/internal/env"
-	"cellular/internal/guard"
-	"cellular/internal/mapping"
-	"cellular/internal/telemetry"
+	"cellular/internal/model/env"
+	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/edge"
+	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/telemetry"
 )
 
 // measureAllocations compares what one request costs in the router's own code and in the floor's. The runtime client's

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/functions"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/stack"
 )
 

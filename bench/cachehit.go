@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 // hitTenants is how many tenants the lookups go through in turn, so that the processor's caches do not hold just one.

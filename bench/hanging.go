@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"cellular/bench/internal/dynamostub"
-	"cellular/internal/env"
+	"cellular/internal/model/env"
 )
 
 // The fleet and its traffic. The rate is low enough for two processors to be mostly idle, so that requests wait for

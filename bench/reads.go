@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 // The fleet that is simulated. A request that takes 20 ms keeps an environment busy for 50 a second. Zipf with an exponent

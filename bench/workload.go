@@ -10,8 +10,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"cellular/internal/env"
-	"cellular/internal/naming"
+	"cellular/internal/model/env"
+	"cellular/internal/model/naming"
 )
 
 // names are those of the stack that the benchmarks act out.

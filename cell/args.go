@@ -8,8 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/config"
-	"cellular/internal/naming"
+	"cellular/internal/model/config"
+	"cellular/internal/model/naming"
 )
 
 // Args configures a cell. The first block is all in which two cells of a stack may differ; the rest is the stamp.

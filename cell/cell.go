@@ -14,7 +14,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/naming"
+	"cellular/internal/model/naming"
 )
 
 // TypeToken is the component's type in Pulumi's state. Changing it replaces every cell.

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cell"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/naming"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
+	"cellular/internal/testkit/pulumitest"
 )
 
 func TestEveryChildIsUnderTheComponent(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/env"
-	"cellular/internal/iam"
+	"cellular/internal/model/env"
+	"cellular/internal/model/iam"
 )
 
 // newConsumer registers the function that applies the queue's messages.

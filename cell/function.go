@@ -9,8 +9,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/iam"
-	"cellular/internal/naming"
+	"cellular/internal/model/iam"
+	"cellular/internal/model/naming"
 )
 
 type roles struct{ producer, consumer *awsiam.Role }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cell"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/pulumitest"
 )
 
 // inputs are a resource's inputs but for the tags and the defaults that the SDK adds.

@@ -3,7 +3,7 @@ package cell
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/iam"
+	"cellular/internal/model/iam"
 )
 
 // The cell's grants, as functions of ARNs.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cell"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/pulumitest"
 )
 
 type object = map[string]any

@@ -7,9 +7,9 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/config"
-	"cellular/internal/env"
-	"cellular/internal/iam"
+	"cellular/internal/model/config"
+	"cellular/internal/model/env"
+	"cellular/internal/model/iam"
 )
 
 // insertsOnly passes new items. An accepted event is never modified, and its removal is no event.

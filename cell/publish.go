@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/config"
-	"cellular/internal/facts"
+	"cellular/internal/model/config"
+	"cellular/internal/model/facts"
 )
 
 // publishFacts writes the cell's facts to SSM, where the operator's CLI finds each cell, and to the component's output.

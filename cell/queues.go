@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/iam"
+	"cellular/internal/model/iam"
 )
 
 // longPoll is the longest wait that ReceiveMessage offers: the fewest empty receives.

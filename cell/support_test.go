@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/cell"
-	"cellular/internal/mapping"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/pulumitest"
 )
 
 // The types of the resources in a cell.

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/event"
-	"cellular/internal/iam"
+	"cellular/internal/model/event"
+	"cellular/internal/model/iam"
 )
 
 type tables struct{ data, results *dynamodb.Table }

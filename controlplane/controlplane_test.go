@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/controlplane"
-	"cellular/internal/facts"
-	"cellular/internal/naming"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/testkit/pulumitest"
 )
 
 const (

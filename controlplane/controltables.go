@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/controltables"
-	"cellular/internal/facts"
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/facts"
 )
 
 // ControlTablesType is the component's Pulumi type.

@@ -6,7 +6,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 // MappingTableType is the component's Pulumi type.

@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"cellular/internal/fleet"
-	cellulariam "cellular/internal/iam"
-	"cellular/internal/naming"
-	"cellular/internal/operatorpolicy"
+	cellulariam "cellular/internal/model/iam"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/operatorpolicy"
 	"cellular/local/gate"
 )
 

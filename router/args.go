@@ -7,8 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/config"
-	"cellular/internal/naming"
+	"cellular/internal/model/config"
+	"cellular/internal/model/naming"
 )
 
 // Args configures a CellRouter.

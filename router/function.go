@@ -10,9 +10,9 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/env"
-	"cellular/internal/iam"
-	"cellular/internal/naming"
+	"cellular/internal/model/env"
+	"cellular/internal/model/iam"
+	"cellular/internal/model/naming"
 )
 
 // function registers the function, after its log group and its role's rights: without the one Lambda would make a

@@ -1,6 +1,6 @@
 package router
 
-import "cellular/internal/iam"
+import "cellular/internal/model/iam"
 
 // statements are all that the router's role may do. Nothing here is about cells.
 func statements(mappingTableARN, logGroupARN string, tracing bool) []iam.Statement {

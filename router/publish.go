@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
 )
 
 // publishFacts writes the router's facts to SSM. A move waits for the hard TTL that stands there, so that no router can

@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/facts"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/router"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/naming"
+	"cellular/internal/model/naming"
 )
 
 // endpoints are what the API offers, by the name of the route's resource. Any other path is the API's own 404.

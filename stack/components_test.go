@@ -13,9 +13,9 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/cell"
-	"cellular/internal/config"
-	"cellular/internal/config/configtest"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/config"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/router"
 	"cellular/stack"
 )
@@ -140,10 +140,10 @@ func requireFits(t *testing.T, r *pulumitest.Recorder) {
 }
 
 func TestTheConfigurationImportsNoPulumi(t *testing.T) {
-	output, err := exec.Command("go", "list", "-deps", "cellular/internal/config").CombinedOutput()
+	output, err := exec.Command("go", "list", "-deps", "cellular/internal/model/config").CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	packages := strings.Fields(string(output))
-	require.Contains(t, packages, "cellular/internal/config")
+	require.Contains(t, packages, "cellular/internal/model/config")
 	for _, name := range packages {
 		require.NotContains(t, name, "pulumi")
 	}

@@ -1,6 +1,6 @@
 package stack
 
-import "cellular/internal/config"
+import "cellular/internal/model/config"
 
 // The configuration of a stack. Package config has its types, defaults, ranges and rules.
 type (

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/naming"
-	"cellular/internal/wait"
+	"cellular/internal/model/naming"
+	"cellular/internal/model/wait"
 )
 
 // part is what a stack can lose as a whole: a cell, or the control plane of a deployment.

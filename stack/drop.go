@@ -9,9 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/config"
-	"cellular/internal/mapping"
-	"cellular/internal/placement"
+	"cellular/internal/model/config"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/placement"
 )
 
 // keeps reports whether the configuration deploys the part where it is.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/config/configtest"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
 )
 
 // control is a control plane.

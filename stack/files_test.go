@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/config/configtest"
+	"cellular/internal/testkit/configtest"
 	"cellular/router"
 	"cellular/stack"
 )

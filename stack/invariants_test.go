@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"cellular/internal/config/configtest"
-	"cellular/internal/naming"
-	"cellular/internal/pulumitest"
+	"cellular/internal/model/naming"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/stack"
 )
 

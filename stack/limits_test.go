@@ -5,10 +5,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/limits"
+	"cellular/internal/model/limits"
 )
 
-// What internal/limits counts with is what the program makes: a resource more in a cell is a quota that is met sooner.
+// What internal/model/limits counts with is what the program makes: a resource more in a cell is a quota that is met sooner.
 func TestTheQuotasAreCountedWithWhatTheProgramMakes(t *testing.T) {
 	one, two := deploy(t, named("alpha")), deploy(t, named("alpha", "beta"))
 	for _, c := range []struct {

@@ -19,7 +19,7 @@ import (
 	"cellular/cell"
 	"cellular/controlplane"
 	"cellular/functions"
-	"cellular/internal/config"
+	"cellular/internal/model/config"
 	"cellular/router"
 )
 

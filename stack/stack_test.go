@@ -10,8 +10,8 @@ import (
 
 	"cellular/controlplane"
 	"cellular/functions"
-	"cellular/internal/config/configtest"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/router"
 	"cellular/stack"
 )

@@ -12,8 +12,8 @@ import (
 
 	"cellular/cell"
 	"cellular/functions"
-	"cellular/internal/config/configtest"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/stack"
 )
 

@@ -15,7 +15,7 @@ import (
 
 	"cellular/bench/internal/procfs"
 	"cellular/functions"
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/stack"
 )
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // noArgs refuses arguments, and so unknown subcommands, as wrong usage.

@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/facts"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/cellstatus"
+	"cellular/internal/operator/placement"
 )
 
 func newCells(a *app) *cobra.Command {

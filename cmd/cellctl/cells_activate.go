@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/facts"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/placement"
 )
 
 func newCellsActivate(a *app) *cobra.Command {

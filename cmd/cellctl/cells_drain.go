@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"cellular/internal/placement"
+	"cellular/internal/operator/placement"
 )
 
 func newCellsDrain(a *app) *cobra.Command {

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/placement"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
 )
 
 type evacuation struct {

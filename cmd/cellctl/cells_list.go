@@ -10,8 +10,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/placement"
+	"cellular/internal/operator/cellstatus"
+	"cellular/internal/operator/placement"
 )
 
 func newCellsList(a *app) *cobra.Command {

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/mapping"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
 )
 
 func TestOnlyAnEmptyCellIsRetired(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/cellstatus"
 )
 
 func newCellsShow(a *app) *cobra.Command {

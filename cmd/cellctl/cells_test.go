@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // inWorld runs a test in a deployment of its own, where the time is the test's.

@@ -13,13 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/deadletter"
-	"cellular/internal/fleet"
-	"cellular/internal/health"
-	"cellular/internal/move"
-	"cellular/internal/placement"
-	"cellular/internal/restore"
+	"cellular/internal/operator/cellstatus"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/health"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/restore"
 )
 
 // clients is all of AWS that cellctl uses. Tests put other things in its place.

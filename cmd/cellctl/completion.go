@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
 )
 
 func newCompletion() *cobra.Command {

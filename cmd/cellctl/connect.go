@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/facts"
-	"cellular/internal/fleet"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/cellstatus"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/placement"
 )
 
 // session is a deployment that was found, and what the commands do with it.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/resend"
-	"cellular/internal/residence"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/resend"
+	"cellular/internal/operator/residence"
 )
 
 func newDLQ(a *app) *cobra.Command {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/deadletter"
 )
 
 // dropRequest is what to drop, and where to.

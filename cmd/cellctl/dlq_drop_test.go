@@ -10,10 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/ownership"
-	"cellular/internal/resend"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/resend"
+	"cellular/internal/testkit/sqstest"
 )
 
 func TestADropAsksForTheCell(t *testing.T) {

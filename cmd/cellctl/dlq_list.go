@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/deadletter"
+	"cellular/internal/operator/deadletter"
 )
 
 func newDLQList(a *app) *cobra.Command {

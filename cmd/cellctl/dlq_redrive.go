@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/deadletter"
 )
 
 // defaultRate is how many events per second are sent again at most, where nothing else is asked for: slow enough for a

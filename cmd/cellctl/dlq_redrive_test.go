@@ -7,9 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/resend"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/resend"
+	"cellular/internal/testkit/sqstest"
 )
 
 func TestLettersAreRedriven(t *testing.T) {

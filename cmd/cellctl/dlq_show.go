@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/terminal"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/terminal"
 )
 
 func newDLQShow(a *app) *cobra.Command {

@@ -9,12 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/dynamotest"
-	"cellular/internal/ejection"
-	"cellular/internal/event"
-	"cellular/internal/resend"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/ejection"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/resend"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
 )
 
 var c01 = cellFacts("c01", 1, 100)

@@ -18,14 +18,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
-	"cellular/internal/cellstatus"
-	"cellular/internal/facts"
-	"cellular/internal/health"
-	"cellular/internal/move"
-	"cellular/internal/naming"
-	"cellular/internal/placement"
-	"cellular/internal/record"
-	"cellular/internal/removal"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/cellstatus"
+	"cellular/internal/operator/health"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/record"
+	"cellular/internal/operator/removal"
 )
 
 func newDoctor(a *app) *cobra.Command {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/health"
-	"cellular/internal/move"
-	"cellular/internal/terminal"
+	"cellular/internal/operator/health"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/terminal"
 )
 
 func findings() doctorView {

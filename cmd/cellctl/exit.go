@@ -6,15 +6,15 @@ import (
 	"io"
 	"slices"
 
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/placement"
-	"cellular/internal/record"
-	"cellular/internal/removal"
-	"cellular/internal/replay"
-	"cellular/internal/restore"
-	"cellular/internal/terminal"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/record"
+	"cellular/internal/operator/removal"
+	"cellular/internal/operator/replay"
+	"cellular/internal/operator/restore"
+	"cellular/internal/operator/terminal"
 )
 
 // The exit codes.

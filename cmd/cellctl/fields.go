@@ -3,7 +3,7 @@ package main
 import (
 	"reflect"
 
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
 )
 
 // parts are the physical names of what a cell is made of. The fields are those of facts.Cell, under the names that

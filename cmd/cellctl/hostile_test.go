@@ -15,12 +15,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/health"
-	"cellular/internal/mapping"
-	"cellular/internal/sqstest"
-	"cellular/internal/terminal"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/health"
+	"cellular/internal/operator/terminal"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
 )
 
 // hostile is text that a terminal would obey: it clears the screen, sets the title, goes back in the line, writes from

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
-	"cellular/internal/iam"
-	"cellular/internal/operatorpolicy"
+	"cellular/internal/model/iam"
+	"cellular/internal/operator/operatorpolicy"
 )
 
 func newIAMPolicy(a *app) *cobra.Command {

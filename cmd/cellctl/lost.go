@@ -9,10 +9,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/placement"
-	"cellular/internal/tenantdata"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/tenantdata"
 )
 
 // A cell can be lost while tenants are mapped to it: its entry left the configuration, or all of its resources were deleted.

@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/controltables"
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/mapping"
-	"cellular/internal/resend"
-	"cellular/internal/residence"
-	"cellular/internal/restore/restoretest"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/resend"
+	"cellular/internal/operator/residence"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/restoretest"
+	"cellular/internal/testkit/sqstest"
 )
 
 // lose has a tenant placed in c07, and c07 lost: nothing is left of it but its state and what the control plane knows of

@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"cellular/cmd/cellctl/internal/noquery"
-	"cellular/internal/terminal"
+	"cellular/internal/operator/terminal"
 )
 
 func main() {

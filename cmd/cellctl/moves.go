@@ -15,8 +15,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
-	"cellular/internal/facts"
-	"cellular/internal/move"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/move"
 )
 
 func newMoves(a *app) *cobra.Command {

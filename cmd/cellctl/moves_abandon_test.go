@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/event"
+	"cellular/internal/testkit/sqstest"
 )
 
 const (

@@ -10,12 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/placement"
-	"cellular/internal/wait"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/wait"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
 )
 
 // A process that is at work on a move, and may be dead, is waited for as long as a mover takes to think so, 15 s, and some

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/move"
-	"cellular/internal/removal"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/removal"
 )
 
 func newMovesList(a *app) *cobra.Command {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"cellular/internal/removal"
+	"cellular/internal/operator/removal"
 )
 
 // maxRemovals is how many removals of tenants of one name are shown.

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/event"
-	"cellular/internal/move"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/move"
 )
 
 type resumption struct {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/removal"
+	"cellular/internal/operator/removal"
 )
 
 func newMovesShow(a *app) *cobra.Command {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"cellular/internal/event"
-	"cellular/internal/move"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/move"
 )
 
 // narrator tells on stderr how moves go: a line whenever one enters a phase. Of a single move it also tells, on a

@@ -12,9 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/event"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
 )
 
 func TestShowTellsHowFarAMoveIsAndHowItGoesOn(t *testing.T) {

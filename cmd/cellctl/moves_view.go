@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"cellular/internal/move"
+	"cellular/internal/operator/move"
 )
 
 // moveView is a move as it is recorded. What has not happened yet is null.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/naming"
+	"cellular/internal/model/naming"
 )
 
 // The environment variables that cellctl itself reads. The AWS SDK reads its own.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/controltables"
-	"cellular/internal/event"
-	"cellular/internal/mapping"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/sqstest"
 )
 
 // part is a part of a deployment that somebody has deleted, and what the commands say of it.

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/term"
 
-	"cellular/internal/event"
-	"cellular/internal/terminal"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/terminal"
 )
 
 // view is what a command prints: as JSON it is a document of its fields, as text it writes itself to a sheet.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/terminal"
+	"cellular/internal/operator/terminal"
 )
 
 func TestColoursLeaveColumnsAligned(t *testing.T) {

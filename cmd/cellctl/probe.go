@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/facts"
-	"cellular/internal/health"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/health"
 )
 
 // envToken has the bearer token of a probe: a flag's value can be seen by every process of the machine.

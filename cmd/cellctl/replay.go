@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/placement"
-	"cellular/internal/replay"
-	"cellular/internal/resend"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/replay"
+	"cellular/internal/operator/resend"
 )
 
 // defaultSince is how far back a replay looks, where nothing else is asked for.

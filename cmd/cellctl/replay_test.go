@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/resend"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/resend"
+	"cellular/internal/testkit/sqstest"
 )
 
 // inDLQ is what a replay says of the event of lost that is in a DLQ.

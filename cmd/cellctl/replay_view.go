@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"cellular/internal/replay"
-	"cellular/internal/resend"
+	"cellular/internal/operator/replay"
+	"cellular/internal/operator/resend"
 )
 
 // replayView is what a replay has found and done.

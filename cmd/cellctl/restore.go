@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/restore"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/restore"
 )
 
 // defaultRestoreRate is how many items are put back per second at most, where nothing else is asked for: a small share of

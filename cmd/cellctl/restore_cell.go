@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/residence"
-	"cellular/internal/restore"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/residence"
+	"cellular/internal/operator/restore"
 )
 
 func newRestoreCell(a *app) *cobra.Command {

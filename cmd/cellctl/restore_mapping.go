@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/mapping"
-	"cellular/internal/restore"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/restore"
 )
 
 func newRestoreMapping(a *app) *cobra.Command {

@@ -8,10 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/mapping"
-	"cellular/internal/restore/restoretest"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/restoretest"
 )
 
 const (

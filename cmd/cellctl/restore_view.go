@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"cellular/internal/restore"
+	"cellular/internal/operator/restore"
 )
 
 // partView is what became of the items of one kind.

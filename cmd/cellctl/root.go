@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/terminal"
+	"cellular/internal/operator/terminal"
 )
 
 // app is one run of cellctl: what it reads and writes, its global flags, and how it reaches AWS.

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/terminal"
+	"cellular/internal/operator/terminal"
 )
 
 // commands calls each with every command.

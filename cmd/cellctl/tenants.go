@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 func newTenants(a *app) *cobra.Command {

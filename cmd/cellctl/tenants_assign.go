@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/placement"
 )
 
 func newTenantsAssign(a *app) *cobra.Command {

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/placement"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/placement"
 )
 
 type listRequest struct {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/move"
+	"cellular/internal/operator/move"
 )
 
 type moveRequest struct {

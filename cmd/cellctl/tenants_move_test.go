@@ -13,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/controltables"
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/sqstest"
-	"cellular/internal/terminal"
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/operator/terminal"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
 )
 
 // busy returns a world with tenant acme in c01, which has processed one event of it and not yet another one.

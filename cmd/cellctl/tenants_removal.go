@@ -10,14 +10,14 @@ import (
 	"slices"
 	"strings"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/removal"
-	"cellular/internal/residence"
-	"cellular/internal/tenantdata"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/removal"
+	"cellular/internal/operator/residence"
+	"cellular/internal/operator/tenantdata"
 )
 
 // remover works on the deployment's removals.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/removal"
-	"cellular/internal/tenantdata"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/removal"
+	"cellular/internal/operator/tenantdata"
 )
 
 // removalRequest is a tenant's removal as it was asked for.

@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/controltables"
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/ownership"
-	"cellular/internal/record"
-	"cellular/internal/sqstest"
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/record"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
 )
 
 // rest is how long a tenant has to be suspended in these tests' deployment: the router's hard TTL of an hour, its timeouts

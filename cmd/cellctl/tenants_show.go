@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/fleet"
-	"cellular/internal/removal"
-	"cellular/internal/tenantdata"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/removal"
+	"cellular/internal/operator/tenantdata"
 )
 
 func newTenantsShow(a *app) *cobra.Command {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 func newTenantsSuspend(a *app) *cobra.Command {

@@ -21,13 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/naming"
-	"cellular/internal/restore"
-	"cellular/internal/terminal"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/restore"
+	"cellular/internal/operator/terminal"
+	"cellular/internal/testkit/dynamotest"
 )
 
 const stack naming.Stack = "dev"

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"cellular/internal/consumer"
-	"cellular/internal/event"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
 )
 
 // apply is the business logic: the one function to replace with your own.

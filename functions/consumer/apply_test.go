@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
+	"cellular/internal/model/event"
+	"cellular/internal/testkit/dynamotest"
 )
 
 const validOrder = `{"order_id":"A-1","customer":"jane","currency":"EUR",` +

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // maxTypes is how many of a tenant's event types are counted by name. The names are the client's to make up, and an item

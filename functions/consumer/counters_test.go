@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
+	"cellular/internal/model/event"
+	"cellular/internal/testkit/dynamotest"
 )
 
 func TestEveryTypeIsCountedForItsTenant(t *testing.T) {

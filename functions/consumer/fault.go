@@ -5,8 +5,8 @@ import (
 	"errors"
 	"os"
 
-	"cellular/internal/consumer"
-	"cellular/internal/event"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
 )
 
 // The event types that break something on purpose, for game days and tests. They do so only where the cell's

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/consumer"
-	"cellular/internal/event"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
 )
 
 // childFault names the fault that a copy of the test's process meets: an exit can only be seen from outside.

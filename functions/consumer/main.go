@@ -8,8 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"cellular/internal/env"
-	"cellular/internal/telemetry"
+	"cellular/internal/model/env"
+	"cellular/internal/runtime/telemetry"
 )
 
 func main() {

@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"cellular/internal/consumer"
-	"cellular/internal/env"
-	"cellular/internal/event"
-	"cellular/internal/telemetry"
+	"cellular/internal/model/env"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
+	"cellular/internal/runtime/telemetry"
 )
 
 // newConsumer makes the consumer that the environment describes.

@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/consumer"
-	"cellular/internal/dynamotest"
-	"cellular/internal/env"
-	"cellular/internal/event"
+	"cellular/internal/model/env"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
+	"cellular/internal/testkit/dynamotest"
 )
 
 func environment() map[string]string {

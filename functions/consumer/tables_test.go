@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/dynamotest"
-	"cellular/internal/event"
-	"cellular/internal/naming"
-	"cellular/internal/ownership"
+	"cellular/internal/model/event"
+	"cellular/internal/model/naming"
+	"cellular/internal/model/ownership"
+	"cellular/internal/testkit/dynamotest"
 )
 
 var alpha = naming.Stack("dev").Cell("alpha")

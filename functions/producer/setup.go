@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"cellular/internal/env"
-	"cellular/internal/producer"
-	"cellular/internal/telemetry"
+	"cellular/internal/model/env"
+	"cellular/internal/runtime/producer"
+	"cellular/internal/runtime/telemetry"
 )
 
 // newProducer makes the producer that the environment describes.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/env"
+	"cellular/internal/model/env"
 )
 
 func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {

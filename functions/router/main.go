@@ -8,9 +8,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"cellular/internal/edge"
-	"cellular/internal/env"
-	"cellular/internal/telemetry"
+	"cellular/internal/model/env"
+	"cellular/internal/runtime/edge"
+	"cellular/internal/runtime/telemetry"
 )
 
 func main() {

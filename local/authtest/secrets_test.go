@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // testLogs looks for whatever was sent and is nobody's business in everything that was logged, at the level debug. It is

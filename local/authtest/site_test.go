@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
+	"cellular/internal/model/facts"
 	"cellular/local"
 )
 

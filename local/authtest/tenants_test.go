@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/naming"
-	"cellular/internal/placement"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/placement"
 	"cellular/local"
 )
 

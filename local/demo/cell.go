@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"cellular/internal/event"
-	"cellular/internal/naming"
-	"cellular/internal/ownership"
+	"cellular/internal/model/event"
+	"cellular/internal/model/naming"
+	"cellular/internal/model/ownership"
 )
 
 // observer looks into cells through the AWS APIs, as an operator could.

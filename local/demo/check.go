@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // finding is one invariant, checked: nil means that it held.

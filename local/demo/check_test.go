@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // twoCells is a run in which everything went well: acme in alpha with two orders, one sent twice; globex in beta with an

@@ -16,11 +16,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/facts"
-	"cellular/internal/move"
-	"cellular/internal/naming"
-	"cellular/internal/placement"
-	"cellular/internal/terminal"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
+	"cellular/internal/operator/terminal"
 	"cellular/local"
 )
 

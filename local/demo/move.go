@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"cellular/internal/facts"
-	"cellular/internal/move"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/move"
 )
 
 // route is which tenant moves, and between which cells.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
-	"cellular/internal/move"
-	"cellular/internal/ownership"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/move"
 )
 
 // moved is acme, which moved from alpha to beta: the first event was applied before, the others after, one of them taken

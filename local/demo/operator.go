@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/facts"
-	"cellular/internal/fleet"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/naming"
-	"cellular/internal/resend"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/resend"
 )
 
 // clockMargin takes the place of move.QuarantineOf's, which is for clocks that differ: here all share one.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // outage deletes the mapping table, waits until the router's mappings are past their soft TTL, and sends on: known

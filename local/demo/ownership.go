@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"cellular/internal/event"
-	"cellular/internal/move"
-	"cellular/internal/ownership"
+	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/move"
 )
 
 // ownership checks what a move must leave behind. applied is what the consumers say in their logs: cell -> event key ->

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"cellular/internal/deadletter"
+	"cellular/internal/operator/deadletter"
 )
 
 // redriveRate is events per second: far more than there are.

@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"cellular/internal/naming"
-	"cellular/internal/terminal"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/terminal"
 	"cellular/local"
 )
 

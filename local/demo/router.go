@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"cellular/internal/mapping"
-	"cellular/internal/naming"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
 	"cellular/local"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // tally compares what the router answered with what the cells hold.

@@ -15,8 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/placement"
 )
 
 const (

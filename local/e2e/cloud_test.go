@@ -20,7 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/naming"
+	"cellular/internal/model/naming"
 	"cellular/local"
 	"cellular/local/emulator"
 	"cellular/local/gate/calls"

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 func TestI6RedeliveryHasOneEffect(t *testing.T) {

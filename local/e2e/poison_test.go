@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/ejection"
-	"cellular/internal/event"
+	"cellular/internal/model/ejection"
+	"cellular/internal/model/event"
 )
 
 func TestI7PoisonIsEjectedAlone(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // requireProblem checks an error answer: its status, its form, its kind, and that it names nothing of the inside.

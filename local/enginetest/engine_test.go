@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/naming"
+	"cellular/internal/model/naming"
 	"cellular/local"
 )
 

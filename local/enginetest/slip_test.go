@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/placement"
 	"cellular/local"
 )
 

@@ -15,10 +15,10 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/env"
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/ownership"
+	"cellular/internal/model/env"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/ownership"
 )
 
 // cell is one cell, seen by an operator.

@@ -19,8 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/fleet"
-	"cellular/internal/move"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/move"
 )
 
 // childTask is the variable that makes a copy of the test's process a mover: a task as JSON.

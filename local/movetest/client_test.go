@@ -17,9 +17,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/env"
-	"cellular/internal/facts"
-	"cellular/internal/placement"
+	"cellular/internal/model/env"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/placement"
 )
 
 const (

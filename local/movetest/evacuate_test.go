@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/facts"
-	"cellular/internal/mapping"
-	"cellular/internal/move"
-	"cellular/internal/placement"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/move"
+	"cellular/internal/operator/placement"
 )
 
 // drain sets a cell to draining until the test ends.

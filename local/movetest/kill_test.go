@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/move"
+	"cellular/internal/operator/move"
 )
 
 // deaths are where movers are killed: in each phase once, in the middle of what it does.

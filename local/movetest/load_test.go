@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 const visit = "visit" // a type of events that the shipped business logic counts

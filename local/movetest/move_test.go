@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/move"
+	"cellular/internal/operator/move"
 )
 
 func TestI8ATenantMovesThereAndBackUnderLoad(t *testing.T) {

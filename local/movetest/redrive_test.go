@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/deadletter"
-	"cellular/internal/mapping"
-	"cellular/internal/replay"
-	"cellular/internal/resend"
+	"cellular/internal/model/mapping"
+	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/replay"
+	"cellular/internal/operator/resend"
 )
 
 const poison = "fault.panic" // where faults are injected; elsewhere a type like any other

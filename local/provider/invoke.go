@@ -20,7 +20,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"cellular/internal/tenantdata"
+	"cellular/internal/operator/tenantdata"
 )
 
 // function defines one data source.

@@ -17,10 +17,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
-	"cellular/internal/naming"
-	"cellular/internal/placement"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/placement"
 	"cellular/local"
 )
 

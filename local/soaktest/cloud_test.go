@@ -26,8 +26,8 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
-	"cellular/internal/facts"
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
 	"cellular/local"
 	"cellular/local/emulator"
 )

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // lengthVariable is how long the clients write: a duration such as 2m.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 const (

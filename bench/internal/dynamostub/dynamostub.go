@@ -15,7 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"cellular/internal/mapping"
+	"cellular/internal/model/mapping"
 )
 
 // Stub is a running stub.

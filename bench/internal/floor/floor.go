@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/event"
+	"cellular/internal/model/event"
 )
 
 // Putter is the part of the DynamoDB client that the floor needs.

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"cellular/internal/pulumitest"
+	"cellular/internal/testkit/pulumitest"
 	"cellular/local/gate"
 )
 

@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/config"
-	"cellular/internal/event"
-	"cellular/internal/producer"
+	"cellular/internal/model/config"
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/producer"
 	"cellular/local/lambda/source"
 )
 

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+
+	"cellular/internal/model/naming"
+)
+
+// CheckCell returns everything that is wrong with a cell and with what the configuration says of it: Deployment, Protect,
+// Functions and Pipeline. It finds what Parse finds.
+func (c Config) CheckCell(cell Cell) error {
+	p := &problems{}
+	checkDeployment(c.Deployment, p)
+	o := checked("", p)
+	if cell.ID == "" {
+		p.add("id", "", "is not set, want the cell's id")
+	}
+	cellFields(o, &cell)
+	o.object("functions", func(o *object) { functionFields(o, &c.Functions) })
+	o.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
+	if !p.bad["id"] {
+		checkCellNames(c.Deployment, cell.ID, "id", p)
+	}
+	r := rules{problems: p}
+	checkFaults(c, r)
+	checkPipeline(c, r)
+	return errors.Join(p.list...)
+}
+
+// CheckRouter returns everything that is wrong with what the configuration says of the router: Deployment, Protect, Router,
+// and of Functions what all functions share. It finds what Parse finds.
+func (c Config) CheckRouter() error {
+	p := &problems{}
+	checkDeployment(c.Deployment, p)
+	o := checked("", p)
+	o.object("router", func(o *object) { routerFields(o, &c.Router) })
+	o.object("functions", func(o *object) { sharedFields(o, &c.Functions) })
+	checkGlobalNames(c.Deployment, "deployment", p)
+	r := rules{problems: p}
+	checkAuth(c, r)
+	checkRouter(c, r)
+	return errors.Join(p.list...)
+}
+
+const wantDeployment = "letters, digits, - and _, of which the first is a letter or a digit"
+
+func checkDeployment(d naming.Stack, p *problems) {
+	if !deploymentName.MatchString(string(d)) {
+		p.add("deployment", "", "is %s, want %s", show(string(d)), wantDeployment)
+	}
+}
+
+// checkGlobalNames reports the global names that AWS would refuse as too long.
+func checkGlobalNames(d naming.Stack, path string, p *problems) {
+	if err := d.CheckGlobal(); err != nil {
+		p.add(path, "", "%w", err)
+	}
+}
+
+// checkCellNames reports the names of a cell that AWS would refuse as too long.
+func checkCellNames(d naming.Stack, id, path string, p *problems) {
+	if err := d.Cell(id).Check(); err != nil {
+		p.add(path, "", "%w", err)
+	}
+}

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"cellular/internal/model/env"
+)
+
+// maxEnvironment is the quota of a function's environment in bytes. It cannot be raised.
+const maxEnvironment = 4096
+
+// RouterEnvironment returns the variables of the router's function. See package env.
+func (c Config) RouterEnvironment() map[string]string {
+	r := c.Router
+	variables := map[string]string{
+		env.MappingTable:       c.Deployment.MappingTable(),
+		env.DataTablePrefix:    c.Deployment.DataTablePrefix(),
+		env.ResultsTablePrefix: c.Deployment.ResultsTablePrefix(),
+		env.CacheSize:          strconv.Itoa(r.CacheSize),
+		env.CacheSoftTTL:       r.SoftTTL.String(),
+		env.CacheHardTTL:       r.HardTTL.String(),
+		env.CacheNegativeTTL:   r.NegativeTTL.String(),
+		env.RefreshTimeout:     r.RefreshTimeout.String(),
+		env.CellTimeout:        r.CellTimeout.String(),
+		env.MaxPayloadBytes:    strconv.Itoa(r.MaxPayloadBytes),
+		env.AuthType:           string(r.Auth.Type),
+		env.TenantRate:         strconv.Itoa(r.TenantLimit.Rate),
+		env.TenantBurst:        strconv.Itoa(r.TenantLimit.Burst),
+		env.CellInFlight:       strconv.Itoa(r.CellLimit.InFlight),
+		env.CellRate:           strconv.Itoa(r.CellLimit.Rate),
+		env.CellBurst:          strconv.Itoa(r.CellLimit.Burst),
+		env.BreakerFailures:    strconv.Itoa(r.Breaker.Failures),
+		env.BreakerOpenFor:     r.Breaker.OpenFor.String(),
+		env.BreakerProbes:      strconv.Itoa(r.Breaker.Probes),
+		env.MetricsNamespace:   c.Deployment.MetricsNamespace(),
+	}
+	if r.Auth.Type == AuthJWT {
+		variables[env.TenantClaim] = r.Auth.TenantClaim
+	}
+	return variables
+}
+
+// EnvironmentSize returns the size of an environment as Lambda measures it: that of a JSON object of its variables. The
+// message with which Lambda refuses a larger one shows this object as the "string measured".
+func EnvironmentSize(variables map[string]string) int {
+	text, err := json.Marshal(variables) // Go escapes more characters than Lambda does, never fewer
+	if err != nil {
+		return maxEnvironment + 1 // strings always encode
+	}
+	return len(text)
+}

@@ -1,0 +1,116 @@
+package event_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"cellular/internal/model/event"
+)
+
+func itemEvent() event.Event {
+	return event.Event{
+		TenantID: "acme", ID: "e1", Type: "order.created", Payload: json.RawMessage(`{"total": 1.0}`),
+		Epoch: 3, AcceptedAt: time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC),
+	}
+}
+
+func TestItemIsWhatTheTableHolds(t *testing.T) {
+	require.Equal(t, map[string]types.AttributeValue{
+		"id":          &types.AttributeValueMemberS{Value: "acme#e1"},
+		"tenant_id":   &types.AttributeValueMemberS{Value: "acme"},
+		"event_id":    &types.AttributeValueMemberS{Value: "e1"},
+		"type":        &types.AttributeValueMemberS{Value: "order.created"},
+		"payload":     &types.AttributeValueMemberS{Value: `{"total": 1.0}`},
+		"epoch":       &types.AttributeValueMemberN{Value: "3"},
+		"accepted_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.789Z"},
+	}, itemEvent().Item())
+}
+
+func TestItemRoundTrips(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		payload, err := json.Marshal(rapid.String().Draw(t, "payload"))
+		require.NoError(t, err)
+		e := event.Event{
+			TenantID:   validTenant().Draw(t, "tenant"),
+			ID:         validID().Draw(t, "id"),
+			Type:       validType().Draw(t, "type"),
+			Payload:    payload,
+			Epoch:      rapid.Int64Min(1).Draw(t, "epoch"),
+			AcceptedAt: time.UnixMilli(rapid.Int64Range(0, 4102444800000).Draw(t, "ms")).UTC(),
+		}
+		got, err := event.FromItem(e.Item())
+		require.NoError(t, err)
+		require.Equal(t, e, got)
+	})
+}
+
+func TestFromItemNamesTheBadAttribute(t *testing.T) {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
+	for _, c := range []struct {
+		attribute string
+		value     types.AttributeValue // nil removes the attribute
+		want      string
+	}{
+		{"id", nil, "attribute id is missing"},
+		{"id", text("acme#e2"), `make the key "acme#e1"`},
+		{"tenant_id", text("ac#me"), `attribute tenant_id is "ac#me"`},
+		{"event_id", number("1"), "attribute event_id is not a string"},
+		{"type", text(""), `attribute type is ""`},
+		{"payload", text("{"), "is not JSON text"},
+		{"epoch", number("0"), "at least 1"},
+		{"epoch", text("3"), "attribute epoch is missing or not a number"},
+		{"accepted_at", text("yesterday"), `attribute accepted_at is "yesterday"`},
+	} {
+		t.Run(c.attribute, func(t *testing.T) {
+			attributes := itemEvent().Item()
+			if c.value == nil {
+				delete(attributes, c.attribute)
+			} else {
+				attributes[c.attribute] = c.value
+			}
+			_, err := event.FromItem(attributes)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestFromItemIgnoresAttributesOfNewerWriters(t *testing.T) {
+	attributes := itemEvent().Item()
+	attributes["trace"] = &types.AttributeValueMemberS{Value: "1-2-3"}
+	got, err := event.FromItem(attributes)
+	require.NoError(t, err)
+	require.Equal(t, itemEvent(), got)
+}
+
+func TestFromItemReadsACloneAsTheEventThatItIsACopyOf(t *testing.T) {
+	attributes := itemEvent().Item()
+	attributes[event.AttrClonedFrom] = &types.AttributeValueMemberS{Value: "alpha"}
+	got, err := event.FromItem(attributes)
+	require.NoError(t, err)
+	require.Equal(t, itemEvent(), got)
+	require.NotContains(t, got.Item(), event.AttrClonedFrom, "what is written of it again is no clone")
+}
+
+// What a cell says of itself stands among its outcomes: no event must be able to take its place.
+func TestTheKeyOfWhatWasLastAppliedIsNoEvents(t *testing.T) {
+	_, _, err := event.ParseKey(event.AppliedKey)
+	require.Error(t, err)
+}
+
+func TestTheAttributesOfAnItemAreDistinct(t *testing.T) {
+	seen := map[string]bool{}
+	for _, name := range []string{
+		event.AttrKey, event.AttrTenantID, event.AttrID, event.AttrType, event.AttrPayload, event.AttrEpoch, event.AttrAcceptedAt,
+		event.AttrClonedFrom, event.AttrStatus, event.AttrResult, event.AttrReason, event.AttrAppliedAt, event.AttrExpiresAt,
+		event.AttrWaiting, event.AttrEventKey,
+	} {
+		require.False(t, seen[name], "%s", name)
+		seen[name] = true
+	}
+}

@@ -1,0 +1,82 @@
+package mapping_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/dynamotest"
+)
+
+const tableName = "mapping"
+
+func newDB() *dynamotest.DB { return dynamotest.New(map[string]string{tableName: "tenant_id"}) }
+
+func acmeItem() dynamotest.Item {
+	return dynamotest.Item{
+		"tenant_id":  &types.AttributeValueMemberS{Value: "acme"},
+		"cell_id":    &types.AttributeValueMemberS{Value: "alpha"},
+		"epoch":      &types.AttributeValueMemberN{Value: "1"},
+		"state":      &types.AttributeValueMemberS{Value: "active"},
+		"tier":       &types.AttributeValueMemberS{Value: "standard"},
+		"updated_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.000Z"},
+	}
+}
+
+func TestStoreReadsAMapping(t *testing.T) {
+	db := newDB()
+	db.Put(tableName, acmeItem())
+	got, err := mapping.NewStore(db, tableName).Get(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, acme(), got)
+}
+
+func TestStoreTellsUnknownFromUnreachable(t *testing.T) {
+	db := newDB()
+	store := mapping.NewStore(db, tableName)
+	_, err := store.Get(t.Context(), "acme")
+	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
+	require.ErrorContains(t, err, `"acme"`)
+
+	db.Intercept = func(context.Context, dynamotest.Call) error { return errDown }
+	_, err = store.Get(t.Context(), "acme")
+	require.ErrorIs(t, err, errDown)
+	require.NotErrorIs(t, err, mapping.ErrUnknownTenant)
+	require.ErrorContains(t, err, `read mapping of tenant "acme"`)
+}
+
+func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for _, c := range []struct {
+		attribute string
+		value     types.AttributeValue // nil removes the attribute
+		want      string
+	}{
+		{"cell_id", nil, "attribute cell_id is missing"},
+		{"cell_id", text("../alpha"), `attribute cell_id is "../alpha"`},
+		{"cell_id", text("Alpha"), `attribute cell_id is "Alpha"`},
+		{"epoch", &types.AttributeValueMemberN{Value: "0"}, `attribute epoch is "0"`},
+		{"epoch", text("1"), "attribute epoch is missing or not a number"},
+		{"state", text("Asleep"), `attribute state is "Asleep", want a word of lower-case letters and -`},
+		{"tier", text(""), `attribute tier is ""`},
+		{"updated_at", text("now"), `attribute updated_at is "now"`},
+	} {
+		t.Run(c.attribute, func(t *testing.T) {
+			item := acmeItem()
+			if c.value == nil {
+				delete(item, c.attribute)
+			} else {
+				item[c.attribute] = c.value
+			}
+			db := newDB()
+			db.Put(tableName, item)
+			_, err := mapping.NewStore(db, tableName).Get(t.Context(), "acme")
+			require.ErrorIs(t, err, mapping.ErrMalformed)
+			require.ErrorContains(t, err, `tenant "acme"`)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}

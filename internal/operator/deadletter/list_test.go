@@ -1,0 +1,92 @@
+package deadletter_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/operator/deadletter"
+	. "cellular/internal/testkit/resendtest"
+)
+
+func TestAListSaysWhatTheLettersAreAndReleasesThem(t *testing.T) {
+	w := newWorld(t)
+	failed := w.Accept(Alpha, "acme", "failed", 1, time.Hour)
+	w.Outcome(Alpha, failed, event.Failed, time.Minute)
+	silent := w.Accept(Alpha, "acme", "silent", 1, time.Hour)
+	done := w.Accept(Alpha, "acme", "done", 1, time.Hour)
+	w.Outcome(Alpha, done, event.Processed, time.Minute)
+	ids := map[string]string{}
+	for _, e := range []event.Event{failed, silent, done} {
+		ids[e.ID] = w.deadMessage(Alpha.ConsumerDLQURL, e)
+	}
+	ids["named"] = w.letterOf(Alpha.ConsumerDLQURL, "broken", "acme", "named")
+	ids["nameless"] = w.letterOf(Alpha.ConsumerDLQURL, "broken", "not an id!", "named")
+	ids["undelivered"] = w.letterOf(Alpha.SubscriptionDLQURL, Body(t, silent), "acme", "silent", "ErrorCode", "403", "ErrorMessage", "denied")
+
+	for range 2 {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
+		require.NoError(t, err)
+		by := map[string]deadletter.Letter{}
+		for _, l := range letters {
+			by[l.MessageID] = l
+		}
+		require.Len(t, by, len(ids))
+		require.Len(t, letters, len(ids), "each message once")
+
+		l := by[ids["failed"]]
+		require.Equal(t, "rejected", l.Reason)
+		require.Equal(t, []string{"acme", "failed", "order", Body(t, failed)}, []string{l.TenantID, l.EventID, l.Type, l.Body})
+		require.WithinDuration(t, w.Clock.Now(), l.FirstSeen, time.Minute)
+		require.NotZero(t, l.Receives)
+		require.Equal(t, "unknown", by[ids["silent"]].Reason)
+		require.Contains(t, by[ids["done"]].Note, "applied since")
+		require.Equal(t, "named", by[ids["named"]].EventID)
+		require.Empty(t, by[ids["nameless"]].EventID)
+		require.Equal(t, "403: denied", by[ids["undelivered"]].Reason)
+		require.Equal(t, deadletter.Subscription, letters[0].Kind, "in the order of kinds")
+	}
+	require.Len(t, w.left(Alpha), len(ids), "visible again at once")
+}
+
+func TestAListIsAsLongAsAsked(t *testing.T) {
+	w := newWorld(t)
+	for i := range 34 {
+		w.letter(Alpha.ConsumerDLQURL, fmt.Sprint("c", i))
+	}
+	w.letter(Alpha.StreamDLQURL, "s")
+	for limit, want := range map[int]int{1: 1, 13: 13, 35: 35, 100: 35, 0: 35} {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, limit)
+		require.NoError(t, err)
+		require.Len(t, letters, want)
+		require.Equal(t, "s", letters[0].Body)
+	}
+	one := w.letterOf(Alpha.ConsumerDLQURL, "broken", "acme", "one")
+	for _, f := range []deadletter.Filter{{Tenant: "acme"}, {MessageIDs: []string{one}}} {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), f, 1)
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		require.Equal(t, one, letters[0].MessageID, "the limit is on what matches")
+	}
+	require.Len(t, w.left(Alpha), 36, "visible again at once")
+	keys, err := w.letters.Events(t.Context(), Alpha)
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"acme#one": true}, keys)
+
+	counts, err := w.letters.Counts(t.Context(), Alpha)
+	require.NoError(t, err)
+	require.Equal(t, map[deadletter.Kind]int{deadletter.Stream: 1, deadletter.Subscription: 0, deadletter.Consumer: 35}, counts)
+}
+
+func TestKindsHaveNames(t *testing.T) {
+	for _, k := range deadletter.Kinds() {
+		got, err := deadletter.ParseKind(string(k))
+		require.NoError(t, err)
+		require.Equal(t, k, got)
+	}
+	_, err := deadletter.ParseKind("dlq")
+	require.ErrorContains(t, err, "want stream, subscription or consumer")
+}

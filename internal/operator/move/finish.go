@@ -1,0 +1,72 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/placement"
+)
+
+// finish ends the move: the cell that the tenant has left gives its place back, and points those that still ask it for an
+// event to the other one.
+func (r *run) finish(ctx context.Context, phase Phase, left facts.Cell) error {
+	home, floor := r.to, r.move.Epoch
+	if phase == BackedOut {
+		// The new cell was never the owner under the move's epoch, and shall not become it.
+		home, floor = r.from, r.move.Epoch+1
+	}
+	now := r.Now()
+	writes := []types.TransactWriteItem{
+		{},
+		placement.Release(r.ControlPlane.CellTable, left.ID),
+		r.putFence(left.ResultsTable, ownership.Fence{
+			TenantID: r.move.TenantID, Floor: floor, State: ownership.Left, Peer: home.ID, UpdatedAt: now,
+		}),
+	}
+	if phase == Done {
+		writes = append(writes, r.putFence(home.ResultsTable, ownership.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ownership.Owner, UpdatedAt: now,
+		}))
+	}
+	// The tenant may be suspended, or taken out of it, at any moment.
+	for range maxReplans {
+		place, err := mapping.NewStore(r.DynamoDB, r.ControlPlane.MappingTable).Get(ctx, r.move.TenantID)
+		if err != nil {
+			return err
+		}
+		writes[0] = r.endMoving(place)
+		if err := r.enter(ctx, phase, writes...); !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: the mapping or the count of cell %s is not what it must be; see 'cellctl doctor'", ErrStuck, left.ID)
+}
+
+// endMoving takes the move out of the mapping.
+func (r *run) endMoving(place mapping.Mapping) types.TransactWriteItem {
+	state := place.State
+	if state == mapping.Moving {
+		state = mapping.Active
+	}
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName:           aws.String(r.ControlPlane.MappingTable),
+		Key:                 mappingKey(r.move.TenantID),
+		UpdateExpression:    aws.String("SET #state = :state, #updated = :now REMOVE #moving"),
+		ConditionExpression: aws.String("#state = :was AND #moving = :to"),
+		ExpressionAttributeNames: map[string]string{
+			"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt, "#moving": mapping.AttrMovingTo,
+		},
+		ExpressionAttributeValues: Item{
+			":state": text(string(state)), ":was": text(string(place.State)),
+			":now": text(event.FormatTime(r.Now())), ":to": text(r.to.ID),
+		},
+	}}
+}

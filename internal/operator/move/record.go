@@ -1,0 +1,149 @@
+package move
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/model/item"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/record"
+)
+
+// The attributes of a record in the table of moves, besides its keys, the index's and the TTL's.
+const (
+	attrFrom       = "from_cell" // S
+	attrTo         = "to_cell"   // S
+	attrOldEpoch   = "old_epoch" // N
+	attrOldFloor   = "old_floor" // N
+	attrPhase      = record.AttrPhase
+	attrBackingOut = "backing_out" // S, "yes"; or absent
+	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
+	attrUpdatedAt  = "updated_at"
+	attrFlippedAt  = "flipped_at"  // absent before
+	attrFinishedAt = "finished_at" // absent before
+	attrPhases     = "phases"      // S, JSON
+	attrCounts     = "counts"      // S, JSON
+	attrRun        = record.AttrRun
+	attrHolder     = record.AttrHolder
+
+	// Only a move that is ended without one of its cells has these.
+	attrAbandoned   = "abandoned_cell"  // S
+	attrAbandonedAt = "abandoned_at"    // S; absent until the other cell is the owner
+	attrAbandonedIn = "abandoned_phase" // S
+	attrHomeEpoch   = "home_epoch"      // N
+	attrLosses      = "losses"          // S, JSON
+)
+
+// ErrMalformed is the error for an item of the table of moves that cannot be a move.
+var ErrMalformed = errors.New("malformed move item")
+
+func (m Move) key() Item { return recordKey(m.TenantID, m.Epoch) }
+
+func recordKey(tenantID string, epoch int64) Item {
+	return Item{controltables.AttrTenantID: text(tenantID), controltables.AttrEpoch: number(epoch)}
+}
+
+// item is the move as it stands in the table.
+func (m Move) item() (Item, error) {
+	phases, err := json.Marshal(m.Phases)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := json.Marshal(m.Counts)
+	if err != nil {
+		return nil, err
+	}
+	out := m.key()
+	for name, value := range map[string]string{
+		attrFrom: m.From, attrTo: m.To, attrPhase: string(m.Phase),
+		attrStartedAt: event.FormatTime(m.StartedAt), attrUpdatedAt: event.FormatTime(m.UpdatedAt),
+		attrPhases: string(phases), attrCounts: string(counts),
+	} {
+		out[name] = text(value)
+	}
+	out[attrOldEpoch], out[attrOldFloor], out[attrRun] = number(m.OldEpoch), number(m.OldFloor), number(m.Run)
+	if m.BackingOut {
+		out[attrBackingOut] = text("yes")
+	}
+	if m.Abandoned != "" {
+		losses, err := json.Marshal(m.Losses)
+		if err != nil {
+			return nil, err
+		}
+		out[attrAbandoned], out[attrAbandonedIn] = text(m.Abandoned), text(string(m.AbandonedIn))
+		out[attrHomeEpoch], out[attrLosses] = number(m.HomeEpoch), text(string(losses))
+		if !m.AbandonedAt.IsZero() {
+			out[attrAbandonedAt] = text(event.FormatTime(m.AbandonedAt))
+		}
+	}
+	if m.Holder != "" {
+		out[attrHolder] = text(m.Holder)
+	}
+	if !m.FlippedAt.IsZero() {
+		out[attrFlippedAt] = text(event.FormatTime(m.FlippedAt))
+	}
+	if m.Phase.Ended() {
+		out[attrFinishedAt] = text(event.FormatTime(m.FinishedAt))
+		out[controltables.AttrExpiresAt] = number(m.FinishedAt.Add(record.KeepEnded).Unix())
+	} else {
+		out[controltables.AttrOpen] = text(controltables.OpenValue)
+	}
+	return out, nil
+}
+
+// fromItem is the inverse of item. It ignores attributes that it does not know, and takes a phase of a later version, so
+// that the moves can be listed; see take. Its error wraps ErrMalformed and names each attribute that is wrong.
+func fromItem(attributes Item) (Move, error) {
+	r := item.Read(attributes)
+	cell := func(name string) string { return r.Checked(name, naming.ValidCellID, naming.CellIDPattern) }
+	m := Move{
+		TenantID:   r.Checked(controltables.AttrTenantID, event.ValidTenantID, event.TenantIDPattern),
+		From:       cell(attrFrom),
+		To:         cell(attrTo),
+		Epoch:      r.Int(controltables.AttrEpoch, 2),
+		OldEpoch:   r.Int(attrOldEpoch, 1),
+		OldFloor:   r.Int(attrOldFloor, 1),
+		Phase:      Phase(r.Checked(attrPhase, event.IsWord, event.WordPattern)),
+		BackingOut: r.OptionalString(attrBackingOut) != "",
+		StartedAt:  r.Time(attrStartedAt, event.TimeLayout),
+		UpdatedAt:  r.Time(attrUpdatedAt, event.TimeLayout),
+		Run:        r.Int(attrRun, 0),
+		Holder:     r.OptionalString(attrHolder),
+	}
+	documents := map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts}
+	if attributes[attrAbandoned] != nil {
+		m.Abandoned, m.HomeEpoch = cell(attrAbandoned), r.Int(attrHomeEpoch, 1)
+		m.AbandonedIn = Phase(r.Checked(attrAbandonedIn, event.IsWord, event.WordPattern))
+		documents[attrLosses] = &m.Losses
+	}
+	for name, t := range map[string]*time.Time{
+		attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt, attrAbandonedAt: &m.AbandonedAt,
+	} {
+		if attributes[name] != nil {
+			*t = r.Time(name, event.TimeLayout)
+		}
+	}
+	errs := []error{r.Err()}
+	for name, into := range documents {
+		if err := json.Unmarshal([]byte(r.String(name)), into); err != nil {
+			errs = append(errs, fmt.Errorf("attribute %s: %w", name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Move{}, fmt.Errorf("%w: tenant %q, epoch %d: %w", ErrMalformed, m.TenantID, m.Epoch, err)
+	}
+	return m, nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}

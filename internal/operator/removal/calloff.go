@@ -1,0 +1,141 @@
+package removal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/item"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/ownership"
+	"cellular/internal/model/transact"
+	"cellular/internal/operator/resend"
+	"cellular/internal/operator/residence"
+	"cellular/internal/operator/tenantdata"
+)
+
+// restore gives the tenant back as it was. The mapping gets the removal's epoch, and what the sealed cell has diverted is
+// sent again under that one, by which the cell's ledger tells that the diversion is over.
+func (r *run) restore(ctx context.Context) error {
+	condition, names, values := r.unchangedCell()
+	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, number(r.removal.Epoch)
+	*condition += " AND #epoch <= :epoch"
+	writes := []writeItem{
+		r.at().Guard(),
+		{Update: &types.Update{
+			TableName: aws.String(r.ControlPlane.MappingTable), Key: mappingKey(r.removal.TenantID),
+			UpdateExpression: aws.String("SET #epoch = :epoch"), ConditionExpression: condition,
+			ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+		}},
+	}
+	if !r.lost() {
+		writes = append(writes, ownership.Set(r.cell.ResultsTable, ownership.Fence{
+			TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ownership.Owner, UpdatedAt: now(r.Options),
+		}))
+	}
+	if !mapping.IsProbeTenant(r.removal.TenantID) {
+		writes = append(writes, residence.Settle(r.ControlPlane.MoveTable, r.removal.TenantID, r.removal.CellID, r.removal.Epoch, now(r.Options)))
+	}
+	if err := r.transact(ctx, writes); err != nil {
+		return err
+	}
+	if r.lost() {
+		return r.enter(ctx, CalledOff, r.unmark())
+	}
+	// All events are looked at: the index of those that wait may lag.
+	err := tenantdata.EventKeys(ctx, r.DynamoDB, r.cell.DataTable, r.removal.TenantID, time.Time{}, func(keys []string) error {
+		if err := r.sendAgain(ctx, keys); err != nil {
+			return err
+		}
+		return r.touch(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	return r.enter(ctx, CalledOff, r.unmark())
+}
+
+// unchangedCell is what calling off needs of the mapping: the tenant is still in the cell, and no other removal has begun.
+// Nothing was deleted, so it does no harm if a program that knows no mark has resumed the tenant meanwhile, or put a mapping
+// back without the mark: what was accepted since is there, and what the sealed cell has diverted of it is sent again.
+func (r *run) unchangedCell() (condition *string, names map[string]string, values Item) {
+	return aws.String("(attribute_not_exists(#removing) OR #removing = :removal) AND #cell = :cell AND attribute_not_exists(#moving)"),
+		map[string]string{"#removing": mapping.AttrRemoving, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo},
+		Item{":removal": number(r.removal.Epoch), ":cell": text(r.removal.CellID)}
+}
+
+// unmark takes the removal out of the mapping. The tenant has been in its state since the time that the mapping says.
+func (r *run) unmark() writeItem {
+	condition, names, values := r.unchangedCell()
+	return writeItem{Update: &types.Update{
+		TableName: aws.String(r.ControlPlane.MappingTable), Key: mappingKey(r.removal.TenantID),
+		UpdateExpression: aws.String("REMOVE #removing"), ConditionExpression: condition,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}
+}
+
+// sendAgain sends those of the events that were diverted to the cell's own queue, and then notes that they wait no more. A remover that dies in
+// between does it again; the ledger makes it one effect.
+func (r *run) sendAgain(ctx context.Context, keys []string) error {
+	outcomes, err := tenantdata.Read(ctx, r.DynamoDB, r.cell.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	data, err := tenantdata.Read(ctx, r.DynamoDB, r.cell.DataTable, keys)
+	if err != nil {
+		return err
+	}
+	var events []event.Event
+	for _, key := range keys {
+		outcome := item.Read(outcomes[key])
+		if event.Status(outcome.OptionalString(event.AttrStatus)) != event.Diverted || outcomes[key][event.AttrWaiting] == nil {
+			continue
+		}
+		e, err := event.FromItem(data[key])
+		if err != nil {
+			return fmt.Errorf("%w: event %q waits to be sent again, and cannot be read: %w", ErrStuck, key, err)
+		}
+		e.Epoch = r.removal.Epoch
+		events = append(events, e)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	if err := r.guarded(ctx); err != nil {
+		return err
+	}
+	if err := resend.Events(ctx, r.Queue, r.cell.QueueURL, r.cell.Settings.InlinePayloadBytes, events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := r.waitsNoMore(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitsNoMore notes that a diverted event has been sent again, unless it has been applied by now.
+func (r *run) waitsNoMore(ctx context.Context, e event.Event) error {
+	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), writeItem{Update: &types.Update{
+		TableName:           aws.String(r.cell.ResultsTable),
+		Key:                 Item{event.AttrKey: text(e.Key())},
+		UpdateExpression:    aws.String("SET #epoch = :before REMOVE #waiting"),
+		ConditionExpression: aws.String("#status = :diverted AND #epoch <= :before"),
+		ExpressionAttributeNames: map[string]string{
+			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
+		},
+		ExpressionAttributeValues: Item{":before": number(r.removal.Epoch - 1), ":diverted": text(string(event.Diverted))},
+	}})
+	switch failure := transact.Classify(err); {
+	case failure.Failed(0):
+		return ErrTakenOver
+	case failure.Kind == transact.Condition:
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,209 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/item"
+	"cellular/internal/operator/tenantdata"
+)
+
+// search is one run of Find.
+type search struct {
+	DynamoDB DynamoDB
+	cell     facts.Cell
+	scope    Scope // with both ends
+	now      time.Time
+	each     func([]Candidate) error
+	skipped  Skipped
+}
+
+func (s *search) run(ctx context.Context) error {
+	if tenant := s.scope.Tenant; tenant != "" {
+		if err := s.tenant(ctx, tenant); err != nil {
+			return err
+		}
+		return tenantdata.WaitingKeys(ctx, s.DynamoDB, s.cell.ResultsTable, tenant, func(keys []string) error {
+			return s.waiting(ctx, keys)
+		})
+	}
+	if err := s.tenants(ctx); err != nil {
+		return err
+	}
+	return s.allWaiting(ctx)
+}
+
+func (s *search) tenants(ctx context.Context) error {
+	after := ""
+	for {
+		ids, next, err := s.scope.Tenants(ctx, after)
+		if err != nil {
+			return fmt.Errorf("list the cell's tenants: %w", err)
+		}
+		for _, id := range ids {
+			if err := s.tenant(ctx, id); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		after = next
+	}
+}
+
+// tenant looks at all events of a tenant that were accepted within the scope.
+func (s *search) tenant(ctx context.Context, tenantID string) error {
+	return tenantdata.EventKeys(ctx, s.DynamoDB, s.cell.DataTable, tenantID, s.scope.Since, func(keys []string) error {
+		ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+		if err != nil {
+			return err
+		}
+		var suspects []string
+		reasons := map[string]Reason{}
+		for _, key := range keys {
+			if reason := s.suspect(key, ledger[key]); reason != "" {
+				suspects = append(suspects, key)
+				reasons[key] = reason
+			}
+		}
+		if len(suspects) == 0 {
+			return nil
+		}
+		data, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.DataTable, suspects)
+		if err != nil {
+			return err
+		}
+		var found []Candidate
+		for _, key := range suspects {
+			// A key whose item is gone was deleted, and the index is behind.
+			stored, ok := data[key]
+			switch {
+			case !ok:
+			case s.tooLate(stored, event.AttrAcceptedAt):
+				s.skipped.TooRecent++
+			default:
+				found = append(found, Candidate{Key: key, TenantID: tenantID, Reason: reasons[key]})
+			}
+		}
+		return s.report(found)
+	})
+}
+
+// suspect says why an event may be lost, going by its ledger entry, or "" if it is not.
+func (s *search) suspect(key string, entry tenantdata.Item) Reason {
+	reason := s.unapplied(entry)
+	switch {
+	case reason == "":
+		return ""
+	case s.scope.InDLQ[key]:
+		s.skipped.InDLQ++
+		return ""
+	// The consumer writes that an event has failed just before SQS moves its message to the DLQ, and before a last attempt.
+	case entry != nil && (s.tooLate(entry, event.AttrAppliedAt) || event.UnderWay(entry, s.now)):
+		s.skipped.TooRecent++
+		return ""
+	}
+	return reason
+}
+
+// unapplied says why an event with this ledger entry has no effect, or "" if it has one, is given up, or waits.
+func (s *search) unapplied(entry tenantdata.Item) Reason {
+	if entry == nil {
+		return NoOutcome
+	}
+	switch status(entry) {
+	case event.Failed:
+		if item.Read(entry).OptionalString(event.AttrReason) != event.ReasonDropped {
+			return FailedGone
+		}
+		s.skipped.Dropped++
+	case event.Diverted:
+		if _, waits := entry[event.AttrWaiting]; !waits {
+			return LostOnWay
+		}
+	}
+	return ""
+}
+
+// tooLate reports whether a time attribute is past the end of the scope. One that is no time is not.
+func (s *search) tooLate(attributes tenantdata.Item, name string) bool {
+	r := item.Read(attributes)
+	at := r.Time(name, event.TimeLayout)
+	return r.Err() == nil && at.After(s.scope.Until)
+}
+
+// allWaiting looks at all diverted events of the cell, most of them of tenants that have left it. It scans an index that
+// has nothing but them.
+func (s *search) allWaiting(ctx context.Context) error {
+	in := &dynamodb.ScanInput{
+		TableName: &s.cell.ResultsTable, IndexName: aws.String(event.WaitingIndex), Limit: aws.Int32(tenantdata.PageSize),
+	}
+	for {
+		out, err := s.DynamoDB.Scan(ctx, in)
+		if err != nil {
+			return fmt.Errorf("list the diverted events: %w", err)
+		}
+		keys := make([]string, 0, len(out.Items))
+		for _, found := range out.Items {
+			keys = append(keys, tenantdata.Key(found))
+		}
+		if err := s.waiting(ctx, keys); err != nil {
+			return err
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// waiting looks at up to a page of entries that the index says are waiting. When they were accepted does not matter: a
+// diverted event is on no other way.
+func (s *search) waiting(ctx context.Context, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	var order []string // of tenants
+	found := map[string][]Candidate{}
+	for _, key := range keys {
+		entry := ledger[key]
+		tenantID := item.Read(entry).OptionalString(event.AttrWaiting)
+		epoch, ok := entry[event.AttrEpoch].(*types.AttributeValueMemberN)
+		if tenantID == "" || !ok || status(entry) != event.Diverted {
+			continue // sent on since the index was written
+		}
+		if found[tenantID] == nil {
+			order = append(order, tenantID)
+		}
+		found[tenantID] = append(found[tenantID], Candidate{Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: epoch.Value})
+	}
+	for _, tenantID := range order {
+		if err := s.report(found[tenantID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *search) report(found []Candidate) error {
+	if len(found) == 0 {
+		return nil
+	}
+	return s.each(found)
+}
+
+func status(entry tenantdata.Item) event.Status {
+	return event.Status(item.Read(entry).OptionalString(event.AttrStatus))
+}

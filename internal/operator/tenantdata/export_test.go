@@ -1,0 +1,178 @@
+package tenantdata_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/operator/tenantdata"
+	"cellular/internal/testkit/dynamotest"
+)
+
+var errDown = errors.New("down")
+
+// exported is a line of an export, as a reader has it.
+type exported struct {
+	Kind     string
+	Format   string
+	TenantID string `json:"tenant_id"`
+	CellID   string `json:"cell_id"`
+	Item     map[string]map[string]any
+	Counts   map[string]int
+}
+
+func (e exported) key() string { return e.Item["id"]["S"].(string) }
+
+func export(t *testing.T, db *dynamotest.DB, tenant string) (tenantdata.Summary, []exported) {
+	t.Helper()
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, tenant, &out)
+	require.NoError(t, err)
+	summary := written.Summary
+	require.EqualValues(t, out.Len(), summary.Bytes)
+	var lines []exported
+	for text := range strings.Lines(out.String()) {
+		var l exported
+		require.NoError(t, json.Unmarshal([]byte(text), &l))
+		lines = append(lines, l)
+	}
+	return summary, lines
+}
+
+func TestAnExportHasAllOfATenantAndNothingElse(t *testing.T) {
+	db := newCell(map[string]int{"acme": 250, "acme2": 3, "globex": 120})
+	db.PageItems = 7
+	summary, lines := export(t, db, "acme")
+	summary.Bytes = 0
+	require.Equal(t, tenantdata.Summary{Events: 250, Outcomes: 249, State: 1}, summary)
+	require.Len(t, lines, 502)
+	require.Equal(t, exported{Kind: "header", Format: "cellular-tenant-export/1", TenantID: "acme", CellID: "alpha"}, lines[0])
+	require.Equal(t, exported{Kind: "end", Counts: map[string]int{"events": 250, "outcomes": 249, "state": 1}}, lines[501])
+	keys := map[string][]string{}
+	for _, l := range lines[1:501] {
+		require.Equal(t, "acme", l.Item["tenant_id"]["S"])
+		keys[l.Kind] = append(keys[l.Kind], l.key())
+	}
+	require.Equal(t, []string{"#counters#acme"}, keys["state"])
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(keys["outcome"]))), 249)
+	require.Len(t, keys["event"], 250)
+	slices.Reverse(keys["event"])
+	require.IsIncreasing(t, keys["event"], "the oldest, which has the last id, is first")
+}
+
+// AWS's own tools read an item as it stands in a line.
+func TestAnExportedItemIsTheItemInDynamoDBsJSON(t *testing.T) {
+	db := newCell(map[string]int{"acme": 1})
+	var out bytes.Buffer
+	_, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
+	require.NoError(t, err)
+	lines := strings.Split(out.String(), "\n")
+	require.Equal(t, `{"kind":"event","item":{"accepted_at":{"S":"2026-02-03T04:05:06.000Z"},"epoch":{"N":"1"},"event_id":{"S":"e000"},`+
+		`"id":{"S":"acme#e000"},"payload":{"S":"{\"note\":\"<0> & Zoë\"}"},"tenant_id":{"S":"acme"},"type":{"S":"order.placed"}}}`, lines[1])
+	require.Equal(t, `{"kind":"state","item":{"id":{"S":"#counters#acme"},"nested":{"M":{"list":{"L":[{"N":"12345678901234567890.5"},`+
+		`{"BOOL":true},{"NULL":true}]}}},"tenant_id":{"S":"acme"}}}`, lines[2])
+}
+
+// answers is a database that answers one query of the results with one item, which the in-memory one could not hold.
+type answers struct {
+	*dynamotest.DB
+	item dynamotest.Item
+}
+
+func (a answers) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	if _, results := in.RequestItems[alpha.ResultsTable]; !results {
+		return a.DB.BatchGetItem(ctx, in)
+	}
+	return &dynamodb.BatchGetItemOutput{Responses: map[string][]dynamotest.Item{alpha.ResultsTable: {a.item}}}, nil
+}
+
+func TestAnExportHasBinariesAndSets(t *testing.T) {
+	var out bytes.Buffer
+	_, err := tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
+		"id": text("#counters#acme"),
+		"b":  &types.AttributeValueMemberB{Value: []byte{0, 255}},
+		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
+		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
+		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}},
+	}}, []facts.Cell{alpha}, "acme", &out)
+	require.NoError(t, err)
+	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
+
+	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
+		"id": text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
+	}}, []facts.Cell{alpha}, "acme", io.Discard)
+	require.ErrorContains(t, err, `item "#counters#acme"`)
+	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
+}
+
+func TestAnExportWithoutAnEndIsNotComplete(t *testing.T) {
+	db := newCell(map[string]int{"acme": 150})
+	pages := 0
+	db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+		if c.Operation == "BatchGetItem" {
+			if pages++; pages == 2 {
+				return errDown
+			}
+		}
+		return nil
+	}
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
+	require.ErrorIs(t, err, errDown)
+	require.ErrorContains(t, err, `export tenant "acme" from cell alpha`)
+	require.Nil(t, written)
+	require.NotContains(t, out.String(), `"kind":"end"`)
+
+	db.Intercept = nil
+	_, err = tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", failing{})
+	require.ErrorIs(t, err, iotest.ErrTimeout)
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, iotest.ErrTimeout }
+
+func TestAnItemThatExpiresMeanwhileIsLeftOut(t *testing.T) {
+	db := newCell(map[string]int{"acme": 3})
+	db.LagIndexes(true)
+	db.Delete(alpha.ResultsTable, event.Key("acme", "e001"))
+	summary, _ := export(t, db, "acme")
+	require.Equal(t, 1, summary.Outcomes)
+}
+
+func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
+	db := newCell(map[string]int{"acme": 3})
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", io.Discard)
+	require.NoError(t, err)
+	item := db.Item(alpha.DataTable, event.Key("acme", "e001"))
+	require.True(t, written.Has(alpha.DataTable, item))
+	require.False(t, written.Has(alpha.ResultsTable, item), "another table's item")
+	item[event.AttrPayload] = text("{}")
+	require.False(t, written.Has(alpha.DataTable, item), "the item has changed since")
+}
+
+func TestAnExportHasASectionForEachCell(t *testing.T) {
+	const beta = "beta"
+	db := dynamotest.NewTables(dynamotest.Deployment(stack, alpha.ID, beta))
+	other := facts.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
+	fill(db, "acme", 2)
+	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
+	db.Put(other.DataTable, e.Item())
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha, other}, "acme", &out)
+	require.NoError(t, err)
+	require.Equal(t, tenantdata.Summary{Events: 3, Outcomes: 1, State: 1, Bytes: int64(out.Len())}, written.Summary)
+	require.Regexp(t, `(?s)"cell_id":"alpha".*"counts":{"events":2,"outcomes":1,"state":1}.*"cell_id":"beta".*"counts":{"events":1,"outcomes":0,"state":0}}\n$`, out.String())
+}

@@ -1,0 +1,144 @@
+// Package tenantdata finds and reads all that a cell holds of one tenant, a page at a time: its events, their outcomes,
+// and what the business logic keeps for it.
+//
+// What there is comes from the tables' indexes, which are eventually consistent: an item that was written a moment ago
+// may be missing from a listing. What an item says is read consistently. Whoever must not miss an item lists again
+// later; whoever deletes deletes only what it has read.
+package tenantdata
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/transact"
+)
+
+// DynamoDB is the part of the client that is needed.
+type DynamoDB interface {
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+}
+
+// Item is an item of a table.
+type Item = map[string]types.AttributeValue
+
+// PageSize is how many keys a page has at most: what one BatchGetItem reads.
+const PageSize = transact.MaxReads
+
+// EventKeys calls each with the keys of the events that a data table holds of a tenant and that were accepted at since
+// or later, oldest first, a page at a time. It ends with the first error of each.
+func EventKeys(ctx context.Context, client DynamoDB, dataTable, tenantID string, since time.Time, each func(keys []string) error) error {
+	return EventKeysBetween(ctx, client, dataTable, tenantID, since, endOfTime, each)
+}
+
+// endOfTime is later than any time that event.TimeLayout can tell.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// EventKeysBetween is EventKeys up to a time, which is included. A listing that follows a tenant's writers has an end by it.
+func EventKeysBetween(
+	ctx context.Context, client DynamoDB, dataTable, tenantID string, since, until time.Time, each func(keys []string) error,
+) error {
+	q := &dynamodb.QueryInput{
+		TableName:                &dataTable,
+		IndexName:                aws.String(event.TenantTimeIndex),
+		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted BETWEEN :since AND :until"),
+		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#accepted": event.AttrAcceptedAt},
+		ExpressionAttributeValues: Item{
+			":tenant": text(tenantID), ":since": text(event.FormatTime(since)), ":until": text(event.FormatTime(until)),
+		},
+	}
+	if err := pages(ctx, client, q, each); err != nil {
+		return fmt.Errorf("list the events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+// ResultKeys calls each with the keys of all that a results table holds of a tenant: the outcomes of its events, and the
+// items of the business logic, whose keys start with "#".
+func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := pages(ctx, client, byHash(resultsTable, event.TenantIndex, event.AttrTenantID, tenantID), each); err != nil {
+		return fmt.Errorf("list the results of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+// WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
+func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := pages(ctx, client, byHash(resultsTable, event.WaitingIndex, event.AttrWaiting, tenantID), each); err != nil {
+		return fmt.Errorf("list the diverted events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+func byHash(table, index, attribute, tenantID string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName:                 &table,
+		IndexName:                 &index,
+		KeyConditionExpression:    aws.String("#tenant = :tenant"),
+		ExpressionAttributeNames:  map[string]string{"#tenant": attribute},
+		ExpressionAttributeValues: Item{":tenant": text(tenantID)},
+	}
+}
+
+func pages(ctx context.Context, client DynamoDB, q *dynamodb.QueryInput, each func(keys []string) error) error {
+	q.Limit = aws.Int32(PageSize)
+	for {
+		out, err := client.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		keys := make([]string, 0, len(out.Items))
+		for _, item := range out.Items {
+			keys = append(keys, Key(item))
+		}
+		if len(keys) > 0 {
+			if err := each(keys); err != nil {
+				return err
+			}
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return nil
+		}
+		q.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.
+func Read(ctx context.Context, client DynamoDB, table string, keys []string) (map[string]Item, error) {
+	return ReadBy(ctx, client, table, event.AttrKey, keys)
+}
+
+// ReadBy is Read for a table with a hash key of another name, a text.
+func ReadBy(ctx context.Context, client DynamoDB, table, hash string, keys []string) (map[string]Item, error) {
+	found := make(map[string]Item, len(keys))
+	var wanted []Item
+	for _, key := range keys {
+		wanted = append(wanted, Item{hash: text(key)})
+	}
+	err := transact.Retrier{}.ReadAll(ctx, client, table, wanted, func(item Item) error {
+		found[textOf(item, hash)] = item
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %d items of table %s: %w", len(keys), table, err)
+	}
+	return found, nil
+}
+
+// Key is an item's key, or "" where it has none.
+func Key(item Item) string { return textOf(item, event.AttrKey) }
+
+func textOf(item Item, attribute string) string {
+	if s, ok := item[attribute].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

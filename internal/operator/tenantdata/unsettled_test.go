@@ -1,0 +1,62 @@
+package tenantdata_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/naming"
+	"cellular/internal/operator/tenantdata"
+	"cellular/internal/testkit/dynamotest"
+)
+
+func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
+	names := naming.Stack("dev").Cell("alpha")
+	cell := facts.Cell{
+		ID: "alpha", DataTable: names.DataTable(), ResultsTable: names.ResultsTable(),
+		Settings: facts.Settings{ResultTTL: 3600},
+	}
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	db := dynamotest.NewTables(dynamotest.Deployment("dev", "alpha"))
+	db.PageItems = 2
+	accept := func(tenant, id string, age time.Duration, outcome event.Status) {
+		e := event.Event{TenantID: tenant, ID: id, Type: "t", Payload: []byte("{}"), Epoch: 1, AcceptedAt: now.Add(-age)}
+		db.Put(cell.DataTable, e.Item())
+		if outcome != "" {
+			db.Put(cell.ResultsTable, dynamotest.Item{
+				event.AttrKey:      &types.AttributeValueMemberS{Value: e.Key()},
+				event.AttrTenantID: &types.AttributeValueMemberS{Value: tenant},
+				event.AttrStatus:   &types.AttributeValueMemberS{Value: string(outcome)},
+			})
+		}
+	}
+	unsettled := func() int {
+		n, err := tenantdata.Unsettled(t.Context(), db, cell, "acme", now)
+		require.NoError(t, err)
+		return n
+	}
+	accept("acme", "done", time.Minute, event.Processed)
+	accept("acme", "ejected", time.Minute, event.Failed)
+	accept("acme", "old", 2*time.Hour, "") // its outcome may have expired
+	accept("zeta", "other", time.Minute, "")
+	require.Zero(t, unsettled())
+
+	accept("acme", "diverted", time.Minute, event.Diverted)
+	for i := range 3 {
+		accept("acme", strconv.Itoa(i), time.Minute, "")
+	}
+	require.Equal(t, 4, unsettled())
+
+	for id, by := range map[string]time.Duration{"last-attempt-begun": time.Second, "last-attempt-over": 0} {
+		accept("acme", id, time.Minute, event.Failed)
+		outcome := db.Item(cell.ResultsTable, event.Key("acme", id))
+		outcome[event.AttrFailedBy] = &types.AttributeValueMemberS{Value: event.FormatTime(now.Add(by))}
+		db.Put(cell.ResultsTable, outcome)
+	}
+	require.Equal(t, 5, unsettled())
+}

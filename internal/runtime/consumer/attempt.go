@@ -1,0 +1,81 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"cellular/internal/model/event"
+)
+
+// attempt tries to apply one record, within what ctx and the record's own timeout leave.
+func (c *Consumer) attempt(ctx context.Context, d delivery) outcome {
+	ctx, cancel := context.WithTimeout(ctx, c.RecordTimeout)
+	defer cancel()
+	result, err := c.apply(ctx, d)
+	if err != nil {
+		return failure(ctx, err)
+	}
+	return outcome{result: result}
+}
+
+func (c *Consumer) apply(ctx context.Context, d delivery) (done result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicError{value: r, stack: debug.Stack()}
+		}
+	}()
+	if d.err != nil {
+		return "", &classifiedError{Malformed, d.err}
+	}
+	if ctx.Err() != nil {
+		return "", errors.New("not started: the invocation has no time left")
+	}
+	e := d.message.Event
+	if d.message.PayloadRef {
+		if e.Payload, err = c.fetchPayload(ctx, e); err != nil {
+			return "", fmt.Errorf("read the payload: %w", err)
+		}
+	}
+	effect, err := c.run(ctx, e)
+	if err != nil {
+		return "", err
+	}
+	if err := effect.check(c.ResultsTable); err != nil {
+		return "", Permanent(err)
+	}
+	done, err = c.commit(ctx, e, effect)
+	if done == applied && c.AfterApply != nil {
+		c.AfterApply(e)
+	}
+	return done, err
+}
+
+// run calls Apply and waits for it until ctx ends. A call that does not return by then goes on, without effect: what
+// it returns is dropped. Handle bounds how many such calls there can be.
+func (c *Consumer) run(ctx context.Context, e event.Event) (Effect, error) {
+	type answer struct {
+		effect Effect
+		err    error
+	}
+	done := make(chan answer, 1) // room for an answer that nobody waits for any more
+	c.running.Add(1)
+	go func() {
+		a := answer{err: &panicError{value: "runtime.Goexit"}} // unless Apply returns, or panics
+		defer func() {
+			if r := recover(); r != nil {
+				a = answer{err: &panicError{value: r, stack: debug.Stack()}}
+			}
+			c.running.Add(-1)
+			done <- a
+		}()
+		a.effect, a.err = c.Apply(ctx, e)
+	}()
+	select {
+	case a := <-done:
+		return a.effect, a.err
+	case <-ctx.Done():
+		return Effect{}, fmt.Errorf("the business function did not return: %w", ctx.Err())
+	}
+}

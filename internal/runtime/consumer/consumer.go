@@ -1,0 +1,179 @@
+// Package consumer applies a cell's events: it takes messages from the cell's queue, a batch at a time, and applies
+// each event exactly once in effect. What an event does is one function, Apply, that a user writes.
+//
+// # One effect
+//
+// Messages arrive at least once. Apply does not write: it returns the writes as an Effect, and they are sent together
+// with the event's entry in the ledger (its item in the results table) as one transaction, whose condition is that the
+// event has no entry yet. Three deliveries, or a crash between the transaction and the answer, so have one effect.
+// Apply itself may run more than once.
+//
+// # One owner
+//
+// The same transaction has the condition that the cell may apply events of this epoch (package ownership). An event of a
+// tenant that has moved away is not applied but diverted: the ledger notes that it waits to be sent to the tenant's new
+// cell, and the message is done.
+//
+// # One bad record
+//
+// A record that fails, for whatever reason, is reported alone; the queue keeps it and deletes the others. One that no retry
+// can mend is not reported, but sent to the dead letter queue: a flood of such records costs its cell one receive each. Apply runs
+// under a recover and a deadline, and a call that ignores its deadline is left behind.
+//
+// The records of a batch are handled one after the other. Apply therefore needs no locks, the events of a tenant do not
+// compete for the same items, and a record that kills the process cannot take back what was applied before it. More
+// throughput comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
+//
+// A record that kills the process takes its batch back to the queue, and costs each of its siblings a receive and a wait.
+// Nobody can foresee that, so it happens once. What has been received before is on trial (trial.go): it is handled one
+// record at a time, with all others safe from its end, and a record that lost its receives to others gets them back. So
+// the dead letter queue gets what cannot be applied, and nothing else.
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"cellular/internal/model/config"
+	"cellular/internal/model/event"
+)
+
+// Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for
+// one event at a time, and again if the event has to be tried again.
+//
+// An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
+// queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.
+type Apply func(ctx context.Context, e event.Event) (Effect, error)
+
+// Effect is what one event does.
+type Effect struct {
+	// Writes become one transaction with the event's entry in the ledger: at most MaxWrites, each to an item of its
+	// own. They may put, update, delete and check business state in the results table, under keys that start with "#",
+	// which no event's key does. Events' own items, and those that ownership.Reserved names, are the system's: a write to
+	// one of them is rejected. Each item of business state must carry the attribute tenant_id (event.AttrTenantID): it is
+	// how a move finds what belongs to a tenant, and an item without it stays behind.
+	// A condition of a write that is not met fails the event for now, and Apply is called again.
+	//
+	// An item may have 400 KB, and a transaction 4 MB. What exceeds that is rejected, also where it shows in the table
+	// only, so an item that grows with what a client sends ends up rejecting the tenant's events: bound it, by counting
+	// under a limited number of names, by keeping the latest N, or by giving what has no bound items of its own.
+	Writes []types.TransactWriteItem
+	// Result is what a reader of the event's outcome gets. JSON, or nil for none.
+	Result json.RawMessage
+}
+
+// MaxWrites bounds an effect: a transaction takes 100 operations (TransactWriteItems), of which the ledger's entry and
+// the check of the fence are two.
+const MaxWrites = 98
+
+// Tables is the part of DynamoDB that a consumer needs.
+type Tables interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	TransactWriteItems(
+		context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options),
+	) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// Queue is the part of SQS that a consumer needs.
+type Queue interface {
+	ChangeMessageVisibilityBatch(
+		context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options),
+	) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+// Options is what a consumer works with. All of it is required, except AfterApply and Now.
+type Options struct {
+	Apply        Apply
+	Tables       Tables
+	Queue        Queue
+	DataTable    string // where payloads are that did not travel
+	ResultsTable string // the ledger
+	QueueURL     string
+	// DeadLetterURL is the dead letter queue of the queue. The consumer sends there what no retry can mend.
+	DeadLetterURL string
+	// MaxReceiveCount is the queue's: the receive after which a message that fails goes to the dead letter queue.
+	MaxReceiveCount int
+	// RecordTimeout bounds one record, from reading its payload to its transaction.
+	RecordTimeout time.Duration
+	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax and to
+	// config.MaxRetryBackoff.
+	BackoffBase, BackoffMax time.Duration
+	// ResultTTL is how long the ledger remembers an event. It has to be longer than a message can live in the queue
+	// and its dead letter queue together, or a late redrive would be applied a second time.
+	ResultTTL time.Duration
+	// AfterApply, if not nil, is called when an event's transaction has committed.
+	AfterApply func(event.Event)
+	Now        func() time.Time // nil means time.Now
+	Logger     *slog.Logger
+}
+
+// AnswerMargin is the part of an invocation that is kept for settling what failed and for the answer. No record works
+// past it, and one that cannot start before it fails without being tried.
+const AnswerMargin = config.ConsumerAnswerMargin
+
+// maxAbandoned is how many calls of Apply may hang in one process. Each holds a goroutine, its event and, if it spins,
+// a share of the processor. One batch of the default size (10) may hang as a whole without costing the process.
+const maxAbandoned = 16
+
+// Consumer handles the batches of one cell's queue.
+type Consumer struct {
+	Options
+	running atomic.Int64 // calls of Apply that have not returned
+	heart   heartbeat
+}
+
+// New returns a consumer.
+func New(o Options) *Consumer {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Consumer{Options: o}
+}
+
+// Handle applies a batch. The answer names the messages that failed; the error is always nil.
+//
+// It panics if too many calls of Apply never returned: the Lambda runtime then ends the process and starts a fresh
+// one, and the batch is delivered again, in a second. That is the only way to be rid of a goroutine that does not listen.
+func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
+	workCtx, cancelWork := before(ctx, AnswerMargin)
+	defer cancelWork()
+	settleCtx, cancelSettle := before(ctx, AnswerMargin/4)
+	defer cancelSettle()
+
+	i := &invocation{Consumer: c, workCtx: workCtx, settleCtx: settleCtx, afterTrial: true}
+	i.begin(ctx, batch)
+	if n := c.running.Load(); n >= maxAbandoned {
+		i.release()
+		panic(fmt.Sprintf("%d calls of the business function never returned: starting over with a fresh process", n))
+	}
+	for len(i.todo) > 0 {
+		if i.guarded {
+			i.guard(ctx, i.todo[0])
+		}
+		i.handle(ctx)
+	}
+	i.bury(ctx)
+	c.hide(settleCtx, i.delays)
+	c.beat(settleCtx, i.lastApplied)
+	return events.SQSEventResponse{BatchItemFailures: i.failures}, nil
+}
+
+// before is ctx without its last margin, where it has an end.
+func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-margin))
+	}
+	return context.WithCancel(ctx)
+}

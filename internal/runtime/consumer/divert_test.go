@@ -1,0 +1,209 @@
+package consumer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
+	"cellular/internal/runtime/consumer"
+)
+
+// fence sets the tenant's floor in the cell; 0 takes the fence away.
+func (c *cell) fence(floor int64) {
+	at := resultsTable + "/" + ownership.Key("acme")
+	if floor == 0 {
+		delete(c.tables.items, at)
+		return
+	}
+	c.tables.items[at] = ownership.Fence{
+		TenantID: "acme", Floor: floor, State: ownership.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0),
+	}.Item()
+}
+
+// floor is the tenant's floor in the cell, or 0.
+func (c *cell) floor() int64 {
+	return int64(num(c.tables.items[resultsTable+"/"+ownership.Key("acme")][ownership.AttrFloor]))
+}
+
+func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
+	c := newCell()
+	announced := 0
+	c.AfterApply = func(event.Event) { announced++ }
+	c.fence(2)
+	require.Empty(t, c.handle(t.Context(), t, deliverOf(1, "e-1", "t", 1), deliverOf(2, "e-2", "t", 1), deliverOf(3, "e-3", "t", 1)))
+	require.Equal(t, []int{0, 1, 1}, []int{c.effects("e-1"), c.effects("e-2"), c.effects("e-3")})
+	require.Equal(t, 2, announced)
+	require.Regexp(t, `level=INFO .*tenant=acme event=e-1 outcome=diverted receive_count=1 .*epoch=1`, c.log.String())
+
+	entry := c.entry("e-1")
+	applied, err := time.Parse(event.TimeLayout, str(entry[event.AttrAppliedAt]))
+	require.NoError(t, err)
+	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[event.AttrExpiresAt]), 1)
+	delete(entry, event.AttrAppliedAt)
+	delete(entry, event.AttrExpiresAt)
+	require.Equal(t, item{
+		"id": text("acme#e-1"), "tenant_id": text("acme"), "event_id": text("e-1"), "type": text("t"),
+		"epoch": &types.AttributeValueMemberN{Value: "1"}, "status": text("diverted"), "waiting": text("acme"),
+	}, entry)
+}
+
+func TestI8AnotherTenantsFenceChangesNothing(t *testing.T) {
+	c := newCell()
+	fence := ownership.Fence{TenantID: "globex", Floor: 9, State: ownership.Left, UpdatedAt: time.Unix(1772600767, 0)}
+	c.tables.items[resultsTable+"/"+ownership.Key("globex")] = fence.Item()
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Equal(t, event.Processed, c.status("e-1"))
+}
+
+// The floor rises after the business function has returned: whoever raised it knows that nothing below it is applied.
+func TestI8AFenceThatRisesBeforeTheTransactionIsKept(t *testing.T) {
+	c := newCell()
+	c.tables.before = func(call int) error {
+		if call == 1 {
+			c.fence(2)
+		}
+		return nil
+	}
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Zero(t, c.effects("e-1"))
+	require.Equal(t, event.Diverted, c.status("e-1"))
+}
+
+func TestI8NothingIsDivertedPastAFenceThatIsGone(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	c.tables.before = func(call int) error {
+		if call == 2 { // the fence kept the event from being applied, and falls before it is diverted
+			c.fence(0)
+		}
+		return nil
+	}
+	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Empty(t, c.entry("e-1"), "nobody would send on what waits now")
+	require.Contains(t, c.log.String(), "outcome=retry")
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
+	require.Equal(t, 1, c.effects("e-1"))
+}
+
+func TestI6ADivertedEventIsDivertedOnce(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	c.tables.after = func(call int) error {
+		if call == 2 { // the one that diverted; the first was refused
+			return context.DeadlineExceeded
+		}
+		return nil
+	}
+	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "the answer got lost")
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
+	require.Equal(t, event.Diverted, c.status("e-1"))
+
+	c.fence(0)
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 3)), "the entry stands for the event now")
+	require.Zero(t, c.effects("e-1"))
+	require.Contains(t, c.log.String(), "outcome=duplicate receive_count=3")
+}
+
+func TestI6ADivertedEventThatIsSentAgainIsApplied(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	require.Empty(t, c.handle(t.Context(), t, deliverOf(1, "e-1", "t", 1)))
+	require.Empty(t, c.handle(t.Context(), t, deliverOf(2, "e-1", "t", 1), deliverOf(1, "e-1", "t", 2), deliverOf(3, "e-1", "t", 1)))
+	require.Equal(t, 1, c.effects("e-1"))
+	require.Equal(t, event.Processed, c.status("e-1"))
+	require.NotContains(t, c.entry("e-1"), event.AttrWaiting)
+}
+
+func TestI8AnEventThatIsSentAgainToACellThatItsTenantHasLeftWaitsThere(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	require.Empty(t, c.handle(t.Context(), t, deliverOf(1, "e-1", "t", 1)))
+	delete(c.entry("e-1"), event.AttrWaiting) // it was sent on
+	c.fence(4)                                // and the tenant came back, and left
+	require.Empty(t, c.handle(t.Context(), t, deliverOf(3, "e-1", "t", 1)))
+	require.Equal(t, "acme", str(c.entry("e-1")[event.AttrWaiting]))
+	require.Equal(t, 3, num(c.entry("e-1")[event.AttrEpoch]))
+}
+
+func TestI8AnAppliedEventIsNotDiverted(t *testing.T) {
+	c := newCell()
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	c.fence(2)
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
+	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Contains(t, c.log.String(), "outcome=duplicate receive_count=2")
+}
+
+// A redrive by hand sends what failed as it was, to the cell that its tenant may have left meanwhile.
+func TestI6AnEventThatWasGivenUpOnIsDivertedWhenItIsReplayedLate(t *testing.T) {
+	c := newCell()
+	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
+	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
+	require.Equal(t, event.Failed, c.status("e-1"))
+	c.fence(2)
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Equal(t, event.Diverted, c.status("e-1"))
+}
+
+// What is given up on leaves an event alone that waits, unless it is the one that was sent instead.
+func TestI6GivingUpDoesNotForgetADivertedEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		epoch    int64
+		broken   bool
+		reported []string
+		want     event.Status
+	}{
+		"an older delivery":          {epoch: 1, reported: []string{}, want: event.Diverted},
+		"the same epoch":             {epoch: 2, reported: []string{}, want: event.Diverted},
+		"the one that was sent":      {epoch: 3, reported: []string{"e-1"}, want: event.Failed},
+		"a message that is no event": {broken: true, reported: []string{"e-1"}, want: event.Diverted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cell := newCell()
+			cell.fence(3)
+			require.Empty(t, cell.handle(t.Context(), t, deliverOf(2, "e-1", "t", 1)))
+			cell.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
+			last := deliverBody("e-1", "?", maxReceives)
+			if !c.broken {
+				last = deliverOf(c.epoch, "e-1", badType, maxReceives)
+			}
+			require.Equal(t, c.reported, cell.handle(t.Context(), t, last))
+			require.Equal(t, c.want, cell.status("e-1"))
+			require.Equal(t, c.want == event.Diverted, cell.entry("e-1")[event.AttrWaiting] != nil)
+		})
+	}
+}
+
+func TestADiversionThatIsContendedIsTriedAgain(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	c.tables.before = func(call int) error {
+		if call == 2 {
+			return cancellation("None", "TransactionConflict")
+		}
+		return nil
+	}
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Equal(t, event.Diverted, c.status("e-1"))
+}
+
+func TestADiversionThatFailsIsLeftToTheNextDelivery(t *testing.T) {
+	c := newCell()
+	c.fence(2)
+	c.tables.before = func(call int) error {
+		if call == 2 {
+			return errors.New("AccessDeniedException")
+		}
+		return nil
+	}
+	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	require.Contains(t, c.log.String(), `reason=error error="divert: AccessDeniedException"`)
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
+	require.Equal(t, event.Diverted, c.status("e-1"))
+}

@@ -1,0 +1,37 @@
+package consumer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/runtime/consumer"
+	"cellular/internal/testkit/formattest"
+)
+
+// The outcomes that the consumer writes are read by the router, which has the same files in its tests.
+func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
+	c := newCell()
+	c.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC) }
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
+	formattest.WritesItem(t, "testdata/outcome-v1/processed.json", c.entry("e-1"))
+
+	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
+		return consumer.Effect{}, consumer.Permanent(errors.New("no"))
+	}
+	c.handle(t.Context(), t, deliver("e-2", "t", maxReceives))
+	formattest.WritesItem(t, "testdata/outcome-v1/failed.json", c.entry("e-2"))
+}
+
+func TestConsumer_TakesAnOutcomeOfALaterVersionAsSettled(t *testing.T) {
+	c := newCell()
+	held := item{event.AttrKey: text("acme#e-1"), event.AttrTenantID: text("acme"), event.AttrStatus: text("held")}
+	c.tables.items[resultsTable+"/acme#e-1"] = held
+	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "whoever wrote the entry answers for the event")
+	require.Zero(t, c.effects("e-1"))
+	require.Equal(t, held, c.entry("e-1"))
+}

@@ -1,0 +1,170 @@
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
+	"cellular/internal/model/transact"
+)
+
+// unlessSettled is the condition of every write to the ledger: the event has been neither applied nor diverted. What was
+// given up on may be tried again: that is what a redrive from the dead letter queue does. What was diverted may be, too,
+// if it has been sent again since: then it carries a newer epoch. A delivery of the epoch that was diverted is a duplicate.
+const unlessSettled = "attribute_not_exists(#key) OR #status = :failed OR (#status = :diverted AND #epoch < :epoch)"
+
+// ledgerPut writes an entry for an event that was delivered with an epoch, unless the event is settled.
+func (c *Consumer) ledgerPut(entry map[string]types.AttributeValue, epoch int64) *types.Put {
+	return &types.Put{
+		TableName:           aws.String(c.ResultsTable),
+		Item:                entry,
+		ConditionExpression: aws.String(unlessSettled),
+		ExpressionAttributeNames: map[string]string{
+			"#key": event.AttrKey, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":failed": text(string(event.Failed)), ":diverted": text(string(event.Diverted)), ":epoch": number(epoch),
+		},
+	}
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+// entry is the part of a ledger entry that every outcome has.
+func (c *Consumer) entry(tenantID, eventID string, status event.Status) map[string]types.AttributeValue {
+	now := c.Now()
+	return map[string]types.AttributeValue{
+		event.AttrKey:       text(event.Key(tenantID, eventID)),
+		event.AttrTenantID:  text(tenantID),
+		event.AttrID:        text(eventID),
+		event.AttrStatus:    text(string(status)),
+		event.AttrAppliedAt: text(event.FormatTime(now)),
+		event.AttrExpiresAt: number(now.Add(c.ResultTTL).Unix()),
+	}
+}
+
+// The first operations of the transaction that applies an event.
+const (
+	ledgerAt = iota
+	fenceAt
+)
+
+// commit writes the effect and the ledger's entry, both or neither, if the cell may apply events of this epoch; if it may
+// not, the event is diverted.
+//
+// The check of the fence makes transactions of one tenant that run at the same moment conflict. They do anyway where they
+// share state, as counters do; the one that loses tries again.
+func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (result, error) {
+	entry := c.entry(e.TenantID, e.ID, event.Processed)
+	entry[event.AttrType] = text(e.Type)
+	entry[event.AttrEpoch] = number(e.Epoch)
+	if effect.Result != nil {
+		entry[event.AttrResult] = text(string(effect.Result))
+	}
+	items := make([]types.TransactWriteItem, 0, fenceAt+1+len(effect.Writes))
+	items = append(items,
+		types.TransactWriteItem{Put: c.ledgerPut(entry, e.Epoch)},
+		ownership.MayApply(c.ResultsTable, e.TenantID, e.Epoch))
+	items = append(items, effect.Writes...)
+
+	err := c.transact(ctx, items)
+	switch {
+	case err == nil:
+		return applied, nil
+	case transact.ConditionFailed(err, ledgerAt):
+		return duplicate, nil
+	case transact.ConditionFailed(err, fenceAt):
+		return c.divert(ctx, e)
+	case invalidEffect(err):
+		return "", Permanent(fmt.Errorf("apply: %w", err))
+	}
+	return "", fmt.Errorf("apply: %w", err)
+}
+
+// errFenced is the error for an event that is not this cell's to give up on: its tenant has left.
+var errFenced = errors.New("the event's epoch is below the floor of its tenant's fence")
+
+// recordFailed writes that the event was given up on, or will have been by then, if by is not zero. It reports true, and writes nothing, if the event is settled after
+// all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read has no epoch; it
+// is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence. Where a tenant of its
+// name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
+func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
+	entry := c.entry(d.tenantID, d.eventID, event.Failed)
+	entry[event.AttrReason] = text(string(reason))
+	if !by.IsZero() {
+		entry[event.AttrFailedBy] = text(event.FormatTime(by))
+	}
+	var epoch int64
+	var fence []types.TransactWriteItem
+	if d.err == nil {
+		epoch = d.message.Epoch
+		entry[event.AttrType] = text(d.message.Type)
+		entry[event.AttrEpoch] = number(epoch)
+		fence = append(fence, ownership.MayApply(c.ResultsTable, d.tenantID, epoch))
+	} else if unknown, err := c.leftByRemoved(ctx, d.tenantID, d.eventID); err != nil || unknown {
+		return false, err
+	}
+	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
+	switch {
+	case transact.ConditionFailed(err, ledgerAt):
+		return true, nil
+	case transact.ConditionFailed(err, fenceAt):
+		return false, errFenced
+	case err != nil:
+		return false, fmt.Errorf("record the failure: %w", err)
+	}
+	return false, nil
+}
+
+// leftByRemoved reports whether a tenant was removed from the cell, and no tenant of its name has an event of this id now.
+func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) (bool, error) {
+	fence, _, err := ownership.Get(ctx, c.Tables, c.ResultsTable, tenantID)
+	if err != nil || fence.RemovedBelow == 0 {
+		return false, err
+	}
+	stored, err := c.stored(ctx, event.Key(tenantID, eventID))
+	return stored == nil, err
+}
+
+// stored reads an event's item. The read is consistent: the event may be milliseconds old.
+func (c *Consumer) stored(ctx context.Context, key string) (map[string]types.AttributeValue, error) {
+	out, err := c.Tables.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(c.DataTable),
+		Key:            map[string]types.AttributeValue{event.AttrKey: text(key)},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil || len(out.Item) == 0 {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// fetchPayload reads a payload that did not travel.
+func (c *Consumer) fetchPayload(ctx context.Context, e event.Event) (json.RawMessage, error) {
+	item, err := c.stored(ctx, e.Key())
+	if err != nil {
+		return nil, err
+	}
+	if item == nil {
+		// Not permanent: the item may be on its way back, for example from a backup.
+		return nil, errors.New("the event is not in the data table")
+	}
+	stored, err := event.FromItem(item)
+	if err != nil {
+		return nil, &classifiedError{Malformed, err}
+	}
+	return stored.Payload, nil
+}

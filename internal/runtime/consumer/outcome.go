@@ -1,0 +1,120 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"cellular/internal/runtime/telemetry"
+)
+
+// outcome is what became of one delivery of a record. The class of a failure is its reason.
+type outcome struct {
+	result result
+	reason Reason // of a failure
+	err    error  // of a failure
+}
+
+type result string
+
+const (
+	applied   result = "applied"   // its transaction committed
+	duplicate result = "duplicate" // it had been applied, or diverted, before
+	diverted  result = "diverted"  // its tenant has left the cell, and it waits to be sent to the new one
+	removed   result = "removed"   // its tenant was removed with all that it had, and nobody waits for it
+	retry     result = "retry"     // it failed and comes again
+	resent    result = "resent"    // it lost its receives to records that killed the process, and a copy of it has its place
+	ejected   result = "ejected"   // it failed for the last time, and goes to the dead letter queue
+)
+
+// Reason is the class of a failure, as it stands in the log and in the outcome of an event that was given up on.
+type Reason string
+
+const (
+	Malformed Reason = "malformed" // the message, or the item that it refers to, is not a valid event
+	Rejected  Reason = "rejected"  // the business logic says that no retry will help
+	Panicked  Reason = "panic"     // the business logic panicked
+	Deadline  Reason = "deadline"  // it did not finish, or could not start, in time
+	Crashed   Reason = "crashed"   // the process died on its last receive: of it, or of a record beside it
+	Failed    Reason = "error"     // anything else
+)
+
+// permanent reports whether trying again could not change the outcome.
+func (r Reason) permanent() bool { return r == Malformed || r == Rejected }
+
+func (o outcome) failed() bool { return o.err != nil }
+
+// failure classifies the error of an attempt that worked under ctx.
+func failure(ctx context.Context, err error) outcome {
+	out := outcome{result: retry, reason: Failed, err: err}
+	if classified, ok := errors.AsType[*classifiedError](err); ok {
+		out.reason = classified.reason
+	} else if _, ok := errors.AsType[*panicError](err); ok {
+		out.reason = Panicked
+	} else if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+		out.reason = Deadline
+	}
+	return out
+}
+
+// Permanent marks an error of the business logic as one that no retry can mend, for example an order without lines.
+// Permanent(nil) is nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &classifiedError{Rejected, err}
+}
+
+// classifiedError is an error whose reason is known where it happens.
+type classifiedError struct {
+	reason Reason
+	error
+}
+
+func (e *classifiedError) Unwrap() error { return e.error }
+
+// panicError is a panic, caught.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// maxErrorText bounds, in bytes, what a business error can put into one line of the log.
+const maxErrorText = 1024
+
+// log writes the one line of a delivery. The payload is not in it.
+func (c *Consumer) log(ctx context.Context, d delivery, out outcome, took time.Duration) {
+	attrs := []slog.Attr{
+		telemetry.Tenant(d.tenantID),
+		telemetry.Event(d.eventID),
+		slog.String("outcome", string(out.result)),
+		slog.Int("receive_count", d.receives),
+		slog.Int64("took_ms", took.Milliseconds()),
+	}
+	level := slog.LevelInfo
+	switch out.result {
+	case applied:
+		attrs = append(attrs, slog.Int64("accepted_to_applied_ms", c.Now().Sub(d.message.AcceptedAt).Milliseconds()))
+	case diverted, removed:
+		attrs = append(attrs, slog.Int64("epoch", d.message.Epoch))
+	case retry:
+		level = slog.LevelWarn
+	case ejected:
+		level = slog.LevelError
+	}
+	if out.failed() {
+		text := out.err.Error()
+		attrs = append(attrs,
+			slog.String("reason", string(out.reason)),
+			slog.String("error", text[:min(len(text), maxErrorText)]))
+		if p, ok := errors.AsType[*panicError](out.err); ok {
+			attrs = append(attrs, slog.String("stack", string(p.stack)))
+		}
+	}
+	c.Logger.LogAttrs(ctx, level, "record handled", attrs...)
+}

@@ -1,0 +1,289 @@
+package edge_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/env"
+	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/edge"
+	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/telemetry"
+	"cellular/internal/testkit/dynamotest"
+)
+
+// The physical names of the tables in these tests. No answer may contain any part of one.
+const (
+	mappingTable  = "dev-global-tenant-cell-mapping"
+	dataPrefix    = "dev-app-data-cell-"
+	resultsPrefix = "dev-app-results-cell-"
+)
+
+const (
+	softTTL     = 30 * time.Second
+	hardTTL     = time.Hour
+	readTimeout = 500 * time.Millisecond
+	cellTimeout = 3 * time.Second
+	maxPayload  = 1024
+	openFor     = 5 * time.Second
+)
+
+// configured is a router's configuration that lets everybody in and limits nobody, with changes.
+func configured(changes ...func(*edge.Config)) edge.Config {
+	plenty := guard.Limit{Rate: 1 << 20, Burst: 1 << 20}
+	c := edge.Config{
+		Auth:        edge.Auth{Type: env.AuthNone},
+		CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
+		Cell: guard.CellConfig{
+			InFlight: 1 << 20, Limit: plenty, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},
+			Random: func() float64 { return 0 },
+		},
+		NewID:  func() string { return "made-by-the-router" },
+		Random: func() float64 { return 0 },
+	}
+	for _, change := range changes {
+		change(&c)
+	}
+	return c
+}
+
+func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Router {
+	t.Helper()
+	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo))
+	require.NoError(t, err)
+	return router
+}
+
+// world is a router with the real cache and the real tables' code in front of a database in memory: everything but AWS.
+type world struct {
+	*testing.T
+	db     *dynamotest.DB
+	router *edge.Router
+	logs   *lines
+
+	mu     sync.Mutex
+	passed time.Duration // on the cache's clocks
+}
+
+func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
+	t.Helper()
+	w := &world{T: t, logs: new(lines), db: dynamotest.NewTables(dynamotest.Deployment("dev", "alpha", "beta"))}
+	cache, err := mapping.NewCache(mapping.NewStore(w.db, mappingTable), mapping.CacheConfig{
+		Size: 100, SoftTTL: softTTL, HardTTL: hardTTL, NegativeTTL: 5 * time.Second, ReadTimeout: readTimeout,
+		Clock: w.clock, Random: func() float64 { return 0 },
+	})
+	require.NoError(t, err)
+	w.router = newRouter(t, cache, w.tables(), configured(changes...), w.logs)
+	w.mapTenant("acme", "alpha", mapping.Active)
+	return w
+}
+
+func (w *world) tables() edge.Tables {
+	return edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
+}
+
+func (w *world) clock() mapping.Instant {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return mapping.Instant{Monotonic: w.passed, Wall: w.passed}
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.passed += d
+}
+
+func (w *world) mapTenant(tenant, cell string, state mapping.State) {
+	w.db.Put(mappingTable, dynamotest.Item{
+		"tenant_id":  &types.AttributeValueMemberS{Value: tenant},
+		"cell_id":    &types.AttributeValueMemberS{Value: cell},
+		"epoch":      &types.AttributeValueMemberN{Value: "7"},
+		"state":      &types.AttributeValueMemberS{Value: string(state)},
+		"tier":       &types.AttributeValueMemberS{Value: "standard"},
+		"updated_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.000Z"},
+	})
+}
+
+// down makes every call to a table whose name contains part fail, with an error that names the table.
+func (w *world) down(part string) {
+	w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+		if strings.Contains(c.Table, part) {
+			return fmt.Errorf("ProvisionedThroughputExceededException: arn:aws:dynamodb:us-east-1:123456789012:table/%s", c.Table)
+		}
+		return nil
+	}
+}
+
+// hung makes every call to a table whose name contains part last until its context ends.
+func (w *world) hung(part string) {
+	w.db.Intercept = func(ctx context.Context, c dynamotest.Call) error {
+		if strings.Contains(c.Table, part) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}
+}
+
+func (w *world) up() { w.db.Intercept = nil }
+
+// calls returns the calls that arrived at tables whose name contains part.
+func (w *world) calls(part string) []dynamotest.Call {
+	var calls []dynamotest.Call
+	for _, c := range w.db.Calls() {
+		if strings.Contains(c.Table, part) {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+// answer is a response with its body decoded.
+type answer struct {
+	edge.Response
+	body map[string]any
+}
+
+func (w *world) handle(req request) answer {
+	w.Helper()
+	response, err := w.router.Invoke(w.Context(), wire(w.T, req))
+	require.NoError(w, err)
+	var a answer
+	require.NoError(w, json.Unmarshal(response, &a.Response), "response %q", response)
+	require.NoError(w, json.Unmarshal([]byte(a.Body), &a.body), "body %q", a.Body)
+	return a
+}
+
+// post submits a body. Options change the request.
+func (w *world) post(body string, options ...func(*request)) answer {
+	w.Helper()
+	return w.handle(post(w.T, body, options...))
+}
+
+func post(t testing.TB, body string, options ...func(*request)) request {
+	req := fixture(t, "post.json")
+	req.Body = body
+	for _, o := range options {
+		o(&req)
+	}
+	return req
+}
+
+func header(name, value string) func(*request) {
+	return func(req *request) { req.Headers[name] = value }
+}
+
+func (w *world) get(id, tenant string) answer {
+	w.Helper()
+	req := fixture(w.T, "get.json")
+	req.RawPath = "/v1/events/" + id
+	req.QueryStringParameters = map[string]string{"tenant_id": tenant}
+	return w.handle(req)
+}
+
+// wantProblem checks that an answer is a well-formed problem of a kind.
+func (w *world) wantProblem(a answer, status int, kind string) {
+	w.Helper()
+	require.Equal(w, status, a.StatusCode, a.Body)
+	require.Equal(w, "application/problem+json", a.Headers["Content-Type"])
+	require.Equal(w, "urn:cellular:problem:"+kind, a.body["type"])
+	require.EqualValues(w, status, a.body["status"])
+	require.Equal(w, a.Headers["X-Request-Id"], a.body["instance"])
+	require.NotEmpty(w, a.body["title"])
+	require.NotEmpty(w, a.body["detail"])
+	late := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+	require.Equal(w, late, a.Headers["Retry-After"] != "", "Retry-After belongs to 429 and 503")
+	require.Equal(w, status == http.StatusUnauthorized, a.Headers["WWW-Authenticate"] != "", "WWW-Authenticate belongs to 401")
+	w.wantNoInternals(a)
+}
+
+// wantNoInternals checks that an answer names nothing of what is inside.
+func (w *world) wantNoInternals(a answer) {
+	w.Helper()
+	whole := strings.ToLower(a.Body)
+	for _, v := range a.Headers {
+		whole += "\n" + strings.ToLower(v)
+	}
+	for _, secret := range []string{"dev-", "app-data", "app-results", "mapping", "dynamo", "table", "arn:", "goroutine", "panic"} {
+		require.NotContains(w, whole, secret)
+	}
+}
+
+// request is all that API Gateway says of a request.
+type request = events.APIGatewayV2HTTPRequest
+
+func fixture(t testing.TB, name string) request {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	require.NoError(t, err)
+	var req request
+	require.NoError(t, json.Unmarshal(b, &req))
+	return req
+}
+
+// wire is a request as API Gateway sends it to the router. It encodes a body that is no text.
+func wire(t testing.TB, req request) []byte {
+	t.Helper()
+	if !utf8.ValidString(req.Body) {
+		req.Body, req.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(req.Body)), true
+	}
+	b, err := json.Marshal(req)
+	require.NoError(t, err)
+	return b
+}
+
+// received is a request as the router reads it.
+func received(t testing.TB, req request) edge.Request {
+	t.Helper()
+	var got edge.Request
+	require.NoError(t, json.Unmarshal(wire(t, req), &got))
+	return got
+}
+
+// lines is the log.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// last returns the log's last line, and fails unless there are n.
+func (w *world) lastLine(n int) map[string]any {
+	w.Helper()
+	all := strings.Split(strings.TrimSpace(w.logs.String()), "\n")
+	require.Len(w, all, n)
+	var line map[string]any
+	require.NoError(w, json.Unmarshal([]byte(all[n-1]), &line))
+	return line
+}
+
+const order = `{"tenant_id":"acme","id":"order-1","type":"order.created","payload":{"total":42.5}}`

@@ -1,0 +1,83 @@
+package producer
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+
+	"cellular/internal/model/event"
+)
+
+// What one PublishBatch call may hold, from its API reference: 10 messages, and 262,144 bytes (256 KiB) of bodies and
+// attributes together.
+const (
+	maxBatchEntries = 10
+	maxBatchBytes   = 256 << 10
+)
+
+// entry is one event, ready to be published.
+type entry struct {
+	record  int // its index in the stream's batch
+	request types.PublishBatchRequestEntry
+}
+
+// newEntry encodes an event. The payload travels in the message if it has at most inlineBytes and the message fits a
+// batch; otherwise the message says that it stays in the data table.
+func newEntry(record int, e event.Event, inlineBytes int) (entry, error) {
+	m := event.Message{Event: e}
+	if len(e.Payload) <= inlineBytes {
+		made, err := encode(record, m)
+		if err != nil || made.bytes() <= maxBatchBytes {
+			return made, err
+		}
+	}
+	m.Payload, m.PayloadRef = nil, true
+	return encode(record, m)
+}
+
+func encode(record int, m event.Message) (entry, error) {
+	body, err := m.Encode()
+	if err != nil {
+		return entry{}, err
+	}
+	return entry{record: record, request: types.PublishBatchRequestEntry{
+		Id:      aws.String(strconv.Itoa(record)),
+		Message: aws.String(string(body)),
+		MessageAttributes: map[string]types.MessageAttributeValue{
+			event.MessageAttrTenantID: stringAttribute(m.TenantID),
+			event.MessageAttrID:       stringAttribute(m.ID),
+		},
+	}}, nil
+}
+
+func stringAttribute(value string) types.MessageAttributeValue {
+	return types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+}
+
+// bytes is what the entry counts for in a batch: its body, and the names, types and values of its attributes.
+func (e entry) bytes() int {
+	n := len(*e.request.Message)
+	for name, v := range e.request.MessageAttributes {
+		n += len(name) + len(*v.DataType) + len(*v.StringValue)
+	}
+	return n
+}
+
+// chunks splits entries, in order, into what one call may hold each. No entry is larger than a call by itself: an
+// encoded reference is bounded by the lengths of its ids.
+func chunks(entries []entry) [][]entry {
+	var list [][]entry
+	start, size := 0, 0
+	for i, e := range entries {
+		if i-start == maxBatchEntries || size+e.bytes() > maxBatchBytes {
+			list = append(list, entries[start:i])
+			start, size = i, 0
+		}
+		size += e.bytes()
+	}
+	if start < len(entries) {
+		list = append(list, entries[start:])
+	}
+	return list
+}

@@ -1,0 +1,158 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/runtime/telemetry"
+)
+
+var noon = time.Date(2026, 2, 3, 12, 0, 0, 7_000_000, time.UTC)
+
+func decode(t require.TestingT, line []byte) map[string]any {
+	var fields map[string]any
+	require.NoError(t, json.Unmarshal(line, &fields), "%s", line)
+	return fields
+}
+
+func TestARecordIsALogEntryAndMetricsAtOnce(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewRecords(&out, "Cellular/dev", slog.LevelInfo)
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
+	r := records.Start(ctx, slog.LevelWarn, noon, "request")
+	r.Cell("alpha")
+	r.Int("status", 503)
+	r.OptionalText("tenant", "acme")
+	r.OptionalText("event", "")
+	r.True("replayed")
+	r.Milliseconds("total_ms", 1500*time.Microsecond)
+	r.Count("requests_5xx")
+	r.Gauge("breaker_state", 2)
+	r.Latency("dispatch_ms", 2*time.Second)
+	records.Write(r)
+
+	require.Equal(t, 1, strings.Count(out.String(), "\n"))
+	require.Equal(t, map[string]any{
+		"timestamp": "2026-02-03T12:00:00.007Z", "level": "WARN", "message": "request", "requestId": "request-1",
+		"cell": "alpha", "status": 503.0, "tenant": "acme", "replayed": true, "total_ms": 1.5,
+		"requests_5xx": 1.0, "breaker_state": 2.0, "dispatch_ms": 2000.0,
+		"_aws": map[string]any{
+			"Timestamp": float64(noon.UnixMilli()),
+			"CloudWatchMetrics": []any{map[string]any{
+				"Namespace":  "Cellular/dev",
+				"Dimensions": []any{[]any{"cell"}, []any{}},
+				"Metrics": []any{
+					map[string]any{"Name": "requests_5xx", "Unit": "Count"},
+					map[string]any{"Name": "breaker_state", "Unit": "None"},
+					map[string]any{"Name": "dispatch_ms", "Unit": "Milliseconds"},
+				},
+			}},
+		},
+	}, decode(t, out.Bytes()))
+}
+
+func TestARecordWithoutACellCountsForTheWholeAlone(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewRecords(&out, "n", slog.LevelInfo)
+	for _, cell := range []string{"alpha", ""} { // in this order, because buffers are used again
+		out.Reset()
+		r := records.Start(t.Context(), slog.LevelInfo, noon, "request")
+		if cell != "" {
+			r.Cell(cell)
+		}
+		r.Count("requests_4xx")
+		records.Write(r)
+	}
+	metrics := decode(t, out.Bytes())["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)[0].(map[string]any)
+	require.Equal(t, []any{[]any{}}, metrics["Dimensions"])
+	require.Len(t, metrics["Metrics"], 1)
+	require.NotContains(t, out.String(), "alpha")
+}
+
+func TestRecordsBelowTheLevelAreNotWanted(t *testing.T) {
+	records := telemetry.NewRecords(io.Discard, "n", slog.LevelWarn)
+	require.Nil(t, records.Start(t.Context(), slog.LevelInfo, noon, "m"))
+	require.NotNil(t, records.Start(t.Context(), slog.LevelWarn, noon, "m"))
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		require.Equal(t, level, telemetry.Level(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level}))))
+	}
+}
+
+func TestRecordsOfManyCallersAreWholeLines(t *testing.T) {
+	var out lockedBuffer
+	records := telemetry.NewRecords(&out, "n", slog.LevelInfo)
+	var callers sync.WaitGroup
+	for i := range 8 {
+		callers.Go(func() {
+			for range 100 {
+				r := records.Start(t.Context(), slog.LevelInfo, noon, "m")
+				r.Int("caller", i)
+				r.Text("text", strings.Repeat("x", i*100))
+				records.Write(r)
+			}
+		})
+	}
+	callers.Wait()
+	lines := bytes.Split(bytes.TrimSpace(out.b.Bytes()), []byte("\n"))
+	require.Len(t, lines, 800)
+	for _, line := range lines {
+		fields := decode(t, line)
+		require.Len(t, fields["text"], int(fields["caller"].(float64))*100)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// FuzzRecordText holds that any text makes one line of valid JSON that says the text, if it is one.
+func FuzzRecordText(f *testing.F) {
+	for _, seed := range []string{"", "plain", "a\"b\\c\n\x00", "größer – 注文", "\xff\xfe", "<script>", strings.Repeat("ü", 10_000), "\u2028"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var out bytes.Buffer
+		records := telemetry.NewRecords(&out, text, slog.LevelInfo)
+		r := records.Start(t.Context(), slog.LevelInfo, noon, "m")
+		r.Text("text", text)
+		records.Write(r)
+		require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")))
+		if got := decode(t, out.Bytes())["text"].(string); utf8.ValidString(text) && len(text) <= 16<<10 {
+			require.Equal(t, text, got)
+		}
+	})
+}
+
+func BenchmarkRecord(b *testing.B) {
+	records := telemetry.NewRecords(io.Discard, "Cellular/dev", slog.LevelInfo)
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		r := records.Start(ctx, slog.LevelInfo, noon, "request")
+		r.Cell("alpha")
+		r.Text("tenant", "acme")
+		r.Int("status", 202)
+		r.Milliseconds("total_ms", 5123*time.Microsecond)
+		r.Count("requests_2xx")
+		r.Latency("dispatch_ms", 5*time.Millisecond)
+		records.Write(r)
+	}
+}

@@ -1,0 +1,41 @@
+package telemetry_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/runtime/telemetry"
+)
+
+const childMarker = "TELEMETRY_TEST_CHILD"
+
+// TestMain lets the test binary play the function: the handler reads its settings once, when the process starts.
+func TestMain(m *testing.M) {
+	if os.Getenv(childMarker) == "" {
+		os.Exit(m.Run())
+	}
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
+	logger := telemetry.Logger(telemetry.Cell("alpha"))
+	logger.InfoContext(ctx, "not at this level")
+	logger.LogAttrs(ctx, 4, "applied", telemetry.Tenant("acme"), telemetry.Event("e-1"))
+}
+
+func TestALineNamesTheCellTheTenantTheEventAndTheRequest(t *testing.T) {
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), childMarker+"=1", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=WARN")
+	output, err := child.Output()
+	require.NoError(t, err)
+
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(output, &line), "one line, of JSON: %s", output)
+	delete(line, "timestamp")
+	require.Equal(t, map[string]any{
+		"level": "WARN", "message": "applied", "cell": "alpha", "tenant": "acme", "event": "e-1", "requestId": "request-1",
+	}, line)
+}

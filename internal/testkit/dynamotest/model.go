@@ -1,0 +1,62 @@
+package dynamotest
+
+import (
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/controltables"
+	"cellular/internal/model/event"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
+)
+
+// Deployment is the tables of a whole deployment: those of the control plane and those of each cell.
+func Deployment(stack naming.Stack, cellIDs ...string) map[string]Table {
+	tables := ControlPlane(stack)
+	for _, id := range cellIDs {
+		maps.Copy(tables, Cell(stack.Cell(id)))
+	}
+	return tables
+}
+
+// ControlPlane is the tables of the control plane.
+func ControlPlane(stack naming.Stack) map[string]Table {
+	return map[string]Table{
+		stack.MappingTable(): {
+			Hash: S(mapping.AttrTenantID),
+			Indexes: map[string]Index{
+				mapping.CellIndex: {Hash: S(mapping.AttrCellID), Range: S(mapping.AttrTenantID), Projection: types.ProjectionTypeAll},
+			},
+		},
+		stack.CellTable(): {Hash: S(controltables.AttrCellID)},
+		stack.MoveTable(): {
+			Hash: S(controltables.AttrTenantID), Range: N(controltables.AttrEpoch),
+			Indexes: map[string]Index{
+				controltables.OpenIndex: {
+					Hash: S(controltables.AttrOpen), Range: S(controltables.AttrTenantID), Projection: types.ProjectionTypeAll,
+				},
+			},
+		},
+	}
+}
+
+// Cell is the data table and the results table of a cell.
+func Cell(cell naming.Cell) map[string]Table {
+	keysOnly := func(hash, rng string) Index {
+		return Index{Hash: S(hash), Range: S(rng), Projection: types.ProjectionTypeKeysOnly}
+	}
+	return map[string]Table{
+		cell.DataTable(): {
+			Hash:    S(event.AttrKey),
+			Indexes: map[string]Index{event.TenantTimeIndex: keysOnly(event.AttrTenantID, event.AttrAcceptedAt)},
+		},
+		cell.ResultsTable(): {
+			Hash: S(event.AttrKey),
+			Indexes: map[string]Index{
+				event.TenantIndex:  keysOnly(event.AttrTenantID, event.AttrKey),
+				event.WaitingIndex: keysOnly(event.AttrWaiting, event.AttrKey),
+			},
+		},
+	}
+}

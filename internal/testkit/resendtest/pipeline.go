@@ -1,0 +1,111 @@
+package resendtest
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/ownership"
+	"cellular/internal/runtime/consumer"
+	"cellular/internal/testkit/dynamotest"
+)
+
+const effectPrefix = "#effects#"
+
+// Consume has a cell's consumer handle all messages of its queue. Every event succeeds.
+func (w *World) Consume(t require.TestingT, c facts.Cell) {
+	ctx := context.Background()
+	handler := consumer.New(consumer.Options{
+		Apply: countEffect(c), Tables: w.Tables, Queue: w.Queues, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
+		DeadLetterURL: c.ConsumerDLQURL, MaxReceiveCount: 5, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second, ResultTTL: ResultTTL, Now: w.Clock.Now,
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	for {
+		got, err := w.Queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &c.QueueURL, MaxNumberOfMessages: 10, VisibilityTimeout: 30,
+			MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{"All"},
+		})
+		require.NoError(t, err)
+		if len(got.Messages) == 0 {
+			return
+		}
+		var batch events.SQSEvent
+		for _, m := range got.Messages {
+			batch.Records = append(batch.Records, events.SQSMessage{MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body, Attributes: m.Attributes})
+		}
+		answer, err := handler.Handle(ctx, batch)
+		require.NoError(t, err)
+		require.Empty(t, answer.BatchItemFailures)
+		for _, m := range got.Messages {
+			_, err := w.Queues.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &c.QueueURL, Entries: []sqstypes.DeleteMessageBatchRequestEntry{
+				{Id: aws.String("0"), ReceiptHandle: m.ReceiptHandle},
+			}})
+			require.NoError(t, err)
+		}
+	}
+}
+
+// countEffect is business logic that counts how often it takes effect for each event.
+func countEffect(c facts.Cell) consumer.Apply {
+	return func(_ context.Context, e event.Event) (consumer.Effect, error) {
+		return consumer.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
+			TableName:                &c.ResultsTable,
+			Key:                      dynamotest.Item{event.AttrKey: text(effectPrefix + e.Key())},
+			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #effects :one"),
+			ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#effects": "effects"},
+			ExpressionAttributeValues: dynamotest.Item{
+				":tenant": text(e.TenantID), ":one": &types.AttributeValueMemberN{Value: "1"},
+			},
+		}}}}, nil
+	}
+}
+
+// Effects is how often an event has taken effect in a cell.
+func (w *World) Effects(c facts.Cell, key string) int {
+	n, ok := w.Tables.Item(c.ResultsTable, effectPrefix+key)["effects"].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	count, err := strconv.Atoi(n.Value)
+	if err != nil {
+		panic(err)
+	}
+	return count
+}
+
+// Move takes all that both cells have of a tenant to one of them, and gives it that tenant in a new epoch, as a move that
+// has come to its end. What the cell has already stays, unless the event was applied in the other one alone.
+func (w *World) Move(tenantID string, to facts.Cell, epoch int64) {
+	from := Alpha
+	if to.ID == Alpha.ID {
+		from = Beta
+	}
+	for _, tables := range [][2]string{{from.DataTable, to.DataTable}, {from.ResultsTable, to.ResultsTable}} {
+		for _, found := range w.Tables.Items(tables[0]) {
+			if v, ok := found[event.AttrTenantID].(*types.AttributeValueMemberS); !ok || v.Value != tenantID {
+				continue
+			}
+			key := found[event.AttrKey].(*types.AttributeValueMemberS).Value
+			if tables[0] == from.DataTable {
+				found[event.AttrClonedFrom] = text(from.ID)
+			}
+			if w.Tables.Item(tables[1], key) == nil || w.Status(from, key) == event.Processed && w.Status(to, key) != event.Processed {
+				w.Tables.Put(tables[1], found)
+			}
+			w.Tables.Delete(tables[0], key)
+		}
+	}
+	w.Fence(from, tenantID, epoch, ownership.Left)
+	w.Fence(to, tenantID, epoch, ownership.Owner)
+	w.Map(tenantID, to, epoch)
+}

@@ -1,0 +1,133 @@
+// Package resendtest is two cells and their control plane in memory, for tests of what sends events again.
+package resendtest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/facts"
+	"cellular/internal/model/mapping"
+	"cellular/internal/model/ownership"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/resend"
+	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/sqstest"
+)
+
+// The cells of a world, and its mapping table.
+var (
+	Alpha = cell("alpha")
+	Beta  = cell("beta")
+)
+
+// MappingTable is the name of the world's mapping table.
+const MappingTable = "mapping"
+
+// ResultTTL is for how long the ledgers remember.
+const ResultTTL = 30 * 24 * time.Hour
+
+func cell(id string) facts.Cell {
+	c := facts.Cell{
+		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: id + "-data", ResultsTable: id + "-results",
+		QueueURL: "https://sqs/" + id + "-queue", ConsumerDLQURL: "https://sqs/" + id + "-consumer-dlq",
+		SubscriptionDLQURL: "https://sqs/" + id + "-subscription-dlq", StreamDLQURL: "https://sqs/" + id + "-stream-dlq",
+	}
+	c.Settings.InlinePayloadBytes, c.Settings.ResultTTL = 64<<10, int(ResultTTL.Seconds())
+	return c
+}
+
+// World is the tables of both cells and of the control plane, and the queues of both cells.
+type World struct {
+	Clock  *Clock
+	Tables *dynamotest.DB
+	Queues *sqstest.SQS
+}
+
+// New returns a world without tenants.
+func New() *World {
+	id, tenant := dynamotest.S(event.AttrKey), dynamotest.S(event.AttrTenantID)
+	tables := map[string]dynamotest.Table{MappingTable: {Hash: dynamotest.S(mapping.AttrTenantID)}}
+	for _, c := range []facts.Cell{Alpha, Beta} {
+		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
+			event.TenantTimeIndex: {Hash: tenant, Range: dynamotest.S(event.AttrAcceptedAt), Projection: types.ProjectionTypeKeysOnly},
+		}}
+		tables[c.ResultsTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
+			event.TenantIndex:  {Hash: tenant, Range: id, Projection: types.ProjectionTypeKeysOnly},
+			event.WaitingIndex: {Hash: dynamotest.S(event.AttrWaiting), Range: id, Projection: types.ProjectionTypeKeysOnly},
+		}}
+	}
+	clock := &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+	return &World{Clock: clock, Tables: dynamotest.NewTables(tables), Queues: newQueues(clock.Now)}
+}
+
+// Home returns a home that sends to queue.
+func (w *World) Home(queue resend.Queue) *resend.Home {
+	return &resend.Home{
+		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, MappingTable), Now: w.Clock.Now,
+		Cells: func(_ context.Context, id string) (facts.Cell, error) {
+			for _, c := range []facts.Cell{Alpha, Beta} {
+				if c.ID == id {
+					return c, nil
+				}
+			}
+			return facts.Cell{}, fmt.Errorf("%w %q", fleet.ErrUnknownCell, id)
+		},
+	}
+}
+
+// Map gives a tenant a place.
+func (w *World) Map(tenantID string, c facts.Cell, epoch int64) {
+	w.Tables.Put(MappingTable, mapping.Mapping{
+		TenantID: tenantID, CellID: c.ID, Epoch: epoch, State: mapping.Active, Tier: mapping.TierStandard, UpdatedAt: w.Clock.Now(),
+	}.Item())
+}
+
+// Fence puts a tenant's fence into a cell.
+func (w *World) Fence(c facts.Cell, tenantID string, floor int64, state ownership.State) {
+	w.Tables.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: w.Clock.Now()}.Item())
+}
+
+// Accept puts an event into a cell's data table, as the router does.
+func (w *World) Accept(c facts.Cell, tenantID, eventID string, epoch int64, age time.Duration) event.Event {
+	e := event.Event{
+		TenantID: tenantID, ID: eventID, Type: "order", Payload: []byte(`{"n":1}`), Epoch: epoch,
+		AcceptedAt: w.Clock.Now().Add(-age).UTC().Truncate(time.Millisecond),
+	}
+	w.Tables.Put(c.DataTable, e.Item())
+	return e
+}
+
+// Outcome puts an entry for an event into a cell's ledger, written age ago. One that was diverted waits.
+func (w *World) Outcome(c facts.Cell, e event.Event, status event.Status, age time.Duration) {
+	entry := dynamotest.Item{
+		event.AttrKey:       text(e.Key()),
+		event.AttrTenantID:  text(e.TenantID),
+		event.AttrID:        text(e.ID),
+		event.AttrType:      text(e.Type),
+		event.AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(e.Epoch, 10)},
+		event.AttrStatus:    text(string(status)),
+		event.AttrAppliedAt: text(event.FormatTime(w.Clock.Now().Add(-age))),
+	}
+	switch status {
+	case event.Diverted:
+		entry[event.AttrWaiting] = text(e.TenantID)
+	case event.Failed:
+		entry[event.AttrReason] = text("rejected")
+	}
+	w.Tables.Put(c.ResultsTable, entry)
+}
+
+// Status is what a cell's ledger says of an event; "" for nothing.
+func (w *World) Status(c facts.Cell, key string) event.Status {
+	if s, ok := w.Tables.Item(c.ResultsTable, key)[event.AttrStatus].(*types.AttributeValueMemberS); ok {
+		return event.Status(s.Value)
+	}
+	return ""
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -12,9 +12,9 @@ import (
 
 	"cellular/bench/internal/floor"
 	"cellular/internal/model/env"
-	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 )
 
@@ -43,7 +43,7 @@ func measureAllocations(ctx context.Context, h *harness) ([]row, error) {
 }
 
 func newRouterHandler() (lambda.Handler, error) {
-	cache, err := mapping.NewCache(everyTenant{}, mapping.CacheConfig{
+	cache, err := mappingcache.New(everyTenant{}, mappingcache.Config{
 		Size: 10_000, SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, ReadTimeout: time.Second,
 	})
 	if err != nil {

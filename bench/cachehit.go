@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // hitTenants is how many tenants the lookups go through in turn, so that the processor's caches do not hold just one.
@@ -35,7 +36,7 @@ func measureCacheHit(ctx context.Context, h *harness) ([]row, error) {
 }
 
 func benchmarkCacheHit(ctx context.Context) (func(*testing.B), error) {
-	cache, err := mapping.NewCache(everyTenant{}, mapping.CacheConfig{
+	cache, err := mappingcache.New(everyTenant{}, mappingcache.Config{
 		Size: 10_000, SoftTTL: time.Hour, HardTTL: time.Hour, NegativeTTL: time.Second, ReadTimeout: time.Second,
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func benchmarkCacheHit(ctx context.Context) (func(*testing.B), error) {
 	return func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			_, outcome, err := cache.Lookup(ctx, tenants[i%hitTenants])
-			if outcome != mapping.Hit {
+			if outcome != mappingcache.Hit {
 				b.Fatalf("the lookup was no hit: %s, %v", outcome, err)
 			}
 		}

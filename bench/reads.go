@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // The fleet that is simulated. A request that takes 20 ms keeps an environment busy for 50 a second. Zipf with an exponent
@@ -81,9 +82,9 @@ func playFleet(ctx context.Context, environments int, tenants []string, seed uin
 func playEnvironment(ctx context.Context, tenants []string, random *rand.Rand) (counts, error) {
 	var now time.Duration
 	source := &countingSource{}
-	cache, err := mapping.NewCache(source, mapping.CacheConfig{
+	cache, err := mappingcache.New(source, mappingcache.Config{
 		Size: 10_000, SoftTTL: fleetSoftTTL, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, ReadTimeout: 500 * time.Millisecond,
-		Clock:  func() mapping.Instant { return mapping.Instant{Monotonic: now, Wall: now} },
+		Clock:  func() mappingcache.Instant { return mappingcache.Instant{Monotonic: now, Wall: now} },
 		Random: random.Float64,
 	})
 	if err != nil {

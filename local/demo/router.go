@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/local"
 )
 
@@ -36,20 +36,20 @@ func countLookups(log io.Reader) (lookups, error) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line struct {
-			Mapping mapping.Outcome `json:"mapping"`
-			Tenant  string          `json:"tenant"`
+			Mapping mappingcache.Outcome `json:"mapping"`
+			Tenant  string               `json:"tenant"`
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Mapping == "" {
 			continue // a line of the runtime, or of a request that was refused before the lookup
 		}
 		l.total++
 		switch line.Mapping {
-		case mapping.Hit, mapping.Negative:
+		case mappingcache.Hit, mappingcache.Negative:
 			l.cached++
-		case mapping.Stale, mapping.Held:
+		case mappingcache.Stale, mappingcache.Held:
 			l.cached++
 			l.stale[line.Tenant]++
-		case mapping.Unavailable:
+		case mappingcache.Unavailable:
 			l.failed++
 		default:
 			l.reads++

@@ -1,5 +1,4 @@
-// Package mapping is the control plane's tenant to cell mapping: its items, how to read one, and the router's cache
-// of them.
+// Package mapping is the control plane's tenant to cell mapping: its items, and how to read one.
 package mapping
 
 import (

@@ -2,7 +2,9 @@ package mapping_test
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
@@ -78,5 +80,14 @@ func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
 			require.ErrorContains(t, err, `tenant "acme"`)
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+var errDown = errors.New("connection refused")
+
+func acme() mapping.Mapping {
+	return mapping.Mapping{
+		TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "standard",
+		UpdatedAt: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC),
 	}
 }

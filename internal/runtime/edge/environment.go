@@ -16,6 +16,7 @@ import (
 	"cellular/internal/model/env"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 )
 
@@ -29,7 +30,7 @@ const idleConnection = 20 * time.Second
 func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level slog.Level) (*Router, error) {
 	tables := Tables{DataPrefix: vars.String(env.DataTablePrefix), ResultsPrefix: vars.String(env.ResultsTablePrefix)}
 	mappingTable := vars.String(env.MappingTable)
-	cache := mapping.CacheConfig{
+	cache := mappingcache.Config{
 		Size:        vars.Int(env.CacheSize, 1),
 		SoftTTL:     vars.Duration(env.CacheSoftTTL),
 		HardTTL:     vars.Duration(env.CacheHardTTL),
@@ -60,7 +61,7 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 	if err != nil {
 		return nil, err
 	}
-	directory, err := mapping.NewCache(mapping.NewStore(client, mappingTable), cache)
+	directory, err := mappingcache.New(mapping.NewStore(client, mappingTable), cache)
 	if err != nil {
 		return nil, err
 	}

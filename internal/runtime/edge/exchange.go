@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
-	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // exchange is one request and what has been found out about it so far. Every answer's headers and log line are made
@@ -21,7 +21,7 @@ type exchange struct {
 	caller                    caller
 	tenantID, eventID, cellID string
 
-	lookup     mapping.Outcome // "" where no lookup was made
+	lookup     mappingcache.Outcome // "" where no lookup was made
 	lookupTook time.Duration
 
 	shed          guard.Reason // "" where the request was let through

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 )
 
@@ -56,7 +56,7 @@ func (x *exchange) level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case x.lookup == mapping.Stale, x.lookup == mapping.Held, x.attempts > 1, x.shed != "", x.hotKeys, x.peerErr != nil:
+	case x.lookup == mappingcache.Stale, x.lookup == mappingcache.Held, x.attempts > 1, x.shed != "", x.hotKeys, x.peerErr != nil:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo
@@ -80,14 +80,14 @@ func (x *exchange) recordLookup(line *telemetry.Record) {
 	line.Text("mapping", string(x.lookup))
 	line.Milliseconds("mapping_ms", x.lookupTook)
 	switch x.lookup {
-	case mapping.Hit, mapping.Negative:
+	case mappingcache.Hit, mappingcache.Negative:
 		line.Count("cache_hits")
-	case mapping.Held:
+	case mappingcache.Held:
 		line.Count("stale_answers")
-	case mapping.Stale:
+	case mappingcache.Stale:
 		line.Count("stale_answers")
 		line.Count("refresh_failures")
-	case mapping.Unavailable:
+	case mappingcache.Unavailable:
 		line.Count("refresh_failures")
 	default:
 		line.Count("cache_misses")

@@ -24,12 +24,13 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 )
 
 // Directory tells the place of a tenant. Its error is mapping.ErrUnknownTenant, or anything else where it cannot tell.
 type Directory interface {
-	Lookup(ctx context.Context, tenantID string) (mapping.Mapping, mapping.Outcome, error)
+	Lookup(ctx context.Context, tenantID string) (mapping.Mapping, mappingcache.Outcome, error)
 }
 
 // Config is who may call the router, and its bounds. All fields are required unless they say otherwise.

@@ -11,13 +11,14 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // everybodyIn is a directory that has every tenant in one cell.
 type everybodyIn string
 
-func (c everybodyIn) Lookup(_ context.Context, tenantID string) (mapping.Mapping, mapping.Outcome, error) {
-	return mapping.Mapping{TenantID: tenantID, CellID: string(c), Epoch: 1, State: mapping.Active, Tier: "standard"}, mapping.Hit, nil
+func (c everybodyIn) Lookup(_ context.Context, tenantID string) (mapping.Mapping, mappingcache.Outcome, error) {
+	return mapping.Mapping{TenantID: tenantID, CellID: string(c), Epoch: 1, State: mapping.Active, Tier: "standard"}, mappingcache.Hit, nil
 }
 
 func TestRoutes(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/runtime/guard"
+	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -85,7 +86,7 @@ type world struct {
 func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
 	t.Helper()
 	w := &world{T: t, logs: new(lines), db: dynamotest.NewTables(dynamotest.Deployment("dev", "alpha", "beta"))}
-	cache, err := mapping.NewCache(mapping.NewStore(w.db, mappingTable), mapping.CacheConfig{
+	cache, err := mappingcache.New(mapping.NewStore(w.db, mappingTable), mappingcache.Config{
 		Size: 100, SoftTTL: softTTL, HardTTL: hardTTL, NegativeTTL: 5 * time.Second, ReadTimeout: readTimeout,
 		Clock: w.clock, Random: func() float64 { return 0 },
 	})
@@ -99,10 +100,10 @@ func (w *world) tables() edge.Tables {
 	return edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
 }
 
-func (w *world) clock() mapping.Instant {
+func (w *world) clock() mappingcache.Instant {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return mapping.Instant{Monotonic: w.passed, Wall: w.passed}
+	return mappingcache.Instant{Monotonic: w.passed, Wall: w.passed}
 }
 
 func (w *world) pass(d time.Duration) {

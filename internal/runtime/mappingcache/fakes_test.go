@@ -1,4 +1,4 @@
-package mapping_test
+package mappingcache_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 var errDown = errors.New("connection refused")
@@ -60,14 +61,14 @@ func (t *table) Get(ctx context.Context, tenantID string) (mapping.Mapping, erro
 // clock is two clocks that stand still until they are moved.
 type clock struct {
 	mu  sync.Mutex
-	now mapping.Instant
+	now mappingcache.Instant
 
 	passed time.Duration // the sum of all moves, each by the clock that went further; nobody can say that more has passed
 }
 
-func newClock() *clock { return &clock{now: mapping.Instant{Wall: 56 * 365 * 24 * time.Hour}} }
+func newClock() *clock { return &clock{now: mappingcache.Instant{Wall: 56 * 365 * 24 * time.Hour}} }
 
-func (c *clock) read() mapping.Instant {
+func (c *clock) read() mappingcache.Instant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
@@ -99,16 +100,16 @@ const (
 )
 
 // noJitter is a configuration in which every TTL is exact.
-func noJitter(c *clock) mapping.CacheConfig {
-	return mapping.CacheConfig{
+func noJitter(c *clock) mappingcache.Config {
+	return mappingcache.Config{
 		Size: 100, SoftTTL: softTTL, HardTTL: hardTTL, NegativeTTL: negativeTTL, ReadTimeout: readTimeout,
 		Clock: c.read, Random: func() float64 { return 0 },
 	}
 }
 
-func newCache(t testing.TB, source mapping.Source, config mapping.CacheConfig) *mapping.Cache {
+func newCache(t testing.TB, source mappingcache.Source, config mappingcache.Config) *mappingcache.Cache {
 	t.Helper()
-	cache, err := mapping.NewCache(source, config)
+	cache, err := mappingcache.New(source, config)
 	require.NoError(t, err)
 	return cache
 }

@@ -1,4 +1,4 @@
-package mapping_test
+package mappingcache_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // rig is a cache over a table and clocks that the test moves.
@@ -17,7 +18,7 @@ type rig struct {
 	*testing.T
 	table *table
 	clock *clock
-	cache *mapping.Cache
+	cache *mappingcache.Cache
 }
 
 func newRig(t *testing.T, rows ...mapping.Mapping) rig {
@@ -27,7 +28,7 @@ func newRig(t *testing.T, rows ...mapping.Mapping) rig {
 }
 
 // wantCell looks acme up and expects it in a cell.
-func (r rig) wantCell(cell string, outcome mapping.Outcome) {
+func (r rig) wantCell(cell string, outcome mappingcache.Outcome) {
 	r.Helper()
 	m, got, err := r.cache.Lookup(r.Context(), "acme")
 	require.NoError(r, err)
@@ -36,7 +37,7 @@ func (r rig) wantCell(cell string, outcome mapping.Outcome) {
 }
 
 // wantError looks acme up and expects no answer.
-func (r rig) wantError(target error, outcome mapping.Outcome) {
+func (r rig) wantError(target error, outcome mappingcache.Outcome) {
 	r.Helper()
 	m, got, err := r.cache.Lookup(r.Context(), "acme")
 	require.ErrorIs(r, err, target)
@@ -53,80 +54,80 @@ func (r rig) moveTo(cell string) {
 
 func TestFreshUntilTheSoftTTL(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	r.moveTo("beta")
 	r.clock.pass(softTTL - 1)
-	r.wantCell("alpha", mapping.Hit)
+	r.wantCell("alpha", mappingcache.Hit)
 	r.clock.pass(1)
-	r.wantCell("beta", mapping.Refreshed)
-	r.wantCell("beta", mapping.Hit)
+	r.wantCell("beta", mappingcache.Refreshed)
+	r.wantCell("beta", mappingcache.Hit)
 	require.Len(t, r.table.reads, 2)
 }
 
 func TestI5StaleUntilTheHardTTLThenUnavailable(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	r.table.err = errDown
 	r.clock.pass(softTTL)
-	r.wantCell("alpha", mapping.Stale)
-	r.wantCell("alpha", mapping.Held)
+	r.wantCell("alpha", mappingcache.Stale)
+	r.wantCell("alpha", mappingcache.Held)
 	r.clock.pass(hardTTL - softTTL - 1)
-	r.wantCell("alpha", mapping.Stale)
+	r.wantCell("alpha", mappingcache.Stale)
 	r.clock.pass(1)
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
-	r.wantError(errDown, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
+	r.wantError(errDown, mappingcache.Unavailable)
 	r.table.err = nil
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 }
 
 func TestI5AnUnknownTenantIsNeverGuessed(t *testing.T) {
 	r := newRig(t)
 	r.table.err = errDown
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 	r.table.err = nil
-	r.wantError(mapping.ErrUnknownTenant, mapping.Unknown)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Unknown)
 	r.table.err = errDown
-	r.wantError(mapping.ErrUnknownTenant, mapping.Negative)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Negative)
 	r.clock.pass(negativeTTL)
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 }
 
 func TestUnknownTenantsAreRememberedForTheNegativeTTL(t *testing.T) {
 	r := newRig(t)
-	r.wantError(mapping.ErrUnknownTenant, mapping.Unknown)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Unknown)
 	r.table.rows["acme"] = acme()
 	r.clock.pass(negativeTTL - 1)
-	r.wantError(mapping.ErrUnknownTenant, mapping.Negative)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Negative)
 	require.Len(t, r.table.reads, 1)
 	r.clock.pass(1)
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 }
 
 func TestARefreshThatFindsTheTenantGoneReplacesTheMapping(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	delete(r.table.rows, "acme")
 	r.clock.pass(softTTL)
-	r.wantError(mapping.ErrUnknownTenant, mapping.Unknown)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Unknown)
 	r.table.err = errDown
-	r.wantError(mapping.ErrUnknownTenant, mapping.Negative)
+	r.wantError(mapping.ErrUnknownTenant, mappingcache.Negative)
 	r.clock.pass(negativeTTL)
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 }
 
 func TestAFailedRefreshHoldsOffTheNext(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	r.table.err = errDown
 	r.clock.pass(softTTL)
-	r.wantCell("alpha", mapping.Stale)
+	r.wantCell("alpha", mappingcache.Stale)
 	r.table.err = nil
 	r.moveTo("beta")
 	r.clock.pass(longest - 1)
-	r.wantCell("alpha", mapping.Held)
+	r.wantCell("alpha", mappingcache.Held)
 	require.Len(t, r.table.reads, 2, "the holdoff costs no reads")
 	r.clock.pass(1)
-	r.wantCell("beta", mapping.Refreshed)
+	r.wantCell("beta", mappingcache.Refreshed)
 }
 
 // A table that swallows reads costs each of them the whole deadline. One tenant's failed refresh must spare the others
@@ -135,42 +136,42 @@ func TestTheHoldoffIsForAllTenantsAndEndsWithAnAnswer(t *testing.T) {
 	other := acme()
 	other.TenantID = "other"
 	r := newRig(t, acme(), other)
-	lookup := func(tenant string) mapping.Outcome {
+	lookup := func(tenant string) mappingcache.Outcome {
 		_, outcome, _ := r.cache.Lookup(t.Context(), tenant)
 		return outcome
 	}
-	r.wantCell("alpha", mapping.Miss)
-	require.Equal(t, mapping.Miss, lookup("other"))
+	r.wantCell("alpha", mappingcache.Miss)
+	require.Equal(t, mappingcache.Miss, lookup("other"))
 	r.table.err = errDown
 	r.clock.pass(softTTL)
-	r.wantCell("alpha", mapping.Stale)
-	require.Equal(t, mapping.Held, lookup("other"))
+	r.wantCell("alpha", mappingcache.Stale)
+	require.Equal(t, mappingcache.Held, lookup("other"))
 	require.Equal(t, []string{"acme", "other", "acme"}, r.table.reads)
 
-	require.Equal(t, mapping.Unavailable, lookup("third"), "who has nothing to fall back on tries")
+	require.Equal(t, mappingcache.Unavailable, lookup("third"), "who has nothing to fall back on tries")
 	r.table.err = nil
-	require.Equal(t, mapping.Unknown, lookup("third"))
-	require.Equal(t, mapping.Refreshed, lookup("other"))
+	require.Equal(t, mappingcache.Unknown, lookup("third"))
+	require.Equal(t, mappingcache.Refreshed, lookup("other"))
 }
 
 func TestOneTenantsBadItemConcernsThatTenantAlone(t *testing.T) {
 	other := acme()
 	other.TenantID = "other"
 	r := newRig(t, acme(), other)
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	_, _, err := r.cache.Lookup(t.Context(), "other")
 	require.NoError(t, err)
 
 	r.table.bad["acme"] = fmt.Errorf("attribute cell_id: %w", mapping.ErrMalformed)
 	r.clock.pass(softTTL)
-	r.wantCell("alpha", mapping.Stale)
+	r.wantCell("alpha", mappingcache.Stale)
 	_, outcome, err := r.cache.Lookup(t.Context(), "other")
 	require.NoError(t, err)
-	require.Equal(t, mapping.Refreshed, outcome)
+	require.Equal(t, mappingcache.Refreshed, outcome)
 
 	r.clock.pass(hardTTL)
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
-	r.wantError(mapping.ErrMalformed, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
+	r.wantError(mapping.ErrMalformed, mappingcache.Unavailable)
 }
 
 func TestAFrozenProcessDoesNotExtendATTL(t *testing.T) {
@@ -184,12 +185,12 @@ func TestAFrozenProcessDoesNotExtendATTL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, acme())
-			r.wantCell("alpha", mapping.Miss)
+			r.wantCell("alpha", mappingcache.Miss)
 			r.table.err = errDown
 			freeze(r.clock, softTTL)
-			r.wantCell("alpha", mapping.Stale)
+			r.wantCell("alpha", mappingcache.Stale)
 			freeze(r.clock, hardTTL-softTTL)
-			r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+			r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 		})
 	}
 }
@@ -197,12 +198,12 @@ func TestAFrozenProcessDoesNotExtendATTL(t *testing.T) {
 // Each clock alone, and the larger of their totals too, would say that half the hard TTL has passed.
 func TestAFreezeAndAWallClockSetBackDoNotCancelOut(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	r.table.err = errDown
 	r.clock.move(0, hardTTL/2)
-	r.wantCell("alpha", mapping.Stale)
+	r.wantCell("alpha", mappingcache.Stale)
 	r.clock.move(hardTTL/2, -hardTTL/2)
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 }
 
 func TestAnAnswerFrozenInFlightIsAsOldAsItsRead(t *testing.T) {
@@ -211,25 +212,25 @@ func TestAnAnswerFrozenInFlightIsAsOldAsItsRead(t *testing.T) {
 		r.clock.move(0, hardTTL)
 		return nil
 	}
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 
 	r.table.hook = func(context.Context) error {
 		r.clock.move(0, softTTL)
 		return nil
 	}
-	r.wantCell("alpha", mapping.Miss)
-	r.wantCell("alpha", mapping.Refreshed)
+	r.wantCell("alpha", mappingcache.Miss)
+	r.wantCell("alpha", mappingcache.Refreshed)
 }
 
 func TestAStaleAnswerIsNotUsedAfterAFreezePastTheHardTTL(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	r.clock.pass(softTTL)
 	r.table.hook = func(context.Context) error {
 		r.clock.move(0, hardTTL-softTTL)
 		return errDown
 	}
-	r.wantError(mapping.ErrUnavailable, mapping.Unavailable)
+	r.wantError(mappingcache.ErrUnavailable, mappingcache.Unavailable)
 }
 
 func TestJitterBreaksNoPromise(t *testing.T) {
@@ -238,38 +239,38 @@ func TestJitterBreaksNoPromise(t *testing.T) {
 	config.Random = func() float64 { return 0.999999 }
 	source := newTable(acme())
 	cache := newCache(t, source, config)
-	lookup := func(tenant string) mapping.Outcome {
+	lookup := func(tenant string) mappingcache.Outcome {
 		_, outcome, _ := cache.Lookup(t.Context(), tenant)
 		return outcome
 	}
-	require.Equal(t, mapping.Miss, lookup("acme"))
-	require.Equal(t, mapping.Unknown, lookup("nobody"))
+	require.Equal(t, mappingcache.Miss, lookup("acme"))
+	require.Equal(t, mappingcache.Unknown, lookup("nobody"))
 	c.pass(negativeTTL * 109 / 100)
-	require.Equal(t, mapping.Negative, lookup("nobody"), "the negative TTL gets longer")
+	require.Equal(t, mappingcache.Negative, lookup("nobody"), "the negative TTL gets longer")
 	c.pass(negativeTTL / 50)
-	require.Equal(t, mapping.Unknown, lookup("nobody"))
+	require.Equal(t, mappingcache.Unknown, lookup("nobody"))
 	c.pass(softTTL*89/100 - negativeTTL*111/100)
-	require.Equal(t, mapping.Hit, lookup("acme"), "the soft TTL gets shorter")
+	require.Equal(t, mappingcache.Hit, lookup("acme"), "the soft TTL gets shorter")
 	c.pass(softTTL / 50)
 	source.err = errDown
-	require.Equal(t, mapping.Stale, lookup("acme"))
+	require.Equal(t, mappingcache.Stale, lookup("acme"))
 	c.pass(hardTTL - softTTL*91/100 - 1)
-	require.Equal(t, mapping.Stale, lookup("acme"), "the hard TTL has no jitter")
+	require.Equal(t, mappingcache.Stale, lookup("acme"), "the hard TTL has no jitter")
 	c.pass(1)
-	require.Equal(t, mapping.Unavailable, lookup("acme"))
+	require.Equal(t, mappingcache.Unavailable, lookup("acme"))
 }
 
 func TestUnknownTenantsDisplaceNoMappedOne(t *testing.T) {
 	r := newRig(t, acme())
-	r.wantCell("alpha", mapping.Miss)
+	r.wantCell("alpha", mappingcache.Miss)
 	for i := range 1000 {
 		_, outcome, _ := r.cache.Lookup(t.Context(), fmt.Sprintf("made-up-%d", i))
-		require.Equal(t, mapping.Unknown, outcome)
+		require.Equal(t, mappingcache.Unknown, outcome)
 	}
 	known, unknown := r.cache.Len()
 	require.Equal(t, 1, known)
 	require.Equal(t, 100, unknown)
-	r.wantCell("alpha", mapping.Hit)
+	r.wantCell("alpha", mappingcache.Hit)
 }
 
 func TestTheLeastRecentlyUsedTenantMakesRoom(t *testing.T) {
@@ -284,21 +285,21 @@ func TestTheLeastRecentlyUsedTenantMakesRoom(t *testing.T) {
 		_, _, err := r.cache.Lookup(t.Context(), tenant(i))
 		require.NoError(t, err)
 	}
-	outcome := func(i int) mapping.Outcome {
+	outcome := func(i int) mappingcache.Outcome {
 		_, outcome, err := r.cache.Lookup(t.Context(), tenant(i))
 		require.NoError(t, err)
 		return outcome
 	}
-	require.Equal(t, mapping.Hit, outcome(0))
-	require.Equal(t, mapping.Miss, outcome(100))
-	require.Equal(t, mapping.Hit, outcome(0))
-	require.Equal(t, mapping.Miss, outcome(1))
+	require.Equal(t, mappingcache.Hit, outcome(0))
+	require.Equal(t, mappingcache.Miss, outcome(100))
+	require.Equal(t, mappingcache.Hit, outcome(0))
+	require.Equal(t, mappingcache.Miss, outcome(1))
 	known, _ := r.cache.Len()
 	require.Equal(t, 100, known)
 }
 
 func TestRefusesAnImpossibleConfiguration(t *testing.T) {
-	_, err := mapping.NewCache(newTable(), mapping.CacheConfig{SoftTTL: time.Minute, HardTTL: time.Second, NegativeTTL: -1})
+	_, err := mappingcache.New(newTable(), mappingcache.Config{SoftTTL: time.Minute, HardTTL: time.Second, NegativeTTL: -1})
 	require.EqualError(t, err, `cache size is 0, want at least 1
 cache negative TTL is -1ns, want a positive duration
 cache read timeout is 0s, want a positive duration
@@ -306,7 +307,7 @@ cache hard TTL is 1s, want at least the soft TTL of 1m0s`)
 }
 
 func TestTheSystemClockRunsOnBothClocks(t *testing.T) {
-	clock := mapping.SystemClock()
+	clock := mappingcache.SystemClock()
 	before, wall := clock(), time.Now()
 	after := clock()
 	require.GreaterOrEqual(t, after.Monotonic, before.Monotonic)
@@ -321,7 +322,7 @@ func TestAHitDoesNotAllocate(t *testing.T) {
 	require.NoError(t, err)
 	ctx := t.Context()
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		if _, outcome, _ := cache.Lookup(ctx, "acme"); outcome != mapping.Hit {
+		if _, outcome, _ := cache.Lookup(ctx, "acme"); outcome != mappingcache.Hit {
 			panic(errors.New("not a hit"))
 		}
 	}))
@@ -347,7 +348,7 @@ func BenchmarkCacheHit(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		if _, outcome, _ := cache.Lookup(ctx, tenants[i%len(tenants)]); outcome != mapping.Hit {
+		if _, outcome, _ := cache.Lookup(ctx, tenants[i%len(tenants)]); outcome != mappingcache.Hit {
 			b.Fatal(outcome)
 		}
 		i++

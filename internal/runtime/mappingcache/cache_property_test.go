@@ -1,4 +1,4 @@
-package mapping_test
+package mappingcache_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 // world is the reference model: what the control plane says now, and everything that it was asked so far. It knows
@@ -19,14 +20,14 @@ type world struct {
 	clock  *clock
 	tenant map[string]mapping.State // absent: not mapped
 	up     bool
-	freeze mapping.Instant // how the clocks move during the next read
+	freeze mappingcache.Instant // how the clocks move during the next read
 
 	asked []question
 }
 
 type question struct {
 	tenant string
-	at     mapping.Instant
+	at     mappingcache.Instant
 	passed time.Duration // on the clock
 	state  mapping.State
 	err    error
@@ -51,7 +52,7 @@ func (w *world) Get(_ context.Context, tenant string) (mapping.Mapping, error) {
 }
 
 // age is how long ago an instant was, by whichever clock says longer.
-func (w *world) age(at mapping.Instant) time.Duration {
+func (w *world) age(at mappingcache.Instant) time.Duration {
 	now := w.clock.read()
 	return max(now.Monotonic-at.Monotonic, now.Wall-at.Wall)
 }
@@ -70,7 +71,7 @@ func TestCacheKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{clock: newClock(), tenant: map[string]mapping.State{}, up: true}
 		size := rapid.IntRange(1, 4).Draw(t, "size")
-		cache, err := mapping.NewCache(w, mapping.CacheConfig{
+		cache, err := mappingcache.New(w, mappingcache.Config{
 			Size: size, SoftTTL: softTTL, HardTTL: 10 * softTTL, NegativeTTL: negativeTTL, ReadTimeout: readTimeout,
 			Clock:  w.clock.read,
 			Random: func() float64 { return rapid.Float64Range(0, 0.999).Draw(t, "jitter") },
@@ -90,7 +91,7 @@ func TestCacheKeepsItsPromises(t *testing.T) {
 			"the wall clock is set forward":    func(t *rapid.T) { by := step.Draw(t, "by"); w.clock.move(by/2, by) },
 			"the control plane fails or is up": func(*rapid.T) { w.up = !w.up },
 			"a read freezes":                   func(t *rapid.T) { w.freeze.Wall = step.Draw(t, "by") },
-			"reads are quick":                  func(*rapid.T) { w.freeze = mapping.Instant{} },
+			"reads are quick":                  func(*rapid.T) { w.freeze = mappingcache.Instant{} },
 			"a tenant comes, changes, or leaves": func(t *rapid.T) {
 				name, state := tenant.Draw(t, "tenant"), state.Draw(t, "state")
 				if state == "" {
@@ -114,7 +115,7 @@ func TestCacheKeepsItsPromises(t *testing.T) {
 	})
 }
 
-func (w *world) lookup(t *rapid.T, cache *mapping.Cache, tenant string) {
+func (w *world) lookup(t *rapid.T, cache *mappingcache.Cache, tenant string) {
 	before := len(w.asked)
 	start := w.clock.read()
 	m, outcome, err := cache.Lookup(context.Background(), tenant)
@@ -130,30 +131,30 @@ func (w *world) lookup(t *rapid.T, cache *mapping.Cache, tenant string) {
 		require.Equal(t, answer, w.lastAnswer(tenant, len(w.asked)), "the control plane has since said something else")
 	}
 	switch outcome {
-	case mapping.Hit:
+	case mappingcache.Hit:
 		require.False(t, read)
 		require.Less(t, w.age(w.asked[m.Epoch-1].at), softTTL)
-	case mapping.Miss, mapping.Refreshed:
+	case mappingcache.Miss, mappingcache.Refreshed:
 		require.True(t, read)
 		require.Equal(t, int64(len(w.asked)), m.Epoch, "the answer is the one just read")
-	case mapping.Stale:
+	case mappingcache.Stale:
 		require.True(t, read)
 		require.True(t, !w.up || w.freeze.Wall > 0, "a stale answer although the control plane answers")
-	case mapping.Held:
+	case mappingcache.Held:
 		require.False(t, read)
 		require.True(t, w.failedWithin(4*readTimeout, start), "a stale answer although the control plane answers")
-	case mapping.Negative:
+	case mappingcache.Negative:
 		require.ErrorIs(t, err, mapping.ErrUnknownTenant)
 		require.False(t, read)
 		last := w.lastAnswer(tenant, before)
 		require.ErrorIs(t, last.err, mapping.ErrUnknownTenant)
 		require.Less(t, w.age(last.at), negativeTTL*11/10)
-	case mapping.Unknown:
+	case mappingcache.Unknown:
 		require.ErrorIs(t, err, mapping.ErrUnknownTenant)
 		require.True(t, read)
 		w.wasDue(t, tenant, before)
-	case mapping.Unavailable:
-		require.ErrorIs(t, err, mapping.ErrUnavailable)
+	case mappingcache.Unavailable:
+		require.ErrorIs(t, err, mappingcache.ErrUnavailable)
 		require.True(t, read)
 		require.True(t, !w.up || w.freeze.Wall >= 10*softTTL)
 	default:
@@ -162,7 +163,7 @@ func (w *world) lookup(t *rapid.T, cache *mapping.Cache, tenant string) {
 }
 
 // failedWithin reports whether the latest read failed, so recently that refreshes are held off.
-func (w *world) failedWithin(d time.Duration, now mapping.Instant) bool {
+func (w *world) failedWithin(d time.Duration, now mappingcache.Instant) bool {
 	if len(w.asked) == 0 {
 		return false
 	}

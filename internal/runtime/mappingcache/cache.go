@@ -1,4 +1,6 @@
-package mapping
+// Package mappingcache is the router's cache of mappings: bounded, refreshed in the call that finds an entry old, and never
+// used past the hard TTL.
+package mappingcache
 
 import (
 	"context"
@@ -9,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"cellular/internal/model/mapping"
 )
 
 // ErrUnavailable is the error for a tenant whose place cannot be told: there is no usable answer in the cache, and the
@@ -30,14 +34,14 @@ const (
 	Unavailable Outcome = "unavailable" // no answer
 )
 
-// Source is where the cache reads from. Get returns ErrUnknownTenant for a tenant that has no mapping; every other
+// Source is where the cache reads from. Get returns mapping.ErrUnknownTenant for a tenant that has no mapping; every other
 // error means that it could not tell. Get must return soon after its context ends.
 type Source interface {
-	Get(ctx context.Context, tenantID string) (Mapping, error)
+	Get(ctx context.Context, tenantID string) (mapping.Mapping, error)
 }
 
-// CacheConfig is the cache's bounds. All are required, except where a zero value has a meaning.
-type CacheConfig struct {
+// Config is the cache's bounds. All are required, except where a zero value has a meaning.
+type Config struct {
 	// Size is how many mapped tenants are held, and how many unknown ones. They have separate room, so that a flood
 	// of made-up tenants displaces none that is being served.
 	Size int
@@ -60,7 +64,7 @@ type CacheConfig struct {
 }
 
 // Validate returns everything that is wrong with the configuration, joined.
-func (c CacheConfig) Validate() error {
+func (c Config) Validate() error {
 	var errs []error
 	if c.Size < 1 {
 		errs = append(errs, fmt.Errorf("cache size is %d, want at least 1", c.Size))
@@ -108,7 +112,7 @@ const (
 // A cache is safe for concurrent use and starts no goroutine.
 type Cache struct {
 	source Source
-	config CacheConfig
+	config Config
 
 	mu       sync.Mutex
 	time     timeline
@@ -120,13 +124,13 @@ type Cache struct {
 
 // entry is one cached mapping. It is never changed, only replaced.
 type entry struct {
-	mapping   Mapping
+	mapping   mapping.Mapping
 	softUntil time.Duration
 	hardUntil time.Duration
 }
 
-// NewCache returns an empty cache in front of source.
-func NewCache(source Source, config CacheConfig) (*Cache, error) {
+// New returns an empty cache in front of source.
+func New(source Source, config Config) (*Cache, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
@@ -151,11 +155,11 @@ func NewCache(source Source, config CacheConfig) (*Cache, error) {
 }
 
 // Lookup returns the tenant's mapping, which is never older than the hard TTL, and how it came by it. Its error is
-// ErrUnknownTenant or ErrUnavailable.
+// mapping.ErrUnknownTenant or ErrUnavailable.
 //
 // A lookup takes no longer than the read timeout. It ends sooner when ctx does, unless it is the one that reads: others
 // may be waiting for that read, so it is carried through.
-func (c *Cache) Lookup(ctx context.Context, tenantID string) (Mapping, Outcome, error) {
+func (c *Cache) Lookup(ctx context.Context, tenantID string) (mapping.Mapping, Outcome, error) {
 	c.mu.Lock()
 	now := c.time.advance()
 	cached, ok := c.known.Get(tenantID)
@@ -174,7 +178,7 @@ func (c *Cache) Lookup(ctx context.Context, tenantID string) (Mapping, Outcome, 
 	if cached == nil {
 		if until, ok := c.unknown.Get(tenantID); ok && now < until {
 			c.mu.Unlock()
-			return Mapping{}, Negative, unknownTenant(tenantID)
+			return mapping.Mapping{}, Negative, unknownTenant(tenantID)
 		}
 	}
 	f, shared := c.flights[tenantID]
@@ -191,9 +195,9 @@ func (c *Cache) Lookup(ctx context.Context, tenantID string) (Mapping, Outcome, 
 }
 
 // answer turns the end of a read into the answer of one lookup. stale is what that lookup can fall back on, or nil.
-func (c *Cache) answer(tenantID string, stale *entry, read result) (Mapping, Outcome, error) {
-	if errors.Is(read.err, ErrUnknownTenant) {
-		return Mapping{}, Unknown, unknownTenant(tenantID)
+func (c *Cache) answer(tenantID string, stale *entry, read result) (mapping.Mapping, Outcome, error) {
+	if errors.Is(read.err, mapping.ErrUnknownTenant) {
+		return mapping.Mapping{}, Unknown, unknownTenant(tenantID)
 	}
 	// A process can be frozen in the middle of a read, and its answer be old by now. So can the stale one.
 	c.mu.Lock()
@@ -212,7 +216,7 @@ func (c *Cache) answer(tenantID string, stale *entry, read result) (Mapping, Out
 	if stale != nil && now < stale.hardUntil {
 		return stale.mapping, Stale, nil
 	}
-	return Mapping{}, Unavailable, fmt.Errorf("tenant %q: %w: %w", tenantID, ErrUnavailable, err)
+	return mapping.Mapping{}, Unavailable, fmt.Errorf("tenant %q: %w: %w", tenantID, ErrUnavailable, err)
 }
 
 // shortened returns d less up to a tenth, by chance.
@@ -226,5 +230,5 @@ func (c *Cache) lengthened(d time.Duration) time.Duration {
 }
 
 func unknownTenant(tenantID string) error {
-	return fmt.Errorf("tenant %q: %w", tenantID, ErrUnknownTenant)
+	return fmt.Errorf("tenant %q: %w", tenantID, mapping.ErrUnknownTenant)
 }

@@ -1,4 +1,4 @@
-package mapping
+package mappingcache
 
 // Len returns how many mapped and how many unknown tenants the cache holds.
 func (c *Cache) Len() (known, unknown int) {

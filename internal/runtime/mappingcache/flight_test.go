@@ -1,4 +1,4 @@
-package mapping_test
+package mappingcache_test
 
 import (
 	"context"
@@ -13,15 +13,16 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/mapping"
+	"cellular/internal/runtime/mappingcache"
 )
 
 type looked struct {
 	mapping mapping.Mapping
-	outcome mapping.Outcome
+	outcome mappingcache.Outcome
 	err     error
 }
 
-func look(ctx context.Context, c *mapping.Cache) looked {
+func look(ctx context.Context, c *mappingcache.Cache) looked {
 	m, outcome, err := c.Lookup(ctx, "acme")
 	return looked{m, outcome, err}
 }
@@ -40,7 +41,7 @@ func TestConcurrentFirstLookupsMakeOneRead(t *testing.T) {
 		synctest.Wait()
 		close(answer)
 		for range lookups {
-			require.Equal(t, looked{acme(), mapping.Miss, nil}, <-got)
+			require.Equal(t, looked{acme(), mappingcache.Miss, nil}, <-got)
 		}
 		require.Equal(t, []string{"acme"}, source.reads)
 	})
@@ -51,7 +52,7 @@ func TestConcurrentRefreshesMakeOneRead(t *testing.T) {
 		const lookups = 100
 		source, clock := newTable(acme()), newClock()
 		cache := newCache(t, source, noJitter(clock))
-		require.Equal(t, mapping.Miss, look(t.Context(), cache).outcome)
+		require.Equal(t, mappingcache.Miss, look(t.Context(), cache).outcome)
 		clock.pass(softTTL)
 		source.hook = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		got := make(chan looked, lookups)
@@ -60,7 +61,7 @@ func TestConcurrentRefreshesMakeOneRead(t *testing.T) {
 			go func() { got <- look(t.Context(), cache) }()
 		}
 		for range lookups {
-			require.Equal(t, looked{acme(), mapping.Stale, nil}, <-got)
+			require.Equal(t, looked{acme(), mappingcache.Stale, nil}, <-got)
 		}
 		require.Equal(t, readTimeout, time.Since(start))
 		require.Len(t, source.reads, 2)
@@ -99,11 +100,11 @@ func TestOneCallersCancelDoesNotEndTheReadOfTheOthers(t *testing.T) {
 				synctest.Wait()
 				if !first {
 					left := <-one
-					require.ErrorIs(t, left.err, mapping.ErrUnavailable)
+					require.ErrorIs(t, left.err, mappingcache.ErrUnavailable)
 					require.ErrorIs(t, left.err, context.Canceled)
 				}
 				close(answer)
-				require.Equal(t, looked{acme(), mapping.Miss, nil}, <-two)
+				require.Equal(t, looked{acme(), mappingcache.Miss, nil}, <-two)
 				require.Len(t, source.reads, 1)
 			})
 		})
@@ -138,9 +139,9 @@ func TestAPanicWhileReadingStrandsNobody(t *testing.T) {
 		synctest.Wait()
 		close(answer)
 		require.Equal(t, "boom", <-panicked)
-		require.ErrorIs(t, (<-waited).err, mapping.ErrUnavailable)
+		require.ErrorIs(t, (<-waited).err, mappingcache.ErrUnavailable)
 		source.hook = nil
-		require.Equal(t, looked{acme(), mapping.Miss, nil}, look(t.Context(), cache))
+		require.Equal(t, looked{acme(), mappingcache.Miss, nil}, look(t.Context(), cache))
 	})
 }
 
@@ -184,7 +185,7 @@ func TestNeverMoreThanOneReadOfATenantIsUnderWay(t *testing.T) {
 		clock := newClock()
 		config := noJitter(clock)
 		config.Size = rapid.IntRange(1, 4).Draw(t, "size")
-		cache, err := mapping.NewCache(source, config)
+		cache, err := mappingcache.New(source, config)
 		require.NoError(t, err)
 		var callers sync.WaitGroup
 		for range rapid.IntRange(2, 8).Draw(t, "callers") {

@@ -1,9 +1,11 @@
-package mapping
+package mappingcache
 
 import (
 	"context"
 	"errors"
 	"time"
+
+	"cellular/internal/model/mapping"
 )
 
 // errAbandoned is what those who wait for a read are told if the reading call panics.
@@ -60,7 +62,7 @@ func (c *Cache) read(ctx context.Context, tenantID string, f *flight) {
 
 // entry dates a mapping from the moment its read began: the process may have been frozen since, and what was read is
 // as old as that.
-func (c *Cache) entry(m Mapping, readAt time.Duration) *entry {
+func (c *Cache) entry(m mapping.Mapping, readAt time.Duration) *entry {
 	return &entry{
 		mapping:   m,
 		softUntil: readAt + c.shortened(c.config.SoftTTL),
@@ -74,10 +76,10 @@ func (c *Cache) settle(tenantID string, f *flight) {
 	case f.err == nil:
 		c.known.Add(tenantID, f.entry)
 		c.unknown.Remove(tenantID)
-	case errors.Is(f.err, ErrUnknownTenant):
+	case errors.Is(f.err, mapping.ErrUnknownTenant):
 		c.unknown.Add(tenantID, f.startedAt+c.lengthened(c.config.NegativeTTL))
 		c.known.Remove(tenantID)
-	case errors.Is(f.err, ErrMalformed):
+	case errors.Is(f.err, mapping.ErrMalformed):
 		// The control plane answers. One tenant's bad item must not keep the others from being refreshed.
 	default:
 		c.askAgain = c.time.advance() + c.shortened(holdoffReads*c.config.ReadTimeout)

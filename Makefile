@@ -8,12 +8,17 @@ CELLCTL := $(BIN)/cellctl
 STATICCHECK := $(BIN)/staticcheck
 # The race detector needs a C compiler; a machine without one still runs every test.
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
+TEST := go test $(RACE) -shuffle=on
+
+# The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
+SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest routertest soaktest)
+QUICK = $(filter-out $(SLOW),$(shell go list ./...))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test soak lint licences bench setup clean cellctl
+.PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 demo: cellctl ## bring the system up on the local cloud, send examples/ through it, check, take it down
 	@exec $(CELLCTL) local demo
@@ -21,9 +26,12 @@ demo: cellctl ## bring the system up on the local cloud, send examples/ through 
 local: cellctl ## the same cloud, left running; Ctrl-C takes it down
 	@exec $(CELLCTL) local up
 
-test: setup ## set up what is missing and run every test
-	go test $(RACE) -shuffle=on -timeout 25m ./...
+test: setup ## set up what is missing and run the quick tests: all but those of test-slow
+	$(TEST) -timeout 15m $(QUICK)
 	cd tools && go test ./...
+
+test-slow: setup ## run the tests that deploy to local clouds of their own, one cloud at a time
+	$(TEST) -timeout 25m -p 1 $(SLOW)
 
 setup: cellctl ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(CELLCTL) local setup

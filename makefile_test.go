@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMakefile_TestsEveryPackageOnce demands that each package is either among the quick tests or among the slow ones.
+func TestMakefile_TestsEveryPackageOnce(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not on PATH")
+	}
+	var tested []string
+	for _, command := range strings.Split(output(t, "make", "-n", "test", "test-slow"), "\n") {
+		if !strings.HasPrefix(command, "go test ") {
+			continue
+		}
+		for _, word := range strings.Fields(command) {
+			if strings.HasPrefix(word, "cellular") {
+				tested = append(tested, word)
+			}
+		}
+	}
+	require.ElementsMatch(t, strings.Fields(output(t, "go", "list", "./...")), tested)
+}
+
+// output runs a command, apart from the make that may run this test, and returns what it printed.
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s: %s", cmd, &stderr)
+	return string(out)
+}

@@ -5,6 +5,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 
 BIN := .build/bin
 CELLCTL := $(BIN)/cellctl
+LOCALCLOUD := $(BIN)/localcloud
 STATICCHECK := $(BIN)/staticcheck
 # The race detector needs a C compiler; a machine without one still runs every test.
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
@@ -15,16 +16,16 @@ SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest routertest 
 QUICK = $(filter-out $(SLOW),$(shell go list ./...))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl
+.PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl localcloud
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-demo: cellctl ## bring the system up on the local cloud, send examples/ through it, check, take it down
-	@exec $(CELLCTL) local demo
+demo: localcloud ## bring the system up on the local cloud, send examples/ through it, check, take it down
+	@exec $(LOCALCLOUD) demo
 
-local: cellctl ## the same cloud, left running; Ctrl-C takes it down
-	@exec $(CELLCTL) local up
+local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down
+	@exec $(LOCALCLOUD) up
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
 	$(TEST) -timeout 15m $(QUICK)
@@ -33,8 +34,8 @@ test: setup ## set up what is missing and run the quick tests: all but those of 
 test-slow: setup ## run the tests that deploy to local clouds of their own, one cloud at a time
 	$(TEST) -timeout 25m -p 1 $(SLOW)
 
-setup: cellctl ## install what the local cloud needs: the Pulumi engine and the AWS emulator
-	@$(CELLCTL) local setup
+setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
+	@$(LOCALCLOUD) setup
 
 soak: setup ## two minutes of 50 writers, with processes killed and frozen; every event accounted for
 	SOAK=2m go test -count=1 -v -timeout 20m ./local/soaktest
@@ -60,3 +61,6 @@ clean: ## remove everything that the other targets made
 
 cellctl:
 	@go build -o $(CELLCTL) ./cmd/cellctl
+
+localcloud:
+	@go build -o $(LOCALCLOUD) ./cmd/localcloud

@@ -54,7 +54,7 @@ func TestTheReadmeNamesEveryCommand(t *testing.T) {
 	commands(t, func(cmd *cobra.Command) {
 		path := strings.TrimPrefix(cmd.CommandPath(), "cellctl ")
 		parent, _, _ := strings.Cut(path, " ")
-		if cmd.HasSubCommands() || cmd.Name() == "completion" || parent == "local" {
+		if cmd.HasSubCommands() || cmd.Name() == "completion" {
 			return
 		}
 		require.True(t, slices.Contains(named, path) || slices.Contains(named, parent), "README.md does not name 'cellctl %s'", path)
@@ -66,7 +66,7 @@ func TestTheRunbooksTellOfEveryCommand(t *testing.T) {
 	page, err := os.ReadFile(runbooks)
 	require.NoError(t, err)
 	commands(t, func(cmd *cobra.Command) {
-		if cmd.HasSubCommands() || cmd.Name() == "completion" || cmd.HasParent() && cmd.Parent().Name() == "local" {
+		if cmd.HasSubCommands() || cmd.Name() == "completion" {
 			return
 		}
 		told := regexp.MustCompile(regexp.QuoteMeta(cmd.CommandPath()) + `\b`).Match(page)

@@ -8,12 +8,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"cellular/cmd/cellctl/internal/noquery"
 	"cellular/internal/operator/terminal"
 )
 
 func main() {
-	noquery.Over()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	interrupted := ctx.Err() != nil
@@ -23,6 +21,6 @@ func main() {
 
 // exec runs one command line. It writes data to stdout and nothing but data; progress and advice go to stderr.
 func exec(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	a := &app{stdin: stdin, stdout: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr), terminal: isTerminal, dial: dialAWS}
+	a := &app{stdin: stdin, stdout: terminal.NewWriter(stdout), stderr: terminal.NewWriter(stderr), terminal: terminal.Is, dial: dialAWS}
 	return a.run(ctx, args)
 }

@@ -24,11 +24,6 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 		stderr string
 	}{
 		{[]string{"nonsense"}, "cellctl: cellctl: unknown argument \"nonsense\"; see 'cellctl --help'\n"},
-		{[]string{"local", "nonsense"}, "cellctl: cellctl local: unknown argument \"nonsense\"; see 'cellctl local --help'\n"},
-		{[]string{"local", "up", "now"}, "cellctl: cellctl local up: unknown argument \"now\"; see 'cellctl local up --help'\n"},
-		{[]string{"local", "up", "--prot", "1"}, "cellctl: unknown flag: --prot; see 'cellctl local up --help'\n"},
-		{[]string{"local", "up", "--port", "http"}, "cellctl: invalid argument \"http\" for \"--port\" flag: strconv.ParseInt: parsing \"http\": invalid syntax; see 'cellctl local up --help'\n"},
-		{[]string{"local", "up", "--port", "70000"}, "cellctl: --port is 70000, want 0 (any free port) to 65535; see 'cellctl local up --help'\n"},
 	} {
 		stdout, stderr, code := run(t, c.args...)
 		require.Equal(t, exitUsage, code, c.args)
@@ -38,18 +33,12 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 }
 
 func TestEveryCommandHasHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"local"}, {"local", "up"}, {"local", "demo"}, {"local", "setup"}} {
+	for _, args := range [][]string{{}, {"cells"}, {"cells", "list"}, {"tenants", "move"}} {
 		stdout, stderr, code := run(t, append(args, "--help")...)
 		require.Zero(t, code, args)
 		require.Contains(t, stdout, "Usage:", args)
 		require.Empty(t, stderr)
 	}
-}
-
-func TestSampleInputThatIsNotThereIsNamed(t *testing.T) {
-	_, stderr, code := run(t, "local", "demo", "--examples", "no/such/directory")
-	require.Equal(t, exitFailure, code)
-	require.Contains(t, stderr, "cellctl: load examples: open no/such/directory/tenants.jsonl")
 }
 
 func TestAnInterruptHasItsOwnExitCode(t *testing.T) {

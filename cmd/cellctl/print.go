@@ -9,8 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"golang.org/x/term"
-
 	"cellular/internal/model/event"
 	"cellular/internal/operator/terminal"
 )
@@ -47,15 +45,6 @@ const clearLine = "\r\x1b[K"
 func (a *app) colours() bool {
 	_, off := os.LookupEnv(envNoColor)
 	return !off && !a.options.noColor && a.terminal(a.stdout)
-}
-
-// isTerminal reports whether a stream is a terminal, or a writer to one.
-func isTerminal(stream any) bool {
-	if w, ok := stream.(*terminal.Writer); ok {
-		stream = w.Raw()
-	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // colour is a foreground colour as a terminal knows it. Every one is written in as many bytes, so that a coloured column

@@ -59,7 +59,7 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newLocal(), newCompletion())
+	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newCompletion())
 	return root
 }
 

@@ -98,12 +98,6 @@ func TestTheStackIsNamedByFlagOrEnvironment(t *testing.T) {
 	})
 }
 
-func TestALocalCommandHasNoDeployment(t *testing.T) {
-	_, stderr, code := run(t, "--stack", "prod", "local", "setup")
-	require.Equal(t, exitUsage, code)
-	require.Equal(t, "cellctl: cellctl local setup: --stack has no meaning here; see 'cellctl local setup --help'\n", stderr)
-}
-
 func TestAStackThatIsNotThereIsSaidWithWhereItWasLookedFor(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.refuses(exitRefused, "cellctl: no Cellular stack \"prod\" in eu-west-1 (account 123456789012); "+

@@ -6,10 +6,13 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 // Writer escapes everything that is written to it, except for ends of lines and tabs.
@@ -33,6 +36,15 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 // Raw is the stream itself, for what has no text of others in it or has it escaped by Line.
 func (w *Writer) Raw() io.Writer { return w.to }
+
+// Is reports whether a stream is a terminal, or a Writer to one.
+func Is(stream any) bool {
+	if w, ok := stream.(*Writer); ok {
+		stream = w.Raw()
+	}
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
 
 // Escape makes a text visible that may have many lines: ends of lines and tabs stay.
 func Escape(text string) string { return escape(text, "\n\t") }

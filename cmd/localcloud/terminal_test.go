@@ -27,7 +27,7 @@ func TestNothingIsWrittenToATerminalButTheCommandsOutput(t *testing.T) {
 	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	require.NoError(t, err)
 
-	cmd := osexec.Command(buildCellctl(t), "cells", "--help")
+	cmd := osexec.Command(buildLocalcloud(t), "up", "--help")
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); name != "CI" && name != "TERM" {
 			cmd.Env = append(cmd.Env, variable)
@@ -44,7 +44,7 @@ func TestNothingIsWrittenToATerminalButTheCommandsOutput(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, cmd.Wait())
-	require.True(t, strings.HasPrefix(string(written), newCellsShort(t)), "%.80q", written)
+	require.True(t, strings.HasPrefix(string(written), newUp().Short), "%.80q", written)
 	require.NotContains(t, string(written), "\x1b")
 }
 
@@ -53,16 +53,4 @@ func ioctl(f *os.File, request uintptr, value *int32) error {
 		return errno
 	}
 	return nil
-}
-
-// newCellsShort is the first thing that the help of cells says.
-func newCellsShort(t *testing.T) string {
-	t.Helper()
-	for _, c := range newRoot(&app{}).Commands() {
-		if c.Name() == "cells" {
-			return c.Short
-		}
-	}
-	t.Fatal("there is no command cells")
-	return ""
 }

@@ -20,12 +20,12 @@ import (
 )
 
 // marker is an environment variable of the command under test. Most of its children inherit it.
-const marker = "CELLCTL_TEST_RUN"
+const marker = "LOCALCLOUD_TEST_RUN"
 
 // patience bounds every wait of these tests; a machine under load is slow.
 const patience = 2 * time.Minute
 
-// started is a cellctl that runs as a process of its own.
+// started is a localcloud that runs as a process of its own.
 type started struct {
 	t      *testing.T
 	cmd    *osexec.Cmd
@@ -34,15 +34,15 @@ type started struct {
 	exited chan struct{}
 }
 
-func buildCellctl(t *testing.T) string {
+func buildLocalcloud(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "cellctl")
+	path := filepath.Join(t.TempDir(), "localcloud")
 	out, err := osexec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	require.NoError(t, err, string(out))
 	return path
 }
 
-func startCellctl(t *testing.T, binary, dir string, args ...string) *started {
+func startLocalcloud(t *testing.T, binary, dir string, args ...string) *started {
 	t.Helper()
 	s := &started{t: t, dir: dir, stderr: &lines{}, exited: make(chan struct{})}
 	s.cmd = osexec.Command(binary, append(args, "--dir", dir)...)
@@ -71,7 +71,7 @@ func (s *started) until(what string, condition func() bool) {
 		select {
 		case <-tick.C:
 		case <-s.exited:
-			s.t.Fatalf("cellctl ended before: %s\n%s", what, s.stderr)
+			s.t.Fatalf("localcloud ended before: %s\n%s", what, s.stderr)
 		case <-deadline:
 			s.t.Fatalf("not within %s: %s\n%s", patience, what, s.stderr)
 		}
@@ -95,7 +95,7 @@ func (s *started) wait() int {
 	case <-s.exited:
 		return s.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
-		s.t.Fatalf("cellctl did not end within %s\n%s", patience, s.stderr)
+		s.t.Fatalf("localcloud did not end within %s\n%s", patience, s.stderr)
 		return 0
 	}
 }
@@ -140,18 +140,18 @@ func (s *started) routerURL() *url.URL {
 }
 
 func TestARunningCloudIsNamedAndLeavesNothingBehind(t *testing.T) {
-	binary := buildCellctl(t)
+	binary := buildLocalcloud(t)
 	for _, c := range []struct {
 		signal syscall.Signal
 		code   int
 	}{{syscall.SIGINT, exitInterrupted}, {syscall.SIGTERM, exitInterrupted}, {syscall.SIGKILL, -1}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
-			s := startCellctl(t, binary, t.TempDir(), "local", "up")
+			s := startLocalcloud(t, binary, t.TempDir(), "up")
 			s.until("it is up", s.says("Ctrl-C takes everything down"))
 			require.NotEmpty(t, processesOf(s.dir), "the search finds what runs")
 			router := s.routerURL()
 
-			second := startCellctl(t, binary, s.dir, "local", "up")
+			second := startLocalcloud(t, binary, s.dir, "up")
 			require.Equal(t, exitFailure, second.wait())
 			require.Contains(t, second.stderr.String(), fmt.Sprintf("process %d, its router answers at %s", s.cmd.Process.Pid, router))
 
@@ -164,14 +164,14 @@ func TestARunningCloudIsNamedAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAnInterruptedDeploymentLeavesNothingBehind(t *testing.T) {
-	binary := buildCellctl(t)
+	binary := buildLocalcloud(t)
 	for _, c := range []struct {
 		signal  syscall.Signal
 		command string
 		code    int
 	}{{syscall.SIGINT, "demo", exitInterrupted}, {syscall.SIGTERM, "demo", exitInterrupted}, {syscall.SIGKILL, "up", -1}} {
 		t.Run(c.command+" "+c.signal.String(), func(t *testing.T) {
-			s := startCellctl(t, binary, t.TempDir(), "local", c.command)
+			s := startLocalcloud(t, binary, t.TempDir(), c.command)
 			s.until("the engine deploys functions", func() bool {
 				functions, _ := filepath.Glob(filepath.Join(s.dir, "lambda", "functions", "*"))
 				return len(functions) > 0
@@ -188,7 +188,7 @@ func TestAPortInUseIsNamedAndNothingIsLeftBehind(t *testing.T) {
 	defer l.Close()
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 
-	s := startCellctl(t, buildCellctl(t), t.TempDir(), "local", "up", "--port", port)
+	s := startLocalcloud(t, buildLocalcloud(t), t.TempDir(), "up", "--port", port)
 	require.Equal(t, exitFailure, s.wait())
 	require.Contains(t, s.stderr.String(), port)
 	require.Contains(t, s.stderr.String(), "in use")

@@ -1,0 +1,30 @@
+// Command localcloud runs the system on one machine, without an AWS account.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"cellular/cmd/localcloud/internal/noquery"
+)
+
+func main() {
+	noquery.Over()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := exec(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	interrupted := ctx.Err() != nil
+	stop()
+	os.Exit(exitCode(err, interrupted, os.Stderr))
+}
+
+// exec runs one command line. Progress and advice go to stderr.
+func exec(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return root.ExecuteContext(ctx)
+}

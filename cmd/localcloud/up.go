@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"cellular/local"
+	"cellular/local/demo"
+)
+
+func newUp() *cobra.Command {
+	var dir string
+	var port int
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Bring the system up and leave it running; Ctrl-C takes it down",
+		Example: `  localcloud up
+  localcloud up --port 8080`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if port < 0 || port > 65535 {
+				return wrongUsage(cmd, "--port is %d, want 0 (any free port) to 65535", port)
+			}
+			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: cmd.OutOrStdout(), Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "directory of the local cloud's state and logs (default .local of the project)")
+	cmd.Flags().IntVar(&port, "port", 0, "port of the router (default any free one)")
+	return cmd
+}
+
+// runUp runs the system, with the sample's tenants in their cells, until the context ends.
+func runUp(ctx context.Context, o local.Options, stderr io.Writer) (err error) {
+	examples, err := loadExamples("")
+	if err != nil {
+		return err
+	}
+	cloud, err := local.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cloud.Close()) }()
+	fmt.Fprintln(stderr, "bringing the stack up ...")
+	outputs, _, err := cloud.Up(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := demo.Place(ctx, cloud, outputs, examples.Tenants); err != nil {
+		return err
+	}
+	env, err := cloud.WriteEnv()
+	if err != nil {
+		return err
+	}
+	describe(stderr, cloud, outputs, examples.Tenants, env)
+	<-ctx.Done()
+	fmt.Fprintln(stderr, "\ntaking everything down ...")
+	return nil
+}
+
+// describe tells how to use a cloud. env is the file that points a shell to it.
+func describe(w io.Writer, cloud *local.Cloud, outputs local.Outputs, placements []demo.Placement, env string) {
+	fmt.Fprintf(w, "\nThe router answers at %s, the AWS APIs at %s.\n\n", outputs.URL, *cloud.AWS.BaseEndpoint)
+	tenants := map[string][]string{}
+	for _, p := range placements {
+		tenants[p.CellID] = append(tenants[p.CellID], p.TenantID)
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "CELL\tWAVE\tTIER\tDATA TABLE\tRESULTS TABLE\tTENANTS")
+	for _, id := range slices.Sorted(maps.Keys(outputs.Cells)) {
+		c := outputs.Cells[id]
+		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\t%s\n", id, c.Wave, c.Tier, c.DataTable, c.ResultsTable, strings.Join(tenants[id], " "))
+	}
+	tw.Flush()
+	fmt.Fprintf(w, `
+Send an event, and read what became of it:
+
+  curl -i %[1]s/v1/events -H 'Content-Type: application/json' -d \
+    '{"tenant_id":"%[2]s","id":"first","type":"order.placed","payload":{"order_id":"1","customer":"Ada","currency":"EUR","lines":[{"sku":"A","quantity":2,"unit_price":1999}]}}'
+  curl -i '%[1]s/v1/events/first?tenant_id=%[2]s'
+
+Operate it from another terminal:
+
+  . %[4]s
+  %[5]s cells list
+
+The functions' logs follow, and are in %[3]s. Ctrl-C takes everything down.
+
+`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"), env, filepath.Join(filepath.Dir(os.Args[0]), "cellctl"))
+}

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
+	"cellular/app"
 )
 
 // apply is the business logic: the one function to replace with your own.
@@ -16,32 +15,32 @@ import (
 // exactly once, and a result, which GET /v1/events/{id} shows. It may be called several times for the same event, so
 // whatever it does by itself, other than returning an Effect, has to bear that.
 //
-// State of your own goes into the cell's results table, under keys that start with "#" (except those that
-// ownership.Reserved names). Every item of it must carry the attribute tenant_id, the event's tenant: a tenant may be moved
-// to another cell, and what does not name it is left behind.
+// State of your own goes into the cell's results table, under keys that begin with app.KeyPrefix; a write under one of
+// the system's own prefixes is rejected. Every item of it must carry the attribute tenant_id, the event's tenant: a tenant
+// may be moved to another cell, and what does not name it is left behind.
 //
 // Keep every item bounded, whatever clients send: an item takes 400 KB, and once it is full every event that would add to
 // it is rejected. A limited number of names (as countByType has), the latest N of a list, or an item for each thing that
 // there may be many of are bounded; an attribute for each value of a client's field is not. An effect depends on the event
 // and on what is in the tables, and nothing else: a retry may then find other state, but never adds to what was applied.
 //
-// Return consumer.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
+// Return app.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
 // before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the
 // payload out of them.
 //
 // This one prices orders (events of a type order.*), and counts every tenant's events by type.
-func apply(ctx context.Context, e event.Event, s state) (consumer.Effect, error) {
+func apply(ctx context.Context, e app.Event, s state) (app.Effect, error) {
 	writes, err := s.countByType(ctx, e)
 	if err != nil {
-		return consumer.Effect{}, err
+		return app.Effect{}, err
 	}
-	effect := consumer.Effect{Writes: writes}
+	effect := app.Effect{Writes: writes}
 	if !strings.HasPrefix(e.Type, "order.") {
 		return effect, nil
 	}
 	order, err := parseOrder(e.Payload)
 	if err != nil {
-		return consumer.Effect{}, consumer.Permanent(fmt.Errorf("order: %w", err))
+		return app.Effect{}, app.Permanent(fmt.Errorf("order: %w", err))
 	}
 	effect.Result, err = json.Marshal(orderResult{Total: order.total(), Currency: order.Currency})
 	return effect, err

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/event"
+	"cellular/app"
 )
 
 // maxTypes is how many of a tenant's event types are counted by name. The names are the client's to make up, and an item
@@ -40,9 +40,9 @@ type state struct {
 // Whether a type is still counted by name is decided by what the item holds. Consumers that decide at the same moment may
 // so exceed maxTypes by one each, which the item has room for, and each event is counted once all the same. A retry may
 // decide otherwise than the attempt before it, whose effect was not applied.
-func (s state) countByType(ctx context.Context, e event.Event) ([]types.TransactWriteItem, error) {
+func (s state) countByType(ctx context.Context, e app.Event) ([]types.TransactWriteItem, error) {
 	key := map[string]types.AttributeValue{
-		event.AttrKey: &types.AttributeValueMemberS{Value: "#counters#" + e.TenantID},
+		app.KeyAttribute: &types.AttributeValueMemberS{Value: "#counters#" + e.TenantID},
 	}
 	out, err := s.reader.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -52,7 +52,7 @@ func (s state) countByType(ctx context.Context, e event.Event) ([]types.Transact
 		TableName:                aws.String(s.table),
 		Key:                      key,
 		UpdateExpression:         aws.String("SET #tenant = :tenant ADD #counter :one"),
-		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#counter": counterOf(e.Type, out.Item)},
+		ExpressionAttributeNames: map[string]string{"#tenant": app.TenantAttribute, "#counter": counterOf(e.Type, out.Item)},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":tenant": &types.AttributeValueMemberS{Value: e.TenantID},
 			":one":    &types.AttributeValueMemberN{Value: "1"},

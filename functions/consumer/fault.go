@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 
-	"cellular/internal/model/event"
+	"cellular/app"
 	"cellular/internal/runtime/consumer"
 )
 
@@ -22,12 +22,12 @@ const (
 // injectFaults puts the faults around the business function.
 func injectFaults(o *consumer.Options) {
 	next := o.Apply
-	o.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	o.Apply = func(ctx context.Context, e app.Event) (app.Effect, error) {
 		switch e.Type {
 		case faultPanic:
 			panic("injected")
 		case faultError:
-			return consumer.Effect{}, errors.New("injected")
+			return app.Effect{}, errors.New("injected")
 		case faultHang:
 			select {}
 		case faultExit:
@@ -35,7 +35,7 @@ func injectFaults(o *consumer.Options) {
 		}
 		return next(ctx, e)
 	}
-	o.AfterApply = func(e event.Event) {
+	o.AfterApply = func(e app.Event) {
 		if e.Type == faultExitAfterApply {
 			os.Exit(1)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
 )
@@ -35,7 +36,7 @@ func meet(fault string) {
 }
 
 func faulty() consumer.Options {
-	o := consumer.Options{Apply: func(context.Context, event.Event) (consumer.Effect, error) { return consumer.Effect{}, nil }}
+	o := consumer.Options{Apply: func(context.Context, event.Event) (app.Effect, error) { return app.Effect{}, nil }}
 	injectFaults(&o)
 	return o
 }

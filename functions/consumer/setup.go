@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"cellular/app"
 	"cellular/internal/model/env"
-	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
 	"cellular/internal/runtime/telemetry"
 )
@@ -41,7 +41,7 @@ func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, 
 		Logger:          logger,
 	}
 	business := state{table: options.ResultsTable, reader: tables}
-	options.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	options.Apply = func(ctx context.Context, e app.Event) (app.Effect, error) {
 		return apply(ctx, e, business)
 	}
 	if vars.Bool(env.FaultInjection) {

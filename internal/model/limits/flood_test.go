@@ -26,6 +26,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/config"
 	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
@@ -142,18 +143,18 @@ func (s *simulated) latency(operation, key string) time.Duration {
 }
 
 // apply costs what the shipped counters cost: a read, and a write in the event's transaction.
-func (s *simulated) apply(ctx context.Context, e event.Event) (consumer.Effect, error) {
+func (s *simulated) apply(ctx context.Context, e event.Event) (app.Effect, error) {
 	if e.Type == badType {
 		if s.kind == rejected {
-			return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
+			return app.Effect{}, app.Permanent(errors.New("no lines"))
 		}
-		return consumer.Effect{}, errors.New("a bug")
+		return app.Effect{}, errors.New("a bug")
 	}
 	key := map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: "#counters#" + e.TenantID}}
 	if _, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(ledger), Key: key, ConsistentRead: aws.Bool(true)}); err != nil {
-		return consumer.Effect{}, err
+		return app.Effect{}, err
 	}
-	return consumer.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
+	return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 		TableName: aws.String(ledger), Key: key, UpdateExpression: aws.String("ADD #events :one SET #tenant = :tenant"),
 		ExpressionAttributeNames: map[string]string{"#events": "events", "#tenant": event.AttrTenantID},
 		ExpressionAttributeValues: map[string]types.AttributeValue{

@@ -11,11 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/config"
 	"cellular/internal/model/limits"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/move"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/pulumitest"
 )
 
@@ -110,7 +110,7 @@ func boundTable() string {
 	perSecond := func(rate, burst int) string { return fmt.Sprintf("%s a second, burst %s", number(rate), number(burst)) }
 	row("payload of an event", bytes(r.MaxPayloadBytes), "`router.maxPayloadBytes`; an item of DynamoDB has 400 KB")
 	row("payload that travels in the message", bytes(p.InlinePayloadBytes), "`pipeline.inlinePayloadBytes`; a larger one is read from the cell's table")
-	row("writes of the business logic for one event", number(consumer.MaxWrites), "`internal/runtime/consumer`; a transaction has 100 operations and 4 MB")
+	row("writes of the business logic for one event", number(app.MaxWrites), "`internal/runtime/consumer`; a transaction has 100 operations and 4 MB")
 	row("requests, all tenants", perSecond(r.Throttle.Rate, r.Throttle.Burst), "`router.throttle`, for the whole API")
 	row("requests of a tenant", perSecond(r.TenantLimit.Rate, r.TenantLimit.Burst), "`router.tenantLimit`, in each process of the router")
 	row("requests into a cell", perSecond(r.CellLimit.Rate, r.CellLimit.Burst), "`router.cellLimit`, in each process of the router")

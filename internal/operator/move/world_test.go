@@ -19,6 +19,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
@@ -154,12 +155,12 @@ func (patient) ChangeMessageVisibilityBatch(
 
 // apply is the business logic: it counts each event by itself, so that a test sees which one took effect how often.
 // Events of the type poison panic.
-func (w *world) apply(c *cellWorld) consumer.Apply {
-	return func(_ context.Context, e event.Event) (consumer.Effect, error) {
+func (w *world) apply(c *cellWorld) app.Apply {
+	return func(_ context.Context, e event.Event) (app.Effect, error) {
 		if e.Type == "poison" {
 			panic("poison")
 		}
-		return consumer.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
+		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                aws.String(c.ResultsTable),
 			Key:                      dynamotest.Item{event.AttrKey: text("#counters#" + e.TenantID)},
 			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #event :one"),

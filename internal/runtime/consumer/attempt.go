@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 )
 
@@ -42,8 +43,8 @@ func (c *Consumer) apply(ctx context.Context, d delivery) (done result, err erro
 	if err != nil {
 		return "", err
 	}
-	if err := effect.check(c.ResultsTable); err != nil {
-		return "", Permanent(err)
+	if err := checkEffect(effect, c.ResultsTable); err != nil {
+		return "", app.Permanent(err)
 	}
 	done, err = c.commit(ctx, e, effect)
 	if done == applied && c.AfterApply != nil {
@@ -54,9 +55,9 @@ func (c *Consumer) apply(ctx context.Context, d delivery) (done result, err erro
 
 // run calls Apply and waits for it until ctx ends. A call that does not return by then goes on, without effect: what
 // it returns is dropped. Handle bounds how many such calls there can be.
-func (c *Consumer) run(ctx context.Context, e event.Event) (Effect, error) {
+func (c *Consumer) run(ctx context.Context, e event.Event) (app.Effect, error) {
 	type answer struct {
-		effect Effect
+		effect app.Effect
 		err    error
 	}
 	done := make(chan answer, 1) // room for an answer that nobody waits for any more
@@ -76,6 +77,6 @@ func (c *Consumer) run(ctx context.Context, e event.Event) (Effect, error) {
 	case a := <-done:
 		return a.effect, a.err
 	case <-ctx.Done():
-		return Effect{}, fmt.Errorf("the business function did not return: %w", ctx.Err())
+		return app.Effect{}, fmt.Errorf("the business function did not return: %w", ctx.Err())
 	}
 }

@@ -3,7 +3,7 @@
 //
 // # One effect
 //
-// Messages arrive at least once. Apply does not write: it returns the writes as an Effect, and they are sent together
+// Messages arrive at least once. Apply does not write: it returns the writes as an app.Effect, and they are sent together
 // with the event's entry in the ledger (its item in the results table) as one transaction, whose condition is that the
 // event has no entry yet. Three deliveries, or a crash between the transaction and the answer, so have one effect.
 // Apply itself may run more than once.
@@ -32,7 +32,6 @@ package consumer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -40,40 +39,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"cellular/app"
 	"cellular/internal/model/config"
-	"cellular/internal/model/event"
 )
-
-// Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for
-// one event at a time, and again if the event has to be tried again.
-//
-// An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
-// queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.
-type Apply func(ctx context.Context, e event.Event) (Effect, error)
-
-// Effect is what one event does.
-type Effect struct {
-	// Writes become one transaction with the event's entry in the ledger: at most MaxWrites, each to an item of its
-	// own. They may put, update, delete and check business state in the results table, under keys that start with "#",
-	// which no event's key does. Events' own items, and those that ownership.Reserved names, are the system's: a write to
-	// one of them is rejected. Each item of business state must carry the attribute tenant_id (event.AttrTenantID): it is
-	// how a move finds what belongs to a tenant, and an item without it stays behind.
-	// A condition of a write that is not met fails the event for now, and Apply is called again.
-	//
-	// An item may have 400 KB, and a transaction 4 MB. What exceeds that is rejected, also where it shows in the table
-	// only, so an item that grows with what a client sends ends up rejecting the tenant's events: bound it, by counting
-	// under a limited number of names, by keeping the latest N, or by giving what has no bound items of its own.
-	Writes []types.TransactWriteItem
-	// Result is what a reader of the event's outcome gets. JSON, or nil for none.
-	Result json.RawMessage
-}
-
-// MaxWrites bounds an effect: a transaction takes 100 operations (TransactWriteItems), of which the ledger's entry and
-// the check of the fence are two.
-const MaxWrites = 98
 
 // Tables is the part of DynamoDB that a consumer needs.
 type Tables interface {
@@ -95,7 +65,7 @@ type Queue interface {
 
 // Options is what a consumer works with. All of it is required, except AfterApply and Now.
 type Options struct {
-	Apply        Apply
+	Apply        app.Apply
 	Tables       Tables
 	Queue        Queue
 	DataTable    string // where payloads are that did not travel
@@ -114,7 +84,7 @@ type Options struct {
 	// and its dead letter queue together, or a late redrive would be applied a second time.
 	ResultTTL time.Duration
 	// AfterApply, if not nil, is called when an event's transaction has committed.
-	AfterApply func(event.Event)
+	AfterApply func(app.Event)
 	Now        func() time.Time // nil means time.Now
 	Logger     *slog.Logger
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
 )
@@ -54,8 +55,8 @@ func newCell() *cell {
 
 const counted = resultsTable + "/#counted"
 
-func count(_ context.Context, e event.Event) (consumer.Effect, error) {
-	return consumer.Effect{Result: json.RawMessage(`{"ok":true}`), Writes: []types.TransactWriteItem{{Update: &types.Update{
+func count(_ context.Context, e event.Event) (app.Effect, error) {
+	return app.Effect{Result: json.RawMessage(`{"ok":true}`), Writes: []types.TransactWriteItem{{Update: &types.Update{
 		TableName:                 aws.String(resultsTable),
 		Key:                       item{"id": text("#counted")},
 		UpdateExpression:          aws.String("ADD #id :one"),
@@ -152,9 +153,9 @@ func TestReadsAPayloadThatDidNotTravel(t *testing.T) {
 	reference.Payload = nil
 	c := newCell()
 	var got event.Event
-	c.Apply = func(_ context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
 		got = e
-		return consumer.Effect{}, nil
+		return app.Effect{}, nil
 	}
 
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliverMessage(reference, 1)))
@@ -175,7 +176,7 @@ func TestReadsAPayloadThatDidNotTravel(t *testing.T) {
 
 func TestAnEffectWithoutAResultHasNone(t *testing.T) {
 	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) { return consumer.Effect{}, nil }
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) { return app.Effect{}, nil }
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Equal(t, event.Processed, c.status("e-1"))
 	require.NotContains(t, c.entry("e-1"), event.AttrResult)
@@ -184,10 +185,10 @@ func TestAnEffectWithoutAResultHasNone(t *testing.T) {
 func TestOneLinePerRecordAndNeverThePayload(t *testing.T) {
 	c := newCell()
 	apply := c.Apply
-	c.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 		switch e.Type {
 		case "bad":
-			return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
+			return app.Effect{}, app.Permanent(errors.New("no lines"))
 		case "bug":
 			panic("a bug")
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/sqstest"
 )
 
@@ -152,23 +152,23 @@ func (l *lambda) startProcess(s *tables) {
 	}
 }
 
-func (l *lambda) apply(ctx context.Context, e event.Event) (consumer.Effect, error) {
+func (l *lambda) apply(ctx context.Context, e event.Event) (app.Effect, error) {
 	if l.dead.Load() {
-		return consumer.Effect{}, errGone
+		return app.Effect{}, errGone
 	}
 	switch e.Type {
 	case fail:
-		return consumer.Effect{}, errors.New("a dependency is down")
+		return app.Effect{}, errors.New("a dependency is down")
 	case reject:
-		return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
+		return app.Effect{}, app.Permanent(errors.New("no lines"))
 	case hang:
 		<-ctx.Done()
-		return consumer.Effect{}, ctx.Err()
+		return app.Effect{}, ctx.Err()
 	case stuck:
 		<-l.quit
 	case kill:
 		l.dead.Store(true)
-		return consumer.Effect{}, errGone
+		return app.Effect{}, errGone
 	}
 	return count(ctx, e)
 }
@@ -376,7 +376,7 @@ func TestI7NothingOfABatchComesBackWhileItIsHandled(t *testing.T) {
 		}
 		l.RecordTimeout = 3 * time.Second
 		apply := l.Apply
-		l.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+		l.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 			time.Sleep(l.RecordTimeout - time.Millisecond)
 			return apply(ctx, e)
 		}
@@ -428,9 +428,9 @@ func TestI7ARecordThatKillsTheProcessOnceAppliedIsDeleted(t *testing.T) {
 func TestI7WhatHasKilledBeforeRunsBehindAllOthers(t *testing.T) {
 	c := newCell()
 	var order []string
-	c.Apply = func(_ context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
 		order = append(order, e.ID)
-		return consumer.Effect{}, nil
+		return app.Effect{}, nil
 	}
 	note := func(id string, trials, resends int) {
 		c.tables.items[resultsTable+"/"+event.TrialPrefix+id] = trialNote(trials, resends)

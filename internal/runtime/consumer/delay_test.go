@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/sqstest"
 )
 
@@ -32,8 +32,8 @@ func TestTheLongestDelayIsTakenLateInAHandler(t *testing.T) {
 
 	c := newCell()
 	c.Queue, c.BackoffBase, c.BackoffMax = q, 12*time.Hour, 12*time.Hour
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, errors.New("down")
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{}, errors.New("down")
 	})
 	m := received.Messages[0]
 	c.handle(t.Context(), t, events.SQSMessage{MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body})

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
-	"cellular/internal/runtime/consumer"
 )
 
 // fence sets the tenant's floor in the cell; 0 takes the fence away.
@@ -143,7 +143,7 @@ func TestI8AnAppliedEventIsNotDiverted(t *testing.T) {
 // A redrive by hand sends what failed as it was, to the cell that its tenant may have left meanwhile.
 func TestI6AnEventThatWasGivenUpOnIsDivertedWhenItIsReplayedLate(t *testing.T) {
 	c := newCell()
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
 	require.Equal(t, event.Failed, c.status("e-1"))
 	c.fence(2)
@@ -168,7 +168,7 @@ func TestI6GivingUpDoesNotForgetADivertedEvent(t *testing.T) {
 			cell := newCell()
 			cell.fence(3)
 			require.Empty(t, cell.handle(t.Context(), t, deliverOf(2, "e-1", "t", 1)))
-			cell.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
+			cell.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
 			last := deliverBody("e-1", "?", maxReceives)
 			if !c.broken {
 				last = deliverOf(c.epoch, "e-1", badType, maxReceives)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
@@ -23,11 +24,11 @@ const (
 	maxResultBytes = maxItemBytes - 4<<10
 )
 
-// check returns an error for an effect that no transaction takes, or that is not the business logic's to have. It sees
+// checkEffect returns an error for an effect that no transaction takes, or that is not the business logic's to have. It sees
 // what an effect says: that an Update makes its item too large, or takes its tenant away, shows in the table only.
-func (e Effect) check(resultsTable string) error {
-	if n := len(e.Writes); n > MaxWrites {
-		return fmt.Errorf("the effect has %d writes, at most %d fit a transaction", n, MaxWrites)
+func checkEffect(e app.Effect, resultsTable string) error {
+	if n := len(e.Writes); n > app.MaxWrites {
+		return fmt.Errorf("the effect has %d writes, at most %d fit a transaction", n, app.MaxWrites)
 	}
 	if e.Result != nil && !json.Valid(e.Result) {
 		return errors.New("the result of the effect is not JSON")

@@ -12,10 +12,10 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -32,26 +32,26 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 		return writes
 	}
 	for name, c := range map[string]struct {
-		effect consumer.Effect
+		effect app.Effect
 		want   string
 	}{
 		"too many writes": {
-			consumer.Effect{Writes: make([]types.TransactWriteItem, consumer.MaxWrites+1)}, "the effect has 99 writes, at most 98"},
-		"a result not of JSON": {consumer.Effect{Result: json.RawMessage(`{`)}, "the result of the effect is not JSON"},
+			app.Effect{Writes: make([]types.TransactWriteItem, app.MaxWrites+1)}, "the effect has 99 writes, at most 98"},
+		"a result not of JSON": {app.Effect{Result: json.RawMessage(`{`)}, "the result of the effect is not JSON"},
 		"too large a result": {
-			consumer.Effect{Result: json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}, "the result of the effect has 409602 bytes"},
+			app.Effect{Result: json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}, "the result of the effect has 409602 bytes"},
 		"too large an item": {
-			consumer.Effect{Writes: many(1, item{"v": tooLong})}, "write 1 of the effect puts an item of 409618 bytes, an item may have 409600"},
-		"too large a list": {consumer.Effect{Writes: many(1, item{"v": &types.AttributeValueMemberL{Value: []types.AttributeValue{half, half}}})},
+			app.Effect{Writes: many(1, item{"v": tooLong})}, "write 1 of the effect puts an item of 409618 bytes, an item may have 409600"},
+		"too large a list": {app.Effect{Writes: many(1, item{"v": &types.AttributeValueMemberL{Value: []types.AttributeValue{half, half}}})},
 			"write 1 of the effect puts an item of"},
-		"too much together": {consumer.Effect{Writes: many(11, item{"v": half})}, "the first 11 writes of the effect have"},
+		"too much together": {app.Effect{Writes: many(11, item{"v": half})}, "the first 11 writes of the effect have"},
 		"two writes of an item": {
-			consumer.Effect{Writes: []types.TransactWriteItem{removeState("#cart"), putState(item{"id": text("#cart"), "tenant_id": text("acme")})}},
+			app.Effect{Writes: []types.TransactWriteItem{removeState("#cart"), putState(item{"id": text("#cart"), "tenant_id": text("acme")})}},
 			"write 2 of the effect is to the same item as an earlier one"},
-		"no key":             {consumer.Effect{Writes: []types.TransactWriteItem{putState(item{"tenant_id": text("acme")})}}, "write 1 of the effect has no text as its key"},
-		"state of no tenant": {consumer.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart")})}}, "without the attribute tenant_id"},
+		"no key":             {app.Effect{Writes: []types.TransactWriteItem{putState(item{"tenant_id": text("acme")})}}, "write 1 of the effect has no text as its key"},
+		"state of no tenant": {app.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart")})}}, "without the attribute tenant_id"},
 		"state of nobody": {
-			consumer.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart"), "tenant_id": text("")})}}, "without the attribute tenant_id"},
+			app.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart"), "tenant_id": text("")})}}, "without the attribute tenant_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireRejected(t, c.effect, c.want)
@@ -60,10 +60,10 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 }
 
 // requireRejected applies an event with an effect, and finds it rejected: nothing is written but the outcome.
-func requireRejected(t *testing.T, effect consumer.Effect, want string) {
+func requireRejected(t *testing.T, effect app.Effect, want string) {
 	t.Helper()
 	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) { return effect, nil }
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) { return effect, nil }
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Contains(t, c.log.String(), "reason=rejected")
 	require.Contains(t, c.log.String(), want)
@@ -85,7 +85,7 @@ func TestNoEffectReachesWhatIsTheSystems(t *testing.T) {
 					TableName: &table, Key: at, ConditionExpression: aws.String("attribute_not_exists(id)")}},
 			} {
 				t.Run(operation+" "+key, func(t *testing.T) {
-					requireRejected(t, consumer.Effect{Writes: []types.TransactWriteItem{write}}, "belongs to the system")
+					requireRejected(t, app.Effect{Writes: []types.TransactWriteItem{write}}, "belongs to the system")
 				})
 			}
 		}
@@ -98,10 +98,10 @@ func TestAnEffectMayDeleteAndCheckBusinessState(t *testing.T) {
 	db.Put(alpha.ResultsTable(), dynamotest.Item{"id": text("#cart"), "tenant_id": text("acme")})
 	c := newCell()
 	c.Tables, c.DataTable, c.ResultsTable = db, alpha.DataTable(), alpha.ResultsTable()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
 		remove := removeState("#cart")
 		remove.Delete.TableName = aws.String(alpha.ResultsTable())
-		return consumer.Effect{Writes: []types.TransactWriteItem{remove, {ConditionCheck: &types.ConditionCheck{
+		return app.Effect{Writes: []types.TransactWriteItem{remove, {ConditionCheck: &types.ConditionCheck{
 			TableName: aws.String(alpha.ResultsTable()), Key: item{"id": text("#closed")},
 			ConditionExpression: aws.String("attribute_not_exists(id)"),
 		}}}}, nil
@@ -139,8 +139,8 @@ func TestAnItemThatAnUpdateFillsRejectsTheEvent(t *testing.T) {
 	db := dynamotest.NewTables(dynamotest.Cell(alpha))
 	c := newCell()
 	c.Tables, c.DataTable, c.ResultsTable = db, alpha.DataTable(), alpha.ResultsTable()
-	c.Apply = func(_ context.Context, e event.Event) (consumer.Effect, error) {
-		return consumer.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
+	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
+		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName: aws.String(alpha.ResultsTable()), Key: item{"id": text("#log")}, UpdateExpression: aws.String("SET #name = :v"),
 			ExpressionAttributeNames:  map[string]string{"#name": e.ID},
 			ExpressionAttributeValues: item{":v": text(strings.Repeat("x", 150<<10))},
@@ -163,8 +163,8 @@ func putState(state item) types.TransactWriteItem {
 // A table of the user's own moves by other means, or not at all.
 func TestWhatIsNotStateOfTheResultsTableNeedsNoTenant(t *testing.T) {
 	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{Writes: []types.TransactWriteItem{
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{Writes: []types.TransactWriteItem{
 			{Put: &types.Put{TableName: aws.String("own"), Item: item{"id": text("#cart")}}},
 			putState(item{"id": text("#cart"), "tenant_id": text("acme")}),
 		}}, nil
@@ -174,9 +174,9 @@ func TestWhatIsNotStateOfTheResultsTableNeedsNoTenant(t *testing.T) {
 
 func TestTheLargestEffectIsApplied(t *testing.T) {
 	c := newCell()
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-		var effect consumer.Effect
-		for i := range consumer.MaxWrites {
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
+		var effect app.Effect
+		for i := range app.MaxWrites {
 			effect.Writes = append(effect.Writes, putState(item{"id": text("#" + string(rune('A'+i))), "tenant_id": text("acme")}))
 		}
 		return effect, nil

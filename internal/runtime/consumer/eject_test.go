@@ -12,14 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
 )
 
 // reject has the business logic reject events of badType.
 func (c *cell) reject() {
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{}, app.Permanent(errors.New("no lines"))
 	})
 }
 

@@ -8,10 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -30,7 +30,7 @@ func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 				names := naming.Stack("dev").Cell("alpha")
 				db := dynamotest.NewTables(dynamotest.Cell(names))
 				cell.Tables, cell.DataTable, cell.ResultsTable = db, names.DataTable(), names.ResultsTable()
-				cell.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+				cell.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 					effect, err := count(ctx, e)
 					effect.Writes[0].Update.TableName = &cell.ResultsTable
 					effect.Writes[0].Update.UpdateExpression = aws.String("SET #tenant = :tenant ADD #id :one")

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/formattest"
 )
 
@@ -20,8 +20,8 @@ func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	formattest.WritesItem(t, "testdata/outcome-v1/processed.json", c.entry("e-1"))
 
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, consumer.Permanent(errors.New("no"))
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{}, app.Permanent(errors.New("no"))
 	}
 	c.handle(t.Context(), t, deliver("e-2", "t", maxReceives))
 	formattest.WritesItem(t, "testdata/outcome-v1/failed.json", c.entry("e-2"))

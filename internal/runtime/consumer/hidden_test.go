@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 )
 
 // clockQueue knows until when each message is hidden. Each call takes a while, and one of them fails.
@@ -70,7 +70,7 @@ func startedVisible(t *testing.T, q *clockQueue, batch []events.SQSMessage, each
 			c.tables.items[resultsTable+"/"+event.TrialPrefix+m.MessageId] = trialNote(3, 0)
 		}
 	}
-	c.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 		if time.Now().After(q.until[e.ID]) {
 			visible++
 		}
@@ -116,7 +116,7 @@ func TestI7WhatCouldNotBeDeletedIsDeletedBeforeTheNextMessageOnTrial(t *testing.
 		c.tables.items[resultsTable+"/"+event.TrialPrefix+id] = trialNote(3+n, 0)
 	}
 	deleted := map[string][]string{} // what is deleted when an event's work begins
-	c.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 		deleted[e.ID] = append([]string{}, c.queue.deleted...)
 		c.queue.refuse = e.ID == "e-1" // until the next one begins
 		return count(ctx, e)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
@@ -67,7 +68,7 @@ const (
 //
 // The check of the fence makes transactions of one tenant that run at the same moment conflict. They do anyway where they
 // share state, as counters do; the one that loses tries again.
-func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (result, error) {
+func (c *Consumer) commit(ctx context.Context, e event.Event, effect app.Effect) (result, error) {
 	entry := c.entry(e.TenantID, e.ID, event.Processed)
 	entry[event.AttrType] = text(e.Type)
 	entry[event.AttrEpoch] = number(e.Epoch)
@@ -89,7 +90,7 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect Effect) (re
 	case transact.ConditionFailed(err, fenceAt):
 		return c.divert(ctx, e)
 	case invalidEffect(err):
-		return "", Permanent(fmt.Errorf("apply: %w", err))
+		return "", app.Permanent(fmt.Errorf("apply: %w", err))
 	}
 	return "", fmt.Errorf("apply: %w", err)
 }

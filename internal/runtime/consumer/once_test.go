@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/transact"
-	"cellular/internal/runtime/consumer"
 )
 
 func TestI6ThreeDeliveriesHaveOneEffect(t *testing.T) {
@@ -72,7 +72,7 @@ func TestI6AConnectionThatFailsBehindTheTransactionIsNoFailureOfTheEvent(t *test
 func TestI6AnAppliedEventIsNotGivenUpOn(t *testing.T) {
 	c := newCell()
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") }
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) { panic("a bug") }
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
 	require.Equal(t, event.Processed, c.status("e-1"))
 	require.Contains(t, c.log.String(), "outcome=duplicate receive_count=5")
@@ -81,7 +81,7 @@ func TestI6AnAppliedEventIsNotGivenUpOn(t *testing.T) {
 func TestI6AnEventThatWasGivenUpOnIsAppliedWhenItIsReplayed(t *testing.T) {
 	c := newCell()
 	apply := c.Apply
-	c.Apply = func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") }
+	c.Apply = func(context.Context, event.Event) (app.Effect, error) { panic("a bug") }
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
 	require.Equal(t, event.Failed, c.status("e-1"))
 	require.Equal(t, "panic", str(c.entry("e-1")[event.AttrReason]))

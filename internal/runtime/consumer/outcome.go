@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"cellular/app"
 	"cellular/internal/runtime/telemetry"
 )
 
@@ -51,21 +52,14 @@ func failure(ctx context.Context, err error) outcome {
 	out := outcome{result: retry, reason: Failed, err: err}
 	if classified, ok := errors.AsType[*classifiedError](err); ok {
 		out.reason = classified.reason
+	} else if app.IsPermanent(err) {
+		out.reason = Rejected
 	} else if _, ok := errors.AsType[*panicError](err); ok {
 		out.reason = Panicked
 	} else if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		out.reason = Deadline
 	}
 	return out
-}
-
-// Permanent marks an error of the business logic as one that no retry can mend, for example an order without lines.
-// Permanent(nil) is nil.
-func Permanent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &classifiedError{Rejected, err}
 }
 
 // classifiedError is an error whose reason is known where it happens.

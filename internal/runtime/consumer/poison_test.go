@@ -14,15 +14,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 )
 
 const badType = "bad"
 
 // applyBad makes bad what happens to events of badType.
-func (c *cell) applyBad(bad consumer.Apply) {
-	c.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+func (c *cell) applyBad(bad app.Apply) {
+	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 		if e.Type == badType {
 			return bad(ctx, e)
 		}
@@ -33,26 +33,26 @@ func (c *cell) applyBad(bad consumer.Apply) {
 func TestI7OneBadRecordDoesNotKeepItsSiblings(t *testing.T) {
 	for reason, bad := range map[string]struct {
 		message events.SQSMessage
-		apply   consumer.Apply
+		apply   app.Apply
 		outcome string // "" means "retry"
 	}{
 		"malformed": {message: deliverBody("e-2", "not a message", 1), outcome: "ejected"},
-		"rejected": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
-			return consumer.Effect{}, fmt.Errorf("order: %w", consumer.Permanent(errors.New("no lines")))
+		"rejected": {deliver("e-2", badType, 1), func(context.Context, event.Event) (app.Effect, error) {
+			return app.Effect{}, fmt.Errorf("order: %w", app.Permanent(errors.New("no lines")))
 		}, "ejected"},
-		"error": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
-			return consumer.Effect{}, errors.New("a dependency is down")
+		"error": {deliver("e-2", badType, 1), func(context.Context, event.Event) (app.Effect, error) {
+			return app.Effect{}, errors.New("a dependency is down")
 		}, ""},
-		"panic": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
+		"panic": {deliver("e-2", badType, 1), func(context.Context, event.Event) (app.Effect, error) {
 			panic("a bug")
 		}, ""},
-		"panic, as Goexit": {deliver("e-2", badType, 1), func(context.Context, event.Event) (consumer.Effect, error) {
+		"panic, as Goexit": {deliver("e-2", badType, 1), func(context.Context, event.Event) (app.Effect, error) {
 			runtime.Goexit()
-			return consumer.Effect{}, nil
+			return app.Effect{}, nil
 		}, ""},
-		"deadline": {deliver("e-2", badType, 1), func(ctx context.Context, _ event.Event) (consumer.Effect, error) {
+		"deadline": {deliver("e-2", badType, 1), func(ctx context.Context, _ event.Event) (app.Effect, error) {
 			<-ctx.Done()
-			return consumer.Effect{}, ctx.Err()
+			return app.Effect{}, ctx.Err()
 		}, ""},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -74,9 +74,9 @@ func TestI7ARecordThatHangsFailsAtItsDeadlineAndItsBatchAnswers(t *testing.T) {
 		release := make(chan struct{})
 		defer close(release)
 		c := newCell()
-		c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+		c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
 			<-release // listens to nothing
-			return consumer.Effect{}, nil
+			return app.Effect{}, nil
 		})
 		start := time.Now()
 		reported := c.handle(t.Context(), t, deliver("e-1", badType, 1), deliver("e-2", "t", 1))
@@ -91,7 +91,7 @@ func TestI7WhatAHungCallReturnsInTheEndHasNoEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := newCell()
-		c.applyBad(func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+		c.applyBad(func(ctx context.Context, e event.Event) (app.Effect, error) {
 			<-release
 			return count(ctx, e)
 		})
@@ -107,9 +107,9 @@ func TestTheNumberOfHungCallsIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := newCell()
-		c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+		c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
 			<-release
-			return consumer.Effect{}, nil
+			return app.Effect{}, nil
 		})
 		for i := range 16 {
 			c.handle(t.Context(), t, deliver(fmt.Sprint(i), badType, 1))
@@ -128,9 +128,9 @@ func TestI7TheAnswerGoesOutBeforeTheInvocationEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		c := newCell()
-		c.applyBad(func(ctx context.Context, _ event.Event) (consumer.Effect, error) {
+		c.applyBad(func(ctx context.Context, _ event.Event) (app.Effect, error) {
 			<-ctx.Done()
-			return consumer.Effect{}, ctx.Err()
+			return app.Effect{}, ctx.Err()
 		})
 		batch := []events.SQSMessage{
 			deliver("e-1", "t", 1), deliver("e-2", badType, 1), deliver("e-3", badType, 1),
@@ -146,11 +146,11 @@ func TestI7TheAnswerGoesOutBeforeTheInvocationEnds(t *testing.T) {
 }
 
 func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
-	transient := func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, errors.New("down")
+	transient := func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{}, errors.New("down")
 	}
 	for _, c := range []struct {
-		apply       consumer.Apply
+		apply       app.Apply
 		base, limit time.Duration
 		max         int
 		want        []int32 // seconds, from the first receive on
@@ -176,8 +176,8 @@ func TestAFailureIsDelayedByTheNumberOfReceives(t *testing.T) {
 func TestTheFailuresOfALargeBatchAreDelayedTenAtATime(t *testing.T) {
 	c := newCell()
 	var batch []events.SQSMessage
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
-		return consumer.Effect{}, errors.New("down")
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
+		return app.Effect{}, errors.New("down")
 	})
 	for i := range 23 {
 		batch = append(batch, deliver(fmt.Sprint(i), badType, 1))
@@ -191,8 +191,8 @@ func TestAQueueThatCannotDelayDoesNoHarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCell()
 			c.Queue = q
-			c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
-				return consumer.Effect{}, errors.New("down")
+			c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
+				return app.Effect{}, errors.New("down")
 			})
 			require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, 1), deliver("e-2", "t", 1)))
 			require.Equal(t, 1, c.effects("e-2"))
@@ -203,7 +203,7 @@ func TestAQueueThatCannotDelayDoesNoHarm(t *testing.T) {
 
 func TestAnOutcomeThatCannotBeRecordedDoesNotKeepTheMessage(t *testing.T) {
 	c := newCell()
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) { panic("a bug") })
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
 	c.tables.before = func(int) error { return errors.New("AccessDenied") }
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
 	require.Regexp(t, `dead letter queue.*event=e-1 error="record the failure: AccessDenied"`, c.log.String())

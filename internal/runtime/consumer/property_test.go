@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 )
 
 // What a delivery of a record may meet.
@@ -80,13 +80,13 @@ func newChaos(t *rapid.T) *chaos {
 			rapid.SampledFrom([]string{works, works, fails, rejects, panics, tableFails, answerIsOff}), 1, 30).Draw(t, "fates")},
 		crashes: &cycle[bool]{script: rapid.SliceOfN(rapid.Bool(), 1, 10).Draw(t, "crashes")},
 	}
-	c.Apply = func(ctx context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
 		c.fate, c.current = c.fates.take(), e
 		switch c.fate {
 		case fails:
-			return consumer.Effect{}, errors.New("a dependency is down")
+			return app.Effect{}, errors.New("a dependency is down")
 		case rejects:
-			return consumer.Effect{}, consumer.Permanent(errors.New("no lines"))
+			return app.Effect{}, app.Permanent(errors.New("no lines"))
 		case panics:
 			panic("a bug")
 		}

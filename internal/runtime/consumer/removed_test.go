@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
-	"cellular/internal/runtime/consumer"
 )
 
 // removedBelow is the cell's fence once the tenant was removed, and all of its items with it.
@@ -49,8 +49,8 @@ func TestConsumer_DropsTheEventsOfARemovedTenant(t *testing.T) {
 	for receives := 1; receives <= 5; receives++ {
 		t.Run("that the business logic does not take, on receive "+strconv.Itoa(receives), func(t *testing.T) {
 			c := newCell()
-			c.Apply = func(context.Context, event.Event) (consumer.Effect, error) {
-				return consumer.Effect{}, errors.New("unknown account")
+			c.Apply = func(context.Context, event.Event) (app.Effect, error) {
+				return app.Effect{}, errors.New("unknown account")
 			}
 			c.removedBelow(3)
 			c.dropped(t, deliverOf(2, "e-1", "t", receives))

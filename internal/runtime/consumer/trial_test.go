@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/runtime/consumer"
 )
 
 // lost is a message on its last receive that has been started on trial so many times: the others it lost.
@@ -75,13 +75,13 @@ func TestAMessageIsReplacedOnlyWhereItLostReceivesAndCanBeCounted(t *testing.T) 
 func TestI6AnEventWhoseProcessDiesOnItsLastReceiveIsKnownToHaveFailed(t *testing.T) {
 	c := newCell()
 	var seen event.Status
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
 		seen = c.status("e-1")
 		require.Equal(t, "crashed", str(c.entry("e-1")[event.AttrReason]))
 		by, err := time.Parse(event.TimeLayout, str(c.entry("e-1")[event.AttrFailedBy]))
 		require.NoError(t, err)
 		require.WithinDuration(t, time.Now().Add(timeout), by, 5*time.Second, "the end of the invocation")
-		return consumer.Effect{}, errors.New("down")
+		return app.Effect{}, errors.New("down")
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
@@ -99,9 +99,9 @@ func TestI6AnEventWhoseProcessDiesOnItsLastReceiveIsKnownToHaveFailed(t *testing
 
 func TestAnEarlierReceiveNotesNoFailure(t *testing.T) {
 	c := newCell()
-	c.applyBad(func(context.Context, event.Event) (consumer.Effect, error) {
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
 		require.Empty(t, c.status("e-1"))
-		return consumer.Effect{}, errors.New("down")
+		return app.Effect{}, errors.New("down")
 	})
 	for receives := 1; receives < maxReceives; receives++ {
 		require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, receives)))
@@ -125,10 +125,10 @@ func TestAFailureThatCannotBeNotedAheadDoesNotKeepTheEvent(t *testing.T) {
 func TestASettledEventIsDeletedOnItsLastReceiveBeforeAnythingRuns(t *testing.T) {
 	c := newCell()
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	c.Apply = func(_ context.Context, e event.Event) (consumer.Effect, error) {
+	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
 		require.NotEqual(t, "e-1", e.ID)
 		require.Equal(t, []string{"e-1"}, c.queue.deleted)
-		return consumer.Effect{}, nil
+		return app.Effect{}, nil
 	}
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-2", "t", 1), deliver("e-1", "t", maxReceives)))
 	require.Contains(t, c.log.String(), "event=e-1 outcome=duplicate receive_count=5")

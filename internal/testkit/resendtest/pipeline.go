@@ -13,6 +13,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/ownership"
@@ -56,9 +57,9 @@ func (w *World) Consume(t require.TestingT, c facts.Cell) {
 }
 
 // countEffect is business logic that counts how often it takes effect for each event.
-func countEffect(c facts.Cell) consumer.Apply {
-	return func(_ context.Context, e event.Event) (consumer.Effect, error) {
-		return consumer.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
+func countEffect(c facts.Cell) app.Apply {
+	return func(_ context.Context, e event.Event) (app.Effect, error) {
+		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                &c.ResultsTable,
 			Key:                      dynamotest.Item{event.AttrKey: text(effectPrefix + e.Key())},
 			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #effects :one"),

@@ -7,12 +7,13 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/env"
 	"cellular/internal/model/iam"
 )
 
 // newConsumer registers the function that applies the queue's messages.
-func (b *builder) newConsumer(t tables, q queues, r roles) (function, error) {
+func (b *builder) newConsumer(t tables, q queues, r roles) (deploy.Function, error) {
 	c := b.args.Pipeline.Consumer
 	f, err := b.newFunction(functionSpec{
 		part: "consumer", name: b.names.Consumer(), zip: b.args.Code.Consumer, role: r.consumer,
@@ -34,24 +35,24 @@ func (b *builder) newConsumer(t tables, q queues, r roles) (function, error) {
 		grantsOn: []pulumi.StringInput{q.queue.Arn, q.consumerDLQ.Arn, t.data.Arn, t.results.Arn},
 	})
 	if err != nil {
-		return function{}, err
+		return deploy.Function{}, err
 	}
 	return f, b.mapQueue(q, f)
 }
 
 // mapQueue has Lambda read the queue, with as many consumers at once as the cell may take out of the account's
 // concurrency. Bounding the mapping, and not the function, leaves what is too much in the queue, unreceived.
-func (b *builder) mapQueue(q queues, f function) error {
+func (b *builder) mapQueue(q queues, f deploy.Function) error {
 	l := b.args.Pipeline.Queue
 	_, err := lambda.NewEventSourceMapping(b.ctx, b.child("consumer-mapping"), &lambda.EventSourceMappingArgs{
 		EventSourceArn:                 q.queue.Arn,
-		FunctionName:                   f.function.Name,
+		FunctionName:                   f.Function.Name,
 		BatchSize:                      pulumi.Int(l.BatchSize),
 		MaximumBatchingWindowInSeconds: seconds(l.BatchWindow),
 		FunctionResponseTypes:          reportBatchItemFailures,
 		ScalingConfig:                  lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(l.MaxConcurrency)},
 		Tags:                           b.tags,
-	}, b.mappingOpts(f.policy)...)
+	}, b.mappingOpts(f.Policy)...)
 	if err != nil {
 		return fmt.Errorf("map the queue to the consumer: %w", err)
 	}

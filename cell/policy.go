@@ -1,8 +1,6 @@
 package cell
 
 import (
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
 	"cellular/internal/model/iam"
 )
 
@@ -77,19 +75,4 @@ func consumerPolicy(queueARN, dlqARN, dataTableARN, resultsTableARN string) []ia
 			Resources: []string{resultsTableARN},
 		},
 	}
-}
-
-// document renders the statements that build makes of the inputs' values, in their order.
-func document(build func(values []string) []iam.Statement, inputs ...pulumi.StringInput) pulumi.StringOutput {
-	all := make([]any, len(inputs))
-	for i, in := range inputs {
-		all[i] = in
-	}
-	return pulumi.All(all...).ApplyT(func(resolved []any) (string, error) {
-		values := make([]string, len(resolved))
-		for i, v := range resolved {
-			values[i] = v.(string)
-		}
-		return iam.Document(build(values)...)
-	}).(pulumi.StringOutput)
 }

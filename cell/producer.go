@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/config"
 	"cellular/internal/model/env"
 	"cellular/internal/model/iam"
@@ -16,7 +17,7 @@ import (
 const insertsOnly = `{"eventName":["INSERT"]}`
 
 // newProducer registers the function that publishes the data table's stream to the topic.
-func (b *builder) newProducer(t tables, top topic, q queues, r roles) (function, error) {
+func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Function, error) {
 	f, err := b.newFunction(functionSpec{
 		part: "producer", name: b.names.Producer(), zip: b.args.Code.Producer, role: r.producer,
 		reserved: b.args.Pipeline.ProducerReservedConcurrency,
@@ -30,22 +31,22 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (function,
 		grantsOn: []pulumi.StringInput{t.data.StreamArn, top.topic.Arn, q.streamDLQ.Arn},
 	})
 	if err != nil {
-		return function{}, err
+		return deploy.Function{}, err
 	}
 	dlqPolicy, err := b.newQueuePolicy("stream-dlq", q.streamDLQ, r.producer.Arn, noSender)
 	if err != nil {
-		return function{}, err
+		return deploy.Function{}, err
 	}
 	return f, b.mapStream(t, top, q, f, dlqPolicy)
 }
 
 // mapStream has Lambda read the stream. It waits for the subscription: what is published to a topic without a
 // subscriber is gone. Nothing is lost while it waits, since it starts with the oldest record that the stream holds.
-func (b *builder) mapStream(t tables, top topic, q queues, f function, dlqPolicy pulumi.Resource) error {
+func (b *builder) mapStream(t tables, top topic, q queues, f deploy.Function, dlqPolicy pulumi.Resource) error {
 	s := b.args.Pipeline.Stream
 	_, err := lambda.NewEventSourceMapping(b.ctx, b.child("producer-mapping"), &lambda.EventSourceMappingArgs{
 		EventSourceArn:                 t.data.StreamArn,
-		FunctionName:                   f.function.Name,
+		FunctionName:                   f.Function.Name,
 		StartingPosition:               pulumi.String("TRIM_HORIZON"),
 		BatchSize:                      pulumi.Int(s.BatchSize),
 		MaximumBatchingWindowInSeconds: seconds(s.BatchWindow),
@@ -63,7 +64,7 @@ func (b *builder) mapStream(t tables, top topic, q queues, f function, dlqPolicy
 			OnFailure: lambda.EventSourceMappingDestinationConfigOnFailureArgs{DestinationArn: q.streamDLQ.Arn},
 		},
 		Tags: b.tags,
-	}, b.mappingOpts(f.policy, dlqPolicy, top.policy, top.subscription)...)
+	}, b.mappingOpts(f.Policy, dlqPolicy, top.policy, top.subscription)...)
 	if err != nil {
 		return fmt.Errorf("map the stream to the producer: %w", err)
 	}

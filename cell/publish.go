@@ -8,16 +8,17 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/config"
 	"cellular/internal/model/facts"
 )
 
 // publishFacts writes the cell's facts to SSM, where the operator's CLI finds each cell, and to the component's output.
-func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer function) error {
+func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer deploy.Function) error {
 	document := pulumi.All(
 		t.data.Name, t.results.Name, top.topic.Arn, q.queue.Url, q.queue.Arn,
 		q.consumerDLQ.Url, q.subscriptionDLQ.Url, q.streamDLQ.Url,
-		producer.function.Name, consumer.function.Name,
+		producer.Function.Name, consumer.Function.Name,
 	).ApplyT(func(v []any) (string, error) {
 		text := func(i int) string { return v[i].(string) }
 		return facts.Cell{

@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/iam"
 )
 
@@ -106,7 +107,7 @@ func (b *builder) allowRedrive(q queues) error {
 func (b *builder) newQueuePolicy(part string, q *sqs.Queue, sender pulumi.StringInput, build func(queueARN, senderARN string) []iam.Statement) (*sqs.QueuePolicy, error) {
 	p, err := sqs.NewQueuePolicy(b.ctx, b.child(part+"-policy"), &sqs.QueuePolicyArgs{
 		QueueUrl: q.Url,
-		Policy:   document(func(arn []string) []iam.Statement { return build(arn[0], arn[1]) }, q.Arn, sender),
+		Policy:   deploy.Document(func(arn []string) []iam.Statement { return build(arn[0], arn[1]) }, q.Arn, sender),
 	}, b.childOpts()...)
 	if err != nil {
 		return nil, fmt.Errorf("create the policy of %s: %w", part, err)

@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/event"
 	"cellular/internal/model/iam"
 )
@@ -63,7 +64,7 @@ func (b *builder) newTable(part string, args *dynamodb.TableArgs, routerActions 
 	}
 	_, err = dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
 		ResourceArn: table.Arn,
-		Policy: document(func(arn []string) []iam.Statement {
+		Policy: deploy.Document(func(arn []string) []iam.Statement {
 			return admitRouter(arn[0], arn[1], routerActions...)
 		}, table.Arn, b.args.RouterRoleARN),
 	}, b.childOpts()...)

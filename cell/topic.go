@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/functions/deploy"
 	"cellular/internal/model/iam"
 )
 
@@ -26,7 +27,7 @@ func (b *builder) newTopic(q queues) (topic, error) {
 	}
 	policy, err := sns.NewTopicPolicy(b.ctx, b.child("topic-policy"), &sns.TopicPolicyArgs{
 		Arn:    t.Arn,
-		Policy: document(func(arn []string) []iam.Statement { return topicPolicy(arn[0]) }, t.Arn),
+		Policy: deploy.Document(func(arn []string) []iam.Statement { return topicPolicy(arn[0]) }, t.Arn),
 	}, b.childOpts()...)
 	if err != nil {
 		return topic{}, fmt.Errorf("create the topic's policy: %w", err)

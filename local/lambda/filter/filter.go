@@ -1,8 +1,8 @@
 // Package filter decides which records of an event source reach a function: the filter criteria of an event source
 // mapping, which are event patterns.
 //
-// It knows exact values, prefix, suffix, equals-ignore-case, exists and anything-but. An operator that it does not know
-// is an error of Compile, never a pattern that silently matches everything or nothing.
+// It knows exact values, which is what the program filters by. An operator, such as prefix, is an error of Compile, never
+// a pattern that silently matches everything or nothing.
 package filter
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -59,10 +60,10 @@ func (s Set) Match(record []byte) (bool, error) {
 	return slices.ContainsFunc(s.patterns, func(n node) bool { return n.match(value, true) }), nil
 }
 
-// node is one place in a pattern: either fields that must all match, or conditions of which one must hold.
+// node is one place in a pattern: either fields that must all match, or values of which one must be there.
 type node struct {
-	fields     map[string]node
-	conditions []condition
+	fields  map[string]node
+	allowed []any
 }
 
 func (n node) match(value any, present bool) bool {
@@ -76,16 +77,20 @@ func (n node) match(value any, present bool) bool {
 		}
 		return true
 	}
-	holds := func(v any, present bool) bool {
-		return slices.ContainsFunc(n.conditions, func(c condition) bool { return c(v, present) })
+	if elements, ok := value.([]any); ok {
+		return slices.ContainsFunc(elements, n.allows)
 	}
-	switch value := value.(type) {
-	case map[string]any: // conditions are about leaves, and this is none
-		return holds(nil, false)
-	case []any:
-		return slices.ContainsFunc(value, func(v any) bool { return holds(v, true) })
-	}
-	return holds(value, present)
+	return present && n.allows(value)
+}
+
+func (n node) allows(value any) bool {
+	return slices.ContainsFunc(n.allowed, func(allowed any) bool {
+		switch value.(type) {
+		case map[string]any, []any: // an allowed value is a leaf, and this is none
+			return false
+		}
+		return value == allowed
+	})
 }
 
 func compile(text string) (node, error) {
@@ -115,7 +120,7 @@ func compileFields(object map[string]any, path string) (node, error) {
 		case map[string]any:
 			n.fields[name], err = compileFields(value, at)
 		case []any:
-			n.fields[name], err = compileConditions(value, at)
+			n.fields[name], err = compileValues(value, at)
 		default:
 			err = fmt.Errorf("%s: want a list of allowed values or an object", at)
 		}
@@ -126,19 +131,20 @@ func compileFields(object map[string]any, path string) (node, error) {
 	return n, nil
 }
 
-func compileConditions(list []any, path string) (node, error) {
+func compileValues(list []any, path string) (node, error) {
 	if len(list) == 0 {
 		return node{}, fmt.Errorf("%s: an empty list allows nothing", path)
 	}
-	var n node
 	for _, element := range list {
-		c, err := compileCondition(element)
-		if err != nil {
-			return node{}, fmt.Errorf("%s: %w", path, err)
+		switch element := element.(type) {
+		case []any:
+			return node{}, fmt.Errorf("%s: a list inside a list is no value", path)
+		case map[string]any:
+			return node{}, fmt.Errorf("%s: the operator %v is not one that the local cloud knows (it knows exact values)",
+				path, slices.Sorted(maps.Keys(element)))
 		}
-		n.conditions = append(n.conditions, c)
 	}
-	return n, nil
+	return node{allowed: list}, nil
 }
 
 func place(path string) string {

@@ -150,7 +150,7 @@ func TestPackagingTwiceAtOnceLeavesWholeZipsAndNothingElse(t *testing.T) {
 	for _, entry := range entries {
 		left = append(left, entry.Name())
 	}
-	require.Equal(t, []string{"consumer.zip", "producer.zip", "router.zip"}, left)
+	require.Equal(t, []string{"consumer.zip", "consumer.zip.seal", "producer.zip", "producer.zip.seal", "router.zip", "router.zip.seal"}, left)
 }
 
 func TestAnyMainPackageIsPackagedAsTheFunctionsAre(t *testing.T) {

@@ -13,7 +13,9 @@ TEST := go test $(RACE) -shuffle=on
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
 SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest routertest soaktest)
-QUICK = $(filter-out $(SLOW),$(shell go list ./...))
+QUICK = $(filter-out $(SLOW) $(MODELS),$(shell go list ./...))
+# The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short).
+MODELS := cellular/internal/operator/move
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl localcloud
@@ -29,10 +31,11 @@ local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
 	$(TEST) -timeout 15m $(QUICK)
+	$(TEST) -timeout 15m -short $(MODELS)
 	cd tools && go test ./...
 
-test-slow: setup ## run the tests that deploy to local clouds of their own, one cloud at a time
-	$(TEST) -timeout 25m -p 1 $(SLOW)
+test-slow: setup ## run the models in full, and the tests that deploy to local clouds of their own, one cloud at a time
+	$(TEST) -timeout 25m -p 1 $(MODELS) $(SLOW)
 
 setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(LOCALCLOUD) setup

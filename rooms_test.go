@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,4 +157,34 @@ func TestCellctl_IsSmallAndHasNeitherPulumiNorTheLocalCloudInIt(t *testing.T) {
 	info, err := os.Stat(binary)
 	require.NoError(t, err)
 	require.LessOrEqual(t, info.Size(), int64(cellctlBytes))
+}
+
+// TestArchitecturePage_HasEveryRoomWithItsSize compares the page's table of rooms with the code.
+func TestArchitecturePage_HasEveryRoomWithItsSize(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	rows := map[string]int{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z/.]+)` \\| ([0-9,]+) \\|").FindAllStringSubmatch(string(page), -1) {
+		lines, err := strconv.Atoi(strings.ReplaceAll(row[2], ",", ""))
+		require.NoError(t, err, row[0])
+		rows[row[1]] = lines
+	}
+	for room := range enters {
+		if room != "." && room != "local/gate/calls" {
+			require.Contains(t, rows, room)
+		}
+	}
+	for room, told := range rows {
+		lines := 0
+		err := filepath.WalkDir(room, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			lines += strings.Count(string(text), "\n")
+			return err
+		})
+		require.NoError(t, err)
+		require.InDelta(t, lines, told, max(0.25*float64(lines), 10), "docs/architecture.md says that %s has %d lines", room, told)
+	}
 }

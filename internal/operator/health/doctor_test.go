@@ -155,7 +155,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"two mappings", func(w *world) { w.mappings[consumer] = append(w.mappings[consumer], w.mappings[consumer]...) }, health.Fail, consumer, "2 mappings"},
 		{"mapping stopped", func(w *world) { w.mappings[consumer][0].State = aws.String("Disabled") }, health.Fail, consumer, "it is Disabled"},
 		{"mapping starting", func(w *world) { w.mappings[consumer][0].State = aws.String("Enabling") }, health.Warn, consumer, "it is Enabling"},
-		{"mapping in trouble", func(w *world) { w.mappings[producer][0].LastProcessingResult = aws.String("PROBLEM: denied") }, health.Warn, producer, "PROBLEM: denied"},
+		{"mapping in trouble", func(w *world) { w.mappings[producer][0].LastProcessingResult = aws.String("PROBLEM: denied") }, health.Warn, producer, "its last poll had a problem: denied"},
 		{"mapping of an old stream", func(w *world) { w.tables[dataTable].LatestStreamArn = aws.String("arn:new") }, health.Fail, producer, "want arn:new"},
 		{"batch size", func(w *world) { w.mappings[producer][0].BatchSize = aws.Int32(1) }, health.Fail, producer, "batch size is 1, want 100"},
 		{"retries", func(w *world) { w.mappings[producer][0].MaximumRetryAttempts = aws.Int32(-1) }, health.Fail, producer, "maximum of retries is -1, want 5"},
@@ -361,4 +361,35 @@ func TestDoctor_CorrectsNoCountThatKeepsChanging(t *testing.T) {
 
 	w.churn = map[string]int{"beta": 4}
 	require.Contains(t, lines(d.Run(t.Context())), "fixed tenant count beta: corrected from 5 to 2")
+}
+
+// remedy is what doctor says to do about the one finding on a subject.
+func remedy(t *testing.T, found []health.Finding, subject string) string {
+	t.Helper()
+	i := slices.IndexFunc(found, func(f health.Finding) bool { return f.Subject == subject })
+	require.GreaterOrEqual(t, i, 0, "nothing is said of %s:\n%s", subject, lines(found))
+	return found[i].Fix
+}
+
+// An update would make an empty table of the same name, and what a backup holds could not come back under it.
+func TestDoctor_HasADeletedTableRestoredBeforeAnUpdate(t *testing.T) {
+	for _, table := range []string{dataTable, resultsTable, "dev-global-tenant-cell-mapping", "dev-global-tenant-moves", "dev-global-cell-states"} {
+		w := healthy(t)
+		delete(w.tables, table)
+		fix := remedy(t, bad(w.doctor().Run(t.Context())), table)
+		require.True(t, strings.HasPrefix(fix, "restore it under its own name from the backup"), "%s: %s", table, fix)
+		require.Contains(t, fix, "before any 'pulumi up'", table)
+	}
+	w := healthy(t)
+	delete(w.queues, queue)
+	require.Equal(t, "'pulumi up --refresh -s dev' makes it what the program says", remedy(t, bad(w.doctor().Run(t.Context())), queue))
+}
+
+func TestDoctor_ShowsWhereToFindWhatAFunctionFailsOn(t *testing.T) {
+	w := healthy(t)
+	w.mappings[consumer][0].LastProcessingResult = aws.String("PROBLEM: the function reported 3 of 3 messages as failed")
+	w.mappings[producer][0].LastProcessingResult = aws.String("PROBLEM: the topic is gone")
+	found := bad(w.doctor().Run(t.Context()))
+	require.Contains(t, remedy(t, found, consumer), "'cellctl dlq list --cell alpha'")
+	require.Contains(t, remedy(t, found, producer), "'cellctl dlq list --kind stream --cell alpha'")
 }

@@ -90,7 +90,7 @@ func (l *look) reserved(is *types.Concurrency, want int) {
 func (d Doctor) cellMappings(ctx context.Context, c facts.Cell) []Finding {
 	s := c.Settings
 	return append(
-		d.mapping(ctx, c.Producer, func(l *look, m types.EventSourceMappingConfiguration) {
+		d.mapping(ctx, c.Producer, "--kind stream --cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
 			d.readsTheStream(ctx, l, c, m)
 			same(l, "its batch size", aws.ToInt32(m.BatchSize), int32(s.StreamBatchSize))
 			same(l, "its maximum of retries", aws.ToInt32(m.MaximumRetryAttempts), int32(s.StreamRetries))
@@ -100,7 +100,7 @@ func (d Doctor) cellMappings(ctx context.Context, c facts.Cell) []Finding {
 			same(l, "its on-failure destination", onFailure(m.DestinationConfig), siblingARN(c.QueueARN, c.StreamDLQURL))
 			same(l, "its starting position", m.StartingPosition, types.EventSourcePositionTrimHorizon)
 		}),
-		d.mapping(ctx, c.Consumer, func(l *look, m types.EventSourceMappingConfiguration) {
+		d.mapping(ctx, c.Consumer, "--cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
 			same(l, "its source", aws.ToString(m.EventSourceArn), c.QueueARN)
 			same(l, "its batch size", aws.ToInt32(m.BatchSize), int32(s.QueueBatchSize))
 			concurrency := int32(0)
@@ -122,8 +122,9 @@ func (d Doctor) readsTheStream(ctx context.Context, l *look, c facts.Cell, m typ
 	same(l, "its source", aws.ToString(m.EventSourceArn), aws.ToString(out.Table.LatestStreamArn))
 }
 
-// mapping examines the one mapping that feeds a function.
-func (d Doctor) mapping(ctx context.Context, function string, examine func(*look, types.EventSourceMappingConfiguration)) []Finding {
+// mapping examines the one mapping that feeds a function. letters are the flags of 'cellctl dlq list' for what the function has
+// given up on.
+func (d Doctor) mapping(ctx context.Context, function, letters string, examine func(*look, types.EventSourceMappingConfiguration)) []Finding {
 	l := d.look(mappingCheck, function)
 	all, err := d.mappings(ctx, function)
 	switch {
@@ -137,14 +138,14 @@ func (d Doctor) mapping(ctx context.Context, function string, examine func(*look
 		l.fail("%d mappings feed the function, want 1", len(all))
 	}
 	for _, m := range all {
-		l.state(m)
+		l.state(m, letters)
 		examine(l, m)
 		same(l, "reporting of single failed records", slices.Contains(m.FunctionResponseTypes, types.FunctionResponseTypeReportBatchItemFailures), true)
 	}
 	return l.end("enabled, set as it should be")
 }
 
-func (l *look) state(m types.EventSourceMappingConfiguration) {
+func (l *look) state(m types.EventSourceMappingConfiguration, letters string) {
 	switch state := aws.ToString(m.State); state {
 	case "Enabled":
 	case "Creating", "Enabling", "Updating":
@@ -153,8 +154,9 @@ func (l *look) state(m types.EventSourceMappingConfiguration) {
 		l.add(Fail, "if it was stopped on purpose, go on with 'aws lambda update-event-source-mapping --enabled --uuid "+aws.ToString(m.UUID)+"'",
 			"it is %s: events wait until they expire", state)
 	}
-	if result := aws.ToString(m.LastProcessingResult); strings.HasPrefix(result, "PROBLEM") {
-		l.add(Warn, "see the function's log and its role", "its last poll had a problem: %s", result)
+	if problem, ok := strings.CutPrefix(aws.ToString(m.LastProcessingResult), "PROBLEM: "); ok {
+		l.add(Warn, "events that fail are tried again: the function's log says why, and 'cellctl dlq list "+letters+"' shows those that were given up on; where no event fails, see the function's role",
+			"its last poll had a problem: %s", problem)
 	}
 }
 

@@ -264,7 +264,7 @@ func (w *world) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPa
 func (w *world) DescribeTable(_ context.Context, in *dynamodb.DescribeTableInput, _ ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
 	t, ok := w.tables[*in.TableName]
 	if !ok {
-		return nil, notFound("ResourceNotFoundException")
+		return nil, &dynamodbtypes.ResourceNotFoundException{Message: aws.String("not there")}
 	}
 	return &dynamodb.DescribeTableOutput{Table: t}, nil
 }

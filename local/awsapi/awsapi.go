@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"hash/crc32"
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 )
 
 // Key is what belongs to an access key.
@@ -83,10 +85,17 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, code, message st
 		_ = xml.NewEncoder(w).Encode(queryError{Type: "Sender", Code: code, Message: message}) // a client that has gone does not miss it
 		return
 	}
+	body, err := json.Marshal(map[string]string{"__type": code, "message": message, "Message": message})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("X-Amzn-Errortype", code)
 	w.Header().Set("Content-Type", "application/json")
+	// DynamoDB's clients warn of an answer without it.
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message, "Message": message})
+	_, _ = w.Write(body) // a client that has gone does not miss it
 }
 
 // queryError is an error of the query protocol.

@@ -8,8 +8,21 @@ import (
 	"cellular/internal/model/event"
 )
 
+// suggestionDistance is how many letters a mistyped command may be away from one that is suggested, as cobra has it by default.
+const suggestionDistance = 2
+
 // noArgs refuses arguments, and so unknown subcommands, as wrong usage.
-func noArgs(cmd *cobra.Command, args []string) error { return named()(cmd, args) }
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || !cmd.HasSubCommands() {
+		return named()(cmd, args)
+	}
+	cmd.SuggestionsMinimumDistance = suggestionDistance
+	suggestion := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		suggestion = fmt.Sprintf(" (did you mean '%s %s'?)", cmd.CommandPath(), near[0])
+	}
+	return wrongUsage(cmd, "unknown command %q%s", args[0], suggestion)
+}
 
 // named wants one argument for each name.
 func named(names ...string) cobra.PositionalArgs {
@@ -37,5 +50,5 @@ func oneTenant(cmd *cobra.Command, args []string) error {
 
 // wrongUsage is a mistake in a command's arguments or flags.
 func wrongUsage(cmd *cobra.Command, format string, args ...any) error {
-	return usageError{fmt.Errorf("%s: %s; see '%[1]s --help'", cmd.CommandPath(), fmt.Sprintf(format, args...))}
+	return usageError{fmt.Errorf("%s; see '%s --help'", fmt.Sprintf(format, args...), cmd.CommandPath())}
 }

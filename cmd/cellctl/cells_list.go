@@ -56,11 +56,8 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		return err
 	}
 	v := cellsView{Cells: []cellView{}, now: time.Now()}
-	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
-	if err != nil {
-		a.note("no ages: %v", briefly(err))
-	}
-	unread := 0
+	ages, noAges := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
+	unread, ageless := 0, false
 	for i, result := range s.status.ReadAll(ctx, cells) {
 		view := viewOfCell(cells[i], states[cells[i].ID])
 		if result.Err != nil {
@@ -69,8 +66,12 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		} else {
 			view.add(result.Status)
 			view.addAge(ages)
+			ageless = ageless || view.oldest() == "?"
 		}
 		v.Cells = append(v.Cells, view)
+	}
+	if noAges != nil && ageless {
+		a.note("no ages: %v", briefly(noAges))
 	}
 	if err := a.print(v); err != nil {
 		return err

@@ -92,8 +92,8 @@ func TestCellsListSaysWhatItCouldNotRead(t *testing.T) {
 			"c02     1     standard  active  0/100    1      ?       0           0        0             0        never",
 		), stdout)
 		require.Equal(t, printed(
-			"no ages: read the age of the oldest message of 3 queues: down",
 			"cell c01: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-dlq-cell-c01: down",
+			"no ages: read the age of the oldest message of 3 queues: down",
 			"cellctl: 1 of 3 cells could not be read; the lines above say why",
 		), stderr)
 	})
@@ -153,7 +153,7 @@ func TestACellThatIsNotThereIsSaid(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for _, command := range []string{"show", "activate", "drain", "retire"} {
 			w.refuses(exitRefused, "cellctl: unknown cell \"c03\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "cells", command, "c03")
-			w.refuses(exitUsage, "cellctl: cellctl cells "+command+": CELL is missing; see 'cellctl cells "+command+" --help'\n", "cells", command)
+			w.refuses(exitUsage, "cellctl: CELL is missing; see 'cellctl cells "+command+" --help'\n", "cells", command)
 		}
 	})
 }

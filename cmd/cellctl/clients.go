@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/deadletter"
@@ -56,7 +57,8 @@ type stsClient interface {
 
 // dialAWS makes the clients of the credentials, Region and endpoints that the AWS CLI would use.
 func dialAWS(ctx context.Context, o options) (*clients, error) {
-	var set []func(*config.LoadOptions) error
+	// What the SDK logs of itself is nothing that an operator can act on: what fails is in the errors.
+	set := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if o.profile != "" {
 		set = append(set, config.WithSharedConfigProfile(o.profile))
 	}

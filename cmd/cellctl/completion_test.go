@@ -59,5 +59,5 @@ func TestEachShellHasAScript(t *testing.T) {
 	}
 	_, stderr, code := run(t, "completion", "tcsh")
 	require.Equal(t, exitUsage, code)
-	require.Equal(t, "cellctl: cellctl completion: shell \"tcsh\" is none of bash, zsh, fish and powershell; see 'cellctl completion --help'\n", stderr)
+	require.Equal(t, "cellctl: shell \"tcsh\" is none of bash, zsh, fish and powershell; see 'cellctl completion --help'\n", stderr)
 }

@@ -27,7 +27,7 @@ func (a *app) ask(cmd *cobra.Command, question string, confirmed func(answer str
 		return nil
 	}
 	if !a.terminal(a.stdin) {
-		return usageError{fmt.Errorf("%s asks before it acts, and stdin is no terminal; add --yes to go on without being asked", cmd.CommandPath())}
+		return usageError{errors.New("the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked")}
 	}
 	fmt.Fprint(a.stderr, question)
 	answer, err := a.readLine(cmd.Context())

@@ -18,7 +18,7 @@ import (
 
 func TestADropAsksForTheCell(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
-		w.refuses(exitUsage, "cellctl: cellctl dlq drop asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
+		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
 			"dlq", "drop", "--cell", "c01", "--all")
 		w.stdin = "yes\n"
 		for warning, args := range map[string][]string{

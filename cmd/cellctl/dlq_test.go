@@ -270,7 +270,7 @@ func TestAWrongSelectionOfLettersIsRefused(t *testing.T) {
 			{"drop", "say which messages: --id or --tenant, or else --all", []string{"--cell", "c01", "--all", "--tenant", "acme"}},
 		} {
 			path := "cellctl dlq " + c.command
-			w.refuses(exitUsage, "cellctl: "+path+": "+c.says+"; see '"+path+" --help'\n", append([]string{"dlq", c.command}, c.args...)...)
+			w.refuses(exitUsage, "cellctl: "+c.says+"; see '"+path+" --help'\n", append([]string{"dlq", c.command}, c.args...)...)
 		}
 		for _, command := range [][]string{{"list"}, {"show", "x"}, {"redrive"}, {"drop", "--all", "--yes"}} {
 			w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n",

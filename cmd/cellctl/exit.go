@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"syscall"
 
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
@@ -70,11 +72,20 @@ func exitCode(err error, interrupted bool, to io.Writer) int {
 		return 0
 	}
 	fmt.Fprintf(stderr, "cellctl: %v\n", err)
+	if endpoint := os.Getenv(envEndpoint); endpoint != "" && errors.Is(err, syscall.ECONNREFUSED) {
+		fmt.Fprintf(stderr, "Nothing answers at %s, which %s names. If that was a local cloud, it has been taken down: 'make local' starts one, and the file that it then names points this shell to it.\n",
+			endpoint, envEndpoint)
+	}
 	switch {
 	case errors.As(err, new(usageError)), errors.Is(err, placement.ErrInvalid):
 		return exitUsage
-	case slices.ContainsFunc(refusals, func(known error) bool { return errors.Is(err, known) }):
+	case isRefusal(err):
 		return exitRefused
 	}
 	return exitFailure
+}
+
+// isRefusal reports whether an error says that there is no such thing, or that its state forbids the command.
+func isRefusal(err error) bool {
+	return slices.ContainsFunc(refusals, func(known error) bool { return errors.Is(err, known) })
 }

@@ -23,7 +23,8 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 		args   []string
 		stderr string
 	}{
-		{[]string{"nonsense"}, "cellctl: cellctl: unknown argument \"nonsense\"; see 'cellctl --help'\n"},
+		{[]string{"nonsense"}, "cellctl: unknown command \"nonsense\"; see 'cellctl --help'\n"},
+		{[]string{"cells", "list", "now"}, "cellctl: unknown argument \"now\"; see 'cellctl cells list --help'\n"},
 	} {
 		stdout, stderr, code := run(t, c.args...)
 		require.Equal(t, exitUsage, code, c.args)

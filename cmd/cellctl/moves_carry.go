@@ -375,10 +375,11 @@ type carriedView struct {
 	Error    *string     `json:"error"`
 
 	move move.Move
+	err  error
 }
 
 func carried(tenant string, m move.Move, err error) carriedView {
-	v := carriedView{TenantID: tenant, move: m}
+	v := carriedView{TenantID: tenant, move: m, err: err}
 	if m.TenantID != "" {
 		v.To, v.Phase = &m.To, &m.Phase
 	}

@@ -219,16 +219,24 @@ type resumedView struct {
 	Moves []carriedView `json:"moves"`
 }
 
-func (v resumedView) text(s *sheet) { carriedTable(s, v.Moves) }
+// text has nothing where no move is under way: a note says so.
+func (v resumedView) text(s *sheet) {
+	if len(v.Moves) > 0 {
+		carriedTable(s, v.Moves)
+	}
+}
 
 // outcome says what is left to be done, and returns the command's error.
 func (v resumedView) outcome(a *app, s *session) error {
-	failed, left := 0, 0
+	failed, forbidden, left := 0, 0, 0
 	var finishable time.Time
 	for _, m := range v.Moves {
 		switch {
 		case m.Error != nil:
 			failed++
+			if isRefusal(m.err) {
+				forbidden++
+			}
 		case !m.move.Phase.Ended():
 			left++
 			finishable = later(finishable, s.redirectUntil(m.move))
@@ -240,6 +248,9 @@ func (v resumedView) outcome(a *app, s *session) error {
 	if left > 0 {
 		a.note("%s left where the new cell serves the tenant; after %s 'cellctl moves resume --all' finishes all of them at once.",
 			counted(left, "move"), event.FormatTime(finishable))
+	}
+	if forbidden > 0 && forbidden == len(v.Moves) {
+		return refused("%d of %d moves cannot be carried on; the lines above say why", failed, len(v.Moves))
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d moves were not carried on; the lines above say why", failed, len(v.Moves))

@@ -83,7 +83,7 @@ func TestAListOfMovesNamesNobodyByAccident(t *testing.T) {
 		w.prints(printed("TENANT  FROM  TO  EPOCH  PHASE  STARTED  AT WORK  SEEN  EVENTS  SENT  REDIRECT ENDS"), "moves", "list", "--tenant", "acme")
 		w.prints("{\n  \"moves\": [],\n  \"removals\": []\n}\n", "moves", "list", "--output", "json")
 		w.refuses(exitRefused, "cellctl: tenant \"nobody\": unknown tenant\n", "moves", "list", "--tenant", "nobody")
-		w.refuses(exitUsage, "cellctl: cellctl moves list: --tenant is \"#\", want the form "+event.TenantIDPattern+"; see 'cellctl moves list --help'\n",
+		w.refuses(exitUsage, "cellctl: --tenant is \"#\", want the form "+event.TenantIDPattern+"; see 'cellctl moves list --help'\n",
 			"moves", "list", "--tenant", "#")
 	})
 }
@@ -107,7 +107,7 @@ func TestMovesThatWereLeftAreFinished(t *testing.T) {
 
 		stdout, stderr, code = w.run("moves", "resume", "--all")
 		require.Zero(t, code)
-		require.Equal(t, "TENANT  TO  PHASE  ERROR\n", stdout)
+		require.Empty(t, stdout, "no table of nothing")
 		require.Equal(t, "No move is under way.\n", stderr)
 	})
 }
@@ -136,7 +136,7 @@ func TestAMoveThatCannotBeCarriedOnDoesNotKeepTheOthers(t *testing.T) {
 
 func TestResumingNeedsToKnowWhich(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		const name, help = "cellctl: cellctl moves resume: ", "; see 'cellctl moves resume --help'\n"
+		const name, help = "cellctl: ", "; see 'cellctl moves resume --help'\n"
 		w.refuses(exitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume")
 		w.refuses(exitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume", "acme", "--all")
 		w.refuses(exitUsage, name+"--parallel is 0, want 1 to 64"+help, "moves", "resume", "--all", "--parallel", "0")
@@ -313,7 +313,7 @@ func TestATenantOnItsWayIntoTheCellIsNotOverlooked(t *testing.T) {
 
 func TestWhatOnlyAnEvacuationTakesIsRefusedWithoutOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		const name, help = "cellctl: cellctl cells drain: ", "; see 'cellctl cells drain --help'\n"
+		const name, help = "cellctl: ", "; see 'cellctl cells drain --help'\n"
 		w.refuses(exitUsage, name+"--parallel has no meaning without --evacuate"+help, "cells", "drain", "c01", "--parallel", "2")
 		w.refuses(exitUsage, name+"--no-wait has no meaning without --evacuate"+help, "cells", "drain", "c01", "--no-wait")
 		w.refuses(exitUsage, name+"--parallel is 65, want 1 to 64"+help, "cells", "drain", "c01", "--evacuate", "--parallel", "65")

@@ -12,8 +12,9 @@ import (
 
 // The environment variables that cellctl itself reads. The AWS SDK reads its own.
 const (
-	envStack   = "CELLCTL_STACK"
-	envNoColor = "NO_COLOR" // https://no-color.org: set, to anything, it turns colours off
+	envStack    = "CELLCTL_STACK"
+	envNoColor  = "NO_COLOR"         // https://no-color.org: set, to anything, it turns colours off
+	envEndpoint = "AWS_ENDPOINT_URL" // the SDK's: where it is not AWS that does not answer, cellctl says so
 )
 
 // options are the global flags.

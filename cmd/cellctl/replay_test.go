@@ -132,7 +132,7 @@ func TestAReplayThatCannotBeMadeIsRefused(t *testing.T) {
 			`--tenant is "a b", want the form ` + event.TenantIDPattern: {"--cell", "c01", "--tenant", "a b"},
 			`unknown argument "c01"`:                                    {"c01"},
 		} {
-			w.refuses(exitUsage, "cellctl: cellctl replay: "+says+"; see 'cellctl replay --help'\n", append([]string{"replay"}, args...)...)
+			w.refuses(exitUsage, "cellctl: "+says+"; see 'cellctl replay --help'\n", append([]string{"replay"}, args...)...)
 		}
 		w.refuses(exitRefused, "cellctl: replay cell c01 since 1999-12-30T01:00:00Z: outcomes of events that old may have expired, so that applied ones "+
 			"cannot be told from lost ones: it keeps them for 24h0m0s, so the earliest is 1999-12-31T01:00:01Z\n", "replay", "--cell", "c01", "--since", "48h")

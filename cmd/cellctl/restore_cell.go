@@ -11,6 +11,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
+	"cellular/internal/operator/move"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/restore"
 )
@@ -98,7 +99,7 @@ func (s *session) checkAtHome(ctx context.Context, cell facts.Cell, tenant strin
 	case m.CellID != cell.ID:
 		return refused("tenant %q is in cell %s now: what cell %s had of it must not come back", tenant, m.CellID, cell.ID)
 	case m.MovingTo != "":
-		return refused("a move of tenant %q to cell %s is under way; finish it or back out of it first", tenant, m.MovingTo)
+		return s.explainMoving(ctx, move.ErrMoving, tenant)
 	case m.Removing != 0:
 		return s.explainRemoving(ctx, errors.New("a removal is under way"), tenant)
 	case revive && (!record.Revived() || record.RevivedEpoch != m.Epoch):

@@ -9,6 +9,7 @@ import (
 
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
 )
 
@@ -59,6 +60,11 @@ func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, abando
 	cells, err := s.Cells(ctx)
 	if err != nil {
 		return err
+	}
+	if request.CellID != "" {
+		if _, err := fleet.Find(cells, s.Stack, request.CellID); err != nil {
+			return s.explainUnknown(ctx, err, request.CellID)
+		}
 	}
 	if abandon != "" {
 		return a.placeWithout(cmd, s, cells, request, abandon)

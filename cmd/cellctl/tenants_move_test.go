@@ -242,7 +242,7 @@ func TestAMoveThatCannotBeginSaysWhatToDo(t *testing.T) {
 
 func TestAMoveNeedsToKnowWhatToDo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		const name, help = "cellctl: cellctl tenants move: ", "; see 'cellctl tenants move --help'\n"
+		const name, help = "cellctl: ", "; see 'cellctl tenants move --help'\n"
 		w.refuses(exitUsage, name+"TENANT is missing"+help, "tenants", "move", "--to", "c02")
 		w.refuses(exitUsage, name+"one of --to, --resume, --back-out and --abandon is missing"+help, "tenants", "move", "acme")
 		w.refuses(exitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--resume", "--back-out")

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/move"
 	"cellular/internal/operator/removal"
 	"cellular/internal/operator/tenantdata"
 )
@@ -158,7 +159,7 @@ func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Re
 			return removal.Removal{}, err
 		}
 		if _, err := remover.Start(ctx, r.tenant); err != nil {
-			return removal.Removal{}, explainNotBegun(err, m)
+			return removal.Removal{}, s.explainNotBegun(ctx, err, m)
 		}
 	}
 	return waitForHolder(ctx, a.note, removal.ErrHeld,
@@ -203,7 +204,7 @@ func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r rem
 	if err != nil {
 		return from, "", s.explainUnknownTenant(ctx, err, r.tenant)
 	}
-	if from, err = atRest(remover, m, r.wait); err != nil {
+	if from, err = s.atRest(ctx, remover, m, r.wait); err != nil {
 		return from, "", err
 	}
 	if r.abandon != "" && r.abandon != m.CellID {
@@ -263,11 +264,11 @@ func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remov
 // atRest refuses a tenant of which a router may still send something: one that is not suspended, or, unless that is to be
 // waited for, has not been for as long as a router may use a mapping and then take for its write. It answers with the time
 // from which on it has been.
-func atRest(remover *removal.Remover, m mapping.Mapping, wait bool) (from time.Time, err error) {
+func (s *session) atRest(ctx context.Context, remover *removal.Remover, m mapping.Mapping, wait bool) (from time.Time, err error) {
 	from, err = remover.Ready(m)
 	switch {
 	case !errors.Is(err, removal.ErrTooSoon):
-		return from, explainNotBegun(err, m)
+		return from, s.explainNotBegun(ctx, err, m)
 	case !wait:
 		return from, refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
 			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(from))
@@ -275,12 +276,12 @@ func atRest(remover *removal.Remover, m mapping.Mapping, wait bool) (from time.T
 	return from, nil
 }
 
-func explainNotBegun(err error, m mapping.Mapping) error {
+func (s *session) explainNotBegun(ctx context.Context, err error, m mapping.Mapping) error {
 	switch {
 	case errors.Is(err, removal.ErrNotSuspended):
 		return refused("tenant %q is %s; 'cellctl tenants suspend %s' first", m.TenantID, m.State, m.TenantID)
 	case errors.Is(err, removal.ErrMoving):
-		return refused("a move takes tenant %q to cell %s; finish it or back out of it first", m.TenantID, m.MovingTo)
+		return s.explainMoving(ctx, move.ErrMoving, m.TenantID)
 	case errors.Is(err, removal.ErrTooSoon), errors.Is(err, removal.ErrUnderWay):
 		return refused("%v; somebody has changed it meanwhile, try again", err)
 	}

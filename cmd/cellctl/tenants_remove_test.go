@@ -69,10 +69,27 @@ func TestOnlyATenantAtRestIsRemoved(t *testing.T) {
 		time.Sleep(rest - time.Second)
 		w.refuses(exitRefused, "cellctl: tenant \"acme\" has been suspended for 1h0m, and a router may still know it as active; "+
 			"try again after 2000-01-01T01:00:13.000Z, or add --wait\n", "tenants", "remove", "acme", "--yes")
-		time.Sleep(time.Second)
-		w.moving("acme", "c02")
-		w.refuses(exitRefused, "cellctl: a move takes tenant \"acme\" to cell c02; finish it or back out of it first\n", "tenants", "remove", "acme", "--yes")
 		require.NotNil(t, w.mapping("acme"))
+	})
+}
+
+// A tenant that moves is neither removed nor restored, and both refusals name the commands that end the move: one of them does.
+func TestWhatAMoveStandsInTheWayOfNamesTheCommandsThatEndIt(t *testing.T) {
+	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		w.until("acme: fence:", "tenants", "move", "acme", "--to", "c02")
+		w.does("tenants", "suspend", "acme", "--yes")
+		time.Sleep(rest)
+		for _, args := range [][]string{
+			{"tenants", "remove", "acme", "--forget"},
+			{"restore", "cell", "c01", "--at", "1999-12-31T23:00:00Z", "--tenant", "acme"},
+		} {
+			_, stderr, code := w.run(append(args, "--yes")...)
+			require.Equal(t, exitRefused, code, stderr)
+			require.Contains(t, stderr, "a move of tenant \"acme\" from cell c01 to c02 is under way, in phase fence")
+			require.Contains(t, stderr, "'cellctl tenants move acme --resume' carries it on, 'cellctl tenants move acme --back-out' takes the tenant back to cell c01")
+		}
+		w.does("tenants", "move", "acme", "--back-out")
+		require.Nil(t, w.mapping("acme")["moving_to"])
 	})
 }
 
@@ -105,7 +122,7 @@ func TestRemove_RefusesAndAsksBeforeItWaits(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
 		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--wait", "--export", file)
 		require.NoError(t, os.Remove(file))
-		w.refuses(exitUsage, "cellctl: cellctl tenants remove asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
+		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
 			"tenants", "remove", "acme", "--wait", "--export", file)
 		w.stdin = "no\n"
 		_, stderr, code := w.run("tenants", "remove", "acme", "--wait", "--export", file)
@@ -161,7 +178,7 @@ func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
 
 func TestATenantWithoutDataIsRemovedAndItsPlaceIsFree(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
-		w.refuses(exitUsage, "cellctl: cellctl tenants remove asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "remove", "acme")
+		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "remove", "acme")
 		const question = "This removes tenant acme from stack dev, and deletes its dead letters. No cell holds anything else of it.\nType acme to go on: "
 		w.stdin = "y\n"
 		w.refuses(exitUsage, question+"cellctl: not confirmed; nothing was done\n", "tenants", "remove", "acme")
@@ -180,7 +197,7 @@ func TestDataIsNeverLostByAccident(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
 		w.event("c01", "acme", "1", event.Processed)
 		w.refuses(exitRefused, "cellctl: cell c01 holds data of tenant \"acme\"; add --export FILE to keep a copy, or --forget to give it up\n", "tenants", "remove", "acme", "--yes")
-		w.refuses(exitUsage, "cellctl: cellctl tenants remove: --export and --forget exclude each other: the one keeps what the other gives up; see 'cellctl tenants remove --help'\n",
+		w.refuses(exitUsage, "cellctl: --export and --forget exclude each other: the one keeps what the other gives up; see 'cellctl tenants remove --help'\n",
 			"tenants", "remove", "acme", "--export", "x", "--forget")
 
 		w.event("c01", "acme", "2", "")

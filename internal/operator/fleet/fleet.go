@@ -123,5 +123,9 @@ func Find(cells []facts.Cell, stack naming.Stack, id string) (facts.Cell, error)
 	if len(ids) == 0 {
 		return facts.Cell{}, fmt.Errorf("%w %q: stack %s has no cells yet", ErrUnknownCell, id, stack)
 	}
-	return facts.Cell{}, fmt.Errorf("%w %q: stack %s has %s", ErrUnknownCell, id, stack, strings.Join(ids, ", "))
+	suggestion := ""
+	if near := nearest(ids, id); near != "" {
+		suggestion = " (did you mean " + near + "?)"
+	}
+	return facts.Cell{}, fmt.Errorf("%w %q%s: stack %s has %s", ErrUnknownCell, id, suggestion, stack, strings.Join(ids, ", "))
 }

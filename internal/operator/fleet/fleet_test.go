@@ -95,7 +95,7 @@ func TestACellIsFoundByItsID(t *testing.T) {
 
 	_, err = f.Cell(t.Context(), "gama")
 	require.ErrorIs(t, err, fleet.ErrUnknownCell)
-	require.EqualError(t, err, `unknown cell "gama": stack dev has beta, alpha, gamma`)
+	require.EqualError(t, err, `unknown cell "gama" (did you mean gamma?): stack dev has beta, alpha, gamma`)
 
 	for _, id := range []string{"alpha", "beta", "gamma"} {
 		delete(p, stack.Cell(id).Parameter())
@@ -136,4 +136,14 @@ func ids(cells []facts.Cell) []string {
 		all = append(all, c.ID)
 	}
 	return all
+}
+
+func TestAMistypedCellIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
+	p := deployed(t)
+	f, err := fleet.Load(t.Context(), p, stack)
+	require.NoError(t, err)
+	for typed, meant := range map[string]string{"alhpa": " (did you mean alpha?)", "betta": " (did you mean beta?)", "beta2": "", "omega-9": "", "x": ""} {
+		_, err := f.Cell(t.Context(), typed)
+		require.EqualError(t, err, `unknown cell "`+typed+`"`+meant+`: stack dev has beta, alpha, gamma`)
+	}
 }

@@ -69,6 +69,30 @@ func (m Message) Encode() ([]byte, error) {
 	return EscapeForSQS(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }
 
+// MaxMessageBytes is what SNS and SQS take in one message, body and attributes together (256 KiB).
+const MaxMessageBytes = 256 << 10
+
+// attributeType is the type that a message's attributes have, which counts for its size.
+const attributeType = "String"
+
+// EncodeMessage gives the body of an event's message. The payload travels in it if it has at most inlineBytes and fits a
+// message; otherwise the message says that it stays in the data table.
+func EncodeMessage(e Event, inlineBytes int) ([]byte, error) {
+	if len(e.Payload) <= inlineBytes {
+		body, err := Message{Event: e}.Encode()
+		if err != nil || len(body)+attributeBytes(e) <= MaxMessageBytes {
+			return body, err
+		}
+	}
+	e.Payload = nil
+	return Message{Event: e, PayloadRef: true}.Encode()
+}
+
+// attributeBytes is what the names, types and values of a message's attributes count for.
+func attributeBytes(e Event) int {
+	return len(MessageAttrTenantID) + len(e.TenantID) + len(MessageAttrID) + len(e.ID) + 2*len(attributeType)
+}
+
 // EscapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage
 // names the characters that a body may have: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF).
 func EscapeForSQS(body []byte) []byte {

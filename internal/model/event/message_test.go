@@ -157,3 +157,27 @@ func FuzzDecodeMessage(f *testing.F) {
 		require.NoError(t, err)
 	})
 }
+
+// A message never exceeds what SNS and SQS take: a payload that would make it larger stays in the table, also below the
+// configured size.
+func TestEncodeMessage_NeverExceedsWhatAQueueTakes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := keptEvent()
+		e.TenantID, e.ID = validTenant().Draw(t, "tenant"), validID().Draw(t, "id")
+		size := rapid.OneOf(rapid.IntRange(2, 1000), rapid.IntRange(event.MaxMessageBytes-1000, event.MaxMessageBytes)).Draw(t, "payload")
+		inline := rapid.SampledFrom([]int{0, size - 1, size, event.MaxMessageBytes}).Draw(t, "inline")
+		e.Payload = json.RawMessage(`"` + strings.Repeat("x", size-2) + `"`)
+		body, err := event.EncodeMessage(e, inline)
+		require.NoError(t, err)
+		attributes := len("tenant_id") + len(e.TenantID) + len("event_id") + len(e.ID) + 2*len("String")
+		require.LessOrEqual(t, len(body)+attributes, event.MaxMessageBytes)
+		m, err := event.DecodeMessage(body)
+		require.NoError(t, err)
+		if size > inline {
+			require.True(t, m.PayloadRef)
+		}
+		if size <= inline && size < event.MaxMessageBytes-1000 {
+			require.Equal(t, e.Payload, m.Payload)
+		}
+	})
+}

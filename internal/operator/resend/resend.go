@@ -27,7 +27,7 @@ type Queue interface {
 // message, which was 262,144 (256 KiB) before it was 1 MiB; the smaller bound holds everywhere.
 const (
 	maxBatchEntries = 10
-	maxBatchBytes   = 256 << 10
+	maxBatchBytes   = event.MaxMessageBytes
 )
 
 // Events sends the events to a queue. The epoch of each is the one that it is sent with: the caller stamps it. A payload
@@ -49,7 +49,7 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 		return err
 	}
 	for _, e := range events {
-		body, err := encode(e, inlineBytes)
+		body, err := event.EncodeMessage(e, inlineBytes)
 		if err != nil {
 			return fmt.Errorf("send event %q again: %w", e.Key(), err)
 		}
@@ -60,7 +60,7 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 			}
 		}
 		batch = append(batch, types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(body), MessageAttributes: Attributes(e.TenantID, e.ID),
+			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(string(body)), MessageAttributes: Attributes(e.TenantID, e.ID),
 		})
 		keys = append(keys, e.Key())
 		size += bytes
@@ -85,20 +85,6 @@ func (e *RefusedError) Error() string {
 		list = append(list, fmt.Sprintf("event %q: %v", key, e.Events[key]))
 	}
 	return strings.Join(list, "\n")
-}
-
-// encode leaves the payload out where it is too large, or makes a message that no call takes, as the producer does.
-func encode(e event.Event, inlineBytes int) (string, error) {
-	m := event.Message{Event: e}
-	if len(e.Payload) <= inlineBytes {
-		body, err := m.Encode()
-		if err != nil || len(body)+attributeBytes(e) <= maxBatchBytes {
-			return string(body), err
-		}
-	}
-	m.Payload, m.PayloadRef = nil, true
-	body, err := m.Encode()
-	return string(body), err
 }
 
 // Attributes are the attributes of a message, which repeat the event's ids.

@@ -43,6 +43,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/config"
+	"cellular/internal/model/wait"
 )
 
 // Tables is the part of DynamoDB that a consumer needs.
@@ -117,9 +118,9 @@ func New(o Options) *Consumer {
 // It panics if too many calls of Apply never returned: the Lambda runtime then ends the process and starts a fresh
 // one, and the batch is delivered again, in a second. That is the only way to be rid of a goroutine that does not listen.
 func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQSEventResponse, error) {
-	workCtx, cancelWork := before(ctx, AnswerMargin)
+	workCtx, cancelWork := wait.Before(ctx, AnswerMargin)
 	defer cancelWork()
-	settleCtx, cancelSettle := before(ctx, AnswerMargin/4)
+	settleCtx, cancelSettle := wait.Before(ctx, AnswerMargin/4)
 	defer cancelSettle()
 
 	i := &invocation{Consumer: c, workCtx: workCtx, settleCtx: settleCtx, afterTrial: true}
@@ -138,12 +139,4 @@ func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 	c.hide(settleCtx, i.delays)
 	c.beat(settleCtx, i.lastApplied)
 	return events.SQSEventResponse{BatchItemFailures: i.failures}, nil
-}
-
-// before is ctx without its last margin, where it has an end.
-func before(ctx context.Context, margin time.Duration) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, deadline.Add(-margin))
-	}
-	return context.WithCancel(ctx)
 }

@@ -9,11 +9,11 @@ import (
 	"cellular/internal/model/event"
 )
 
-// What one PublishBatch call may hold, from its API reference: 10 messages, and 262,144 bytes (256 KiB) of bodies and
-// attributes together.
+// What one PublishBatch call may hold, from its API reference: 10 messages, and as many bytes of bodies and attributes
+// together as a single message.
 const (
 	maxBatchEntries = 10
-	maxBatchBytes   = 256 << 10
+	maxBatchBytes   = event.MaxMessageBytes
 )
 
 // entry is one event, ready to be published.
@@ -22,22 +22,9 @@ type entry struct {
 	request types.PublishBatchRequestEntry
 }
 
-// newEntry encodes an event. The payload travels in the message if it has at most inlineBytes and the message fits a
-// batch; otherwise the message says that it stays in the data table.
+// newEntry encodes an event; see event.EncodeMessage.
 func newEntry(record int, e event.Event, inlineBytes int) (entry, error) {
-	m := event.Message{Event: e}
-	if len(e.Payload) <= inlineBytes {
-		made, err := encode(record, m)
-		if err != nil || made.bytes() <= maxBatchBytes {
-			return made, err
-		}
-	}
-	m.Payload, m.PayloadRef = nil, true
-	return encode(record, m)
-}
-
-func encode(record int, m event.Message) (entry, error) {
-	body, err := m.Encode()
+	body, err := event.EncodeMessage(e, inlineBytes)
 	if err != nil {
 		return entry{}, err
 	}
@@ -45,8 +32,8 @@ func encode(record int, m event.Message) (entry, error) {
 		Id:      aws.String(strconv.Itoa(record)),
 		Message: aws.String(string(body)),
 		MessageAttributes: map[string]types.MessageAttributeValue{
-			event.MessageAttrTenantID: stringAttribute(m.TenantID),
-			event.MessageAttrID:       stringAttribute(m.ID),
+			event.MessageAttrTenantID: stringAttribute(e.TenantID),
+			event.MessageAttrID:       stringAttribute(e.ID),
 		},
 	}}, nil
 }

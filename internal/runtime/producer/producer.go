@@ -43,6 +43,7 @@ import (
 
 	"cellular/internal/model/config"
 	"cellular/internal/model/event"
+	"cellular/internal/model/wait"
 )
 
 // AnswerMargin is how long before the invocation's own deadline the work ends, so that the answer still goes out.
@@ -83,20 +84,12 @@ func New(o Options) *Producer { return &Producer{Options: o, decode: decodeRecor
 // record, in the batch's order, that is not known to be either, by its sequence number; it is empty if there is none, and
 // it is not empty before ctx is about to end. The error is always nil.
 func (p *Producer) Handle(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
-	working, cancel := beforeAnswer(ctx)
+	working, cancel := wait.Before(ctx, AnswerMargin)
 	defer cancel()
 	w := p.newWork(working, batch.Records)
 	w.finish(working)
 	w.log(ctx)
 	return w.answer(), nil
-}
-
-// beforeAnswer bounds the work by the invocation's deadline, where it has one.
-func beforeAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, deadline.Add(-AnswerMargin))
-	}
-	return context.WithCancel(ctx)
 }
 
 // entry makes the entry of the record at index i of its batch. A panic on the way is that record's error.

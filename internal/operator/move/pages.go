@@ -74,7 +74,12 @@ func (r *run) readSide(ctx context.Context, cell facts.Cell, keys []string) (sid
 	if err != nil {
 		return side{}, err
 	}
-	return side{cell: cell, data: data, results: results}, nil
+	for key, item := range data {
+		if r.leftover(cell, item, results[key]) {
+			delete(data, key)
+		}
+	}
+	return side{cell: cell, data: data, results: results, removed: r.removed[cell.ID]}, nil
 }
 
 // settle makes a plan of what both cells have under the keys, and carries its writes out. It returns the plan that was

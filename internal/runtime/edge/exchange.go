@@ -20,6 +20,7 @@ type exchange struct {
 
 	caller                    caller
 	tenantID, eventID, cellID string
+	epoch                     int64 // of the tenant's mapping
 
 	lookup     mappingcache.Outcome // "" where no lookup was made
 	lookupTook time.Duration

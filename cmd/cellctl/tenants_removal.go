@@ -40,18 +40,31 @@ func (s *session) observedRemover(lost string, observe func(removal.Removal)) *r
 	})
 }
 
-// export is the file that a removal writes its copy to.
+// export is the file that a removal writes its copy to, or has written it to.
 type export struct {
 	a       *app
 	s       *session
 	tenant  string
-	file    *os.File
-	written bool // completely
+	removal int64 // its epoch
+	name    string
+	file    *os.File // nil where the copy is there
+	written bool     // completely
 }
 
-func (a *app) newExport(s *session, r removalRequest) (*export, error) {
-	file, err := createNew(r.export, "--export")
-	return &export{a: a, s: s, tenant: r.tenant, file: file}, err
+// newExport creates the file, unless it is there and holds the copy of the removal under way.
+func (a *app) newExport(s *session, r removalRequest, open removal.Removal) (*export, error) {
+	e := &export{a: a, s: s, tenant: r.tenant, removal: open.Epoch, name: r.export}
+	if open.TenantID != "" && fileExists(r.export) {
+		return e, nil
+	}
+	var err error
+	e.file, err = createNew(r.export, "--export")
+	return e, err
+}
+
+func fileExists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
 }
 
 // checkExport refuses a file of the copy that cannot be written, and leaves none behind.
@@ -66,34 +79,74 @@ func (r removalRequest) checkExport() error {
 	return errors.Join(file.Close(), os.Remove(r.export))
 }
 
-// explainExport says of a file that is there already what it may be to the removal under way.
-func explainExport(err error, name string, open removal.Removal) error {
-	switch {
-	case !errors.Is(err, errRefused):
-		return err
-	case open.Phase.Deleting():
-		return refused("%s is there already; if this removal wrote it, it is the copy of what is deleted already: keep it. "+
-			"Name another file with --export, which will hold only the rest", name)
+// checkExportOf is checkExport for a removal that is under way. A file that is there must be a complete copy of it.
+func (r removalRequest) checkExportOf(open removal.Removal) error {
+	if r.export == "" || !fileExists(r.export) {
+		return r.checkExport()
 	}
-	return refused("%s is there already; name another file with --export, which will hold everything: nothing was deleted yet", name)
+	_, err := readCopy(r.export, nil, open.TenantID, open.Epoch)
+	return explainCopy(err, r.export, open.Phase)
 }
 
-// write writes what cells hold of the tenant. What follows deletes the original: the copy is on the disk when this returns.
+// readCopy reads a file back that a removal has written, and sees to it that it is on the disk: the process that wrote it may
+// have died before.
+func readCopy(name string, cells []facts.Cell, tenant string, removal int64) (*tenantdata.Copy, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	copied, err := tenantdata.ReadExport(file, cells, tenant, removal)
+	if err != nil {
+		return nil, err
+	}
+	return copied, errors.Join(file.Sync(), syncDirectory(filepath.Dir(name)))
+}
+
+// explainCopy says of a file that is there, and is no copy to go on with, what to do.
+func explainCopy(err error, name string, phase removal.Phase) error {
+	for _, fault := range []error{tenantdata.ErrNoExport, tenantdata.ErrCutShort, tenantdata.ErrOtherRemoval, removal.ErrNotCopied} {
+		switch {
+		case !errors.Is(err, fault):
+		case phase.Deleting():
+			return refused("%s is no copy to go on with: %v. If this removal wrote it, it may have what is deleted already: keep it. "+
+				"Name another file with --export, which will hold only the rest", name, err)
+		default:
+			return refused("%s is no copy to go on with: %v. Nothing was deleted yet: name another file with --export, which will hold everything", name, err)
+		}
+	}
+	return err
+}
+
+// write writes what cells hold of the tenant, unless that was done before. What follows deletes the original: the copy is on
+// the disk when this returns.
 func (e *export) write(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
-	written, err := tenantdata.Export(ctx, e.s.dynamo, cells, e.tenant, e.file)
+	if e.file == nil {
+		copied, err := readCopy(e.name, cells, e.tenant, e.removal)
+		if err != nil {
+			return nil, err
+		}
+		e.tell("was written by this removal, and has", copied)
+		return copied, nil
+	}
+	written, err := tenantdata.Export(ctx, e.s.dynamo, cells, e.tenant, e.removal, e.file)
 	if err == nil {
 		err = e.file.Sync()
 	}
 	if err = errors.Join(err, e.file.Close()); err == nil {
-		err = syncDirectory(filepath.Dir(e.file.Name()))
+		err = syncDirectory(filepath.Dir(e.name))
 	}
 	if err != nil {
 		return nil, err
 	}
 	e.written = true
-	e.a.note("%s has %s, %s and %s, %s.", e.file.Name(), counted(written.Events, "event"), counted(written.Outcomes, "outcome"),
-		counted(written.State, "other item"), counted(int(written.Bytes), "byte"))
+	e.tell("has", written)
 	return written, nil
+}
+
+func (e *export) tell(what string, c *tenantdata.Copy) {
+	e.a.note("%s %s %s, %s and %s, %s.", e.name, what, counted(c.Events, "event"), counted(c.Outcomes, "outcome"),
+		counted(c.State, "other item"), counted(int(c.Bytes), "byte"))
 }
 
 // syncDirectory has a file that was created in the directory outlive a crash of the host.
@@ -105,11 +158,11 @@ func syncDirectory(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// discard takes the file away, unless it is a complete copy.
+// discard takes the file away, unless it is a complete copy, or was there.
 func (e *export) discard() {
-	if !e.written {
+	if e.file != nil && !e.written {
 		_ = e.file.Close()
-		_ = os.Remove(e.file.Name())
+		_ = os.Remove(e.name)
 	}
 }
 

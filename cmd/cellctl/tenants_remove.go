@@ -41,13 +41,12 @@ It refuses
 - while a cell holds anything of it, unless --export has it written to a file first, or --forget gives it up.
 
 From its first step on, nothing else changes TENANT: it is not resumed, moved or placed. Whatever ends the command, the
-removal stays where it is: the same command goes on with it, with a new name after --export if the file is there, and
---back-out calls it off, unless it has begun to delete.
+removal stays where it is: the same command goes on with it, and --back-out calls it off, unless it has begun to delete.
 'cellctl moves list' shows the removals under way.
 
-The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. Where a
-removal was cut short after it had begun to delete, keep the file: what is deleted is in no other copy, and the new file
-has only the rest.
+The file is lines of JSON, the items in DynamoDB's own notation. Nothing is deleted that is not in it. A removal that was
+cut short goes on with the same file, if that is complete and has all that is there; it is read back first. Where it is
+not, keep it and name another one: what is deleted already may be in no other copy, and the new file has only the rest.
 
 A tenant whose cell is not there any more, and does not come back, is removed with --abandon CELL, which names that cell. What
 it held cannot be looked at then; what other cells hold of TENANT is deleted as ever.
@@ -70,7 +69,7 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 			return a.removeTenant(cmd, r)
 		},
 	}
-	cmd.Flags().StringVar(&r.export, "export", "", "write what the cells hold of the tenant to this file, which must not exist, and then delete it")
+	cmd.Flags().StringVar(&r.export, "export", "", "write what the cells hold of the tenant to this file, which must not exist unless this removal wrote it, and then delete it")
 	cmd.Flags().BoolVar(&r.forget, "forget", false, "delete what the cells hold of the tenant, and keep no copy")
 	cmd.Flags().BoolVar(&r.wait, "wait", false, "wait until the tenant has been suspended for long enough")
 	cmd.Flags().StringVar(&r.abandon, "abandon", "", "the cell that the tenant is mapped to, which is lost with all that it held")
@@ -128,10 +127,10 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 		return err
 	}
 	maybeBegun = begins
-	done, err := a.finishRemoval(ctx, s, remover, r, begins)
+	done, err := a.finishRemoval(ctx, s, remover, r, open)
 	p.end()
 	if err != nil {
-		return explainRemoval(err, done)
+		return explainRemoval(explainCopy(err, r.export, done.Phase), done)
 	}
 	if done.Phase == removal.CalledOff {
 		a.note("The removal of tenant %s is called off. It is suspended in cell %s; 'cellctl tenants resume %[1]s' lets it send again.", r.tenant, done.CellID)
@@ -141,25 +140,29 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 	return nil
 }
 
-// finishRemoval begins a removal, if that is to be done, and goes on with it to its end. The file of the copy is there
+// finishRemoval goes on with the open removal to its end, or begins one where that is the zero value. The file of the copy is there
 // before anything else is done.
-func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Remover, r removalRequest, begins bool) (done removal.Removal, err error) {
+func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Remover, r removalRequest, open removal.Removal) (done removal.Removal, err error) {
 	fate := removal.Fate{GiveUp: r.forget}
+	var e *export
 	if r.export != "" {
-		e, err := a.newExport(s, r)
-		if err != nil {
+		if e, err = a.newExport(s, r, open); err != nil {
 			return removal.Removal{}, err
 		}
 		defer e.discard()
 		fate.Copy = e.write
 	}
-	if begins {
+	if open.TenantID == "" {
 		m, err := s.placement.Get(ctx, r.tenant)
 		if err != nil {
 			return removal.Removal{}, err
 		}
-		if _, err := remover.Start(ctx, r.tenant); err != nil {
+		begun, err := remover.Start(ctx, r.tenant)
+		if err != nil {
 			return removal.Removal{}, s.explainNotBegun(ctx, err, m)
+		}
+		if e != nil {
+			e.removal = begun.Epoch
 		}
 	}
 	return waitForHolder(ctx, a.note, removal.ErrHeld,
@@ -246,10 +249,11 @@ func (s *session) checkSettled(ctx context.Context, m mapping.Mapping, waits boo
 	return nil
 }
 
-// confirmRest refuses a file that is there, and asks before a removal goes on that has deleted nothing yet.
+// confirmRest refuses a file that is there and is no copy of the removal, and asks before a removal goes on that has deleted
+// nothing yet.
 func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remover, open removal.Removal, r removalRequest) error {
-	if err := r.checkExport(); err != nil {
-		return explainExport(err, r.export, open)
+	if err := r.checkExportOf(open); err != nil {
+		return err
 	}
 	if open.Phase.Deleting() || open.Phase == removal.Restore {
 		return nil

@@ -291,10 +291,6 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		require.Regexp(t, `(?m)^REMOVED TENANT .*\nacme +c01 +2 +keep +1m\S* ago +\S+ +\S+ ago +0$`, stdout)
 		stdout, stderr, _ = w.run("moves", "show", "acme")
 		require.Contains(t, stdout, "removal of tenant  acme\n")
-		written := filepath.Join(dir, "keep")
-		_, stderrOfSame, code := w.run("tenants", "remove", "acme", "--yes", "--export", written)
-		require.Equal(t, exitRefused, code)
-		require.Contains(t, stderrOfSame, "cellctl: "+written+" is there already; name another file with --export, which will hold everything: nothing was deleted yet\n")
 		require.Contains(t, stderr, "--back-out calls it off.\n")
 		stdout, stderr, code = w.run("tenants", "show", "acme")
 		require.Zero(t, code, stderr)
@@ -326,12 +322,6 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		_, stderr, code := w.run("tenants", "remove", "acme", "--back-out")
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "cellctl: call off the removal of tenant \"acme\": the tenant's data is being deleted; 'cellctl tenants remove acme' with")
-		written := filepath.Join(dir, "delete")
-		_, stderr, code = w.run("tenants", "remove", "acme", "--export", written)
-		require.Equal(t, exitRefused, code)
-		require.Contains(t, stderr, "cellctl: "+written+" is there already; if this removal wrote it, it is the copy of what is deleted already: keep it. "+
-			"Name another file with --export, which will hold only the rest\n")
-		require.FileExists(t, written)
 		_, stderr, code = w.run("tenants", "remove", "acme")
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "there is data that neither a copy was made of nor anybody gave up, in cell c01; add --export FILE to keep a copy, or --forget to give it up\n")
@@ -341,6 +331,89 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 		require.Contains(t, stderr, "Deleted in cell c01: 1 event, 1 outcome, 0 other items, no dead letter.\n")
 		require.Nil(t, w.mapping("acme"))
 	})
+}
+
+// A removal goes on with the file that it has written, whatever it was cut short in, and deletes nothing that is not in it.
+func TestTenantsRemove_GoesOnWithTheFileThatItWrote(t *testing.T) {
+	cutShort := func(t *testing.T, w *world, phase, file string) {
+		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "2", event.Processed)
+		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+			if c.Operation != "TransactWriteItems" || w.removalPhase() != phase {
+				return nil
+			}
+			if phase == "delete" && len(w.db.Items(stack.Cell("c01").DataTable())) == 2 && strings.Contains(c.Table, stack.Cell("c01").DataTable()) {
+				return nil // it dies when it has deleted the events, and not the outcomes
+			}
+			return errDown
+		}
+		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
+		require.Equal(t, exitFailure, code, stderr)
+		w.db.Intercept = nil
+		time.Sleep(time.Minute) // the process of this test does not die
+	}
+	for _, phase := range []string{"keep", "delete"} {
+		t.Run("complete, in "+phase, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "acme.jsonl")
+			suspended(t, func(t *testing.T, w *world) {
+				cutShort(t, w, phase, file)
+				before, err := os.ReadFile(file)
+				require.NoError(t, err)
+				_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
+				require.Zero(t, code, stderr)
+				require.Contains(t, stderr, file+" was written by this removal, and has 2 events, 2 outcomes and 0 other items, ")
+				require.Nil(t, w.mapping("acme"))
+				require.Zero(t, w.items("c01"))
+				after, err := os.ReadFile(file)
+				require.NoError(t, err)
+				require.Equal(t, string(before), string(after))
+			})
+		})
+		rest := map[string]string{
+			"keep":   "Nothing was deleted yet: name another file with --export, which will hold everything\n",
+			"delete": "If this removal wrote it, it may have what is deleted already: keep it. Name another file with --export, which will hold only the rest\n",
+		}[phase]
+		for name, c := range map[string]struct {
+			spoil func(t *testing.T, file []byte, w *world) []byte
+			why   string
+		}{
+			"of another removal": {func(_ *testing.T, file []byte, _ *world) []byte {
+				return bytes.Replace(file, []byte(`"removal_epoch":2`), []byte(`"removal_epoch":1`), 1)
+			}, "it was not written by this removal. "},
+			"cut short":      {func(_ *testing.T, file []byte, _ *world) []byte { return file[:len(file)-20] }, "it is not complete. "},
+			"something else": {func(*testing.T, []byte, *world) []byte { return []byte("<html>") }, "it is no export of a tenant's data: "},
+			"not of all data": {func(_ *testing.T, file []byte, w *world) []byte {
+				w.event("c01", "acme", "3", event.Processed)
+				return file
+			}, "there is data that is not in the copy: "},
+		} {
+			t.Run(name+", in "+phase, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "acme.jsonl")
+				suspended(t, func(t *testing.T, w *world) {
+					cutShort(t, w, phase, file)
+					content, err := os.ReadFile(file)
+					require.NoError(t, err)
+					spoiled := c.spoil(t, content, w)
+					require.NoError(t, os.WriteFile(file, spoiled, 0o600))
+					items := w.items("c01")
+					_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
+					require.Equal(t, exitRefused, code, stderr)
+					require.Contains(t, stderr, "cellctl: "+file+" is no copy to go on with: ")
+					require.Contains(t, stderr, c.why)
+					require.Contains(t, stderr, rest)
+					require.Equal(t, items, w.items("c01"))
+					after, err := os.ReadFile(file)
+					require.NoError(t, err)
+					require.Equal(t, string(spoiled), string(after))
+
+					time.Sleep(time.Minute)
+					_, stderr, code = w.run("tenants", "remove", "acme", "--yes", "--export", file+".2")
+					require.Zero(t, code, stderr)
+					require.Nil(t, w.mapping("acme"))
+				})
+			})
+		}
+	}
 }
 
 func TestATenantThatWasRemovedIsNotUnknown(t *testing.T) {

@@ -68,7 +68,7 @@ type copies struct{ files []string }
 func (w *world) fate(to *copies) removal.Fate {
 	return removal.Fate{Copy: func(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
 		var file bytes.Buffer
-		written, err := tenantdata.Export(ctx, w.db, cells, tenant, &file)
+		written, err := tenantdata.Export(ctx, w.db, cells, tenant, 0, &file)
 		if err == nil {
 			to.files = append(to.files, file.String())
 		}

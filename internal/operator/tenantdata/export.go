@@ -43,6 +43,7 @@ type line struct {
 	TenantID   string `json:"tenant_id,omitempty"`
 	CellID     string `json:"cell_id,omitempty"`
 	ExportedAt string `json:"exported_at,omitempty"`
+	Removal    int64  `json:"removal_epoch,omitempty"`
 
 	// event, outcome and state
 	Item map[string]any `json:"item,omitempty"`
@@ -62,7 +63,7 @@ type counts struct {
 //
 // The format is lines of JSON, each an object with a "kind". There is a section for each cell, in the order of cells:
 //
-//	{"kind":"header","format":"cellular-tenant-export/1","tenant_id":T,"cell_id":C,"exported_at":TIME}
+//	{"kind":"header","format":"cellular-tenant-export/1","tenant_id":T,"cell_id":C,"exported_at":TIME,"removal_epoch":N}
 //	{"kind":"event","item":ITEM}       of the data table, in the order in which they were accepted
 //	{"kind":"outcome","item":ITEM}     of the results table
 //	{"kind":"state","item":ITEM}       of the results table, with a key that starts with "#"
@@ -70,21 +71,22 @@ type counts struct {
 //
 // ITEM is the whole item in DynamoDB's own JSON, such as {"id":{"S":"acme#1"},"epoch":{"N":"1"}}, which is what "aws
 // dynamodb put-item --item" reads. A section begins with its header and ends with its end, without which the export is
-// not complete. Outcomes and state may be mixed.
+// not complete. Outcomes and state may be mixed. The removal is the one that the export is made for, by its epoch; it is
+// absent where removal is 0, for none.
 //
 // It is no snapshot: what is written to a cell meanwhile may be in it or not. On an error, what was written so far is of
 // no use.
-func Export(ctx context.Context, client DynamoDB, cells []facts.Cell, tenantID string, w io.Writer) (*Copy, error) {
+func Export(ctx context.Context, client DynamoDB, cells []facts.Cell, tenantID string, removal int64, w io.Writer) (*Copy, error) {
 	e := newExporter(w)
 	for _, cell := range cells {
-		if err := e.export(ctx, client, cell, tenantID); err != nil {
+		if err := e.export(ctx, client, cell, tenantID, removal); err != nil {
 			return nil, fmt.Errorf("export tenant %q from cell %s: %w", tenantID, cell.ID, err)
 		}
 	}
 	return &e.copied, nil
 }
 
-// Copy is what an export has written. It takes some 50 bytes of memory for each item.
+// Copy is what an export has written, or ReadExport has found written. It takes some 50 bytes of memory for each item.
 type Copy struct {
 	Summary
 	sums map[[sumBytes]byte]struct{}
@@ -119,8 +121,10 @@ func newExporter(w io.Writer) *exporter {
 	return e
 }
 
-func (e *exporter) export(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string) error {
-	header := line{Kind: kindHeader, Format: exportFormat, TenantID: tenantID, CellID: cell.ID, ExportedAt: event.FormatTime(time.Now())}
+func (e *exporter) export(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string, removal int64) error {
+	header := line{
+		Kind: kindHeader, Format: exportFormat, TenantID: tenantID, CellID: cell.ID, ExportedAt: event.FormatTime(time.Now()), Removal: removal,
+	}
 	if err := e.lines.Encode(header); err != nil {
 		return err
 	}

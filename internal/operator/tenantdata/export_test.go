@@ -38,7 +38,7 @@ func (e exported) key() string { return e.Item["id"]["S"].(string) }
 func export(t *testing.T, db *dynamotest.DB, tenant string) (tenantdata.Summary, []exported) {
 	t.Helper()
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, tenant, &out)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, tenant, 0, &out)
 	require.NoError(t, err)
 	summary := written.Summary
 	require.EqualValues(t, out.Len(), summary.Bytes)
@@ -76,7 +76,7 @@ func TestAnExportHasAllOfATenantAndNothingElse(t *testing.T) {
 func TestAnExportedItemIsTheItemInDynamoDBsJSON(t *testing.T) {
 	db := newCell(map[string]int{"acme": 1})
 	var out bytes.Buffer
-	_, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
+	_, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, &out)
 	require.NoError(t, err)
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, `{"kind":"event","item":{"accepted_at":{"S":"2026-02-03T04:05:06.000Z"},"epoch":{"N":"1"},"event_id":{"S":"e000"},`+
@@ -106,13 +106,13 @@ func TestAnExportHasBinariesAndSets(t *testing.T) {
 		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
 		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
 		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}},
-	}}, []facts.Cell{alpha}, "acme", &out)
+	}}, []facts.Cell{alpha}, "acme", 0, &out)
 	require.NoError(t, err)
 	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
 
 	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
 		"id": text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
-	}}, []facts.Cell{alpha}, "acme", io.Discard)
+	}}, []facts.Cell{alpha}, "acme", 0, io.Discard)
 	require.ErrorContains(t, err, `item "#counters#acme"`)
 	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
 }
@@ -129,14 +129,14 @@ func TestAnExportWithoutAnEndIsNotComplete(t *testing.T) {
 		return nil
 	}
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", &out)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, &out)
 	require.ErrorIs(t, err, errDown)
 	require.ErrorContains(t, err, `export tenant "acme" from cell alpha`)
 	require.Nil(t, written)
 	require.NotContains(t, out.String(), `"kind":"end"`)
 
 	db.Intercept = nil
-	_, err = tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", failing{})
+	_, err = tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, failing{})
 	require.ErrorIs(t, err, iotest.ErrTimeout)
 }
 
@@ -154,7 +154,7 @@ func TestAnItemThatExpiresMeanwhileIsLeftOut(t *testing.T) {
 
 func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", io.Discard)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, io.Discard)
 	require.NoError(t, err)
 	item := db.Item(alpha.DataTable, event.Key("acme", "e001"))
 	require.True(t, written.Has(alpha.DataTable, item))
@@ -171,8 +171,53 @@ func TestAnExportHasASectionForEachCell(t *testing.T) {
 	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
 	db.Put(other.DataTable, e.Item())
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha, other}, "acme", &out)
+	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha, other}, "acme", 0, &out)
 	require.NoError(t, err)
 	require.Equal(t, tenantdata.Summary{Events: 3, Outcomes: 1, State: 1, Bytes: int64(out.Len())}, written.Summary)
 	require.Regexp(t, `(?s)"cell_id":"alpha".*"counts":{"events":2,"outcomes":1,"state":1}.*"cell_id":"beta".*"counts":{"events":1,"outcomes":0,"state":0}}\n$`, out.String())
+}
+
+// A copy that is read back is as good as the one that was written, and what is not whole is not taken.
+func TestAnExportIsReadBackAsItWasWritten(t *testing.T) {
+	const beta = "beta"
+	db := dynamotest.NewTables(dynamotest.Deployment(stack, alpha.ID, beta))
+	other := facts.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
+	cells := []facts.Cell{alpha, other}
+	fill(db, "acme", 3)
+	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
+	db.Put(other.DataTable, e.Item())
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, cells, "acme", 7, &out)
+	require.NoError(t, err)
+	file := out.String()
+	read, err := tenantdata.ReadExport(strings.NewReader(file), cells, "acme", 7)
+	require.NoError(t, err)
+	require.Equal(t, written, read)
+
+	_, err = tenantdata.ReadExport(strings.NewReader(file), cells, "globex", 7)
+	require.ErrorIs(t, err, tenantdata.ErrOtherRemoval)
+	for _, removal := range []int64{0, 6} {
+		_, err = tenantdata.ReadExport(strings.NewReader(file), cells, "acme", removal)
+		require.ErrorIs(t, err, tenantdata.ErrOtherRemoval)
+	}
+	_, err = tenantdata.ReadExport(strings.NewReader(file+"x"), cells, "acme", 7)
+	require.ErrorIs(t, err, tenantdata.ErrNoExport)
+	_, err = tenantdata.ReadExport(strings.NewReader("a,b\n"), cells, "acme", 7)
+	require.ErrorIs(t, err, tenantdata.ErrNoExport)
+	lines := slices.Collect(strings.Lines(file))
+	_, err = tenantdata.ReadExport(strings.NewReader(strings.Join(slices.Delete(slices.Clone(lines), 1, 2), "")), cells, "acme", 7)
+	require.ErrorIs(t, err, tenantdata.ErrCutShort, "an item is missing")
+
+	// Cut short anywhere it is refused, but for the end of the first section: then it lacks what the second one has.
+	firstEnds := strings.Index(file, `{"kind":"header"`) + strings.Index(file[1:], `{"kind":"header"`) + 1
+	item := db.Item(other.DataTable, e.Key())
+	for at := range len(file) - 1 {
+		read, err := tenantdata.ReadExport(strings.NewReader(file[:at]), cells, "acme", 7)
+		if at == firstEnds || at == firstEnds-1 {
+			require.NoError(t, err)
+			require.False(t, read.Has(other.DataTable, item))
+			continue
+		}
+		require.ErrorIs(t, err, tenantdata.ErrCutShort, "at %d: %q", at, file[max(0, at-20):at])
+	}
 }

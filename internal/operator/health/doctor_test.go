@@ -393,3 +393,15 @@ func TestDoctor_ShowsWhereToFindWhatAFunctionFailsOn(t *testing.T) {
 	require.Contains(t, remedy(t, found, consumer), "'cellctl dlq list --cell alpha'")
 	require.Contains(t, remedy(t, found, producer), "'cellctl dlq list --kind stream --cell alpha'")
 }
+
+// A cell of which the parameter alone is gone goes on: it is made again, and nothing of it is deleted.
+func TestDoctor_HasALostParameterMadeAgain(t *testing.T) {
+	w := healthy(t)
+	delete(w.parameters, stack.Cell("alpha").Parameter())
+	found := bad(w.doctor().Run(t.Context()))
+	require.Contains(t, lines(found), "fail cell state cells that are not there: tenant alpha-one, for one, is mapped to cell alpha, whose parameter is not there, while tables or queues of it are\n")
+	require.Contains(t, remedy(t, found, "cells that are not there"), "'pulumi up --refresh -s dev' makes the parameter again")
+	for _, f := range found {
+		require.True(t, !strings.Contains(f.Fix, "delete-") || strings.HasPrefix(f.Fix, "once no tenant is mapped to the cell and "), "%s", f.Fix)
+	}
+}

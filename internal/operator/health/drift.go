@@ -137,10 +137,9 @@ func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []
 		l.add(Skip, "", "not every cell's facts could be read")
 		return l.findings
 	}
-	l.fix = "bring the cell back into cellular:cells, or see 'cellctl tenants show TENANT': it says how to go on without the cell"
+	const bringBack = "bring the cell back into cellular:cells, or see 'cellctl tenants show TENANT': it says how to go on without the cell"
 	known, err := placement.KnownCells(ctx, d.DynamoDB, p.control.CellTable)
 	if err != nil {
-		l.fix = d.deployAgain()
 		l.unseen(err)
 		return l.findings
 	}
@@ -151,11 +150,13 @@ func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []
 		tenant, err := aTenantOf(ctx, c, id)
 		switch {
 		case err != nil:
-			l.fix = d.deployAgain()
 			l.unseen(err)
 			return l.findings
+		case tenant != "" && slices.Contains(leftovers, id):
+			l.add(Fail, "where cellular:cells lists the cell, 'pulumi up --refresh -s "+string(d.Stack)+"' makes the parameter again; otherwise "+bringBack,
+				"tenant %s, for one, is mapped to cell %s, whose parameter is not there, while tables or queues of it are", tenant, id)
 		case tenant != "":
-			l.fail("tenant %s, for one, is mapped to cell %s, which is not there: its events are refused", tenant, id)
+			l.add(Fail, bringBack, "tenant %s, for one, is mapped to cell %s, which is not there: its events are refused", tenant, id)
 		}
 	}
 	return l.end("no tenant is mapped to one")

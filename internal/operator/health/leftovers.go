@@ -98,7 +98,7 @@ func (d Doctor) leftovers(p published, inv inventory) (ids []string, found []Fin
 	}
 	for _, name := range inv.tables {
 		for _, prefix := range []string{d.Stack.DataTablePrefix(), d.Stack.ResultsTablePrefix()} {
-			left("table", name, prefix, "once its data is not needed, 'aws dynamodb delete-table --table-name "+name+"'")
+			left("table", name, prefix, "once no tenant is mapped to the cell and its data is not needed, 'aws dynamodb delete-table --table-name "+name+"'")
 		}
 	}
 	if inv.queuesErr != nil {
@@ -106,7 +106,7 @@ func (d Doctor) leftovers(p published, inv inventory) (ids []string, found []Fin
 	}
 	for _, url := range inv.queues {
 		for prefix := range d.queuePrefixes() {
-			left("queue", lastSegment(url), prefix, "once its messages are not needed, 'aws sqs delete-queue --queue-url "+url+"'")
+			left("queue", lastSegment(url), prefix, "once no tenant is mapped to the cell and its messages are not needed, 'aws sqs delete-queue --queue-url "+url+"'")
 		}
 	}
 	return slices.Sorted(maps.Keys(gone)), l.end("no tables or queues of cells that are not there")

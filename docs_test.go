@@ -53,7 +53,7 @@ func TestPages_NameTestsThatExist(t *testing.T) {
 	}
 }
 
-// TestReadme_ListsEveryPage demands a row for each page under docs/ in the README's table of pages.
+// TestReadme_ListsEveryPage demands a row for each page of the root and under docs/ in the README's table of pages.
 func TestReadme_ListsEveryPage(t *testing.T) {
 	readme := pages(t)["README.md"]
 	for page := range pages(t) {
@@ -121,13 +121,16 @@ func proofs(t *testing.T) []proof {
 	return all
 }
 
-// pages returns README.md and all pages under docs/ by their path.
+// pages returns the pages of the root, README.md among them, and all pages under docs/ by their path.
 func pages(t *testing.T) map[string]string {
 	paths, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
+	root, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	require.Contains(t, root, "README.md")
 	texts := map[string]string{}
-	for _, path := range append(paths, "README.md") {
+	for _, path := range append(paths, root...) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		texts[path] = string(text)

@@ -30,6 +30,20 @@ func TestMakefile_TestsEveryPackageOnce(t *testing.T) {
 	require.ElementsMatch(t, strings.Fields(output(t, "go", "list", "./...")), tested)
 }
 
+// TestMakefile_StampsTheRevisionOnCellctl demands that `cellctl version` can say what it was built from.
+func TestMakefile_StampsTheRevisionOnCellctl(t *testing.T) {
+	for _, tool := range []string{"make", "git"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(tool + " is not on PATH")
+		}
+	}
+	head, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		t.Skip("this is no git repository")
+	}
+	require.Contains(t, output(t, "make", "-n", "cellctl"), "-X main.stamp="+strings.TrimSpace(string(head)))
+}
+
 // output runs a command, apart from the make that may run this test, and returns what it printed.
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()

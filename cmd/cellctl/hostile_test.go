@@ -110,6 +110,7 @@ func TestNoCommandLetsATenantWriteToTheTerminal(t *testing.T) {
 		"tenants resume":  {{"beta"}},
 		"tenants show":    {{"acme"}, {"beta"}, {hostile}},
 		"tenants suspend": {{"acme"}},
+		"version":         {{}, {hostile}},
 	}
 	seen := map[string]bool{}
 	commands(t, func(cmd *cobra.Command) {

@@ -59,7 +59,10 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
-	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newCompletion())
+	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newVersion(a), newCompletion())
+	root.Version = thisBuild().String()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().Bool("version", false, "print which cellctl this is")
 	return root
 }
 

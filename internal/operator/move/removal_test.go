@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
@@ -529,4 +531,63 @@ func TestRemover_StopsWhereACellCannotBeRead(t *testing.T) {
 			w.gone()
 		}
 	}
+}
+
+// tooLarge has a database refuse transactions of more than a number of items of one of the cells' tables.
+func (w *world) tooLarge(most int) (refused *int) {
+	refused = new(int)
+	w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
+		items := 0
+		for key := range strings.SplitSeq(c.Key, ",") {
+			if strings.HasPrefix(key, tenant+"#") {
+				items++
+			}
+		}
+		if c.Operation == "TransactWriteItems" && items > most {
+			*refused++
+			return &smithy.GenericAPIError{Code: "ValidationException", Message: "Transaction request cannot exceed 4 MB", Fault: smithy.FaultClient}
+		}
+		return nil
+	}
+	return refused
+}
+
+// Whether the sizes of deleted items count in a transaction is not documented. They must not stop a removal, or a move.
+func TestRemover_DeletesFewerItemsAtATimeWhereThatIsTooMuch(t *testing.T) {
+	for _, most := range []int{1, 2, 5} {
+		w, _ := inUse(t)
+		w.db.PageItems = 0
+		w.suspend()
+		remover := w.remover(&hooks{})
+		_, err := remover.Start(t.Context(), tenant)
+		require.NoError(t, err)
+		refused := w.tooLarge(most)
+		done, err := remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+		require.NoError(t, err)
+		require.NotZero(t, *refused)
+		require.Equal(t, removal.CellCounts{Events: 9, Outcomes: 9, State: 1, Letters: map[string]int{"consumer": 1}}, done.Counts["beta"])
+		w.gone()
+	}
+	w, _ := inUse(t)
+	w.suspend()
+	remover := w.remover(&hooks{})
+	_, err := remover.Start(t.Context(), tenant)
+	require.NoError(t, err)
+	w.tooLarge(0)
+	_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	require.ErrorContains(t, err, "Transaction request cannot exceed 4 MB", "of a single item there is no half")
+}
+
+func TestMover_WritesFewerItemsAtATimeWhereThatIsTooMuch(t *testing.T) {
+	w, _ := inUse(t)
+	w.db.PageItems = 0
+	_, err := w.mover(&hooks{}).Start(t.Context(), tenant, "alpha")
+	require.NoError(t, err)
+	refused := w.tooLarge(2)
+	_, err = w.mover(&hooks{}).Run(t.Context(), tenant, "")
+	require.NoError(t, err)
+	require.NotZero(t, *refused)
+	w.db.Intercept = nil
+	w.quiesce()
+	w.settled()
 }

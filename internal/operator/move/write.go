@@ -18,18 +18,20 @@ var ErrTakenOver = errors.New("another process has taken over this move")
 var errChanged = errors.New("the items have changed")
 
 // What one transaction may hold, from the API reference of TransactWriteItems: 100 operations and 4 MB. One operation is
-// the guard; the bytes leave room for what the estimate does not count.
+// the guard; the bytes leave room for what the estimate does not count. Whether the size of a deleted item counts is not
+// documented.
 const (
 	maxWrites     = 99
 	maxWriteBytes = 3 << 20
 )
 
 // write makes the writes, in as many transactions as they need. Each of them takes effect only while the move is in the
-// phase and the run in which it is planned.
+// phase and the run in which it is planned. One that DynamoDB does not take is tried in halves: it may be too large.
 func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error {
+	most := maxWrites
 	for len(writes) > 0 {
 		n, size := 0, 0
-		for n < len(writes) && n < maxWrites {
+		for n < len(writes) && n < most {
 			bytes := sizeOf(writes[n])
 			if n > 0 && size+bytes > maxWriteBytes {
 				break
@@ -37,7 +39,12 @@ func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error
 			size += bytes
 			n++
 		}
-		if err := r.transact(ctx, r.guard(), writes[:n]...); err != nil {
+		err := r.transact(ctx, r.guard(), writes[:n]...)
+		if n > 1 && transact.Classify(err).Kind == transact.Invalid {
+			most = n / 2
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		writes = writes[n:]

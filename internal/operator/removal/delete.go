@@ -14,6 +14,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/transact"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
@@ -26,7 +27,8 @@ type writeItem = types.TransactWriteItem
 const maxPasses = 6
 
 // maxDeletes is how many items one transaction deletes: it has 100 operations at most, from the API reference of
-// TransactWriteItems, of which the guard and the mark are two.
+// TransactWriteItems, of which the guard and the mark are two. It also has 4 MB at most; whether the size of a deleted item
+// counts is not documented.
 const maxDeletes = 98
 
 // delete fences and empties every cell that knows the tenant.
@@ -75,9 +77,11 @@ func (r *run) copyAgain(ctx context.Context, traces []trace) error {
 	return r.copy(ctx, holders(traces))
 }
 
-// empty deletes what a cell holds, a page at a time. Events go first, so that nothing that is sent again can find one
+// empty deletes what a cell holds, a page at a time. A transaction that DynamoDB does not take is tried in halves: it may be
+// too large. Events go first, so that nothing that is sent again can find one
 // whose outcome is gone.
 func (r *run) empty(ctx context.Context, cell facts.Cell) error {
+	most := maxDeletes
 	return r.everything(ctx, cell, func(table string) func(keys []string) error {
 		return func(keys []string) error {
 			if r.copied != nil {
@@ -88,12 +92,17 @@ func (r *run) empty(ctx context.Context, cell facts.Cell) error {
 				keys = there
 			}
 			for len(keys) > 0 {
-				n := min(len(keys), maxDeletes)
+				n := min(len(keys), most)
 				deletes := make([]writeItem, 0, n)
 				for _, key := range keys[:n] {
 					deletes = append(deletes, writeItem{Delete: &types.Delete{TableName: &table, Key: Item{event.AttrKey: text(key)}}})
 				}
-				if err := r.write(ctx, deletes...); err != nil {
+				err := r.write(ctx, deletes...)
+				if n > 1 && transact.Classify(err).Kind == transact.Invalid {
+					most = n / 2
+					continue
+				}
+				if err != nil {
 					return err
 				}
 				r.count(cell, table, keys[:n])

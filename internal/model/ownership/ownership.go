@@ -158,6 +158,16 @@ func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteI
 		map[string]string{"#floor": AttrFloor, "#removed": AttrRemovedBelow}, map[string]types.AttributeValue{":epoch": number(epoch)})
 }
 
+// NotRemovedSince is the condition, as an operation of a transaction, that no tenant of the name was removed from the cell
+// since its fence, or none, was read.
+func NotRemovedSince(resultsTable, tenantID string, read Fence) types.TransactWriteItem {
+	names := map[string]string{"#removed": AttrRemovedBelow}
+	if read.RemovedBelow == 0 {
+		return check(resultsTable, tenantID, "attribute_not_exists(#removed)", names, nil)
+	}
+	return check(resultsTable, tenantID, "#removed = :read", names, map[string]types.AttributeValue{":read": number(read.RemovedBelow)})
+}
+
 // MustBeFenced is the condition, as an operation of a transaction, that the cell has a fence with this floor or a higher one.
 func MustBeFenced(resultsTable, tenantID string, floor int64) types.TransactWriteItem {
 	return check(resultsTable, tenantID, "#floor >= :floor",

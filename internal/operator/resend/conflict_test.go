@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
 	. "cellular/internal/testkit/resendtest"
@@ -164,4 +165,69 @@ func TestADropWithoutATenantOrAnItemLeavesNothingNew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]resend.Verdict{"acme#deleted": resend.Dropped}, got)
 	require.Nil(t, w.Tables.Item(Alpha.ResultsTable, "acme#deleted"))
+}
+
+// While an event is being dropped, everything may become of its tenant. Nothing comes back of what was deleted, and nothing
+// of a later tenant of the name is marked.
+func TestHome_DropsNothingThatIsAnothersMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		home      func(*World) // where the tenant is
+		meanwhile func(w *World, e event.Event)
+		want      resend.Verdict
+		left      string // the reason in the ledger of alpha; "-" for no entry
+	}{
+		"forgotten by a move, in a cell that the tenant left": {
+			func(w *World) { w.Map("acme", Beta, 2) },
+			func(w *World, e event.Event) { w.Tables.Delete(Alpha.ResultsTable, e.Key()) }, resend.Dropped, "-",
+		},
+		"removed, and its mapping gone": {
+			func(*World) {},
+			func(w *World, e event.Event) { w.Tables.Delete(Alpha.ResultsTable, e.Key()) }, resend.Dropped, "-",
+		},
+		"removed, in its tenant's cell": {
+			func(w *World) { w.Map("acme", Alpha, 1) },
+			func(w *World, e event.Event) {
+				w.Tables.Delete(Alpha.ResultsTable, e.Key())
+				w.Fence(Alpha, "acme", 5, ownership.Left)
+			}, resend.Moving, "-",
+		},
+		"removed, and the next tenant's event of that id has failed": {
+			func(*World) {},
+			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Dropped, "",
+		},
+		"the next tenant's, in a cell that it moved to": {
+			func(w *World) { w.Map("acme", Beta, 2) },
+			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Dropped, "",
+		},
+		"tried again under another epoch": {
+			func(w *World) { w.Map("acme", Alpha, 1) },
+			func(w *World, e event.Event) { e.Epoch = 2; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Moving, "",
+		},
+		"nothing": {func(w *World) { w.Map("acme", Alpha, 1) }, func(*World, event.Event) {}, resend.Dropped, event.ReasonDropped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := New()
+			c.home(w)
+			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			w.Tables.Intercept = func(_ context.Context, call dynamotest.Call) error {
+				if call.Operation == "TransactWriteItems" {
+					w.Tables.Intercept = nil
+					c.meanwhile(w, e)
+				}
+				return nil
+			}
+			got, err := w.Home(&outbox{}).Drop(t.Context(), Alpha, "acme", want(e))
+			require.NoError(t, err)
+			require.Nil(t, w.Tables.Intercept, "nothing was written")
+			require.Equal(t, map[string]resend.Verdict{e.Key(): c.want}, got)
+			left := w.Tables.Item(Alpha.ResultsTable, e.Key())
+			if c.left == "-" {
+				require.Empty(t, left)
+				return
+			}
+			reason, _ := left[event.AttrReason].(*types.AttributeValueMemberS)
+			require.Equal(t, c.left == event.ReasonDropped, reason != nil && reason.Value == event.ReasonDropped, "%v", left)
+		})
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"time"
 
@@ -69,28 +68,37 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 	case owner.entry == nil && (f.ownerData[w.Key] == nil || gone):
 		return Dropped, nil // nothing is there that could be sent again
 	}
-	entry := owner.entry
-	if entry == nil {
-		entry = h.failed(w.Key, f.ownerData[w.Key], to)
-	}
 	if gone {
-		_, err := h.transact(ctx, markDropped(to.owner, entry))
+		_, err := h.transact(ctx, markDropped(to.owner, owner.entry))
 		return Dropped, err
+	}
+	write := putDropped(to.owner, h.failed(w.Key, f.ownerData[w.Key], to))
+	if owner.entry != nil {
+		write = markDropped(to.owner, owner.entry)
 	}
 	tenantID, _, err := event.ParseKey(w.Key)
 	if err != nil {
 		return "", err
 	}
-	wrote, err := h.ifOwned(ctx, to.owner, tenantID, to.epoch, markDropped(to.owner, entry))
+	wrote, err := h.ifOwned(ctx, to.owner, tenantID, to.epoch, write)
 	switch {
 	case err != nil:
 		return "", err
 	case wrote == notOwned:
 		return Moving, nil
 	case wrote == refused:
-		return AlreadyApplied, nil
+		return h.afterRefusal(ctx, to.owner, w.Key)
 	}
 	return Dropped, nil
+}
+
+// afterRefusal is the verdict on an event whose entry is not what it was: it was applied, or it is for another try to say.
+func (h *Home) afterRefusal(ctx context.Context, owner facts.Cell, key string) (Verdict, error) {
+	entries, err := tenantdata.Read(ctx, h.Tables, owner.ResultsTable, []string{key})
+	if err == nil && !isStatus(entries[key], event.Processed) {
+		return Moving, nil
+	}
+	return AlreadyApplied, err
 }
 
 // failed is the ledger entry of an event that has none, and is given up.
@@ -111,13 +119,31 @@ func (h *Home) failed(key string, stored tenantdata.Item, to target) tenantdata.
 	return entry
 }
 
-// markDropped writes an entry with the reason that says so. It never writes over an outcome that came meanwhile.
+// markDropped notes in a ledger's entry of an event that failed why it is not sent again. It never writes over an outcome that
+// came meanwhile, and makes no entry again that a move or a removal has deleted: it would be the next thing that a tenant of the
+// name reads there. The epoch tells an event from one of the same id of a later tenant.
 func markDropped(cell facts.Cell, entry tenantdata.Item) types.TransactWriteItem {
-	marked := maps.Clone(entry)
-	marked[event.AttrReason] = text(event.ReasonDropped)
+	update := &types.Update{
+		TableName:                 aws.String(cell.ResultsTable),
+		Key:                       tenantdata.Item{event.AttrKey: entry[event.AttrKey]},
+		UpdateExpression:          aws.String("SET #reason = :dropped"),
+		ConditionExpression:       aws.String("#status = :failed AND attribute_not_exists(#epoch)"), // of a message that nobody could read
+		ExpressionAttributeNames:  map[string]string{"#reason": event.AttrReason, "#status": event.AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: tenantdata.Item{":dropped": text(event.ReasonDropped), ":failed": text(string(event.Failed))},
+	}
+	if epoch := entry[event.AttrEpoch]; epoch != nil {
+		*update.ConditionExpression = "#status = :failed AND #epoch = :epoch"
+		update.ExpressionAttributeValues[":epoch"] = epoch
+	}
+	return types.TransactWriteItem{Update: update}
+}
+
+// putDropped writes an entry for an event that has none, unless it got an outcome meanwhile.
+func putDropped(cell facts.Cell, entry tenantdata.Item) types.TransactWriteItem {
+	entry[event.AttrReason] = text(event.ReasonDropped)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                 aws.String(cell.ResultsTable),
-		Item:                      marked,
+		Item:                      entry,
 		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status = :failed"),
 		ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
 		ExpressionAttributeValues: tenantdata.Item{":failed": text(string(event.Failed))},

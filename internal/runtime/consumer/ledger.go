@@ -115,13 +115,19 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, 
 		entry[event.AttrType] = text(d.message.Type)
 		entry[event.AttrEpoch] = number(epoch)
 		fence = append(fence, ownership.MayApply(c.ResultsTable, d.tenantID, epoch))
-	} else if unknown, err := c.leftByRemoved(ctx, d.tenantID, d.eventID); err != nil || unknown {
-		return false, err
+	} else {
+		removals, unknown, err := c.leftByRemoved(ctx, d.tenantID, d.eventID)
+		if err != nil || unknown {
+			return false, err
+		}
+		fence = append(fence, removals)
 	}
 	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
 	switch {
 	case transact.ConditionFailed(err, ledgerAt):
 		return true, nil
+	case transact.ConditionFailed(err, fenceAt) && d.err != nil:
+		return c.recordFailed(ctx, d, reason, by) // its tenant was removed a moment ago
 	case transact.ConditionFailed(err, fenceAt):
 		return false, errFenced
 	case err != nil:
@@ -130,14 +136,19 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, 
 	return false, nil
 }
 
-// leftByRemoved reports whether a tenant was removed from the cell, and no tenant of its name has an event of this id now.
-func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) (bool, error) {
+// leftByRemoved reports whether a tenant was removed from the cell, and no tenant of its name has an event of this id now. The
+// operation of a transaction is the condition that none was removed since.
+func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) (types.TransactWriteItem, bool, error) {
 	fence, _, err := ownership.Get(ctx, c.Tables, c.ResultsTable, tenantID)
-	if err != nil || fence.RemovedBelow == 0 {
-		return false, err
+	if err != nil {
+		return types.TransactWriteItem{}, false, err
+	}
+	since := ownership.NotRemovedSince(c.ResultsTable, tenantID, fence)
+	if fence.RemovedBelow == 0 {
+		return since, false, nil
 	}
 	stored, err := c.stored(ctx, event.Key(tenantID, eventID))
-	return stored == nil, err
+	return since, stored == nil, err
 }
 
 // stored reads an event's item. The read is consistent: the event may be milliseconds old.

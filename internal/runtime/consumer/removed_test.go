@@ -92,3 +92,30 @@ func TestConsumer_NotesNothingOfARemovedTenantsUnreadableMessage(t *testing.T) {
 	require.Equal(t, []string{"e-2"}, c.handle(t.Context(), t, deliverBody("e-2", "{", 5)))
 	require.Equal(t, event.Failed, c.status("e-2"), "the next tenant's client is told")
 }
+
+// The tenant may be removed between the look at its fence and the note.
+func TestConsumer_NotesNothingBehindARemoval(t *testing.T) {
+	for name, fenced := range map[string]bool{"the first of the name": false, "a later one": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCell()
+			if fenced {
+				c.removedBelow(3)
+			}
+			c.tables.items[dataTable+"/acme#e-1"] = event.Event{
+				TenantID: "acme", ID: "e-1", Type: "t", Payload: []byte(`1`), Epoch: 4, AcceptedAt: time.Unix(1772600767, 0),
+			}.Item()
+			removed := false
+			c.tables.before = func(int) error {
+				if !removed {
+					removed = true
+					c.removedBelow(6)
+					delete(c.tables.items, dataTable+"/acme#e-1")
+				}
+				return nil
+			}
+			require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliverBody("e-1", "{", 5)), "it goes to the DLQ")
+			require.True(t, removed)
+			require.Empty(t, c.entry("e-1"))
+		})
+	}
+}

@@ -239,7 +239,7 @@ func termHolds(term string, current item, names map[string]string, values item) 
 	}
 	switch parts[1] {
 	case "=":
-		return str(have) == str(want), nil
+		return str(have) == str(want) && num(have) == num(want), nil
 	case "<":
 		return num(have) < num(want), nil
 	case "<=":

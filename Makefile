@@ -15,9 +15,9 @@ TEST := go test $(RACE) -shuffle=on
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
 SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest routertest soaktest)
-QUICK = $(filter-out $(SLOW) $(MODELS),$(shell go list ./...))
 # The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short).
-MODELS := cellular/internal/operator/move
+MODELS := cellular/internal/operator/move cellular/stack
+QUICK = $(filter-out $(SLOW) $(MODELS),$(shell go list ./...))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl localcloud

@@ -33,7 +33,7 @@ func TestTheFunctionsAreTheSameBytesWhereverTheyAreBuilt(t *testing.T) {
 	here := contents(t, pack(t, architecture))
 
 	copied := t.TempDir()
-	for _, part := range []string{"functions", "internal"} {
+	for _, part := range []string{"app", "functions", "internal"} {
 		require.NoError(t, os.CopyFS(filepath.Join(copied, part), os.DirFS(filepath.Join("..", part))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {

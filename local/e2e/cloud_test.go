@@ -31,12 +31,15 @@ const stack = naming.Stack(local.StackName)
 // recordTimeout bounds one record in the consumer. It leaves a loaded machine room for a transaction.
 const recordTimeout = time.Second
 
-// config is laid over Pulumi.local.yaml: as impatient as the stack's rules allow. A function's timeout of four seconds
+// config is laid over Pulumi.local.yaml: as impatient as the stack's rules allow, but for the router, whose deadlines leave
+// a loaded machine room, because no request may be refused for a lookup that is late. A function's timeout of four seconds
 // leaves the consumer two for its records (consumer.AnswerMargin), and makes the queue's visibility timeout 24 s, which
 // is what a batch waits whose consumer died.
 var config = map[string]any{
-	"cellular:cells":     []any{map[string]any{"id": "east"}, map[string]any{"id": "north"}, map[string]any{"id": "west"}},
-	"cellular:router":    map[string]any{"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms"},
+	"cellular:cells": []any{map[string]any{"id": "east"}, map[string]any{"id": "north"}, map[string]any{"id": "west"}},
+	"cellular:router": map[string]any{
+		"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
+	},
 	"cellular:functions": map[string]any{"timeout": "4s"},
 	"cellular:pipeline": map[string]any{
 		"consumer": map[string]any{

@@ -58,7 +58,6 @@ type answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	Took   time.Duration
 	err    error
 }
 
@@ -87,14 +86,13 @@ func (w *world) send(body []byte, headers ...string) answer {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	sent := time.Now()
 	resp, err := client.Do(r)
 	if err != nil {
 		return answer{err: err}
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, text, time.Since(sent), err}
+	return answer{resp.StatusCode, resp.Header, text, err}
 }
 
 // post sends an event. It may be called from any goroutine.

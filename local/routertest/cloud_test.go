@@ -32,26 +32,26 @@ const environments = 8
 
 // The cloud with wide limits.
 const (
-	cellTimeout     = 3 * time.Second
+	cellTimeout     = 5 * time.Second
 	breakerFailures = 2
 	breakerOpenFor  = 2 * time.Second
 )
 
 var wide = deployed(map[string]any{
 	"softTTL": "10m", "hardTTL": "20m", "negativeTTL": "5m",
-	"cellTimeout": cellTimeout.String(),
-	"breaker":     map[string]any{"failures": breakerFailures, "openFor": breakerOpenFor.String(), "probes": 1},
+	"cellTimeout": cellTimeout.String(), "timeout": "15s",
+	"breaker": map[string]any{"failures": breakerFailures, "openFor": breakerOpenFor.String(), "probes": 1},
 })
 
 // The cloud with narrow limits.
 const (
-	hardTTL     = 5 * time.Second
-	tenantRate  = 5 // requests per second
+	hardTTL     = 10 * time.Second
+	tenantRate  = 2 // requests per second: far fewer than a client makes on a loaded machine
 	tenantBurst = 10
 )
 
 var narrow = deployed(map[string]any{
-	"softTTL": "1s", "hardTTL": hardTTL.String(), "refreshTimeout": "200ms",
+	"softTTL": "1s", "hardTTL": hardTTL.String(), "cellTimeout": "6s", "timeout": "15s",
 	"tenantLimit": map[string]any{"rate": tenantRate, "burst": tenantBurst},
 })
 

@@ -2,6 +2,7 @@ package move
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -310,6 +311,9 @@ func (v *evacuation) round(ctx context.Context, open []Move) {
 			carried, err := v.carry(ctx, move.TenantID)
 			if err != nil {
 				v.othersDone(move.TenantID)
+				if errors.Is(err, errMovedBack) {
+					v.came(move.TenantID, stageFound)
+				}
 				v.fail(move.TenantID, err)
 				return nil
 			}

@@ -73,7 +73,8 @@ func (v *evacuation) bring(ctx context.Context, tenantID string) (Move, error) {
 			err = fmt.Errorf("%w: %s", ErrHeld, at.move.Holder)
 		case at.open:
 			var move Move
-			if move, err = v.Run(ctx, tenantID, Redirect); err == nil && move.Phase.Flipped() {
+			// It may be another one by now, that takes the tenant back into this cell: then the next look says so.
+			if move, err = v.Run(ctx, tenantID, Redirect); err == nil && move.Phase.Flipped() && move.Owner() != v.Cell {
 				return move, nil
 			}
 		default:
@@ -97,6 +98,8 @@ func (v *evacuation) begin(ctx context.Context, place mapping.Mapping) error {
 	})
 }
 
+var errMovedBack = errors.New("it was moved back into this cell: evacuate again")
+
 // carry carries the move of a tenant that another cell serves on by a step: to its end if its quarantine is over.
 func (v *evacuation) carry(ctx context.Context, tenantID string) (Move, error) {
 	at, err := v.look(ctx, tenantID)
@@ -107,7 +110,7 @@ func (v *evacuation) carry(ctx context.Context, tenantID string) (Move, error) {
 		v.othersDone(tenantID)
 		return Move{}, nil
 	case !at.served():
-		return Move{}, errors.New("it was moved back into this cell: evacuate again")
+		return Move{}, errMovedBack
 	case v.held(at.move):
 		err = fmt.Errorf("%w: %s", ErrHeld, at.move.Holder)
 	default:
@@ -117,6 +120,9 @@ func (v *evacuation) carry(ctx context.Context, tenantID string) (Move, error) {
 		}
 		var move Move
 		if move, err = v.Run(ctx, tenantID, until); err == nil {
+			if move.Owner() == v.Cell { // by a move that began since
+				return Move{}, errMovedBack
+			}
 			v.othersDone(tenantID)
 			return move, nil
 		}

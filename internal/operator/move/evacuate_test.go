@@ -183,3 +183,50 @@ func TestAnInterruptedEvacuationSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, s.tenants("alpha"))
 }
+
+// Somebody takes a tenant back into the cell that is evacuated, at any moment after another cell began to serve it. What the
+// evacuation says in the end is true: a tenant that is in the cell is not counted as served, nor its move as ended.
+func TestEvacuate_DoesNotCountATenantThatIsBackInTheCell(t *testing.T) {
+	type evacuating struct{}
+	back := 0
+	for at := 1; ; at++ {
+		s := newSite(t, 1)
+		calls, taken := 0, false
+		s.db.Intercept = func(ctx context.Context, _ dynamotest.Call) error {
+			if ctx.Value(evacuating{}) == nil {
+				return nil
+			}
+			s.mu.Lock()
+			calls++
+			now := calls == at
+			s.mu.Unlock()
+			if !now {
+				return nil
+			}
+			if m, err := s.mover().Get(context.Background(), "tenant-0"); err == nil && m.Phase == move.Redirect {
+				taken = true
+				_, err := s.mover().BackOut(context.Background(), "tenant-0", "")
+				require.NoError(s, err)
+			}
+			return nil
+		}
+		progress, err := s.mover().Evacuate(context.WithValue(t.Context(), evacuating{}, true), s.evacuation())
+		if calls < at {
+			require.NotZero(t, back, "the tenant was never taken back")
+			return
+		}
+		place, mapErr := mapping.NewStore(s.db, stack.MappingTable()).Get(t.Context(), "tenant-0")
+		require.NoError(t, mapErr)
+		if place.CellID == "alpha" {
+			back++
+			require.True(t, taken)
+			require.Error(t, err, "taken back at call %d: %+v", at, progress)
+			require.Zero(t, progress.Served, "taken back at call %d", at)
+			require.Zero(t, progress.Ended, "taken back at call %d", at)
+			require.Contains(t, progress.Failed, "tenant-0", "taken back at call %d", at)
+			continue
+		}
+		require.NoError(t, err, "call %d", at)
+		require.Equal(t, 1, progress.Ended, "call %d", at)
+	}
+}

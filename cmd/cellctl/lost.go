@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/spf13/cobra"
 
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
@@ -59,7 +60,7 @@ func bringBack(cellID string) string {
 // waysWithout are the ways on of a tenant whose cell is lost.
 func waysWithout(tenant, cellID string) string {
 	return fmt.Sprintf("%s; what it held comes back with 'cellctl restore cell %s'. If it is lost for good, "+
-		"'cellctl tenants assign %s --abandon %[2]s' places the tenant again, and 'cellctl tenants remove %[3]s --abandon %[2]s' removes it",
+		"'cellctl tenants assign %s --lost %[2]s' places the tenant again, and 'cellctl tenants remove %[3]s --lost %[2]s' removes it",
 		bringBack(cellID), cellID, tenant)
 }
 
@@ -68,7 +69,7 @@ func (s *session) waysOnWithout(ctx context.Context, m mapping.Mapping) string {
 	switch {
 	case m.Removing != 0:
 		if open, err := s.remover().Get(ctx, m.TenantID); err == nil {
-			return fmt.Sprintf("%s; its removal goes on without the cell with --abandon %s: %s", bringBack(m.CellID), m.CellID, removalWays(open))
+			return fmt.Sprintf("%s; its removal goes on without the cell with --lost %s: %s", bringBack(m.CellID), m.CellID, removalWays(open))
 		}
 	case m.MovingTo != "":
 		return fmt.Sprintf("%s; a move of it to cell %s is under way, 'cellctl moves show %s' shows how that goes on", bringBack(m.CellID), m.MovingTo, m.TenantID)
@@ -109,4 +110,14 @@ func (s *session) checkAbandoned(ctx context.Context, cellID string) (unseen str
 			strings.Join(left, " and ")+plural(len(left), " is", " are")+" there, and may still be written to", bringBack(cellID))
 	}
 	return unseen, nil
+}
+
+// lostFlag adds the flag --lost, and --abandon, as it was spelled before. In 'tenants move' that ends a move without one of
+// its two cells, of which much may be there.
+func lostFlag(cmd *cobra.Command, cell *string) {
+	for _, name := range []string{"lost", "abandon"} {
+		cmd.Flags().StringVar(cell, name, "", "the cell that the tenant is mapped to, which is not there any more, with all that it held")
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
+	_ = cmd.Flags().MarkHidden("abandon")
 }

@@ -42,7 +42,7 @@ func (w *world) counts(cell, tenants string) {
 // Each command works on a tenant whose cell is lost, or on the cell, or names the next command.
 func TestLostCell_IsNoDeadEnd(t *testing.T) {
 	const (
-		toAssign = "'cellctl tenants assign acme --abandon c07'"
+		toAssign = "'cellctl tenants assign acme --lost c07'"
 		toList   = "'cellctl tenants list --cell c07' lists them"
 	)
 	for line, wants := range map[string]struct {
@@ -60,7 +60,7 @@ func TestLostCell_IsNoDeadEnd(t *testing.T) {
 		"tenants move acme --resume":          {exitRefused, "no move of tenant \"acme\" is under way"},
 		"tenants move acme --back-out":        {exitRefused, "no move of tenant \"acme\" is under way"},
 		"tenants move other --to c07":         {exitRefused, toList},
-		"tenants remove idle --forget --yes":  {exitRefused, "'cellctl tenants remove idle --abandon c07' removes it"},
+		"tenants remove idle --forget --yes":  {exitRefused, "'cellctl tenants remove idle --lost c07' removes it"},
 		"moves list":                          {0, ""},
 		"moves list --tenant acme":            {0, ""},
 		"moves show acme":                     {exitRefused, "'cellctl tenants show acme' shows where it is"},
@@ -78,11 +78,11 @@ func TestLostCell_IsNoDeadEnd(t *testing.T) {
 		"replay --cell c07":                   {exitRefused, toList},
 		"restore cell c07 --at " + lossAt:     {exitRefused, toList},
 		"restore mapping --at " + lossAt:      {0, ""},
-		"tenants assign other --abandon c07":  {exitRefused, "tenant \"other\" is in cell c01, not in cell c07: nothing was done"},
-		"tenants assign acme --abandon c01":   {exitRefused, "tenant \"acme\" is in cell c07, not in cell c01: nothing was done"},
-		"tenants remove idle --abandon c01":   {exitRefused, "cell c01 is there: nothing is lost of it"},
-		"tenants assign other --abandon c01":  {exitRefused, "cell c01 is there: nothing is lost of it"},
-		"tenants assign acme --abandon c07":   {exitUsage, "asks before it acts"},
+		"tenants assign other --lost c07":     {exitRefused, "tenant \"other\" is in cell c01, not in cell c07: nothing was done"},
+		"tenants assign acme --lost c01":      {exitRefused, "tenant \"acme\" is in cell c07, not in cell c01: nothing was done"},
+		"tenants remove idle --lost c01":      {exitRefused, "cell c01 is there: nothing is lost of it"},
+		"tenants assign other --lost c01":     {exitRefused, "cell c01 is there: nothing is lost of it"},
+		"tenants assign acme --lost c07":      {exitUsage, "asks before it acts"},
 		"tenants list --cell c08":             {exitRefused, "'cellctl cells list' shows them"},
 		"tenants list --after c06/x --all":    {0, "Cell c07 is not there"},
 		"tenants list --limit 1 --after c01/": {0, "There are more"},
@@ -112,7 +112,7 @@ func TestTenant_OfALostCellIsShown(t *testing.T) {
 		require.Contains(t, stdout, "has data   ?\n")
 		require.Equal(t, "Cell c07 is not there, and events of the tenant are refused: bringing cell c07 back into the configuration, with 'pulumi up', "+
 			"has it serve them again; what it held comes back with 'cellctl restore cell c07'. If it is lost for good, "+
-			"'cellctl tenants assign acme --abandon c07' places the tenant again, and 'cellctl tenants remove acme --abandon c07' removes it.\n", stderr)
+			"'cellctl tenants assign acme --lost c07' places the tenant again, and 'cellctl tenants remove acme --lost c07' removes it.\n", stderr)
 		stdout, _, _ = w.run("tenants", "show", "acme", "-o", "json")
 		require.Contains(t, stdout, "\"has_data\": null,\n  \"cell_lost\": true,\n")
 		stdout, stderr, _ = w.run("tenants", "list")
@@ -128,14 +128,14 @@ func TestTenant_OfALostCellIsPlacedAgain(t *testing.T) {
 				w.lose("acme", state)
 				w.counts("c07", counted)
 				w.stdin = "yes\n"
-				_, stderr, code := w.run("tenants", "assign", "acme", "--cell", "c02", "--abandon", "c07")
+				_, stderr, code := w.run("tenants", "assign", "acme", "--cell", "c02", "--lost", "c07")
 				require.Equal(t, exitUsage, code)
 				require.Contains(t, stderr, "Lost is all that cell c07 held of it: events, also such as were accepted and not applied yet, "+
 					"their outcomes, business state, dead letters.")
 				require.Contains(t, stderr, "Type acme to go on: ")
 
 				w.stdin = "acme\n"
-				stdout, stderr, code := w.run("tenants", "assign", "acme", "--cell", "c02", "--abandon", "c07")
+				stdout, stderr, code := w.run("tenants", "assign", "acme", "--cell", "c02", "--lost", "c07")
 				require.Zero(t, code, stderr)
 				require.Contains(t, stdout, "acme    c02   "+string(state))
 				m, err := mapping.FromItem(w.mapping("acme"))
@@ -151,12 +151,27 @@ func TestTenant_OfALostCellIsPlacedAgain(t *testing.T) {
 	}
 }
 
+// --abandon is what --lost was called before, and is what ends a move without one of its cells.
+func TestTenant_OfALostCellIsPlacedAgainByTheOldSpelling(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.lose("acme", mapping.Active)
+		_, stderr, code := w.run("tenants", "move", "acme", "--abandon", "c07", "--yes")
+		require.Equal(t, exitRefused, code)
+		require.Contains(t, stderr, "'cellctl tenants assign acme --lost c07' places the tenant again")
+		help, _, _ := w.run("tenants", "assign", "--help")
+		require.Contains(t, help, "--lost string")
+		require.NotContains(t, help, "--abandon")
+		w.does("tenants", "assign", "acme", "--cell", "c02", "--abandon", "c07", "--yes")
+		require.Equal(t, "c02", w.mapping("acme")[mapping.AttrCellID].(*types.AttributeValueMemberS).Value)
+	})
+}
+
 // Only its manifest is missing: routers may know the cell, and write to it.
 func TestTenant_IsNotPlacedAgainWhileItsCellsTablesAreThere(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
 		delete(w.ssm, stack.Cell("c01").Parameter())
-		for _, line := range [][]string{{"tenants", "assign", "acme", "--abandon", "c01", "--yes"}, {"tenants", "remove", "acme", "--abandon", "c01", "--yes"}} {
+		for _, line := range [][]string{{"tenants", "assign", "acme", "--lost", "c01", "--yes"}, {"tenants", "remove", "acme", "--lost", "c01", "--yes"}} {
 			w.refuses(exitRefused, "cellctl: cell c01 is not published, but dev-app-data-cell-c01 and dev-app-results-cell-c01 are there, and may still be written to: "+
 				"bringing cell c01 back into the configuration, with 'pulumi up', has it serve them again\n", line...)
 		}
@@ -168,8 +183,8 @@ func TestTenant_OfALostCellIsPlacedAgainWithTheDataOfAnotherOne(t *testing.T) {
 		w.lose("acme", mapping.Active)
 		w.event("c01", "acme", "1", event.Processed)
 		w.refuses(exitRefused, "cellctl: place tenant \"acme\" without cell c07: refused: cell c01 holds data of it: name that cell with --cell, or have the data removed first\n",
-			"tenants", "assign", "acme", "--cell", "c02", "--abandon", "c07", "--yes")
-		w.does("tenants", "assign", "acme", "--cell", "c01", "--abandon", "c07", "--yes")
+			"tenants", "assign", "acme", "--cell", "c02", "--lost", "c07", "--yes")
+		w.does("tenants", "assign", "acme", "--cell", "c01", "--lost", "c07", "--yes")
 	})
 }
 
@@ -181,7 +196,7 @@ func TestTenant_OfALostCellIsRemoved(t *testing.T) {
 			w.counts("c07", counted)
 			w.event("c01", "acme", "old", event.Processed)
 			time.Sleep(rest)
-			_, stderr, code := w.run("tenants", "remove", "acme", "--abandon", "c07", "--forget", "--yes")
+			_, stderr, code := w.run("tenants", "remove", "acme", "--lost", "c07", "--forget", "--yes")
 			require.Zero(t, code, stderr)
 			require.Nil(t, w.mapping("acme"))
 			require.Zero(t, w.items("c01"))
@@ -204,18 +219,18 @@ func TestRemoval_GoesOnWithoutItsCell(t *testing.T) {
 			}
 			return nil
 		}
-		_, _, code := w.run("tenants", "remove", "acme", "--abandon", "c07", "--yes")
+		_, _, code := w.run("tenants", "remove", "acme", "--lost", "c07", "--yes")
 		require.Equal(t, exitFailure, code)
 		w.db.Intercept = nil
 		time.Sleep(time.Minute)
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes")
 		require.Equal(t, exitRefused, code)
-		require.Contains(t, stderr, "add --abandon c07: 'cellctl tenants remove acme'")
+		require.Contains(t, stderr, "add --lost c07: 'cellctl tenants remove acme'")
 		_, stderr, _ = w.run("tenants", "show", "acme")
-		require.Contains(t, stderr, "its removal goes on without the cell with --abandon c07: 'cellctl tenants remove acme'")
-		_, stderr, code = w.run("tenants", "remove", "acme", "--back-out", "--abandon", "c07")
+		require.Contains(t, stderr, "its removal goes on without the cell with --lost c07: 'cellctl tenants remove acme'")
+		_, stderr, code = w.run("tenants", "remove", "acme", "--back-out", "--lost", "c07")
 		require.Zero(t, code, stderr)
-		w.does("tenants", "assign", "acme", "--abandon", "c07", "--yes")
+		w.does("tenants", "assign", "acme", "--lost", "c07", "--yes")
 	})
 }
 

@@ -66,7 +66,7 @@ func deletedParts() map[string]part {
 			"move": not(madeAgain, event.WaitingIndex, results),
 		}},
 		"the cell's parameter": {parameter: stack.Cell("c01").Parameter(), says: map[string]string{
-			"show": notThere, "dlq": notThere, "replay": notThere, "move": "'cellctl tenants assign acme --abandon c01'",
+			"show": notThere, "dlq": notThere, "replay": notThere, "move": "'cellctl tenants assign acme --lost c01'",
 		}},
 		"mapping table": {table: mappings, says: map[string]string{
 			"tenant": not(noTable, mappings), "replay": not(noTable, mappings), "move": not(noTable, mappings),

@@ -15,7 +15,7 @@ import (
 
 func newTenantsAssign(a *app) *cobra.Command {
 	var request placement.Request
-	var abandon string
+	var lost string
 	cmd := &cobra.Command{
 		Use:   "assign TENANT",
 		Short: "Place a new tenant in a cell",
@@ -27,31 +27,30 @@ sent before would be answered as if it had never been accepted. The error has th
 which takes it also while it is draining. The last cell is known of every tenant that this version placed, moved or removed;
 for others --search looks for data into all cells first.
 
-A tenant whose cell is not there any more, and does not come back, is placed again with --abandon CELL, which names that
+A tenant whose cell is not there any more, and does not come back, is placed again with --lost CELL, which names that
 cell. What the cell held of it is lost then: events, their outcomes, business state, dead letters.`,
 		Example: `  cellctl tenants assign acme
   cellctl tenants assign whale --cell c09
   cellctl tenants assign acme --search
-  cellctl tenants assign acme --cell c02 --abandon c01
+  cellctl tenants assign acme --cell c02 --lost c01
   cellctl tenants assign acme --tier dedicated --output json | jq -r .cell_id`,
 		Args: oneTenant,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.TenantID = args[0]
-			return a.assignTenant(cmd, request, abandon)
+			return a.assignTenant(cmd, request, lost)
 		},
 	}
 	cmd.Flags().StringVar(&request.CellID, "cell", "", "the only cell that will do (default the best one)")
 	cmd.Flags().StringVar(&request.Tier, "tier", "", "standard or dedicated (default that of --cell, or standard)")
 	cmd.Flags().BoolVar(&request.Search, "search", false, "look for data of the tenant in all cells first")
-	cmd.Flags().StringVar(&abandon, "abandon", "", "the cell that the tenant is mapped to, which is lost with all that it held")
-	_ = cmd.RegisterFlagCompletionFunc("abandon", cobra.NoFileCompletions)
+	lostFlag(cmd, &lost)
 	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
 	_ = cmd.RegisterFlagCompletionFunc("tier",
 		cobra.FixedCompletions([]string{mapping.TierStandard, mapping.TierDedicated}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, abandon string) error {
+func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, lost string) error {
 	ctx := cmd.Context()
 	s, err := a.connect(ctx)
 	if err != nil {
@@ -66,8 +65,8 @@ func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, abando
 			return s.explainUnknown(ctx, err, request.CellID)
 		}
 	}
-	if abandon != "" {
-		return a.placeWithout(cmd, s, cells, request, abandon)
+	if lost != "" {
+		return a.placeWithout(cmd, s, cells, request, lost)
 	}
 	m, err := s.placement.Assign(ctx, cells, request)
 	if errors.Is(err, mapping.ErrExists) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
 )
 
@@ -35,7 +36,8 @@ waited for, up to 20 seconds, until it is taken to be dead; one of this host tha
 If one of the two cells has lost its results table, the move goes neither on nor back. Restored under its own name, the
 table is all that the move needs: --resume. If it is gone for good, --abandon CELL ends the move without that cell: the
 tenant is in the other one then, under an epoch of its own, with every event that is still in a data table of the two.
-It prints what is lost, and asks for TENANT to be typed.`,
+It prints what is lost, and asks for TENANT to be typed. A tenant that is not being moved, and whose cell is not there any
+more, is placed again by 'cellctl tenants assign TENANT --lost CELL'.`,
 		Example: `  cellctl tenants move acme --to c02
   cellctl tenants move acme --to c02 --no-wait --output json | jq -r .redirect_until
   cellctl tenants move acme --resume
@@ -113,6 +115,11 @@ func (a *app) confirmAbandon(cmd *cobra.Command, s *session, tenant, cell string
 	lack := (*move.LackError)(nil)
 	switch {
 	case errors.Is(err, move.ErrNoMove):
+		if m, failed := s.placement.Get(ctx, tenant); failed == nil && m.CellID == cell {
+			if _, failed := s.Cell(ctx, cell); errors.Is(failed, fleet.ErrUnknownCell) {
+				return s.cellLost(ctx, m)
+			}
+		}
 		return s.explainNoMove(ctx, err, tenant)
 	case errors.Is(err, move.ErrNotOfMove):
 		return refused("cell %s has nothing to do with the move of tenant %q, from cell %s to %s; nothing was done", cell, tenant, m.From, m.To)

@@ -267,7 +267,7 @@ func explainRemoval(err error, m removal.Removal) error {
 	case errors.Is(err, removal.ErrTooLate):
 		return refused("%v; %s", err, removalWays(m))
 	case errors.Is(err, removal.ErrCellLost):
-		return refused("%v: %s; if it is lost for good, add --abandon %s: %s", err, bringBack(m.CellID), m.CellID, removalWays(m))
+		return refused("%v: %s; if it is lost for good, add --lost %s: %s", err, bringBack(m.CellID), m.CellID, removalWays(m))
 	case errors.Is(err, removal.ErrTakenOver):
 		return refused("%v, and goes on with it", err)
 	case errors.Is(err, errRefused), m.TenantID == "":

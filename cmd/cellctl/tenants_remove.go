@@ -24,7 +24,7 @@ type removalRequest struct {
 	forget  bool
 	wait    bool
 	backOut bool
-	abandon string // the tenant's cell, which is lost; "" for none
+	lost    string // the tenant's cell, which is lost; "" for none
 }
 
 func newTenantsRemove(a *app) *cobra.Command {
@@ -48,7 +48,7 @@ The file is lines of JSON, the items in DynamoDB's own notation. Nothing is dele
 cut short goes on with the same file, if that is complete and has all that is there; it is read back first. Where it is
 not, keep it and name another one: what is deleted already may be in no other copy, and the new file has only the rest.
 
-A tenant whose cell is not there any more, and does not come back, is removed with --abandon CELL, which names that cell. What
+A tenant whose cell is not there any more, and does not come back, is removed with --lost CELL, which names that cell. What
 it held cannot be looked at then; what other cells hold of TENANT is deleted as ever.
 
 A later tenant of the same name has nothing in common with TENANT: what is still in flight for TENANT reaches nobody.`,
@@ -64,7 +64,7 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 				return wrongUsage(cmd, "--export and --forget exclude each other: the one keeps what the other gives up")
 			}
 			if r.backOut && (r.export != "" || r.forget || r.wait) {
-				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag but --abandon")
+				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag but --lost")
 			}
 			return a.removeTenant(cmd, r)
 		},
@@ -72,8 +72,7 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 	cmd.Flags().StringVar(&r.export, "export", "", "write what the cells hold of the tenant to this file, which must not exist unless this removal wrote it, and then delete it")
 	cmd.Flags().BoolVar(&r.forget, "forget", false, "delete what the cells hold of the tenant, and keep no copy")
 	cmd.Flags().BoolVar(&r.wait, "wait", false, "wait until the tenant has been suspended for long enough")
-	cmd.Flags().StringVar(&r.abandon, "abandon", "", "the cell that the tenant is mapped to, which is lost with all that it held")
-	_ = cmd.RegisterFlagCompletionFunc("abandon", cobra.NoFileCompletions)
+	lostFlag(cmd, &r.lost)
 	cmd.Flags().BoolVar(&r.backOut, "back-out", false, "call off the tenant's removal that is under way")
 	_ = cmd.MarkFlagFilename("export", "jsonl")
 	return cmd
@@ -93,8 +92,8 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 		return err
 	}
 	p := a.progress("deleted items:", 0)
-	if r.abandon != "" {
-		unseen, err := s.checkAbandoned(ctx, r.abandon)
+	if r.lost != "" {
+		unseen, err := s.checkAbandoned(ctx, r.lost)
 		if err != nil {
 			return err
 		}
@@ -102,7 +101,7 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 			a.note("%s", unseen)
 		}
 	}
-	remover := s.observedRemover(r.abandon, func(now removal.Removal) {
+	remover := s.observedRemover(r.lost, func(now removal.Removal) {
 		last = now
 		if n := deletedItems(now.Counts); n > 0 && !now.Phase.Ended() {
 			p.at(int64(n))
@@ -116,8 +115,8 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 		return refused("no removal of tenant %q is under way", r.tenant)
 	case begins:
 		err = a.checkRemovable(cmd, s, remover, r)
-	case err == nil && r.abandon != "" && r.abandon != open.CellID:
-		err = refused("tenant %q is being removed from cell %s, not from cell %s: nothing was done", r.tenant, open.CellID, r.abandon)
+	case err == nil && r.lost != "" && r.lost != open.CellID:
+		err = refused("tenant %q is being removed from cell %s, not from cell %s: nothing was done", r.tenant, open.CellID, r.lost)
 	case err == nil && !r.backOut:
 		a.note("A removal of tenant %s from cell %s is under way since %s, in phase %s; this goes on with it.",
 			r.tenant, open.CellID, event.FormatTime(open.StartedAt), open.Phase)
@@ -210,10 +209,10 @@ func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r rem
 	if from, err = s.atRest(ctx, remover, m, r.wait); err != nil {
 		return from, "", err
 	}
-	if r.abandon != "" && r.abandon != m.CellID {
-		return from, "", refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.abandon)
+	if r.lost != "" && r.lost != m.CellID {
+		return from, "", refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.lost)
 	}
-	if r.abandon == "" {
+	if r.lost == "" {
 		if err := s.checkSettled(ctx, m, time.Now().Before(from)); err != nil {
 			return from, "", err
 		}
@@ -312,8 +311,8 @@ func (a *app) waitUntil(ctx context.Context, what string, until time.Time) error
 
 func (r removalRequest) warning(s *session, holding []facts.Cell) string {
 	warning := r.warningOf(s, holding)
-	if r.abandon != "" {
-		warning = fmt.Sprintf("Cell %s is not there: what it held of tenant %s is lost, and in no copy. ", r.abandon, r.tenant) + warning
+	if r.lost != "" {
+		warning = fmt.Sprintf("Cell %s is not there: what it held of tenant %s is lost, and in no copy. ", r.lost, r.tenant) + warning
 	}
 	return warning
 }

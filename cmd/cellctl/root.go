@@ -50,7 +50,6 @@ stdout, all else to stderr; --output json prints one document, of names that sta
   cellctl cells list
   cellctl tenants show acme --output json`,
 		Args:              noArgs,
-		RunE:              help,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.options.validate() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -60,9 +59,15 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newVersion(a), newCompletion())
-	root.Version = thisBuild().String()
-	root.SetVersionTemplate("{{.Version}}\n")
-	root.Flags().Bool("version", false, "print which cellctl this is")
+	// Not cobra's own flag: its template links text/template, for which the linker keeps every method there is, 17 MB of them.
+	version := root.Flags().Bool("version", false, "print which cellctl this is")
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *version {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisBuild())
+			return err
+		}
+		return help(cmd, args)
+	}
 	return root
 }
 

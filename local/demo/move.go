@@ -175,10 +175,19 @@ func (d *demo) finishMove(ctx context.Context, t *tally) error {
 	t.endMove(r.tenant)
 	c := r.move.Counts
 	d.out.took(r.move.FinishedAt.Sub(r.move.StartedAt), "tenant %s from %s to %s while its orders came in; it began during send and went on beside the rest", r.tenant, r.from, r.to)
-	d.out.more("%d events copied, with %d outcomes; %d diverted events sent on to be applied in %s; %s refused",
-		c.SameEvents.Items, c.Outcomes, c.Sent, r.to, noneOr(t.refusedOf(r.tenant)))
+	d.out.more("%s; %d diverted events sent on to be applied in %s; %s refused", copied(c, r.to), c.Sent, r.to, noneOr(t.refusedOf(r.tenant)))
 	d.out.more("both cells compared: %d events, digest %.8s...; then %s forgot the tenant", c.SameEvents.Items, c.SameEvents.Digest, r.from)
 	return nil
+}
+
+// copied says what a move brought to the cell, which is the tenant's part of MOVED IN, and what that had by then: an event
+// that is sent again may reach both cells, through routers of which one does not know of the move yet.
+func copied(c move.Counts, to string) string {
+	text := fmt.Sprintf("%d events copied, with %d outcomes", c.Events, c.Outcomes)
+	if own := c.SameEvents.Items - c.Events; own > 0 {
+		text += fmt.Sprintf(", and %d that were sent again and that %s had accepted itself", own, to)
+	}
+	return text
 }
 
 func noneOr(refused []error) string {

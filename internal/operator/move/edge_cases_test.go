@@ -356,3 +356,32 @@ func TestATenantThatIsBeingRemovedDoesNotMove(t *testing.T) {
 	require.ErrorIs(t, err, move.ErrRemoving)
 	require.Equal(t, place, w.place())
 }
+
+// An event that is sent again may reach both cells: the new one then has it, and nothing is copied.
+func TestMover_CountsAsCopiedWhatItCopied(t *testing.T) {
+	w := newWorld(t)
+	stale := &router{}
+	w.send(stale, "old", "visit")
+	w.quiesce()
+	mover := w.mover(&hooks{})
+	_, err := mover.Start(t.Context(), tenant, "beta")
+	require.NoError(t, err)
+	_, err = mover.Run(t.Context(), tenant, move.Redirect)
+	require.NoError(t, err)
+	w.send(stale, "twice", "visit")
+	w.send(&router{}, "twice", "visit")
+	w.send(stale, "once", "visit")
+	done, err := mover.Run(t.Context(), tenant, "")
+	require.NoError(t, err)
+	require.Equal(t, 2, done.Counts.Events, "old and once")
+	require.Equal(t, 3, done.Counts.SameEvents.Items)
+	clones := 0
+	for _, item := range w.db.Items(w.cells["beta"].DataTable) {
+		if item[event.AttrClonedFrom] != nil {
+			clones++
+		}
+	}
+	require.Equal(t, done.Counts.Events, clones)
+	w.quiesce()
+	w.settled()
+}

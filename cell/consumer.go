@@ -14,22 +14,17 @@ import (
 
 // newConsumer registers the function that applies the queue's messages.
 func (b *builder) newConsumer(t tables, q queues, r roles) (deploy.Function, error) {
-	c := b.args.Pipeline.Consumer
 	f, err := b.newFunction(functionSpec{
 		part: "consumer", name: b.names.Consumer(), zip: b.args.Code.Consumer, role: r.consumer,
 		reserved: b.args.Pipeline.ConsumerReservedConcurrency,
+		settings: b.args.Pipeline.ConsumerEnvironment(),
 		environment: pulumi.StringMap{
-			env.CellID:           pulumi.String(b.args.ID),
-			env.DataTable:        t.data.Name,
-			env.ResultsTable:     t.results.Name,
-			env.QueueURL:         q.queue.Url,
-			env.ConsumerDLQURL:   q.consumerDLQ.Url,
-			env.MaxReceiveCount:  pulumi.String(strconv.Itoa(b.args.Pipeline.Queue.MaxReceiveCount)),
-			env.RecordTimeout:    pulumi.String(c.RecordTimeout.String()),
-			env.RetryBackoffBase: pulumi.String(c.RetryBackoffBase.String()),
-			env.RetryBackoffMax:  pulumi.String(c.RetryBackoffMax.String()),
-			env.ResultTTL:        pulumi.String(c.ResultTTL.String()),
-			env.FaultInjection:   pulumi.String(strconv.FormatBool(b.args.Functions.FaultInjection)),
+			env.CellID:         pulumi.String(b.args.ID),
+			env.DataTable:      t.data.Name,
+			env.ResultsTable:   t.results.Name,
+			env.QueueURL:       q.queue.Url,
+			env.ConsumerDLQURL: q.consumerDLQ.Url,
+			env.FaultInjection: pulumi.String(strconv.FormatBool(b.args.Functions.FaultInjection)),
 		},
 		grants:   func(arn []string) []iam.Statement { return consumerPolicy(arn[0], arn[1], arn[2], arn[3]) },
 		grantsOn: []pulumi.StringInput{q.queue.Arn, q.consumerDLQ.Arn, t.data.Arn, t.results.Arn},

@@ -35,6 +35,7 @@ type functionSpec struct {
 	role        *awsiam.Role
 	reserved    int // concurrency; 0 reserves none
 	environment pulumi.StringMap
+	settings    map[string]string // further variables
 
 	// grants are the role's statements but for logs and traces, made of the values of grantsOn.
 	grants   func(arn []string) []iam.Statement
@@ -44,6 +45,9 @@ type functionSpec struct {
 // newFunction registers a function of the cell.
 func (b *builder) newFunction(spec functionSpec) (deploy.Function, error) {
 	f := b.args.Functions
+	for name, value := range spec.settings {
+		spec.environment[name] = pulumi.String(value)
+	}
 	return deploy.NewFunction(b.ctx, deploy.Spec{
 		Resources: deploy.Resources{
 			Function: b.child(spec.part), LogGroup: b.child(spec.part + "-logs"), Policy: b.child(spec.part + "-role-policy"),

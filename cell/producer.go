@@ -2,7 +2,6 @@ package cell
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -21,11 +20,11 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Fu
 	f, err := b.newFunction(functionSpec{
 		part: "producer", name: b.names.Producer(), zip: b.args.Code.Producer, role: r.producer,
 		reserved: b.args.Pipeline.ProducerReservedConcurrency,
+		settings: b.args.Pipeline.ProducerEnvironment(),
 		environment: pulumi.StringMap{
-			env.CellID:             pulumi.String(b.args.ID),
-			env.TopicARN:           top.topic.Arn,
-			env.StreamDLQURL:       q.streamDLQ.Url,
-			env.InlinePayloadBytes: pulumi.String(strconv.Itoa(b.args.Pipeline.InlinePayloadBytes)),
+			env.CellID:       pulumi.String(b.args.ID),
+			env.TopicARN:     top.topic.Arn,
+			env.StreamDLQURL: q.streamDLQ.Url,
 		},
 		grants:   func(arn []string) []iam.Statement { return producerPolicy(arn[0], arn[1], arn[2]) },
 		grantsOn: []pulumi.StringInput{t.data.StreamArn, top.topic.Arn, q.streamDLQ.Arn},

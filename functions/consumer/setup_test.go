@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"testing"
 	"time"
 
@@ -11,10 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"cellular/internal/model/config"
 	"cellular/internal/model/env"
 	"cellular/internal/model/event"
 	"cellular/internal/runtime/consumer"
+	"cellular/internal/testkit/configtest"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -105,4 +109,19 @@ func TestI7AMalformedOrderIsInTheDeadLetterQueueAtOnce(t *testing.T) {
 	require.Equal(t, []types.AttributeValue{
 		&types.AttributeValueMemberS{Value: string(event.Failed)}, &types.AttributeValueMemberS{Value: string(consumer.Rejected)},
 	}, []types.AttributeValue{outcome[event.AttrStatus], outcome[event.AttrReason]})
+}
+
+// A configuration that is accepted is one that the function starts with: their bounds must not differ the wrong way.
+func TestNewConsumer_TakesWhatTheConfigurationAllows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := configtest.Accepted().Draw(t, "config").Pipeline
+		vars := environment()
+		maps.Copy(vars, p.ConsumerEnvironment())
+		c, err := newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.Equal(t, p.Queue.MaxReceiveCount, c.MaxReceiveCount)
+		require.Equal(t, p.Consumer, config.Consumer{
+			RecordTimeout: c.RecordTimeout, RetryBackoffBase: c.BackoffBase, RetryBackoffMax: c.BackoffMax, ResultTTL: c.ResultTTL,
+		})
+	})
 }

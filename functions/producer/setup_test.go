@@ -2,11 +2,14 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"cellular/internal/model/env"
+	"cellular/internal/testkit/configtest"
 )
 
 func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {
@@ -27,4 +30,17 @@ func TestEveryMissingVariableIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, env.TopicARN)
 	require.ErrorContains(t, err, env.StreamDLQURL)
 	require.ErrorContains(t, err, env.InlinePayloadBytes)
+}
+
+// A configuration that is accepted is one that the function starts with: their bounds must not differ the wrong way.
+func TestNewProducer_TakesWhatTheConfigurationAllows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pipeline := configtest.Accepted().Draw(t, "config").Pipeline
+		vars := map[string]string{env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq"}
+		maps.Copy(vars, pipeline.ProducerEnvironment())
+		reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+		p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.Equal(t, pipeline.InlinePayloadBytes, p.InlinePayloadBytes)
+	})
 }

@@ -41,6 +41,22 @@ func (c Config) RouterEnvironment() map[string]string {
 	return variables
 }
 
+// ProducerEnvironment returns those variables of a cell's producer that the configuration decides. See package env.
+func (l Pipeline) ProducerEnvironment() map[string]string {
+	return map[string]string{env.InlinePayloadBytes: strconv.Itoa(l.InlinePayloadBytes)}
+}
+
+// ConsumerEnvironment returns those variables of a cell's consumer that the pipeline's configuration decides. See package env.
+func (l Pipeline) ConsumerEnvironment() map[string]string {
+	return map[string]string{
+		env.MaxReceiveCount:  strconv.Itoa(l.Queue.MaxReceiveCount),
+		env.RecordTimeout:    l.Consumer.RecordTimeout.String(),
+		env.RetryBackoffBase: l.Consumer.RetryBackoffBase.String(),
+		env.RetryBackoffMax:  l.Consumer.RetryBackoffMax.String(),
+		env.ResultTTL:        l.Consumer.ResultTTL.String(),
+	}
+}
+
 // EnvironmentSize returns the size of an environment as Lambda measures it: that of a JSON object of its variables. The
 // message with which Lambda refuses a larger one shows this object as the "string measured".
 func EnvironmentSize(variables map[string]string) int {

@@ -13,9 +13,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"cellular/internal/model/env"
 	"cellular/internal/runtime/edge"
+	"cellular/internal/testkit/configtest"
 )
 
 func variables(changes map[string]string) *env.Reader {
@@ -136,4 +138,15 @@ func TestADeployedRouterGivesUpOnACellThatHangs(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode, response.Body)
 		require.Equal(t, calls, d.calls.Load(), "a call that ran out of time is not made again, and counts for the breaker")
 	}
+}
+
+// A configuration that is accepted is one that the function starts with: their bounds must not differ the wrong way.
+func TestFromEnvironment_TakesWhatTheConfigurationAllows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := configtest.Accepted().Draw(t, "config")
+		variables := c.RouterEnvironment()
+		reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
+		_, err := edge.FromEnvironment(t.Context(), reader, io.Discard, slog.LevelInfo)
+		require.NoError(t, err)
+	})
 }

@@ -73,6 +73,14 @@ func Any() *rapid.Generator[config.Config] {
 	})
 }
 
+// Accepted draws a configuration that Parse accepts, with values at the bounds of what it allows.
+func Accepted() *rapid.Generator[config.Config] {
+	return Any().Filter(func(c config.Config) bool {
+		_, err := config.Parse("dev", Raw(c))
+		return err == nil
+	})
+}
+
 // leaves are the fields under v that hold a value by themselves.
 func leaves(v reflect.Value) []reflect.Value {
 	if v.Kind() != reflect.Struct {

@@ -38,15 +38,15 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	}
 	read, unread := s.status.Read(ctx, cell)
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
-	ages, err := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
-	if err != nil {
-		a.note("no age: %v", briefly(err))
-	}
+	ages, noAge := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
 	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
 	v.WaitingByTenant = map[string]int{}
 	if unread == nil {
 		v.add(read)
 		v.addAge(ages)
+		if noAge != nil && v.oldest() == "?" {
+			a.note("no age: %v", briefly(noAge))
+		}
 		v.WaitingByTenant = read.Waiting.ByTenant
 	}
 	moves, err := s.mover().Open(ctx)

@@ -99,6 +99,24 @@ func TestCellsListSaysWhatItCouldNotRead(t *testing.T) {
 	})
 }
 
+// An age that nobody misses is not asked for again and again: of an empty queue there is none.
+func TestAnAgeThatCannotBeReadIsSaidWhereOneIsMissing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.ages["down"] = 1
+		for _, args := range [][]string{{"cells", "list"}, {"cells", "show", "c02"}} {
+			_, stderr, code := w.run(args...)
+			require.Zero(t, code, stderr)
+			require.Empty(t, stderr, args)
+		}
+		w.queues["dev-processing-queue-cell-c02"] = [2]int{1, 0}
+		for _, args := range [][]string{{"cells", "list"}, {"cells", "show", "c02"}} {
+			_, stderr, code := w.run(args...)
+			require.Zero(t, code, stderr)
+			require.Regexp(t, "^no ages?: read the age of the oldest message of [13] queues: down\n$", stderr)
+		}
+	})
+}
+
 func TestCellsShow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"cellular/local/awsapi"
 	"cellular/local/lambda"
@@ -97,8 +98,8 @@ func (a api) authorized(r *http.Request, action string) error {
 		return nil
 	}
 	resource := "*"
-	if f, err := a.function(r); err == nil {
-		resource = f.ARN
+	if name := r.PathValue("function"); name != "" {
+		resource = a.arnOf(name)
 	} else if m, err := a.functions.GetMapping(r.Context(), r.PathValue("uuid")); err == nil {
 		resource = m.ARN
 	}
@@ -106,6 +107,17 @@ func (a api) authorized(r *http.Request, action string) error {
 		return failure{http.StatusForbidden, "AccessDeniedException", err.Error()}
 	}
 	return nil
+}
+
+// arnOf is the ARN of a function that is given by its name or ARN, which need not be there: who may see it is told that it is not.
+func (a api) arnOf(name string) string {
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	for _, f := range a.functions.Functions() {
+		return f.ARN[:strings.LastIndex(f.ARN, ":")+1] + name
+	}
+	return "*"
 }
 
 type api struct {

@@ -70,7 +70,11 @@ func function(name string, reserved int) lambda.Function {
 
 // serve returns the SDK's own client of what is served.
 func serve(t *testing.T, functions api.Functions) *awslambda.Client {
-	server, err := api.Serve(functions, awsapi.Secrets{"local": "secret"}.Key, nil)
+	return serveTo(t, functions, nil)
+}
+
+func serveTo(t *testing.T, functions api.Functions, authorize api.Authorize) *awslambda.Client {
+	server, err := api.Serve(functions, awsapi.Secrets{"local": "secret"}.Key, authorize)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	return awslambda.New(awslambda.Options{
@@ -121,6 +125,21 @@ func TestWhatIsNotThereIsLambdasOwnError(t *testing.T) {
 	require.ErrorAs(t, err, &absent)
 	_, err = client.Invoke(t.Context(), &awslambda.InvokeInput{FunctionName: aws.String("producer")})
 	require.ErrorAs(t, err, &absent)
+}
+
+func TestWhoMaySeeAFunctionIsToldThatItIsNotThere(t *testing.T) {
+	client := serveTo(t, &room{functions: map[string]lambda.Function{"router": function("router", -1)}}, func(_, _, resource string) error {
+		if resource != functionARN+"producer" {
+			return fmt.Errorf("not authorized on %s", resource)
+		}
+		return nil
+	})
+	_, err := client.GetFunction(t.Context(), &awslambda.GetFunctionInput{FunctionName: aws.String("producer")})
+	require.ErrorAs(t, err, new(*types.ResourceNotFoundException))
+	for _, other := range []string{"router", "consumer"} {
+		_, err := client.GetFunction(t.Context(), &awslambda.GetFunctionInput{FunctionName: &other})
+		require.ErrorContains(t, err, "AccessDeniedException", other)
+	}
 }
 
 func TestMappingsReadAsOnAWS(t *testing.T) {

@@ -58,3 +58,52 @@ func TestMotosStreamGoesOnAfterAFailedTransaction(t *testing.T) {
 	write("after")
 	require.Equal(t, []string{"after"}, read(), "and nothing of what was taken back")
 }
+
+func TestMotosTableTakesItsPolicyAlong(t *testing.T) {
+	table := dynamodb.NewFromConfig(moto(t))
+	create := func() *string {
+		out, err := table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+			TableName:            aws.String("admitting"),
+			BillingMode:          types.BillingModePayPerRequest,
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		})
+		require.NoError(t, err)
+		return out.TableDescription.TableArn
+	}
+	arn := create()
+	_, err := table.PutResourcePolicy(t.Context(), &dynamodb.PutResourcePolicyInput{ResourceArn: arn, Policy: aws.String(`{"Version":"2012-10-17","Statement":[]}`)})
+	require.NoError(t, err)
+	_, err = table.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String("admitting")})
+	require.NoError(t, err)
+	create()
+	_, err = table.GetResourcePolicy(t.Context(), &dynamodb.GetResourcePolicyInput{ResourceArn: arn})
+	require.ErrorAs(t, err, new(*types.PolicyNotFoundException))
+}
+
+func TestMotosStreamIsSwitchedOnAgain(t *testing.T) {
+	table := dynamodb.NewFromConfig(moto(t))
+	_, err := table.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName:            aws.String("switched"),
+		BillingMode:          types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		StreamSpecification:  &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+	})
+	require.NoError(t, err)
+	set := func(s *types.StreamSpecification) (*types.TableDescription, error) {
+		out, err := table.UpdateTable(t.Context(), &dynamodb.UpdateTableInput{TableName: aws.String("switched"), StreamSpecification: s})
+		if err != nil {
+			return nil, err
+		}
+		return out.TableDescription, nil
+	}
+	on := &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+	_, err = set(on)
+	require.ErrorAs(t, err, new(*types.ResourceInUseException), "it is on")
+	off, err := set(&types.StreamSpecification{StreamEnabled: aws.Bool(false)})
+	require.NoError(t, err)
+	again, err := set(on)
+	require.NoError(t, err)
+	require.NotEqual(t, aws.ToString(off.LatestStreamArn), aws.ToString(again.LatestStreamArn), "another stream")
+}

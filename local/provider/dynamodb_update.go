@@ -16,6 +16,9 @@ func updateTable(ctx context.Context, c *clients, r request) (values, error) {
 	if r.changed("deletionProtectionEnabled") {
 		steps = append(steps, &awsdynamodb.UpdateTableInput{DeletionProtectionEnabled: aws.Bool(r.in.flag("deletionProtectionEnabled"))})
 	}
+	if r.changed("billingMode") { // only to on demand: the local cloud has no table of another kind
+		steps = append(steps, &awsdynamodb.UpdateTableInput{BillingMode: types.BillingMode(r.in.str("billingMode"))})
+	}
 	if r.changed("tableClass") {
 		steps = append(steps, &awsdynamodb.UpdateTableInput{TableClass: types.TableClass(cmp.Or(r.in.str("tableClass"), "STANDARD"))})
 	}

@@ -13,6 +13,9 @@ and an update, which is the only thing that changes an item in its place, is mad
 It has those who read a table's stream go on with the stream of the table that is there. moto leaves them with that of the
 table that a failed transaction has taken away, and to which nothing is added any more.
 
+It lets a table's stream be switched on again once it was switched off, which moto refuses for ever, and has a table that is deleted
+take its resource policy along, which moto gives to the next table of that name.
+
 It makes receiving from a queue cheap. moto counts all messages of the queue nine times for each message that it returns,
 to look up the retention period: a queue with a few hundred messages took a tenth of a second per receive, and no
 consumer caught up with it.
@@ -31,6 +34,7 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
 
         import moto
         from moto.core.responses import BaseResponse
+        from moto.dynamodb.exceptions import StreamAlreadyEnabledException
         from moto.dynamodb.models import DynamoDBBackend
         from moto.dynamodb.models.dynamo_type import DynamoType
         from moto.dynamodb.models.table import Table
@@ -41,6 +45,7 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         dispatch = BaseResponse.dispatch.__func__
         wait_for_messages = Queue.wait_for_messages
         update_item = DynamoDBBackend.update_item
+        delete_table = DynamoDBBackend.delete_table
         get_records = ShardIterator.get
 
         def serial_dispatch(cls, *args, **kwargs):
@@ -78,6 +83,17 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
                     holder[hash_and_range[-1]] = copy.deepcopy(item)
             return update_item(self, table_name, key, *args, **kwargs)
 
+        def switch_stream(self, table, specification):
+            on = specification.get("StreamEnabled") or specification.get("StreamViewType")
+            if on and (table.stream_specification or {}).get("StreamEnabled"):
+                raise StreamAlreadyEnabledException
+            table.set_stream_specification(specification)
+
+        def delete_with_policy(self, name):
+            table = delete_table(self, name)
+            self.resource_policies.pop(table.table_arn, None)
+            return table
+
         def get_present_records(self, *args, **kwargs):
             was = self.stream_shard.table
             table = self.streams_backend.dynamodb.tables.get(was.name)
@@ -95,6 +111,9 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         Queue.wait_for_messages = patient_wait_for_messages
         Table.__deepcopy__ = sharing_copy
         DynamoDBBackend.update_item = update_a_copy
+        assert DynamoDBBackend.update_table_streams
+        DynamoDBBackend.update_table_streams = switch_stream
+        DynamoDBBackend.delete_table = delete_with_policy
         ShardIterator.get = get_present_records
         print(f"moto {moto.__version__}, mended for the local cloud", file=sys.stderr, flush=True)
     except Exception as e:  # Python would only print it and go on

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 
 	"cellular/internal/model/event"
@@ -19,37 +18,22 @@ type Drop struct {
 
 // readDrops returns the entries of cellular:drop.
 func readDrops(top *object) []Drop {
-	const key = "drop"
-	value, ok := top.value(key)
-	if !ok {
-		return nil
-	}
-	entries, ok := value.([]any)
-	if !ok {
-		top.refuse(key, value, "a list of what the stack may lose")
-		return nil
-	}
 	var drops []Drop
 	first := map[string]string{} // what is named -> path
-	for i, entry := range entries {
-		path := fmt.Sprintf("%s[%d]", top.at(key), i)
-		values, ok := entry.(map[string]any)
-		if !ok {
-			top.problems.add(path, "", "is %s, want an object with a cell and its tenants, or with a controlPlane", show(entry))
-			continue
-		}
+	const wantEntry = "an object with a cell and its tenants, or with a controlPlane"
+	readEntries(top, "drop", "a list of what the stack may lose", wantEntry, func(path string, values map[string]any) {
 		d, ok := readDrop(path, values, top.problems)
 		if !ok {
-			continue
+			return
 		}
 		name := d.Cell + "/" + string(d.ControlPlane)
 		if earlier, taken := first[name]; taken {
 			top.problems.add(path, "", "names the same as %s, want one entry", earlier)
-			continue
+			return
 		}
 		first[name] = path
 		drops = append(drops, d)
-	}
+	})
 	return drops
 }
 

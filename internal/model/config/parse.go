@@ -129,39 +129,45 @@ func readRegion(raw map[string]string, p *problems) string {
 
 // readCells returns the cells sorted by id.
 func readCells(top *object, d naming.Stack) []Cell {
-	const key = "cells"
-	value, ok := top.value(key)
-	if !ok {
-		return nil
-	}
-	entries, ok := value.([]any)
-	if !ok {
-		top.refuse(key, value, "a list of cells")
-		return nil
-	}
 	var cells []Cell
 	first := map[string]string{} // id -> path
-	for i, entry := range entries {
-		path := fmt.Sprintf("%s[%d]", top.at(key), i)
-		values, ok := entry.(map[string]any)
-		if !ok {
-			top.problems.add(path, "", "is %s, want an object with the cell's id", show(entry))
-			continue
-		}
+	readEntries(top, "cells", "a list of cells", "an object with the cell's id", func(path string, values map[string]any) {
 		c, ok := readCell(path, values, top.problems)
 		if !ok {
-			continue
+			return
 		}
 		if earlier, taken := first[c.ID]; taken {
 			top.problems.add(path+".id", "", "is %q like %s.id, want ids that differ", c.ID, earlier)
-			continue
+			return
 		}
 		first[c.ID] = path
 		checkCellNames(d, c.ID, path+".id", top.problems)
 		cells = append(cells, c)
-	}
+	})
 	slices.SortFunc(cells, func(a, b Cell) int { return cmp.Compare(a.ID, b.ID) })
 	return cells
+}
+
+// readEntries calls read with each object of a list, by its path. want and wantEntry say what the key and its entries are to be.
+func readEntries(top *object, key, want, wantEntry string, read func(path string, values map[string]any)) {
+	value, ok := top.value(key)
+	if !ok {
+		return
+	}
+	entries, ok := value.([]any)
+	if !ok {
+		top.refuse(key, value, want)
+		return
+	}
+	for i, entry := range entries {
+		path := fmt.Sprintf("%s[%d]", top.at(key), i)
+		values, ok := entry.(map[string]any)
+		if !ok {
+			top.problems.add(path, "", "is %s, want %s", show(entry), wantEntry)
+			continue
+		}
+		read(path, values)
+	}
 }
 
 // readCell returns one cell, and whether its id is one.

@@ -105,15 +105,20 @@ func (m *model) any() string {
 	return ids[rapid.IntRange(0, len(ids)-1).Draw(m.t, "event")]
 }
 
-// life is what becomes of one mover: it dies at one of its calls, with the answer lost or not, or freezes there while
-// another one works; and around its calls the world goes on.
+// life is what becomes of one mover, while the world goes on.
 func (m *model) life() *hooks {
+	return m.mortal("mover", 120, m.step, func() { m.carryOn(m.world.mover(&hooks{})) })
+}
+
+// mortal is what becomes of one process: it dies at one of its first calls, with the answer lost or not, or freezes there while
+// another one takes over; and around its calls the world makes steps.
+func (m *model) mortal(who string, calls int, step, takeOver func()) *hooks {
 	h := &hooks{}
 	const never = 1 << 20
-	end := rapid.SampledFrom([]string{"lives", "lives", "dies", "loses an answer", "freezes"}).Draw(m.t, "mover")
+	end := rapid.SampledFrom([]string{"lives", "lives", "dies", "loses an answer", "freezes"}).Draw(m.t, who)
 	at := never
 	if end != "lives" {
-		at = rapid.IntRange(1, 120).Draw(m.t, "at call")
+		at = rapid.IntRange(1, calls).Draw(m.t, "at call")
 	}
 	dead := false
 	h.before = func() error {
@@ -121,7 +126,7 @@ func (m *model) life() *hooks {
 			return errDied
 		}
 		if rapid.IntRange(0, 3).Draw(m.t, "meanwhile") == 0 {
-			m.step()
+			step()
 		}
 		switch {
 		case h.calls < at:
@@ -130,7 +135,7 @@ func (m *model) life() *hooks {
 			return errDied
 		case end == "freezes" && !m.frozen:
 			m.frozen, at = true, never
-			m.carryOn(m.world.mover(&hooks{}))
+			takeOver()
 			m.frozen = false
 		}
 		return nil

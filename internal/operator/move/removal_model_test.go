@@ -224,43 +224,11 @@ func (l *lives) remove(remover *removal.Remover) {
 
 // fateful is life for a remover: the world goes on around its calls, and another remover may take over.
 func (l *lives) fateful() *hooks {
-	h := &hooks{}
-	const never = 1 << 20
-	end := rapid.SampledFrom([]string{"lives", "lives", "dies", "loses an answer", "freezes"}).Draw(l.t, "remover")
-	at := never
-	if end != "lives" {
-		at = rapid.IntRange(1, 60).Draw(l.t, "at call")
-	}
-	dead := false
-	h.before = func() error {
-		if dead {
-			return errDied
-		}
-		if rapid.IntRange(0, 3).Draw(l.t, "meanwhile") == 0 {
-			l.step()
-		}
-		switch {
-		case h.calls < at:
-		case end == "dies":
-			dead = true
-			return errDied
-		case end == "freezes" && !l.frozen:
-			l.frozen, at = true, never
-			l.remove(l.remover(&hooks{}))
-			l.ended()
-			l.step()
-			l.frozen = false
-		}
-		return nil
-	}
-	h.after = func() error {
-		if dead || end == "loses an answer" && h.calls >= at {
-			dead = true
-			return errDied
-		}
-		return nil
-	}
-	return h
+	return l.mortal("remover", 60, l.step, func() {
+		l.remove(l.remover(&hooks{}))
+		l.ended()
+		l.step()
+	})
 }
 
 func TestI8NothingIsLostOrRevivedWhateverHappensToARemoval(t *testing.T) {

@@ -44,6 +44,16 @@ func inUse(t T) (w *world, fresh *router) {
 	return w, fresh
 }
 
+// removing returns a world like inUse's, whose tenant's removal has begun, and a remover for it.
+func removing(t T) (*world, *removal.Remover) {
+	w, _ := inUse(t)
+	w.suspend()
+	remover := w.remover(&hooks{})
+	_, err := remover.Start(context.Background(), tenant)
+	require.NoError(t, err)
+	return w, remover
+}
+
 func TestRemover_LeavesNothingOfTheTenantToTheNextOneOfItsName(t *testing.T) {
 	w, _ := inUse(t)
 	late := w.cells["beta"].dlq[0] // somebody redrives it by hand, later
@@ -307,12 +317,8 @@ func TestRemover_RefusesWhileAnEventIsUnsettled(t *testing.T) {
 }
 
 func TestRemover_DeletesNothingThatIsNotInTheCopy(t *testing.T) {
-	w, _ := inUse(t)
-	w.suspend()
-	remover := w.remover(&hooks{})
-	_, err := remover.Start(t.Context(), tenant)
-	require.NoError(t, err)
-	_, err = remover.Run(t.Context(), tenant, removal.Fate{})
+	w, remover := removing(t)
+	_, err := remover.Run(t.Context(), tenant, removal.Fate{})
 	require.ErrorIs(t, err, removal.ErrHolds)
 	items := len(w.db.Items(w.cells["beta"].DataTable))
 
@@ -380,12 +386,8 @@ func (w *world) setStateUnmarked(state mapping.State) {
 // removal off has it applied.
 func TestRemover_StopsWhereTheTenantWasResumedAndSuspendedAgain(t *testing.T) {
 	for _, end := range []mapping.State{mapping.Suspended, mapping.Active} {
-		w, _ := inUse(t)
-		w.suspend()
-		remover := w.remover(&hooks{})
-		_, err := remover.Start(t.Context(), tenant)
-		require.NoError(t, err)
-		_, err = remover.Run(t.Context(), tenant, removal.Fate{})
+		w, remover := removing(t)
+		_, err := remover.Run(t.Context(), tenant, removal.Fate{})
 		require.ErrorIs(t, err, removal.ErrHolds)
 		w.setStateUnmarked(mapping.Active)
 		w.send(&router{}, "meanwhile", "visit")
@@ -412,11 +414,7 @@ func TestRemover_StopsWhereTheTenantWasResumedAndSuspendedAgain(t *testing.T) {
 // the next tenant's move. Without an event of the tenant itself, the move stops.
 func TestMover_DeletesTheNotesOfARemovedTenant(t *testing.T) {
 	for _, removedOnes := range []bool{true, false} {
-		w, _ := inUse(t)
-		w.suspend()
-		remover := w.remover(&hooks{})
-		_, err := remover.Start(t.Context(), tenant)
-		require.NoError(t, err)
+		w, remover := removing(t)
 		done, err := remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
 		require.NoError(t, err)
 		w.gone()
@@ -481,16 +479,12 @@ func TestRemover_FindsItselfTakenOver(t *testing.T) {
 
 // A disk that is full, or a file that cannot be written, costs nothing: the removal can go on with another file, or be called off.
 func TestRemover_DeletesNothingWhereTheCopyFails(t *testing.T) {
-	w, _ := inUse(t)
-	w.suspend()
-	remover := w.remover(&hooks{})
-	_, err := remover.Start(t.Context(), tenant)
-	require.NoError(t, err)
+	w, remover := removing(t)
 	data, results := w.cells["beta"].DataTable, w.cells["beta"].ResultsTable
 	events, outcomes, letters := len(w.db.Items(data)), len(w.db.Items(results)), len(w.cells["beta"].dlq)
 	full := errors.New("no space left on device")
 	fate := removal.Fate{Copy: func(context.Context, []facts.Cell) (removal.Copy, error) { return nil, full }}
-	_, err = remover.Run(t.Context(), tenant, fate)
+	_, err := remover.Run(t.Context(), tenant, fate)
 	require.ErrorIs(t, err, full)
 	require.Len(t, w.db.Items(data), events)
 	require.Len(t, w.db.Items(results), outcomes)
@@ -568,13 +562,9 @@ func TestRemover_DeletesFewerItemsAtATimeWhereThatIsTooMuch(t *testing.T) {
 		require.Equal(t, removal.CellCounts{Events: 9, Outcomes: 9, State: 1, Letters: map[string]int{"consumer": 1}}, done.Counts["beta"])
 		w.gone()
 	}
-	w, _ := inUse(t)
-	w.suspend()
-	remover := w.remover(&hooks{})
-	_, err := remover.Start(t.Context(), tenant)
-	require.NoError(t, err)
+	w, remover := removing(t)
 	w.tooLarge(0)
-	_, err = remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
+	_, err := remover.Run(t.Context(), tenant, removal.Fate{GiveUp: true})
 	require.ErrorContains(t, err, "Transaction request cannot exceed 4 MB", "of a single item there is no half")
 }
 

@@ -17,7 +17,7 @@ import (
 
 // oldestEngine is the oldest Pulumi CLI that is used from PATH: the minor version of the SDK that the program is built
 // with. An older one may lack what that SDK asks of it.
-var oldestEngine = semver.MustParse("3.259.0")
+var oldestEngine = semver.MustParse("3.276.0")
 
 // Engine is a Pulumi CLI.
 type Engine struct {

@@ -25,7 +25,7 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 		{[]string{"nonsense"}, "localcloud: unknown argument \"nonsense\"; see 'localcloud --help'\n"},
 		{[]string{"up", "now"}, "localcloud: unknown argument \"now\"; see 'localcloud up --help'\n"},
 		{[]string{"up", "--prot", "1"}, "localcloud: unknown flag: --prot; see 'localcloud up --help'\n"},
-		{[]string{"up", "--port", "http"}, "localcloud: invalid argument \"http\" for \"--port\" flag: strconv.ParseInt: parsing \"http\": invalid syntax; see 'localcloud up --help'\n"},
+		{[]string{"up", "--port", "http"}, "localcloud: invalid argument \"http\" for \"--port\" flag: must be an integer; see 'localcloud up --help'\n"},
 		{[]string{"up", "--port", "70000"}, "localcloud: --port is 70000, want 0 (any free port) to 65535; see 'localcloud up --help'\n"},
 	} {
 		stdout, stderr, code := run(t, c.args...)

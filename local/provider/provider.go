@@ -20,7 +20,7 @@ import (
 
 // SDKVersion is the version of the AWS SDK for Pulumi that the program is built with: go.mod's. The engine compares it
 // with the provider's.
-const SDKVersion = "6.83.0"
+const SDKVersion = "6.83.4"
 
 // maxMessage bounds one message from the engine, in bytes: the same as the engine's own limit.
 const maxMessage = 400 << 20

@@ -185,7 +185,7 @@ func (d *demo) finishMove(ctx context.Context, t *tally) error {
 func copied(c move.Counts, to string) string {
 	text := fmt.Sprintf("%d events copied, with %d outcomes", c.Events, c.Outcomes)
 	if own := c.SameEvents.Items - c.Events; own > 0 {
-		text += fmt.Sprintf(", and %d that were sent again and that %s had accepted itself", own, to)
+		text += fmt.Sprintf(", beside %d sent again that %s had accepted itself", own, to)
 	}
 	return text
 }

@@ -37,11 +37,22 @@ type Changes map[string]int
 // Up deploys the program with the cloud's configuration, overrides laid over it. A failure leaves deployed what was
 // deployed before it, and a later Up goes on from there.
 func (c *Cloud) Up(ctx context.Context, overrides map[string]any) (Outputs, Changes, error) {
+	return c.up(ctx, overrides)
+}
+
+// UpRefresh is Up that looks at every resource first, as 'pulumi up --refresh' does: what somebody deleted or changed past the
+// engine is made again what the program says.
+func (c *Cloud) UpRefresh(ctx context.Context, overrides map[string]any) (Outputs, Changes, error) {
+	return c.up(ctx, overrides, optup.Refresh())
+}
+
+func (c *Cloud) up(ctx context.Context, overrides map[string]any, more ...optup.Option) (Outputs, Changes, error) {
 	s, log, err := c.stack(ctx, overrides)
 	if err != nil {
 		return Outputs{}, nil, err
 	}
-	result, err := s.Up(ctx, optup.Parallel(parallel), optup.ProgressStreams(log), optup.ErrorProgressStreams(log), optup.SuppressProgress())
+	options := append(more, optup.Parallel(parallel), optup.ProgressStreams(log), optup.ErrorProgressStreams(log), optup.SuppressProgress())
+	result, err := s.Up(ctx, options...)
 	if err != nil {
 		return Outputs{}, nil, fmt.Errorf("pulumi up: %w", brief(ctx, err))
 	}

@@ -6,7 +6,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN := .build/bin
 CELLCTL := $(BIN)/cellctl
 LOCALCLOUD := $(BIN)/localcloud
-STATICCHECK := $(BIN)/staticcheck
+GOLANGCI := $(BIN)/golangci-lint
 # What cellctl is built from, for `cellctl version`: -buildvcs=false keeps Go from writing it.
 REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 # The race detector needs a C compiler; a machine without one still runs every test.
@@ -45,13 +45,14 @@ setup: localcloud ## install what the local cloud needs: the Pulumi engine and t
 soak: setup ## two minutes of 50 writers, with processes killed and frozen; every event accounted for
 	SOAK=2m go test -count=1 -v -timeout 20m ./local/soaktest
 
-lint: ## gofmt, go vet, staticcheck, go mod tidy, licences of what is used
+lint: ## gofmt, go vet, the linters of .golangci.yml, go mod tidy, licences of what is used
 	@test -z "$$(gofmt -l .)" || { echo "gofmt: these files need formatting:"; gofmt -l .; exit 1; }
 	go vet ./...
-	cd tools && go build -o ../$(STATICCHECK) honnef.co/go/tools/cmd/staticcheck
-	$(STATICCHECK) ./...
+	cd tools/lint && go build -o ../../$(GOLANGCI) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(GOLANGCI) run ./...
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools/lint && go mod tidy -diff
 	cd tools && go run ./licences -check ..
 
 licences: ## list the licences of what is used in docs/licences.md

@@ -104,9 +104,11 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 
 // stalled reports whether nobody is at work on a move in a phase in which no cell applies the tenant's events.
 func stalled(m move.Move, now time.Time) bool {
+	//exhaustive:enforce
 	switch m.Phase {
 	case move.Fence, move.Copy, move.Flip, move.Restore, move.Abandon:
 		return m.Holder == "" || now.Sub(m.UpdatedAt) > move.HolderTimeout
+	case move.Clone, move.Redirect, move.Verify, move.Forget, move.Done, move.BackedOut, move.Reversed:
 	}
 	return false
 }

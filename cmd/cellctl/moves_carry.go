@@ -95,7 +95,7 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 func (s *session) explainMoving(ctx context.Context, err error, tenant string) error {
 	m, found := s.mover().Get(ctx, tenant)
 	if found != nil {
-		return fmt.Errorf("%w, and it may have ended meanwhile (%v); try again", err, found)
+		return fmt.Errorf("%w, and it may have ended meanwhile (%w); try again", err, found)
 	}
 	return refused("a move of tenant %q from cell %s to %s is under way, in phase %s; %s; %s",
 		tenant, m.From, m.To, m.Phase, atWork(m), s.ways(ctx, m))
@@ -105,7 +105,7 @@ func (s *session) explainMoving(ctx context.Context, err error, tenant string) e
 func (s *session) explainRemoving(ctx context.Context, err error, tenant string) error {
 	m, found := s.remover().Get(ctx, tenant)
 	if found != nil {
-		return fmt.Errorf("%w, and that may have ended meanwhile (%v); try again", err, found)
+		return fmt.Errorf("%w, and that may have ended meanwhile (%w); try again", err, found)
 	}
 	return refused("tenant %q is being removed from cell %s, phase %s; %s", tenant, m.CellID, m.Phase, removalWays(m))
 }
@@ -308,6 +308,7 @@ func (s *session) explainNoMove(ctx context.Context, err error, tenant string) e
 
 // standing is what becomes of the tenant's events while nobody works on the move.
 func standing(m move.Move) string {
+	//exhaustive:enforce
 	switch m.Phase {
 	case move.Clone:
 		return fmt.Sprintf("cell %s serves the tenant as before", m.From)
@@ -317,6 +318,7 @@ func standing(m move.Move) string {
 		return fmt.Sprintf("cell %s serves the tenant, and what reaches cell %s waits until it is carried on", m.To, m.From)
 	case move.Abandon:
 		return fmt.Sprintf("cell %s serves the tenant, and what cell %s still has waits until it is carried on", m.Owner(), m.Abandoned)
+	case move.Verify, move.Forget, move.Done, move.BackedOut, move.Reversed:
 	}
 	return fmt.Sprintf("cell %s serves the tenant", m.To)
 }

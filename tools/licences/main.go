@@ -1,6 +1,6 @@
 // Command licences lists the licence of every module and Python package that the project uses, in docs/licences.md. It
 // fails on one that it does not know, or that is not allowed. With -check it writes nothing, and fails if the list is not
-// up to date.
+// up to date. The linters of tools/lint are left out: no part of the project is built from them, or needs them to run.
 package main
 
 import (
@@ -57,7 +57,7 @@ func run(root string, check bool) error {
 		packages   []string
 	}{
 		{"Go modules of the project and its tests", root, []string{"-test", "./..."}},
-		{"Go modules of the tools: the Pulumi engine and staticcheck", filepath.Join(root, "tools"), []string{"tool"}},
+		{"Go modules of the tools: the Pulumi engine", filepath.Join(root, "tools"), []string{"tool"}},
 	} {
 		modules, err := modulesOf(part.dir, part.packages)
 		if err != nil {

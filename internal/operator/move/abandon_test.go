@@ -150,9 +150,9 @@ func TestI6AMoveEndsWithoutACellThatIsLostInAnyPhase(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s of %s in %s, way back %t", l.name, lost, phase, backwards), func(t *testing.T) {
 						w := newWorld(t)
-						stale := w.toPhase(t, phase, backwards)
+						w.toPhase(t, phase, backwards)
 						w.lose(l, lost)
-						w.abandonKilledAnywhere(t, stale, lost)
+						w.abandonKilledAnywhere(t, lost)
 					})
 				}
 			}
@@ -161,7 +161,7 @@ func TestI6AMoveEndsWithoutACellThatIsLostInAnyPhase(t *testing.T) {
 }
 
 // abandonKilledAnywhere ends the move without a cell. The mover dies at each of its calls in turn, a call further every time.
-func (w *world) abandonKilledAnywhere(t *testing.T, stale *router, lost string) {
+func (w *world) abandonKilledAnywhere(t *testing.T, lost string) {
 	t.Helper()
 	home := cellIDs[1-slices.Index(cellIDs, lost)]
 	before, err := w.mover(&hooks{}).Get(t.Context(), tenant)

@@ -63,9 +63,11 @@ func (p Phase) before(q Phase) bool {
 
 // Flipped reports whether the tenant is served by the move's new cell.
 func (p Phase) Flipped() bool {
+	//exhaustive:enforce
 	switch p {
 	case Redirect, Verify, Forget, Done, Reversed:
 		return true
+	case Clone, Fence, Copy, Flip, Restore, Abandon, BackedOut:
 	}
 	return false
 }

@@ -31,16 +31,20 @@ func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
 
 // NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
 func (v Verdict) NeedsOperator() bool {
+	//exhaustive:enforce
 	switch v {
 	case Gone, TooOld, Unmapped, CellLost, Malformed, Refused, Conflict, Dropped, Removed:
 		return true
+	case Due, Sent, AlreadyApplied, Moving:
 	}
 	return false
 }
 
 // Explain is what an operator is told of an event that was not sent.
 func (v Verdict) Explain() string {
+	//exhaustive:enforce
 	switch v {
+	case Due, Sent:
 	case AlreadyApplied:
 		return "applied before"
 	case Gone:

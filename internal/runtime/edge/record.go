@@ -79,6 +79,7 @@ func (x *exchange) recordLookup(line *telemetry.Record) {
 	}
 	line.Text("mapping", string(x.lookup))
 	line.Milliseconds("mapping_ms", x.lookupTook)
+	//exhaustive:enforce
 	switch x.lookup {
 	case mappingcache.Hit, mappingcache.Negative:
 		line.Count("cache_hits")
@@ -89,7 +90,7 @@ func (x *exchange) recordLookup(line *telemetry.Record) {
 		line.Count("refresh_failures")
 	case mappingcache.Unavailable:
 		line.Count("refresh_failures")
-	default:
+	case mappingcache.Miss, mappingcache.Refreshed, mappingcache.Unknown:
 		line.Count("cache_misses")
 	}
 }

@@ -51,16 +51,16 @@ func newResource(args pulumi.MockResourceArgs, inputs resource.PropertyMap, urn 
 
 // providerName takes the name out of a provider reference, which is URN::ID.
 func providerName(reference string) string {
-	urn, _, _ := cutLast(reference, "::")
-	_, name, _ := cutLast(urn, "::")
+	urn, _ := cutLast(reference, "::")
+	_, name := cutLast(urn, "::")
 	return name
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
+func cutLast(s, sep string) (before, after string) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
+		return s[:i], s[i+len(sep):]
 	}
-	return s, "", false
+	return s, ""
 }
 
 func aliasText(a *pulumirpc.Alias) string {

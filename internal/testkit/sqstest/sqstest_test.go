@@ -247,9 +247,9 @@ func TestWhatIsNotKnownDoesNotPass(t *testing.T) {
 	_, err := w.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(work), MessageBody: aws.String("a"), DelaySeconds: 1})
 	require.ErrorContains(t, err, "sqstest does not know the field DelaySeconds of SendMessageInput")
 	_, err = w.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-		QueueUrl: aws.String(work), AttributeNames: []types.QueueAttributeName{"All"},
+		QueueUrl: aws.String(work), ReceiveRequestAttemptId: aws.String("a"),
 	})
-	require.ErrorContains(t, err, "does not know the field AttributeNames")
+	require.ErrorContains(t, err, "does not know the field ReceiveRequestAttemptId")
 	_, err = w.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
 		QueueUrl: aws.String(work), AttributeNames: []types.QueueAttributeName{types.QueueAttributeNamePolicy},
 	})

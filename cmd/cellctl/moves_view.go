@@ -50,7 +50,6 @@ type moveCounts struct {
 	Forgotten    int             `json:"forgotten"`
 	Expired      int             `json:"expired"`
 	Unreadable   int             `json:"unreadable"`
-	Leftovers    int             `json:"leftovers"`
 	SameOutcomes move.Comparison `json:"same_outcomes"`
 	SameState    move.Comparison `json:"same_state"`
 	SameEvents   move.Comparison `json:"same_events"`
@@ -141,9 +140,6 @@ func (v moveView) text(s *sheet) {
 	}
 	s.row("conflicts", trouble(v.Counts.Conflicts, fmt.Sprint(v.Counts.Conflicts)))
 	s.row("expired, not sent", v.Counts.Expired)
-	if v.Counts.Leftovers > 0 {
-		s.row("of a removed tenant, deleted", v.Counts.Leftovers)
-	}
 	s.row("unreadable, left behind", trouble(v.Counts.Unreadable, fmt.Sprint(v.Counts.Unreadable)))
 	s.blank()
 	s.row("SAME IN BOTH CELLS", "ITEMS", "DIGEST")

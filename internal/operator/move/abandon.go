@@ -213,9 +213,6 @@ func (r *run) abandon(ctx context.Context, once bool) error {
 		}
 		deleted := 0
 		if brought == 0 {
-			if err := r.clearAllLeftovers(ctx); err != nil {
-				return err
-			}
 			if deleted, err = r.clearLost(ctx); err != nil {
 				return err
 			}
@@ -345,13 +342,13 @@ func (r *run) adopt(ctx context.Context, since time.Time) (adopted int, err erro
 		}
 		for _, key := range keys {
 			data := from[key]
-			if data == nil || there.data[key] != nil || r.leftover(lost, data, nil) {
+			if data == nil || there.data[key] != nil {
 				continue
 			}
 			if _, err := event.FromItem(data); err != nil {
 				continue
 			}
-			writes := []types.TransactWriteItem{putClone(home, there.removed, data, lost.ID)}
+			writes := []types.TransactWriteItem{putClone(home, data, lost.ID)}
 			if stringOf(data[event.AttrClonedFrom]) == home.ID && there.results[key] == nil {
 				// It came from this cell, which has forgotten it and perhaps not yet the state that it changed.
 				writes = append(writes, putGivenUp(home, data, r.Now()))

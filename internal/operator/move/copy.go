@@ -51,9 +51,6 @@ func (r *run) copy(ctx context.Context) error {
 	if err := r.Sleep(ctx, r.IndexSettle); err != nil {
 		return err
 	}
-	if err := r.clearAllLeftovers(ctx); err != nil {
-		return err
-	}
 	err := r.events(ctx, r.from, func(keys []string) error {
 		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		return err

@@ -146,9 +146,8 @@ type Counts struct {
 	Conflicts int `json:"conflicts"` // events whose id the new cell has with other content; they are in the old cell's DLQ
 	Forgotten int `json:"forgotten"` // items deleted in the cell that the tenant has left
 
-	Expired    int `json:"expired"`             // events that were copied and not sent, since their outcome may have expired
-	Unreadable int `json:"unreadable"`          // items that are no events; they stay in the old cell
-	Leftovers  int `json:"leftovers,omitempty"` // events of an earlier tenant of the name, which was removed; they are deleted
+	Expired    int `json:"expired"`    // events that were copied and not sent, since their outcome may have expired
+	Unreadable int `json:"unreadable"` // items that are no events; they stay in the old cell
 
 	// What both sides had, and was the same, when it was compared: at the end of copy the outcomes of applied events and
 	// the items of the business logic, at the end of verify the events.

@@ -74,12 +74,7 @@ func (r *run) readSide(ctx context.Context, cell facts.Cell, keys []string) (sid
 	if err != nil {
 		return side{}, err
 	}
-	for key, item := range data {
-		if r.leftover(cell, item, results[key]) {
-			delete(data, key)
-		}
-	}
-	return side{cell: cell, data: data, results: results, removed: r.removed[cell.ID]}, nil
+	return side{cell: cell, data: data, results: results}, nil
 }
 
 // settle makes a plan of what both cells have under the keys, and carries its writes out. It returns the plan that was

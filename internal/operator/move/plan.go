@@ -19,8 +19,7 @@ type Item = map[string]types.AttributeValue
 // side is what one cell has under some keys.
 type side struct {
 	cell          facts.Cell
-	data, results map[string]Item // without leftovers
-	removed       int64           // what the cell accepted up to this epoch, and has as leftovers, is another tenant's
+	data, results map[string]Item
 }
 
 // plan is what there is to do about some events.
@@ -51,7 +50,7 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 			continue
 		}
 		if there := to.data[key]; there == nil {
-			p.writes = append(p.writes, putClone(to.cell, to.removed, data, from.cell.ID))
+			p.writes = append(p.writes, putClone(to.cell, data, from.cell.ID))
 			p.counts.Events++
 		} else if !sameContent(data, there) {
 			if status != event.Failed {
@@ -123,22 +122,16 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 	p.counts.Outcomes++
 }
 
-// putClone copies an event, marked so that it is not published again, unless its id is taken by one that is no leftover.
-func putClone(to facts.Cell, removed int64, data Item, fromCell string) types.TransactWriteItem {
+// putClone copies an event, marked so that it is not published again, unless its id is taken.
+func putClone(to facts.Cell, data Item, fromCell string) types.TransactWriteItem {
 	clone := maps.Clone(data)
 	clone[event.AttrClonedFrom] = text(fromCell)
-	put := &types.Put{
+	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                aws.String(to.DataTable),
 		Item:                     clone,
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
 		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
-	}
-	if removed > 0 {
-		*put.ConditionExpression += " OR (" + isLeftover + ")"
-		maps.Copy(put.ExpressionAttributeNames, leftoverNames)
-		put.ExpressionAttributeValues = Item{":removed": number(removed)}
-	}
-	return types.TransactWriteItem{Put: put}
+	}}
 }
 
 // putDiverted writes into a fenced cell's ledger that an event was not applied there, as the cell's consumer does, unless

@@ -69,9 +69,6 @@ func (f found) String() string {
 // been applied.
 func (r *run) sweep(ctx context.Context) (found, error) {
 	var f found
-	if err := r.clearAllLeftovers(ctx); err != nil {
-		return found{}, err
-	}
 	err := r.events(ctx, r.from, func(keys []string) error {
 		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		if err != nil {

@@ -32,8 +32,7 @@ type run struct {
 	*Options
 	move     Move
 	from, to facts.Cell
-	since    time.Time        // when this mover began the phase
-	removed  map[string]int64 // by cell: see removedIn
+	since    time.Time // when this mover began the phase
 }
 
 // Run carries the tenant's move on from wherever it is, up to its end, or until it comes to the phase until ("" for the
@@ -87,9 +86,6 @@ func (m *Mover) takeAs(ctx context.Context, move, next Move, writes ...types.Tra
 		return nil, err
 	}
 	if r.to, err = m.cellOf(ctx, next, move.To); err != nil {
-		return nil, err
-	}
-	if r.removed, err = r.removedIn(ctx); err != nil {
 		return nil, err
 	}
 	next.Run++

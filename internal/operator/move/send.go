@@ -10,6 +10,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/resend"
+	"cellular/internal/operator/residence"
 )
 
 // sendWaiting sends on all diverted events of the tenant that wait in a cell.
@@ -32,6 +33,7 @@ func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell
 	var clones, clear []types.TransactWriteItem
 	var conflicts []string
 	var events []event.Event
+	removed := int64(-1) // until it is known
 	for _, key := range keys {
 		outcome := from.results[key]
 		if !unsent(outcome, epoch) {
@@ -40,15 +42,20 @@ func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell
 		data, there := from.data[key], to.data[key]
 		switch {
 		case data == nil && there == nil:
-			if divertedAt := epochOf(outcome); divertedAt > 0 && divertedAt <= r.removed[source.ID] {
-				clear = append(clear, forgetNote(source, key, r.removed[source.ID]))
+			if removed < 0 {
+				if removed, err = r.removedEpoch(ctx); err != nil {
+					return err
+				}
+			}
+			if divertedAt := epochOf(outcome); divertedAt > 0 && divertedAt <= removed {
+				clear = append(clear, forget(source, key, removed))
 				continue
 			}
 			return fmt.Errorf("%w: event %q was diverted in cell %s, and is in the data table of neither cell", ErrStuck, key, source.ID)
 		case data == nil:
 			data = there
 		case there == nil:
-			clones = append(clones, putClone(target, to.removed, data, source.ID))
+			clones = append(clones, putClone(target, data, source.ID))
 		case !sameContent(data, there):
 			conflicts = append(conflicts, key)
 			continue
@@ -97,6 +104,28 @@ func markSent(cell facts.Cell, key string, epoch int64) types.TransactWriteItem 
 			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
 		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(event.Diverted))},
+	}}
+}
+
+// removedEpoch is the epoch up to which an earlier tenant of the name was removed, 0 for none. One that is not below the
+// epoch that the tenant had before the move says nothing of the tenant: a cellctl of a version without records has placed it.
+func (r *run) removedEpoch(ctx context.Context) (int64, error) {
+	known, err := residence.Get(ctx, r.DynamoDB, r.ControlPlane.MoveTable, r.move.TenantID)
+	if err != nil || known.RemovedEpoch >= r.move.OldEpoch {
+		return 0, err
+	}
+	return known.RemovedEpoch, nil
+}
+
+// forget deletes the note of a diverted event of a tenant that was removed up to an epoch. A consumer of a version that does
+// not know what was removed makes such notes, of messages that come late.
+func forget(cell facts.Cell, key string, removed int64) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName:                 aws.String(cell.ResultsTable),
+		Key:                       Item{event.AttrKey: text(key)},
+		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :removed"),
+		ExpressionAttributeNames:  map[string]string{"#status": event.AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":removed": number(removed), ":diverted": text(string(event.Diverted))},
 	}}
 }
 

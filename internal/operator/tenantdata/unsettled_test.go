@@ -11,7 +11,6 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -60,10 +59,4 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 		db.Put(cell.ResultsTable, outcome)
 	}
 	require.Equal(t, 5, unsettled())
-
-	// A router with a very old mapping has written these for a tenant that was removed: nothing will ever settle them.
-	db.Put(cell.ResultsTable, ownership.Fence{TenantID: "acme", Floor: 1, State: ownership.Left, RemovedBelow: 1, UpdatedAt: now}.Item())
-	require.Equal(t, 5, unsettled(), "an earlier removal")
-	db.Put(cell.ResultsTable, ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Left, RemovedBelow: 2, UpdatedAt: now}.Item())
-	require.Zero(t, unsettled())
 }

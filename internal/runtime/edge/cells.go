@@ -21,10 +21,6 @@ type Cells interface {
 	// Peer tells where else a tenant's events may be found, in one read: the other cell of a move that the cell has a
 	// part in. It is "" where there is none.
 	Peer(ctx context.Context, cellID, tenantID string) (string, error)
-
-	// Removed tells, in one read, whether what a cell accepted for a tenant's name under an epoch was of an earlier tenant of
-	// that name, which was removed.
-	Removed(ctx context.Context, cellID, tenantID string, epoch int64) (bool, error)
 }
 
 // ErrMalformed is the error for an item in a cell that cannot be read. The cell answered: trying again does not help.
@@ -58,8 +54,6 @@ type Record struct {
 	AppliedAt  string          // event.TimeLayout; where the status is processed or failed
 	Result     json.RawMessage // what the business logic answered, if anything; where the status is processed
 	Reason     string          // a reason class; where the status is failed
-
-	epoch int64 // that the event was accepted under; where the status is accepted or diverted and the cell has the event
 }
 
 // conclusive reports whether the cell can answer for the event by itself.

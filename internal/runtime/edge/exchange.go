@@ -20,7 +20,6 @@ type exchange struct {
 
 	caller                    caller
 	tenantID, eventID, cellID string
-	epoch                     int64 // of the tenant's mapping
 
 	lookup     mappingcache.Outcome // "" where no lookup was made
 	lookupTook time.Duration

@@ -11,8 +11,7 @@ import (
 // names the other, so an event is found whichever of them the router's mapping names. The other cell is not asked for a
 // third.
 //
-// These are mostly one or two reads, and at most seven: outcome, event and fence in the first cell, which reads its fence
-// twice where an earlier tenant of the name has left something there, and outcome, event and fence in the second. Each cell's
+// These are at most five reads: outcome, event and fence in the first cell, outcome and event in the second. Each cell's
 // reads are one call into it, with that cell's own guard: a peer that fails or hangs counts against itself, and the cell
 // that named it stays well. Both calls share the deadline of one.
 //
@@ -24,7 +23,7 @@ func (r *Router) find(ctx context.Context, x *exchange) (Record, error) {
 	var record Record
 	var peer string
 	err := r.inCell(ctx, x, func(ctx context.Context) (err error) {
-		if record, err = r.read(ctx, x); err != nil || record.conclusive() {
+		if record, err = r.cells.Read(ctx, x.cellID, x.tenantID, x.eventID); err != nil || record.conclusive() {
 			return err
 		}
 		peer, err = r.cells.Peer(ctx, x.cellID, x.tenantID)
@@ -34,19 +33,6 @@ func (r *Router) find(ctx context.Context, x *exchange) (Record, error) {
 		return record.public(), err
 	}
 	return r.follow(ctx, x, peer, record)
-}
-
-// read is what the exchange's cell knows of its event. What a router with a very old mapping has written for an earlier
-// tenant of the name, which was removed, is nothing.
-func (r *Router) read(ctx context.Context, x *exchange) (Record, error) {
-	record, err := r.cells.Read(ctx, x.cellID, x.tenantID, x.eventID)
-	if err != nil || record.epoch == 0 || record.epoch >= x.epoch {
-		return record, err
-	}
-	if removed, err := r.cells.Removed(ctx, x.cellID, x.tenantID, record.epoch); err != nil || removed {
-		return Record{}, err
-	}
-	return record, nil
 }
 
 // follow asks a peer for an event of which the exchange's cell knows only what is in known.
@@ -63,7 +49,7 @@ func (r *Router) follow(ctx context.Context, x *exchange, peer string, known Rec
 	there.cellID, there.attempts, there.dispatchTook = peer, 0, 0
 	var record Record
 	err := r.inCell(ctx, &there, func(ctx context.Context) (err error) {
-		record, err = r.read(ctx, &there)
+		record, err = r.cells.Read(ctx, peer, x.tenantID, x.eventID)
 		return err
 	})
 	if err == nil && record.Status == "" {

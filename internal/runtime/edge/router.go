@@ -200,6 +200,6 @@ func (r *Router) place(ctx context.Context, x *exchange, tenantID string) (mappi
 	case !m.Routable():
 		return mapping.Mapping{}, suspended.problem("The tenant is suspended; nothing was accepted.")
 	}
-	x.cellID, x.epoch = m.CellID, m.Epoch
+	x.cellID = m.CellID
 	return m, nil
 }

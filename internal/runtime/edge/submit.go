@@ -34,19 +34,13 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
 	}
 	var existing *event.Event
-	removed := false // what is there is of an earlier tenant of the name, which was removed: nobody will apply it
 	err = r.inCell(ctx, x, func(ctx context.Context) (err error) {
-		if existing, err = r.cells.Write(ctx, m.CellID, e); err == nil && existing != nil && existing.Epoch < e.Epoch {
-			removed, err = r.cells.Removed(ctx, m.CellID, e.TenantID, existing.Epoch)
-		}
+		existing, err = r.cells.Write(ctx, m.CellID, e)
 		return err
 	})
 	if err != nil {
 		return Response{}, cellFailure(err,
 			"The cell did not confirm the event. Send it again with the same id: it is accepted once, however often it arrives.")
-	}
-	if removed {
-		return Response{}, conflict.problem("The cell has an event with this id of an earlier tenant of that name. Send this one under another id.")
 	}
 	if existing != nil {
 		if !event.SameContent(existing.Type, existing.Payload, e.Type, e.Payload) {

@@ -70,7 +70,7 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 			return record, err
 		}
 	}
-	accepted, err := t.get(ctx, t.DataPrefix+cellID, key, event.AttrType, event.AttrAcceptedAt, event.AttrEpoch)
+	accepted, err := t.get(ctx, t.DataPrefix+cellID, key, event.AttrType, event.AttrAcceptedAt)
 	if err != nil {
 		return Record{}, fmt.Errorf("read event in cell %s: %w", cellID, err)
 	}
@@ -82,7 +82,6 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 	}
 	r := item.Read(accepted)
 	record.Type, record.AcceptedAt = r.String(event.AttrType), r.String(event.AttrAcceptedAt)
-	record.epoch = r.Int(event.AttrEpoch, 1)
 	if record.Status == "" {
 		record.Status = event.Accepted
 	}
@@ -119,31 +118,19 @@ func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Re
 
 // Peer implements Cells with a read of the tenant's fence in the cell. Most tenants have never moved and have none.
 func (t Tables) Peer(ctx context.Context, cellID, tenantID string) (string, error) {
-	fence, err := t.fence(ctx, cellID, tenantID)
-	return fence.Peer, err
-}
-
-// Removed implements Cells with a read of the tenant's fence in the cell.
-func (t Tables) Removed(ctx context.Context, cellID, tenantID string, epoch int64) (bool, error) {
-	fence, err := t.fence(ctx, cellID, tenantID)
-	return fence.Removed(epoch), err
-}
-
-// fence reads a tenant's fence in a cell. It is a zero Fence where there is none.
-func (t Tables) fence(ctx context.Context, cellID, tenantID string) (ownership.Fence, error) {
-	fence, err := t.get(ctx, t.ResultsPrefix+cellID, ownership.Key(tenantID), ownership.AttrTenant, ownership.AttrFloor,
-		ownership.AttrState, ownership.AttrPeer, ownership.AttrUpdatedAt, ownership.AttrRemovedBelow)
+	fence, err := t.get(ctx, t.ResultsPrefix+cellID, ownership.Key(tenantID),
+		ownership.AttrTenant, ownership.AttrFloor, ownership.AttrState, ownership.AttrPeer, ownership.AttrUpdatedAt)
 	if err != nil {
-		return ownership.Fence{}, fmt.Errorf("read fence in cell %s: %w", cellID, err)
+		return "", fmt.Errorf("read fence in cell %s: %w", cellID, err)
 	}
 	if fence == nil {
-		return ownership.Fence{}, nil
+		return "", nil
 	}
 	f, err := ownership.FromItem(fence)
 	if err != nil {
-		return ownership.Fence{}, fmt.Errorf("read fence in cell %s: %w: %w", cellID, ErrMalformed, err)
+		return "", fmt.Errorf("read fence in cell %s: %w: %w", cellID, ErrMalformed, err)
 	}
-	return f, nil
+	return f.Peer, nil
 }
 
 // get reads the named attributes of an item, or nil where there is no such item. It asks for no more than those: an

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -48,7 +49,8 @@ type export struct {
 	removal int64 // its epoch
 	name    string
 	file    *os.File // nil where the copy is there
-	written bool     // completely
+	created fs.FileInfo
+	written bool // completely
 }
 
 // newExport creates the file, unless it is there and holds the copy of the removal under way.
@@ -58,8 +60,13 @@ func (a *app) newExport(s *session, r removalRequest, open removal.Removal) (*ex
 		return e, nil
 	}
 	var err error
-	e.file, err = createNew(r.export, "--export")
-	return e, err
+	if e.file, err = createNew(r.export, "--export"); err != nil {
+		return nil, err
+	}
+	if e.created, err = e.file.Stat(); err != nil {
+		return nil, errors.Join(err, e.file.Close())
+	}
+	return e, nil
 }
 
 func fileExists(name string) bool {
@@ -158,10 +165,14 @@ func syncDirectory(name string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// discard takes the file away, unless it is a complete copy, or was there.
+// discard takes the file away, unless it is a complete copy, or was there. What is under its name may be another's by now:
+// of a process that took the removal over from this one while it was frozen.
 func (e *export) discard() {
-	if e.file != nil && !e.written {
-		_ = e.file.Close()
+	if e.file == nil || e.written {
+		return
+	}
+	_ = e.file.Close()
+	if now, err := os.Lstat(e.name); err == nil && os.SameFile(e.created, now) {
 		_ = os.Remove(e.name)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/record"
+	"cellular/internal/operator/removal"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
 )
@@ -472,4 +473,21 @@ func TestARemovalTakesDeadLettersAlong(t *testing.T) {
 		require.Equal(t, printed("KIND  TENANT  EVENT  TYPE  REASON  AGE  MESSAGE ID"), stdout)
 		require.Contains(t, stderr, "1 message of tenants that were removed was there still, and is deleted.\n")
 	})
+}
+
+// A process that was frozen while another one took its removal over takes no file away but its own.
+func TestExport_DiscardsItsOwnFileAlone(t *testing.T) {
+	for name, another := range map[string]bool{"its own": false, "another process's": true} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "acme.jsonl")
+			e, err := (&app{}).newExport(nil, removalRequest{tenant: "acme", export: file}, removal.Removal{})
+			require.NoError(t, err)
+			if another {
+				require.NoError(t, os.Remove(file))
+				require.NoError(t, os.WriteFile(file, []byte("a complete copy"), 0o600))
+			}
+			e.discard()
+			require.Equal(t, another, fileExists(file))
+		})
+	}
 }

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -107,3 +108,16 @@ func TestADivertedEventIsNotEjected(t *testing.T) {
 }
 
 func sorted(ids []string) []string { return slices.Sorted(slices.Values(ids)) }
+
+// Business logic that calls the end of its own time permanent is tried again: that it ran late says nothing of the event.
+func TestConsumer_TriesAgainWhatOnlyRanOutOfTime(t *testing.T) {
+	for _, err := range []error{
+		app.Permanent(fmt.Errorf("read the price: %w", context.DeadlineExceeded)),
+		errors.Join(app.Permanent(errors.New("no price")), context.Canceled),
+	} {
+		c := newCell()
+		c.applyBad(func(context.Context, event.Event) (app.Effect, error) { return app.Effect{}, err })
+		require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, 1)))
+		require.Empty(t, c.queue.letters(), "%v", err)
+	}
+}

@@ -47,12 +47,13 @@ func (r Reason) permanent() bool { return r == Malformed || r == Rejected }
 
 func (o outcome) failed() bool { return o.err != nil }
 
-// failure classifies the error of an attempt that worked under ctx.
+// failure classifies the error of an attempt that worked under ctx. The end of a context is no verdict on an event, also
+// where the business logic calls it permanent.
 func failure(ctx context.Context, err error) outcome {
 	out := outcome{result: retry, reason: Failed, err: err}
 	if classified, ok := errors.AsType[*classifiedError](err); ok {
 		out.reason = classified.reason
-	} else if app.IsPermanent(err) {
+	} else if app.IsPermanent(err) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		out.reason = Rejected
 	} else if _, ok := errors.AsType[*panicError](err); ok {
 		out.reason = Panicked

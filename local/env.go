@@ -24,6 +24,7 @@ func (c *Cloud) Env() ([]string, error) {
 		endpointVariable + "=" + c.emulator.Endpoint(),
 		lambdaEndpointVariable + "=" + c.LambdaEndpoint(),
 		"AWS_REGION=" + c.AWS.Region,
+		"AWS_DEFAULT_REGION=" + c.AWS.Region, // what version 1 of the AWS CLI reads
 		"AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + credentials.SessionToken, // one that the shell has belongs to other keys

@@ -68,7 +68,8 @@ func (s *session) checkEmpty(ctx context.Context, cell facts.Cell) error {
 			left = append(left, fmt.Sprintf(format, args...))
 		}
 	}
-	add(state.Tenants, "%s ('cellctl tenants list --cell %s')", counted(state.Tenants, "tenant"), cell.ID)
+	add(state.Tenants, "%s ('cellctl tenants list --cell %s'; 'cellctl moves list' has those that a move brings or takes)",
+		counted(state.Tenants, "tenant"), cell.ID)
 	add(read.Queue.Total(), "%s in its queue (wait until they are processed)", counted(read.Queue.Total(), "message"))
 	for _, q := range []struct {
 		name  string

@@ -13,6 +13,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
+	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
 )
@@ -289,4 +290,13 @@ func TestFlagsOfLettersAreCompleted(t *testing.T) {
 		w.completes([]string{"acme"}, "replay", "--cell", "c01", "--tenant", "a")
 		w.completes(nil, "dlq", "show", "--cell", "c01", "")
 	})
+}
+
+func TestDLQList_HelpNamesEveryReasonOfTheConsumer(t *testing.T) {
+	help := newDLQList(&app{}).Long
+	for _, reason := range []consumer.Reason{
+		consumer.Malformed, consumer.Rejected, consumer.Panicked, consumer.Deadline, consumer.Crashed, consumer.Failed,
+	} {
+		require.Regexp(t, `\b`+string(reason)+`\b`, help)
+	}
 }

@@ -56,6 +56,10 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 	}
 	a.options.register(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// The flags of a mistyped command are unknown to the one that groups it. What was typed wrong comes before them.
+		if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+			return noArgs(cmd, args)
+		}
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newVersion(a), newCompletion())

@@ -16,6 +16,7 @@ func TestAMistypedCommandIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
 		stderr string
 	}{
 		{[]string{"cell", "list"}, "cellctl: unknown command \"cell\" (did you mean 'cellctl cells'?); see 'cellctl --help'\n"},
+		{[]string{"cells", "drian", "c01", "--evacuate"}, "cellctl: unknown command \"drian\" (did you mean 'cellctl cells drain'?); see 'cellctl cells --help'\n"},
 		{[]string{"docter"}, "cellctl: unknown command \"docter\" (did you mean 'cellctl doctor'?); see 'cellctl --help'\n"},
 		{[]string{"tenants", "asign", "acme"}, "cellctl: unknown command \"asign\" (did you mean 'cellctl tenants assign'?); see 'cellctl tenants --help'\n"},
 		{[]string{"tenants", "evacuate"}, "cellctl: unknown command \"evacuate\"; see 'cellctl tenants --help'\n"},

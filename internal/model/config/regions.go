@@ -17,9 +17,9 @@ var regions = []string{
 	"eu-central-1", "eu-central-2", "eu-isoe-west-1", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
 	"eusc-de-east-1",
 	"il-central-1",
-	"me-central-1", "me-south-1",
+	"me-central-1", "me-south-1", "me-west-1",
 	"mx-central-1",
-	"sa-east-1",
+	"sa-east-1", "sa-west-1",
 	"us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-isob-west-1",
 	"us-isof-east-1", "us-isof-south-1", "us-west-1", "us-west-2",
 }

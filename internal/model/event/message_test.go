@@ -161,18 +161,21 @@ func FuzzDecodeMessage(f *testing.F) {
 // A message never exceeds what SNS and SQS take: a payload that would make it larger stays in the table, also below the
 // configured size.
 func TestEncodeMessage_NeverExceedsWhatAQueueTakes(t *testing.T) {
-	attributes := func(e event.Event) int {
-		return len("tenant_id") + len(e.TenantID) + len("event_id") + len(e.ID) + 2*len("String")
-	}
-	largest := 0
-	for spare := range 600 { // an envelope and the attributes take fewer bytes than that
+	encoded := func(payload int) (message int, inline bool) {
 		e := keptEvent()
-		e.Payload = json.RawMessage(`"` + strings.Repeat("x", event.MaxMessageBytes-spare-2) + `"`)
+		e.Payload = json.RawMessage(`"` + strings.Repeat("x", payload-2) + `"`)
 		body, err := event.EncodeMessage(e, event.MaxMessageBytes)
 		require.NoError(t, err)
-		largest = max(largest, len(body)+attributes(e))
+		attributes := len("tenant_id") + len(e.TenantID) + len("event_id") + len(e.ID) + 2*len("String")
+		return len(body) + attributes, strings.Contains(string(body), "xx")
 	}
-	require.Equal(t, event.MaxMessageBytes, largest)
+	envelope, _ := encoded(1000)
+	largest := event.MaxMessageBytes - (envelope - 1000)
+	size, inline := encoded(largest)
+	require.True(t, inline)
+	require.Equal(t, event.MaxMessageBytes, size)
+	_, inline = encoded(largest + 1)
+	require.False(t, inline)
 }
 
 func TestEncodeMessage_LeavesPayloadsAboveTheConfiguredSizeInTheTable(t *testing.T) {

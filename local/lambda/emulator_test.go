@@ -360,7 +360,7 @@ func TestMappingThatAWSRefusesIsRefusedAsAWhole(t *testing.T) {
 		"stream": {
 			lambda.MappingConfig{FunctionName: "worker", EventSourceARN: source.stream, BatchSize: 20_000, BatchWindow: time.Hour, MaxRetries: -2,
 				MaxRecordAge: time.Second, Parallelization: 11, OnFailureARN: "dlq", MaxConcurrency: 5, Filters: []string{`{"a":[{"like":"b"}]}`}},
-			[]string{"starting position is", "batch size is 20000", "batch window is 1h0m0s", "retry attempts are -2", "record age is 1s", "factor is 11", `destination is "dlq"`, "maximum concurrency is for queues", `unknown operator "like"`},
+			[]string{"starting position is", "batch size is 20000", "batch window is 1h0m0s", "retry attempts are -2", "record age is 1s", "factor is 11", `destination is "dlq"`, "maximum concurrency is for queues", `the operator [like]`},
 		},
 		"queue": {
 			lambda.MappingConfig{FunctionName: "worker", EventSourceARN: q.arn, BatchSize: 20, StartingPosition: "LATEST", MaxConcurrency: 1, Filters: []string{`{"a":["b"]}`}},

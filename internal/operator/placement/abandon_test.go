@@ -185,7 +185,11 @@ func TestAbandon_KeepsCountsRecordsAndEpochsWhateverElseIsDone(t *testing.T) {
 			"mark": func(t *rapid.T) {
 				set := rapid.SampledFrom([]func(*mapping.Mapping){
 					func(m *mapping.Mapping) { m.MovingTo = "gamma" }, func(m *mapping.Mapping) { m.Removing = m.Epoch + 1 },
-					func(m *mapping.Mapping) { m.MovingTo, m.Removing = "", 0 },
+					func(m *mapping.Mapping) { // as the end of a move does
+						if m.MovingTo, m.Removing = "", 0; m.State == mapping.Moving {
+							m.State = mapping.Active
+						}
+					},
 				}).Draw(t, "mark")
 				b.mark(tenant.Draw(t, "tenant"), set)
 			},

@@ -45,16 +45,13 @@ type functionSpec struct {
 // newFunction registers a function of the cell.
 func (b *builder) newFunction(spec functionSpec) (deploy.Function, error) {
 	f := b.args.Functions
-	for name, value := range spec.settings {
-		spec.environment[name] = pulumi.String(value)
-	}
 	return deploy.NewFunction(b.ctx, deploy.Spec{
 		Resources: deploy.Resources{
 			Function: b.child(spec.part), LogGroup: b.child(spec.part + "-logs"), Policy: b.child(spec.part + "-role-policy"),
 		},
 		Name: spec.name, Zip: spec.zip, Role: spec.role, PolicyName: spec.part,
 		Grants: spec.grants, GrantsOn: spec.grantsOn,
-		Environment: spec.environment, Settings: f, Memory: f.Memory, Timeout: f.Timeout, Reserved: spec.reserved,
+		Environment: spec.environment, Configured: spec.settings, Settings: f, Memory: f.Memory, Timeout: f.Timeout, Reserved: spec.reserved,
 		SystemLogLevel: "INFO", Tags: b.tags,
 	}, b.childOpts)
 }

@@ -28,24 +28,15 @@ func (b *builder) function() (*lambda.Function, error) {
 		Zip: b.args.Code, Role: role, PolicyName: "router",
 		Grants:      func(arn []string) []iam.Statement { return readMapping(arn[0]) },
 		GrantsOn:    []pulumi.StringInput{b.args.MappingTableARN},
-		Environment: b.environment(), Settings: b.args.config().Functions,
-		Memory: b.args.Settings.Memory, Timeout: b.args.Settings.Timeout, Reserved: b.args.Settings.ReservedConcurrency,
+		Environment: pulumi.StringMap{env.MappingTable: b.args.MappingTableName}, Configured: b.args.config().RouterEnvironment(),
+		Settings: b.args.config().Functions,
+		Memory:   b.args.Settings.Memory, Timeout: b.args.Settings.Timeout, Reserved: b.args.Settings.ReservedConcurrency,
 		SystemLogLevel: "WARN", Tags: b.tags(),
 	}, b.childOpts)
 	if err != nil {
 		return nil, err
 	}
 	return f.Function, nil
-}
-
-// environment is the function's configuration. See package env.
-func (b *builder) environment() pulumi.StringMap {
-	variables := pulumi.StringMap{}
-	for name, value := range b.args.config().RouterEnvironment() {
-		variables[name] = pulumi.String(value)
-	}
-	variables[env.MappingTable] = b.args.MappingTableName
-	return variables
 }
 
 func (b *builder) logGroup(part, name string) (*cloudwatch.LogGroup, error) {

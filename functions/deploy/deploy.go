@@ -4,6 +4,7 @@ package deploy
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -61,11 +62,12 @@ type Spec struct {
 	Grants   func(values []string) []iam.Statement
 	GrantsOn []pulumi.StringInput
 
-	Environment pulumi.StringMap
-	Settings    config.Functions // architecture, logs and traces; its memory and timeout are those of a cell's functions
-	Memory      int              // MB
-	Timeout     time.Duration    // whole seconds
-	Reserved    int              // concurrency; 0 reserves none
+	Environment pulumi.StringMap  // variables that come from other resources, or from this function's component
+	Configured  map[string]string // the variables of the configuration
+	Settings    config.Functions  // architecture, logs and traces; its memory and timeout are those of a cell's functions
+	Memory      int               // MB
+	Timeout     time.Duration     // whole seconds
+	Reserved    int               // concurrency; 0 reserves none
 	// SystemLogLevel is that of Lambda's own lines. REPORT lines (duration, memory, cold starts) are of level INFO.
 	SystemLogLevel string
 	Tags           pulumi.StringMap
@@ -106,7 +108,7 @@ func NewFunction(ctx *pulumi.Context, s Spec, opts ChildOpts) (Function, error) 
 		Architectures: pulumi.ToStringArray([]string{s.Settings.Architecture}),
 		MemorySize:    pulumi.Int(s.Memory),
 		Timeout:       pulumi.Int(int(s.Timeout / time.Second)),
-		Environment:   lambda.FunctionEnvironmentArgs{Variables: s.Environment},
+		Environment:   lambda.FunctionEnvironmentArgs{Variables: s.variables()},
 		LoggingConfig: lambda.FunctionLoggingConfigArgs{
 			LogFormat:           pulumi.String("JSON"),
 			LogGroup:            logs.Name,
@@ -121,6 +123,15 @@ func NewFunction(ctx *pulumi.Context, s Spec, opts ChildOpts) (Function, error) 
 		return Function{}, fmt.Errorf("create function %s: %w", s.Name, err)
 	}
 	return Function{Function: function, Policy: policy}, nil
+}
+
+// variables is the function's environment. See package env.
+func (s Spec) variables() pulumi.StringMap {
+	all := maps.Clone(s.Environment)
+	for name, value := range s.Configured {
+		all[name] = pulumi.String(value)
+	}
+	return all
 }
 
 // policy is all that the function may do.

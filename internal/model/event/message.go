@@ -80,7 +80,7 @@ const attributeType = "String"
 func EncodeMessage(e Event, inlineBytes int) ([]byte, error) {
 	if len(e.Payload) <= inlineBytes {
 		body, err := Message{Event: e}.Encode()
-		if err != nil || len(body)+attributeBytes(e) <= MaxMessageBytes {
+		if err != nil || MessageBytes(e, body) <= MaxMessageBytes {
 			return body, err
 		}
 	}
@@ -88,9 +88,9 @@ func EncodeMessage(e Event, inlineBytes int) ([]byte, error) {
 	return Message{Event: e, PayloadRef: true}.Encode()
 }
 
-// attributeBytes is what the names, types and values of a message's attributes count for.
-func attributeBytes(e Event) int {
-	return len(MessageAttrTenantID) + len(e.TenantID) + len(MessageAttrID) + len(e.ID) + 2*len(attributeType)
+// MessageBytes is the size of an event's message with this body: the body, and the names, types and values of its attributes.
+func MessageBytes(e Event, body []byte) int {
+	return len(body) + len(MessageAttrTenantID) + len(e.TenantID) + len(MessageAttrID) + len(e.ID) + 2*len(attributeType)
 }
 
 // EscapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage

@@ -53,7 +53,7 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 		if err != nil {
 			return fmt.Errorf("send event %q again: %w", e.Key(), err)
 		}
-		bytes := len(body) + attributeBytes(e)
+		bytes := event.MessageBytes(e, body)
 		if len(batch) == maxBatchEntries || size+bytes > maxBatchBytes {
 			if err := flush(); err != nil {
 				return err
@@ -97,14 +97,6 @@ func Attributes(tenantID, eventID string) map[string]types.MessageAttributeValue
 
 // invalidContents is the code of a message with characters that SQS does not take.
 const invalidContents = "InvalidMessageContents"
-
-func attributeBytes(e event.Event) int {
-	n := 0
-	for name, v := range Attributes(e.TenantID, e.ID) {
-		n += len(name) + len(*v.DataType) + len(*v.StringValue)
-	}
-	return n
-}
 
 // send makes one call. It calls refuse with the index of each entry that is refused for what is in it.
 func send(ctx context.Context, client Queue, queueURL string, batch []types.SendMessageBatchRequestEntry, refuse func(int, error)) error {

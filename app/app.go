@@ -50,8 +50,8 @@ type Effect struct {
 	Result json.RawMessage
 }
 
-// MaxWrites bounds an effect: a transaction takes 100 operations (TransactWriteItems), of which the ledger's entry and
-// the check of the fence are two.
+// MaxWrites bounds an effect: a transaction takes 100 operations (TransactWriteItems), and the ledger's entry and the check
+// of the fence are two of them.
 const MaxWrites = 98
 
 // Permanent marks an error as one that no retry can mend, for example an order without lines. Permanent(nil) is nil.

@@ -112,8 +112,8 @@ func (s *session) checkAbandoned(ctx context.Context, cellID string) (unseen str
 	return unseen, nil
 }
 
-// lostFlag adds the flag --lost, and --abandon, as it was spelled before. In 'tenants move' that ends a move without one of
-// its two cells, of which much may be there.
+// lostFlag adds the flag --lost, and --abandon, as it was spelled before. The --abandon of 'tenants move' means something
+// else: it ends a move without one of its two cells.
 func lostFlag(cmd *cobra.Command, cell *string) {
 	for _, name := range []string{"lost", "abandon"} {
 		cmd.Flags().StringVar(cell, name, "", "the cell that the tenant is mapped to, which is not there any more, with all that it held")

@@ -60,7 +60,7 @@ func (s Set) Match(record []byte) (bool, error) {
 	return slices.ContainsFunc(s.patterns, func(n node) bool { return n.match(value, true) }), nil
 }
 
-// node is one place in a pattern: either fields that must all match, or values of which one must be there.
+// node is one place in a pattern: either fields, all of which must match, or values, one of which must be there.
 type node struct {
 	fields  map[string]node
 	allowed []any

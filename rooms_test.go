@@ -31,8 +31,9 @@ var enters = map[string][]string{
 	"router":            {"functions/deploy", "internal/model"},
 	"controlplane":      {"internal/model"},
 	"stack":             {"cell", "router", "controlplane", "functions", "internal/model", "internal/operator/placement"},
-	"cmd/cellctl":       {"internal/model", "internal/operator"},
-	"cmd/localcloud":    {"functions", "internal/operator/terminal", "local"},
+	"cmd/cellctl":       {"cmd/internal", "internal/model", "internal/operator"},
+	"cmd/localcloud":    {"cmd/internal", "functions", "internal/operator/terminal", "local"},
+	"cmd/internal":      {"internal/operator/terminal"},
 	"local":             {"functions", "internal/model", "internal/operator", "internal/runtime/mappingcache", "stack"},
 	"local/gate/calls":  {"local", "internal/testkit"}, // tests alone import it
 	"bench":             {"functions", "internal/model", "internal/runtime", "internal/testkit", "local/process", "stack"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
@@ -16,8 +17,8 @@ func newCells(a *app) *cobra.Command {
 		Short: "Show the cells, and say which of them take tenants",
 		Example: `  cellctl cells list
   cellctl cells show c01`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(newCellsList(a), newCellsShow(a), newCellsActivate(a), newCellsDrain(a), newCellsRetire(a))
 	return cmd

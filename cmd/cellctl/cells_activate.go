@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/placement"
 )
@@ -16,7 +17,7 @@ func newCellsActivate(a *app) *cobra.Command {
 		Long: `activate lets CELL take tenants again after it was drained or retired. A new cell is active from the start.
 A tenant that a drain has moved away stays where it is.`,
 		Example:           "  cellctl cells activate c01",
-		Args:              named("CELL"),
+		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.setCellStatus(cmd, args[0], placement.Active)

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/placement"
 )
 
@@ -22,13 +23,13 @@ waits for the router's hard TTL; all of them do at a time. With --no-wait the co
 tenants, and the moves are to be finished later: what reaches CELL until then waits.`,
 		Example: `  cellctl cells drain c01
   cellctl cells drain c01 --evacuate --parallel 8`,
-		Args:              named("CELL"),
+		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !evacuate {
 				for _, name := range []string{"parallel", "no-wait"} {
 					if cmd.Flags().Changed(name) {
-						return wrongUsage(cmd, "--%s has no meaning without --evacuate", name)
+						return cli.WrongUsage(cmd, "--%s has no meaning without --evacuate", name)
 					}
 				}
 				return a.setCellStatus(cmd, args[0], placement.Draining)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -30,7 +31,7 @@ are not there any more while tenants are mapped to them.
 A - stands for nothing, a ? for what could not be read; why not stands on stderr.`,
 		Example: `  cellctl cells list
   cellctl cells list --output json | jq -r '.cells[] | select(.consumer_dlq > 0) | .id'`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listCells(cmd) },
 	}
 }

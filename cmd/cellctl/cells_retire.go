@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
@@ -22,7 +23,7 @@ It refuses while the cell has tenants, messages in its queue, messages in a DLQ,
 their tenant. It deletes nothing: the removal from the stack does. Until then 'cellctl cells activate' undoes it.`,
 		Example: `  cellctl cells drain c01
   cellctl cells retire c01`,
-		Args:              named("CELL"),
+		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.retireCell(cmd, args[0]) },
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 )
@@ -40,9 +41,9 @@ func TestRetiringAsksAndSaysHowToRemoveTheCell(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.db.Put(stack.MappingTable(), mapping.Mapping{TenantID: mapping.ProbeTenant("c01"), CellID: "c01", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item())
 		w.does("cells", "drain", "c01")
-		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "cells", "retire", "c01")
+		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "cells", "retire", "c01")
 		w.stdin = "no\n"
-		w.refuses(exitUsage, "Retire cell c01 of stack dev? [y/N] cellctl: not confirmed; nothing was done\n", "cells", "retire", "c01")
+		w.refuses(cli.ExitUsage, "Retire cell c01 of stack dev? [y/N] cellctl: not confirmed; nothing was done\n", "cells", "retire", "c01")
 		require.NotNil(t, w.mapping(mapping.ProbeTenant("c01")))
 
 		w.stdin = "y\n"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/cellstatus"
 )
@@ -20,7 +21,7 @@ func newCellsShow(a *app) *cobra.Command {
 events wait in it, the moves into and out of it that are under way, the names of its parts, and its settings. Durations of the settings are in seconds.`,
 		Example: `  cellctl cells show c01
   cellctl cells show c01 --output json | jq .settings`,
-		Args:              named("CELL"),
+		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.showCell(cmd, args[0]) },
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 )
 
@@ -84,7 +85,7 @@ func TestCellsListSaysWhatItCouldNotRead(t *testing.T) {
 		w.queues["dev-processing-queue-cell-c02"] = [2]int{1, 0}
 		w.ages["down"] = 1
 		stdout, stderr, code := w.run("cells", "list")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Equal(t, printed(
 			"CELL    WAVE  TIER      STATUS  TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED",
 			"canary  0     standard  active  0/10     0      -       0           0        0             0        never",
@@ -159,7 +160,7 @@ func TestCellsShow(t *testing.T) {
 
 		w.queues["dev-processing-queue-cell-c02"] = [2]int{-1, 0}
 		stdout, stderr, code = w.run("cells", "show", "c02")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Equal(t, "cellctl: cell c02: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-cell-c02: down; "+
 			"'cellctl doctor' says what mends it\n", stderr)
 		require.Regexp(t, `(?m)^queue +\?$`, stdout, "the rest is shown")
@@ -171,7 +172,7 @@ func TestACellThatIsNotThereIsSaid(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for _, command := range []string{"show", "activate", "drain", "retire"} {
 			w.refuses(exitRefused, "cellctl: unknown cell \"c03\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "cells", command, "c03")
-			w.refuses(exitUsage, "cellctl: CELL is missing; see 'cellctl cells "+command+" --help'\n", "cells", command)
+			w.refuses(cli.ExitUsage, "cellctl: CELL is missing; see 'cellctl cells "+command+" --help'\n", "cells", command)
 		}
 	})
 }

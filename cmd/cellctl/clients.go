@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/fleet"
@@ -70,7 +71,7 @@ func dialAWS(ctx context.Context, o options) (*clients, error) {
 		return nil, fmt.Errorf("load the AWS configuration: %w; check --profile", err)
 	}
 	if cfg.Region == "" {
-		return nil, usageError{fmt.Errorf("no AWS Region given; name it with --region or AWS_REGION, or in the profile")}
+		return nil, cli.Usagef("no AWS Region given; name it with --region or AWS_REGION, or in the profile")
 	}
 	return newClients(cfg), nil
 }

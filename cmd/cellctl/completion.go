@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 )
 
@@ -19,7 +20,7 @@ Cells and tenants come from the deployment that --stack or ` + envStack + ` name
 		Example: `  source <(cellctl completion bash)
   cellctl completion zsh > "${fpath[1]}/_cellctl"
   cellctl completion fish > ~/.config/fish/completions/cellctl.fish`,
-		Args:              named("SHELL"),
+		Args:              cli.Named("SHELL"),
 		ValidArgsFunction: cobra.FixedCompletions([]string{"bash", "zsh", "fish", "powershell"}, cobra.ShellCompDirectiveNoFileComp),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root, w := cmd.Root(), cmd.OutOrStdout()
@@ -33,7 +34,7 @@ Cells and tenants come from the deployment that --stack or ` + envStack + ` name
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(w)
 			}
-			return wrongUsage(cmd, "shell %q is none of bash, zsh, fish and powershell", args[0])
+			return cli.WrongUsage(cmd, "shell %q is none of bash, zsh, fish and powershell", args[0])
 		},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 // completes requires that a shell is offered exactly this.
@@ -58,6 +60,6 @@ func TestEachShellHasAScript(t *testing.T) {
 		require.Contains(t, stdout, "__complete")
 	}
 	_, stderr, code := run(t, "completion", "tcsh")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, cli.ExitUsage, code)
 	require.Equal(t, "cellctl: shell \"tcsh\" is none of bash, zsh, fish and powershell; see 'cellctl completion --help'\n", stderr)
 }

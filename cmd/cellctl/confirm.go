@@ -3,11 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"cellular/cmd/internal/cli"
 )
 
 // confirm asks a question whose answer is yes or no. Its error says that the operator did not confirm.
@@ -27,7 +28,7 @@ func (a *app) ask(cmd *cobra.Command, question string, confirmed func(answer str
 		return nil
 	}
 	if !a.terminal(a.stdin) {
-		return usageError{errors.New("the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked")}
+		return cli.Usagef("the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked")
 	}
 	fmt.Fprint(a.stderr, question)
 	answer, err := a.readLine(cmd.Context())
@@ -35,7 +36,7 @@ func (a *app) ask(cmd *cobra.Command, question string, confirmed func(answer str
 		return err
 	}
 	if !confirmed(answer) {
-		return usageError{errors.New("not confirmed; nothing was done")}
+		return cli.Usagef("not confirmed; nothing was done")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
@@ -28,8 +29,8 @@ Whoever looks into a DLQ takes its messages out for a moment. They are put back 
 killed come back after five minutes.`,
 		Example: `  cellctl dlq list --cell c01
   cellctl dlq redrive --cell c01 --kind consumer`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(newDLQList(a), newDLQShow(a), newDLQRedrive(a), newDLQDrop(a))
 	return cmd
@@ -89,14 +90,14 @@ func registerCell(a *app, cmd *cobra.Command, cell *string) {
 
 func checkCell(cmd *cobra.Command, cell string) error {
 	if cell == "" {
-		return wrongUsage(cmd, "--cell is missing")
+		return cli.WrongUsage(cmd, "--cell is missing")
 	}
 	return nil
 }
 
 func checkTenant(cmd *cobra.Command, tenant string) error {
 	if tenant != "" && !event.ValidTenantID(tenant) {
-		return wrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
+		return cli.WrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
 	}
 	return nil
 }
@@ -114,7 +115,7 @@ func (sel *selection) parse(cmd *cobra.Command) ([]deadletter.Kind, error) {
 	}
 	for _, name := range sel.kinds {
 		if _, err := deadletter.ParseKind(name); err != nil {
-			return nil, wrongUsage(cmd, "--kind: %v", err)
+			return nil, cli.WrongUsage(cmd, "--kind: %v", err)
 		}
 	}
 	return slices.DeleteFunc(deadletter.Kinds(), func(k deadletter.Kind) bool { return !slices.Contains(sel.kinds, string(k)) }), nil

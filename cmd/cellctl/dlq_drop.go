@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/deadletter"
 )
@@ -35,14 +36,14 @@ drop cannot be undone: to have such an event applied after all, have the client 
 ` + exitCodes,
 		Example: `  cellctl dlq drop --cell c01 --id 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1
   cellctl dlq drop --cell c01 --kind consumer --all --save dropped.jsonl`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := r.parse(cmd)
 			if err != nil {
 				return err
 			}
 			if chosen := r.tenant != "" || len(r.ids) > 0; chosen == r.all {
-				return wrongUsage(cmd, "say which messages: --id or --tenant, or else --all")
+				return cli.WrongUsage(cmd, "say which messages: --id or --tenant, or else --all")
 			}
 			return a.dropLetters(cmd, &r, kinds)
 		},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
@@ -18,7 +19,7 @@ import (
 
 func TestADropAsksForTheCell(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
-		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
+		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
 			"dlq", "drop", "--cell", "c01", "--all")
 		w.stdin = "yes\n"
 		for warning, args := range map[string][]string{
@@ -27,7 +28,7 @@ func TestADropAsksForTheCell(t *testing.T) {
 			"This deletes 2 messages in the DLQs of cell c01 of stack dev, and gives up what has not been applied. There will be no copy.":                                   {"--id", "x", "--id", "y"},
 			"This deletes 1 message of tenant acme in the stream and consumer DLQs of cell c01 of stack dev, and gives up what has not been applied. There will be no copy.": {"--id", id, "--tenant", "acme", "--kind", "stream,consumer"},
 		} {
-			w.refuses(exitUsage, warning+"\nType c01 to go on: cellctl: not confirmed; nothing was done\n", append([]string{"dlq", "drop", "--cell", "c01"}, args...)...)
+			w.refuses(cli.ExitUsage, warning+"\nType c01 to go on: cellctl: not confirmed; nothing was done\n", append([]string{"dlq", "drop", "--cell", "c01"}, args...)...)
 		}
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
 
@@ -65,7 +66,7 @@ func TestWhatIsDroppedIsSavedFirst(t *testing.T) {
 		w.letter(q, "acme", "second")
 		w.tells("", "No message of tenant zeta is in the DLQs of cell c01.\n", "dlq", "drop", "--cell", "c01", "--tenant", "zeta", "--save", file, "--yes")
 		require.NoFileExists(t, file, "there was nothing to save")
-		w.refuses(exitFailure, "cellctl: create the file of --save: open "+filepath.Join(file, "x")+": no such file or directory\n",
+		w.refuses(cli.ExitFailure, "cellctl: create the file of --save: open "+filepath.Join(file, "x")+": no such file or directory\n",
 			"dlq", "drop", "--cell", "c01", "--all", "--save", filepath.Join(file, "x"), "--yes")
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 2)
 
@@ -92,7 +93,7 @@ func TestWhatIsDroppedIsNotSentAgain(t *testing.T) {
 		w.tells("", "Nothing to replay: of the events that cell c01 accepted from 1999-12-31T23:00:00.000Z to 2000-01-01T00:55:00.000Z, none was lost.\n"+
 			"1 event was dropped by an operator, and left alone.\n", "replay", "--cell", "c01", "--since", "2h")
 		again := w.letter(q, "acme", "broken")
-		w.fails(exitFailure, printed(
+		w.fails(cli.ExitFailure, printed(
 			"KIND      MESSAGES  SENT  ALREADY APPLIED  KEPT",
 			"consumer  1         0     0                1",
 			"",
@@ -108,7 +109,7 @@ func TestALetterWhoseTenantIsBeingMovedIsNotDropped(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
 		fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "c02", UpdatedAt: time.Now()}
 		w.db.Put(stack.Cell("c01").ResultsTable(), fence.Item())
-		w.fails(exitFailure, printed(
+		w.fails(cli.ExitFailure, printed(
 			"KIND      DROPPED",
 			"consumer  0",
 			"",

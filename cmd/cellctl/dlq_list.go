@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/deadletter"
 )
 
@@ -27,14 +28,14 @@ The JSON has the messages' bodies and attributes, too. Each listing adds one to 
 		Example: `  cellctl dlq list --cell c01
   cellctl dlq list --cell c01 --kind consumer --tenant acme
   cellctl dlq list --cell c01 --output json | jq -r '.letters[] | select(.reason == "panic") | .message_id'`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := sel.parse(cmd)
 			if err != nil {
 				return err
 			}
 			if limit < 1 {
-				return wrongUsage(cmd, "--limit is %d, want at least 1", limit)
+				return cli.WrongUsage(cmd, "--limit is %d, want at least 1", limit)
 			}
 			return a.listLetters(cmd.Context(), &sel, kinds, limit)
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/deadletter"
 )
@@ -33,14 +34,14 @@ about it, 2 wrong command line, 3 no such cell or message, 130 interrupted.`,
 		Example: `  cellctl dlq redrive --cell c01
   cellctl dlq redrive --cell c01 --kind consumer --tenant acme --rate 100
   cellctl dlq redrive --cell c01 --id 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := sel.parse(cmd)
 			if err != nil {
 				return err
 			}
 			if rate <= 0 {
-				return wrongUsage(cmd, "--rate is %v, want more than 0", rate)
+				return cli.WrongUsage(cmd, "--rate is %v, want more than 0", rate)
 			}
 			return a.redrive(cmd.Context(), &sel, kinds, rate)
 		},

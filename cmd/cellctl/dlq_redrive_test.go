@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
@@ -56,7 +57,7 @@ func TestARedriveTakesOnlyWhatIsNamed(t *testing.T) {
 func TestALetterThatNeedsTheOperatorIsKeptAndIsAFailure(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
 		w.db.Delete(stack.MappingTable(), "acme")
-		w.fails(exitFailure, printed(
+		w.fails(cli.ExitFailure, printed(
 			"KIND      MESSAGES  SENT  ALREADY APPLIED  KEPT",
 			"consumer  1         0     0                1",
 			"",
@@ -68,7 +69,7 @@ func TestALetterThatNeedsTheOperatorIsKeptAndIsAFailure(t *testing.T) {
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
 
 		stdout, _, code := w.run("dlq", "redrive", "--cell", "c01", "--kind", "consumer", "-o", "json")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.JSONEq(t, `{"cell":"c01","kinds":[{"kind":"consumer","received":1,"redriven":0,"sent":0,"already_applied":0,"gone":0,
 			"sent_unchanged":0,"kept":1,"need_operator":1}],
 			"kept":[{"kind":"consumer","message_id":"`+id+`","event":"acme#broken","reason":"its tenant is mapped to no cell"}]}`, stdout)
@@ -101,7 +102,7 @@ func TestARedriveThatBreaksOffSaysWhatItHasDone(t *testing.T) {
 			return nil
 		}
 		stdout, stderr, code := w.run("dlq", "redrive", "--cell", "c01")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stdout, "subscription  1         1     0                0\n")
 		require.Contains(t, stderr, "cellctl: redrive the consumer DLQ of cell c01: receive: ")
 	})

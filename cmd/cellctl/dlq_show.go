@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/terminal"
 )
@@ -26,7 +27,7 @@ about, and its body. A body that is JSON is indented; with --output json it is a
 ` + exitCodes,
 		Example: `  cellctl dlq show 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1 --cell c01
   cellctl dlq show 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1 --cell c01 --output json | jq -r .body`,
-		Args:              named("MESSAGE_ID"),
+		Args:              cli.Named("MESSAGE_ID"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkCell(cmd, cell); err != nil {

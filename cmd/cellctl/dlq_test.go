@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/ejection"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/deadletter"
@@ -165,7 +166,7 @@ func TestAnEjectedRecordIsListedShownAndRedrivenByItsKey(t *testing.T) {
 		delete(broken, event.AttrPayload)
 		w.db.Put(stack.Cell("c01").DataTable(), broken)
 		stdout, _, code = w.run("dlq", "redrive", "--cell", "c01")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stdout, resend.Malformed.Explain()+`: event item "acme#e": attribute payload is missing, want a string`)
 		require.Len(t, q.Messages(c01.StreamDLQURL), 1, "what cannot be published stays")
 
@@ -271,7 +272,7 @@ func TestAWrongSelectionOfLettersIsRefused(t *testing.T) {
 			{"drop", "say which messages: --id or --tenant, or else --all", []string{"--cell", "c01", "--all", "--tenant", "acme"}},
 		} {
 			path := "cellctl dlq " + c.command
-			w.refuses(exitUsage, "cellctl: "+c.says+"; see '"+path+" --help'\n", append([]string{"dlq", c.command}, c.args...)...)
+			w.refuses(cli.ExitUsage, "cellctl: "+c.says+"; see '"+path+" --help'\n", append([]string{"dlq", c.command}, c.args...)...)
 		}
 		for _, command := range [][]string{{"list"}, {"show", "x"}, {"redrive"}, {"drop", "--all", "--yes"}} {
 			w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n",

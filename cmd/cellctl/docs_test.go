@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 // runbooks is the page that is followed word by word when things are wrong.
@@ -142,7 +144,7 @@ func parses(line string) error {
 		return err
 	}
 	if cell := cmd.Flag("cell"); cell != nil && strings.Contains(cell.Usage, "required") && !cell.Changed {
-		return wrongUsage(cmd, "--cell is missing")
+		return cli.WrongUsage(cmd, "--cell is missing")
 	}
 	return nil
 }
@@ -154,13 +156,13 @@ func names(line string) error {
 		return err
 	}
 	if cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
-		return wrongUsage(cmd, "unknown command %q", rest[0])
+		return cli.WrongUsage(cmd, "unknown command %q", rest[0])
 	}
 	err = nil
 	for _, word := range rest {
 		name, isFlag := strings.CutPrefix(word, "--")
 		if name, _, _ = strings.Cut(name, "="); isFlag && flagOf(cmd, name) == nil {
-			err = wrongUsage(cmd, "unknown flag --%s", name)
+			err = cli.WrongUsage(cmd, "unknown flag --%s", name)
 		}
 	}
 	return err

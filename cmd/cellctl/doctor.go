@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
@@ -43,7 +44,7 @@ because the endpoint does not offer it or the credentials do not allow it; fixed
 if the cell's tenants did not change while they were counted. With a fail, doctor exits with 1.`,
 		Example: `  cellctl doctor
   cellctl doctor --output json | jq -r '.findings[] | select(.level == "fail") | .text'`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), all, fix) },
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "print what is as it should be too")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/terminal"
@@ -58,7 +59,7 @@ func TestDoctorFailsWithTheDeployment(t *testing.T) {
 	var out, errs bytes.Buffer
 	a := &app{stdout: terminal.NewWriter(&out), stderr: terminal.NewWriter(&errs), terminal: func(any) bool { return false }, options: options{output: outputTable}}
 	err = a.diagnose(ctx, c.doctor(stack, false), false)
-	require.Equal(t, exitFailure, exitCode(err, false, &errs))
+	require.Equal(t, cli.ExitFailure, exitCode(err, false, &errs))
 	require.Contains(t, errs.String(), "stack dev is not as it should be")
 	require.Contains(t, out.String(), "fail   credentials")
 	require.Contains(t, out.String(), "/cellular/dev/control-plane")
@@ -80,7 +81,7 @@ c02   failed  6 ms      -          e2
 
 func TestProbeRefusesWhatItCannotDo(t *testing.T) {
 	w := newWorld(t)
-	w.refuses(exitUsage, "cellctl: --patience is 0s, want more than 0s\n", "probe", "--patience", "0s")
+	w.refuses(cli.ExitUsage, "cellctl: --patience is 0s, want more than 0s\n", "probe", "--patience", "0s")
 	_, stderr, code := w.run("probe", "c01", "c09")
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, stderr, `unknown cell "c09"`)

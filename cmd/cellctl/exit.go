@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
@@ -19,21 +20,11 @@ import (
 	"cellular/internal/operator/terminal"
 )
 
-// The exit codes.
-const (
-	exitFailure     = 1   // the command ran and failed
-	exitUsage       = 2   // the command line was wrong, or the operator did not confirm; nothing was done
-	exitRefused     = 3   // there is no such thing, or its state forbids the command
-	exitInterrupted = 130 // SIGINT or SIGTERM; what was started has been taken down
-)
+// exitRefused is cellctl's own exit code: there is no such thing, or its state forbids the command.
+const exitRefused = 3
 
 const exitCodes = `Exit codes: 0 done, 1 failed, 2 wrong command line or not confirmed (nothing was done),
 3 not found or refused by the state that things are in, 130 interrupted.`
-
-// usageError is a mistake in the command line, or an operator who did not confirm.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
 
 // errRefused marks the errors of commands that the state of things forbids. Trying again changes nothing.
 var errRefused = errors.New("refused")
@@ -62,27 +53,22 @@ var refusals = []error{
 }
 
 // exitCode says on stderr what went wrong, and returns the code to exit with.
-func exitCode(err error, interrupted bool, to io.Writer) int {
-	stderr := terminal.NewWriter(to)
-	if interrupted {
-		fmt.Fprintln(stderr, "cellctl: interrupted")
-		return exitInterrupted
+func exitCode(err error, interrupted bool, stderr io.Writer) int {
+	code := cli.ExitCode("cellctl", err, interrupted, stderr)
+	if code != cli.ExitFailure {
+		return code
 	}
-	if err == nil {
-		return 0
-	}
-	fmt.Fprintf(stderr, "cellctl: %v\n", err)
 	if endpoint := os.Getenv(envEndpoint); endpoint != "" && errors.Is(err, syscall.ECONNREFUSED) {
-		fmt.Fprintf(stderr, "Nothing answers at %s, which %s names. If that was a local cloud, it has been taken down: 'make local' starts one, and the file that it then names points this shell to it.\n",
+		fmt.Fprintf(terminal.NewWriter(stderr), "Nothing answers at %s, which %s names. If that was a local cloud, it has been taken down: 'make local' starts one, and the file that it then names points this shell to it.\n",
 			endpoint, envEndpoint)
 	}
 	switch {
-	case errors.As(err, new(usageError)), errors.Is(err, placement.ErrInvalid):
-		return exitUsage
+	case errors.Is(err, placement.ErrInvalid):
+		return cli.ExitUsage
 	case isRefusal(err):
 		return exitRefused
 	}
-	return exitFailure
+	return code
 }
 
 // isRefusal reports whether an error says that there is no such thing, or that its state forbids the command.

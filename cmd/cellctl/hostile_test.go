@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/health"
@@ -207,7 +208,7 @@ func TestACellOfATableKeepsToItsLine(t *testing.T) {
 
 func TestAnErrorIsWrittenEscaped(t *testing.T) {
 	var out bytes.Buffer
-	require.Equal(t, exitFailure, exitCode(errors.New("tenant \x1b[2J\u202e"), false, &out))
+	require.Equal(t, cli.ExitFailure, exitCode(errors.New("tenant \x1b[2J\u202e"), false, &out))
 	require.Equal(t, `cellctl: tenant \x1b[2J\u202e`+"\n", out.String())
 }
 

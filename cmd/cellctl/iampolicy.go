@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/iam"
 	"cellular/internal/operator/operatorpolicy"
 )
@@ -22,8 +23,8 @@ func newIAMPolicy(a *app) *cobra.Command {
 		Short: "Print the IAM policies that cellctl's commands need",
 		Example: `  cellctl iam-policy read
   cellctl iam-policy operate --any-cell`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(
 		newIAMPolicyOf(a, "read", "Print the policy for the commands that only look",
@@ -46,7 +47,7 @@ The policy names the resources of the cells that there are now: print it again w
 has patterns of names instead, which fit the cells to come, and is shorter.`,
 		Example: fmt.Sprintf(`  cellctl iam-policy %[1]s > %[1]s.json
   aws iam create-policy --policy-name cellctl-%[1]s --policy-document "$(cellctl iam-policy %[1]s --any-cell)"`, use),
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.printPolicy(cmd.Context(), anyCell, statements) },
 	}
 	cmd.Flags().BoolVar(&anyCell, "any-cell", false, "allow the same for any cell of the stack, by patterns of names")

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
@@ -82,7 +83,7 @@ func TestLostCell_IsNoDeadEnd(t *testing.T) {
 		"tenants assign acme --lost c01":      {exitRefused, "tenant \"acme\" is in cell c07, not in cell c01: nothing was done"},
 		"tenants remove idle --lost c01":      {exitRefused, "cell c01 is there: nothing is lost of it"},
 		"tenants assign other --lost c01":     {exitRefused, "cell c01 is there: nothing is lost of it"},
-		"tenants assign acme --lost c07":      {exitUsage, "asks before it acts"},
+		"tenants assign acme --lost c07":      {cli.ExitUsage, "asks before it acts"},
 		"tenants list --cell c08":             {exitRefused, "'cellctl cells list' shows them"},
 		"tenants list --after c06/x --all":    {0, "Cell c07 is not there"},
 		"tenants list --limit 1 --after c01/": {0, "There are more"},
@@ -129,7 +130,7 @@ func TestTenant_OfALostCellIsPlacedAgain(t *testing.T) {
 				w.counts("c07", counted)
 				w.stdin = "yes\n"
 				_, stderr, code := w.run("tenants", "assign", "acme", "--cell", "c02", "--lost", "c07")
-				require.Equal(t, exitUsage, code)
+				require.Equal(t, cli.ExitUsage, code)
 				require.Contains(t, stderr, "Lost is all that cell c07 held of it: events, also such as were accepted and not applied yet, "+
 					"their outcomes, business state, dead letters.")
 				require.Contains(t, stderr, "Type acme to go on: ")
@@ -220,7 +221,7 @@ func TestRemoval_GoesOnWithoutItsCell(t *testing.T) {
 			return nil
 		}
 		_, _, code := w.run("tenants", "remove", "acme", "--lost", "c07", "--yes")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		w.db.Intercept = nil
 		time.Sleep(time.Minute)
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes")
@@ -242,7 +243,7 @@ func TestRedrive_SendsWhatItCanBesideATenantWhoseCellIsLost(t *testing.T) {
 		w.letter(q, "zeta", "1")
 		w.lose("acme", mapping.Active)
 		stdout, _, code := w.run("dlq", "redrive", "--cell", "c01", "--kind", "consumer")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stdout, "consumer  2         1     0                1\n")
 		require.Contains(t, stdout, id+"   "+resend.CellLost.Explain())
 	})

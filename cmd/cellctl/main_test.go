@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 // run runs a command line as main does.
@@ -27,7 +29,7 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 		{[]string{"cells", "list", "now"}, "cellctl: unknown argument \"now\"; see 'cellctl cells list --help'\n"},
 	} {
 		stdout, stderr, code := run(t, c.args...)
-		require.Equal(t, exitUsage, code, c.args)
+		require.Equal(t, cli.ExitUsage, code, c.args)
 		require.Equal(t, c.stderr, stderr)
 		require.Empty(t, stdout, "nothing but data goes to stdout")
 	}
@@ -44,6 +46,6 @@ func TestEveryCommandHasHelp(t *testing.T) {
 
 func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
 	var stderr bytes.Buffer
-	require.Equal(t, exitInterrupted, exitCode(context.Canceled, true, &stderr))
+	require.Equal(t, cli.ExitInterrupted, exitCode(context.Canceled, true, &stderr))
 	require.Equal(t, "cellctl: interrupted\n", stderr.String())
 }

@@ -15,6 +15,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/move"
 )
@@ -42,8 +43,8 @@ Until forget, a move can be backed out. If a cell has lost its results table mea
 restored; where it is gone for good, 'cellctl tenants move TENANT --abandon CELL' ends the move without the cell.`,
 		Example: `  cellctl moves list
   cellctl moves resume --all`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(newMovesList(a), newMovesShow(a), newMovesResume(a))
 	return cmd

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/testkit/sqstest"
 )
@@ -32,7 +33,7 @@ func TestAMoveWhoseNewCellLosesItsResultsAfterTheFlipIsAdvisedOnlyWhatWorks(t *t
 	flipped(t, func(t *testing.T, w *world, q *sqstest.SQS) {
 		w.db.Drop(stack.Cell("c02").ResultsTable())
 		_, stderr, code := w.run("tenants", "move", "acme", "--resume")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stderr, "\nit goes neither on nor back, for "+lostResults+"; "+restoreIt+orAbandon+".\ncellctl: ")
 		require.NotContains(t, stderr, "--back-out")
 
@@ -49,7 +50,7 @@ func TestAMoveWhoseNewCellLosesItsResultsAfterTheFlipIsAdvisedOnlyWhatWorks(t *t
 
 		w.stdin = "no\n"
 		_, stderr, code = w.run("tenants", "move", "acme", "--abandon", "c02")
-		require.Equal(t, exitUsage, code)
+		require.Equal(t, cli.ExitUsage, code)
 		require.Contains(t, stderr, "not confirmed; nothing was done")
 		require.Equal(t, text("c02"), w.mapping("acme")["cell_id"])
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/wait"
@@ -362,11 +363,11 @@ func needsOne(cmd *cobra.Command, names ...string) error {
 	list := "--" + strings.Join(names[:len(names)-1], ", --") + " and --" + names[len(names)-1]
 	switch given {
 	case 0:
-		return wrongUsage(cmd, "one of %s is missing", list)
+		return cli.WrongUsage(cmd, "one of %s is missing", list)
 	case 1:
 		return nil
 	}
-	return wrongUsage(cmd, "%s exclude each other", list)
+	return cli.WrongUsage(cmd, "%s exclude each other", list)
 }
 
 // carriedView is how far a command that carries on many moves came with a tenant's, and why not further.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/removal"
@@ -25,10 +26,10 @@ how many were copied, SENT how many were sent on from the old cell. From REDIREC
 		Example: `  cellctl moves list
   cellctl moves list --tenant acme
   cellctl moves list --output json | jq -r '.moves[] | select(.holder == null) | .tenant_id'`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if tenant != "" && !event.ValidTenantID(tenant) {
-				return wrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
+				return cli.WrongUsage(cmd, "--tenant is %q, want the form %s", tenant, event.TenantIDPattern)
 			}
 			return a.listMoves(cmd.Context(), tenant)
 		},

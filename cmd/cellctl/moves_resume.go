@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/move"
 )
@@ -39,7 +40,7 @@ process die, so that the command may run several times at once. The last lines s
   cellctl moves resume acme globex`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
-				return wrongUsage(cmd, "name the tenants whose moves go on, or all with --all")
+				return cli.WrongUsage(cmd, "name the tenants whose moves go on, or all with --all")
 			}
 			for _, tenant := range args {
 				if err := oneTenant(cmd, []string{tenant}); err != nil {
@@ -73,7 +74,7 @@ func addParallel(cmd *cobra.Command, parallel *int) {
 
 func parallelism(cmd *cobra.Command, parallel int) error {
 	if parallel < 1 || parallel > mostParallel {
-		return wrongUsage(cmd, "--parallel is %d, want 1 to %d", parallel, mostParallel)
+		return cli.WrongUsage(cmd, "--parallel is %d, want 1 to %d", parallel, mostParallel)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
@@ -83,7 +84,7 @@ func TestAListOfMovesNamesNobodyByAccident(t *testing.T) {
 		w.prints(printed("TENANT  FROM  TO  EPOCH  PHASE  STARTED  AT WORK  SEEN  EVENTS  SENT  REDIRECT ENDS"), "moves", "list", "--tenant", "acme")
 		w.prints("{\n  \"moves\": [],\n  \"removals\": []\n}\n", "moves", "list", "--output", "json")
 		w.refuses(exitRefused, "cellctl: tenant \"nobody\": unknown tenant\n", "moves", "list", "--tenant", "nobody")
-		w.refuses(exitUsage, "cellctl: --tenant is \"#\", want the form "+event.TenantIDPattern+"; see 'cellctl moves list --help'\n",
+		w.refuses(cli.ExitUsage, "cellctl: --tenant is \"#\", want the form "+event.TenantIDPattern+"; see 'cellctl moves list --help'\n",
 			"moves", "list", "--tenant", "#")
 	})
 }
@@ -126,7 +127,7 @@ func TestAMoveThatCannotBeCarriedOnDoesNotKeepTheOthers(t *testing.T) {
 	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.until("acme: copy:", "tenants", "move", "acme", "--to", "c02")
 		stdout, stderr, code := w.run("moves", "resume", "nobody", "acme", "acme", "--parallel", "1")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Equal(t, printed("TENANT  TO   PHASE  ERROR",
 			"acme    c02  done   -",
 			"nobody  -    -      tenant \"nobody\": unknown tenant; 'cellctl tenants list' shows those that there are"), stdout)
@@ -137,9 +138,9 @@ func TestAMoveThatCannotBeCarriedOnDoesNotKeepTheOthers(t *testing.T) {
 func TestResumingNeedsToKnowWhich(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const name, help = "cellctl: ", "; see 'cellctl moves resume --help'\n"
-		w.refuses(exitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume")
-		w.refuses(exitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume", "acme", "--all")
-		w.refuses(exitUsage, name+"--parallel is 0, want 1 to 64"+help, "moves", "resume", "--all", "--parallel", "0")
+		w.refuses(cli.ExitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume")
+		w.refuses(cli.ExitUsage, name+"name the tenants whose moves go on, or all with --all"+help, "moves", "resume", "acme", "--all")
+		w.refuses(cli.ExitUsage, name+"--parallel is 0, want 1 to 64"+help, "moves", "resume", "--all", "--parallel", "0")
 	})
 }
 
@@ -280,7 +281,7 @@ func TestATenantWithoutPlaceDoesNotKeepTheOthers(t *testing.T) {
 		w.addCell("c02", 1, 2)
 		w.does("cells", "drain", "canary")
 		stdout, stderr, code := w.run("cells", "drain", "c01", "--evacuate", "--parallel", "1")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Equal(t, printed("TENANT   TO   PHASE  ERROR", "acme     c02  done   -", "globex   c02  done   -",
 			"initech  -    -      no room for a tenant of tier standard"), stdout)
 		require.Contains(t, stderr, "\n  cell c02 is full, with 2 of 2 tenants\n")
@@ -314,9 +315,9 @@ func TestATenantOnItsWayIntoTheCellIsNotOverlooked(t *testing.T) {
 func TestWhatOnlyAnEvacuationTakesIsRefusedWithoutOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const name, help = "cellctl: ", "; see 'cellctl cells drain --help'\n"
-		w.refuses(exitUsage, name+"--parallel has no meaning without --evacuate"+help, "cells", "drain", "c01", "--parallel", "2")
-		w.refuses(exitUsage, name+"--no-wait has no meaning without --evacuate"+help, "cells", "drain", "c01", "--no-wait")
-		w.refuses(exitUsage, name+"--parallel is 65, want 1 to 64"+help, "cells", "drain", "c01", "--evacuate", "--parallel", "65")
+		w.refuses(cli.ExitUsage, name+"--parallel has no meaning without --evacuate"+help, "cells", "drain", "c01", "--parallel", "2")
+		w.refuses(cli.ExitUsage, name+"--no-wait has no meaning without --evacuate"+help, "cells", "drain", "c01", "--no-wait")
+		w.refuses(cli.ExitUsage, name+"--parallel is 65, want 1 to 64"+help, "cells", "drain", "c01", "--evacuate", "--parallel", "65")
 		w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "cells", "drain", "c09", "--evacuate")
 	})
 }
@@ -325,7 +326,7 @@ func TestATenantThatFailsDoesNotKeepTheOthers(t *testing.T) {
 	evacuable(t, func(t *testing.T, w *world, q *sqstest.SQS) {
 		q.Intercept = func(context.Context, sqstest.Call) error { return errDown }
 		stdout, stderr, code := w.run("cells", "drain", "c01", "--evacuate", "--parallel", "1")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Regexp(t, `(?m)^acme +c02 +redirect +move of tenant "acme" .*, down$`, stdout)
 		require.Regexp(t, `(?m)^globex .* done +-$`, stdout)
 		require.Contains(t, stderr, "1 of 3 tenants did not come out of cell c01; ")

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/naming"
 )
 
@@ -49,7 +49,7 @@ func (o *options) register(root *cobra.Command) {
 
 func (o *options) validate() error {
 	if o.output != outputTable && o.output != outputJSON {
-		return usageError{fmt.Errorf("--output is %q, want %s or %s", o.output, outputTable, outputJSON)}
+		return cli.Usagef("--output is %q, want %s or %s", o.output, outputTable, outputJSON)
 	}
 	return nil
 }
@@ -64,10 +64,10 @@ func (o *options) stack() (naming.Stack, error) {
 		name, from = os.Getenv(envStack), envStack
 	}
 	if name == "" {
-		return "", usageError{fmt.Errorf("no stack given; name it with --stack or %s, 'pulumi stack ls' lists them", envStack)}
+		return "", cli.Usagef("no stack given; name it with --stack or %s, 'pulumi stack ls' lists them", envStack)
 	}
 	if !stackPattern.MatchString(name) {
-		return "", usageError{fmt.Errorf("%s is %q, want letters, digits, - and _; 'pulumi stack ls' lists the stacks", from, name)}
+		return "", cli.Usagef("%s is %q, want letters, digits, - and _; 'pulumi stack ls' lists the stacks", from, name)
 	}
 	return naming.Stack(name), nil
 }

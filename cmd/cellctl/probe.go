@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/health"
 )
@@ -46,7 +47,7 @@ type probing struct {
 
 func (a *app) probe(ctx context.Context, ids []string, how probing) error {
 	if how.patience <= 0 {
-		return usageError{fmt.Errorf("--patience is %s, want more than 0s", how.patience)}
+		return cli.Usagef("--patience is %s, want more than 0s", how.patience)
 	}
 	s, err := a.connect(ctx)
 	if err != nil {

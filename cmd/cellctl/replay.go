@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/operator/placement"
@@ -45,7 +46,7 @@ Exit codes: 0 done, also where nothing was found, 1 failed, or an event was foun
 about it, 2 wrong command line, 3 no such cell, or --since is before what the cell remembers, 130 interrupted.`,
 		Example: `  cellctl replay --cell c01 --dry-run
   cellctl replay --cell c01 --since 2026-07-01T12:00:00Z --tenant acme`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			scope, err := r.scope(cmd, time.Now())
 			if err != nil {
@@ -75,10 +76,10 @@ func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, e
 		return s, err
 	}
 	if r.rate <= 0 {
-		return s, wrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
+		return s, cli.WrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
 	}
 	if r.grace < 0 {
-		return s, wrongUsage(cmd, "--grace is %s, want 0s or more", r.grace)
+		return s, cli.WrongUsage(cmd, "--grace is %s, want 0s or more", r.grace)
 	}
 	if r.since == "" {
 		return s, nil
@@ -86,10 +87,10 @@ func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, e
 	if ago, err := time.ParseDuration(r.since); err == nil && ago > 0 {
 		s.Since = now.Add(-ago)
 	} else if s.Since, err = time.Parse(time.RFC3339, r.since); err != nil {
-		return s, wrongUsage(cmd, "--since is %q, want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m", r.since)
+		return s, cli.WrongUsage(cmd, "--since is %q, want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m", r.since)
 	}
 	if !s.Since.Before(s.Until) {
-		return s, wrongUsage(cmd, "--since is less than --grace (%s) ago: these events may still be on their way", r.grace)
+		return s, cli.WrongUsage(cmd, "--since is less than --grace (%s) ago: these events may still be on their way", r.grace)
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
@@ -106,7 +107,7 @@ func TestAnEventThatNeedsTheOperatorIsAFailureOfAReplay(t *testing.T) {
 		item := w.db.Item(stack.Cell("c01").DataTable(), "acme#lost")
 		delete(item, event.AttrPayload)
 		w.db.Put(stack.Cell("c01").DataTable(), item)
-		w.fails(exitFailure, printed(
+		w.fails(cli.ExitFailure, printed(
 			"FOUND                                EVENTS",
 			"no outcome, and no message in a DLQ  1",
 			"",
@@ -132,7 +133,7 @@ func TestAReplayThatCannotBeMadeIsRefused(t *testing.T) {
 			`--tenant is "a b", want the form ` + event.TenantIDPattern: {"--cell", "c01", "--tenant", "a b"},
 			`unknown argument "c01"`:                                    {"c01"},
 		} {
-			w.refuses(exitUsage, "cellctl: "+says+"; see 'cellctl replay --help'\n", append([]string{"replay"}, args...)...)
+			w.refuses(cli.ExitUsage, "cellctl: "+says+"; see 'cellctl replay --help'\n", append([]string{"replay"}, args...)...)
 		}
 		w.refuses(exitRefused, "cellctl: replay cell c01 since 1999-12-30T01:00:00Z: outcomes of events that old may have expired, so that applied ones "+
 			"cannot be told from lost ones: it keeps them for 24h0m0s, so the earliest is 1999-12-31T01:00:01Z\n", "replay", "--cell", "c01", "--since", "48h")

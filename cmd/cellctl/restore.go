@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/restore"
 )
@@ -31,8 +32,8 @@ What belongs to a tenant that was removed with 'cellctl tenants remove' does not
 of the name. --revive names a tenant whose removal was a mistake.`,
 		Example: `  cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme
   cellctl restore cell c01 --at 2026-07-01T12:00:00Z --tenant acme`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(newRestoreCell(a), newRestoreMapping(a))
 	return cmd
@@ -65,25 +66,25 @@ func (r *restoreRequest) register(a *app, cmd *cobra.Command) {
 
 func (r *restoreRequest) parse(cmd *cobra.Command, now time.Time) error {
 	if r.at == "" {
-		return wrongUsage(cmd, "--at is missing")
+		return cli.WrongUsage(cmd, "--at is missing")
 	}
 	at, err := time.Parse(time.RFC3339, r.at)
 	if err != nil {
-		return wrongUsage(cmd, "--at is %q, want a time such as 2026-07-01T12:00:00Z", r.at)
+		return cli.WrongUsage(cmd, "--at is %q, want a time such as 2026-07-01T12:00:00Z", r.at)
 	}
 	r.time = at.UTC().Truncate(time.Second)
 	if r.time.After(now) {
-		return wrongUsage(cmd, "--at is %s, which is still to come", r.at)
+		return cli.WrongUsage(cmd, "--at is %s, which is still to come", r.at)
 	}
 	if r.rate <= 0 {
-		return wrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
+		return cli.WrongUsage(cmd, "--rate is %v, want more than 0", r.rate)
 	}
 	for _, tenant := range r.revive {
 		if err := checkTenant(cmd, tenant); err != nil || tenant == "" {
-			return wrongUsage(cmd, "--revive is %q, want the form %s", tenant, event.TenantIDPattern)
+			return cli.WrongUsage(cmd, "--revive is %q, want the form %s", tenant, event.TenantIDPattern)
 		}
 		if r.tenant != "" && tenant != r.tenant {
-			return wrongUsage(cmd, "--tenant restores %s only, and --revive names %s", r.tenant, tenant)
+			return cli.WrongUsage(cmd, "--tenant restores %s only, and --revive names %s", r.tenant, tenant)
 		}
 	}
 	return checkTenant(cmd, r.tenant)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
@@ -39,7 +40,7 @@ Exit codes: 0 done, also where nothing was missing, 1 failed, 2 wrong command li
 it to that time, or a tenant of --tenant or --revive is elsewhere, being moved or removed, or not revived, 130 interrupted.`,
 		Example: `  cellctl restore cell c01 --at 2026-07-01T12:00:00Z --dry-run --keep
   cellctl restore cell c01 --at 2026-07-01T12:00:00Z --tenant acme`,
-		Args:              named("CELL"),
+		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := r.parse(cmd, time.Now()); err != nil {

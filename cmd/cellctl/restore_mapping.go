@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/restore"
@@ -36,7 +37,7 @@ time, or the tenant of --tenant has a mapping, 130 interrupted.`,
 		Example: `  cellctl restore mapping --at 2026-07-01T12:00:00Z --dry-run --keep
   cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme
   cellctl restore mapping --at 2026-07-01T12:00:00Z --tenant acme --revive acme`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.parse(cmd, time.Now()); err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/dynamotest"
@@ -168,7 +169,7 @@ func TestARestoreThatFailsKeepsItsTables(t *testing.T) {
 			return nil
 		}
 		_, stderr, code := w.run("restore", "cell", "c01", "--at", lossAt)
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stderr, "Kept, at the price of any table: "+dataOf+", "+resultsOf+". ")
 		require.Contains(t, stderr, "\ncellctl: restore cell c01: read scratch table "+resultsOf+": ")
 		require.Len(t, r.Scratch(), 2)
@@ -182,12 +183,12 @@ func TestARestoreThatFailsKeepsItsTables(t *testing.T) {
 func TestARestoreNeedsATimeOfThePast(t *testing.T) {
 	deleted(t, func(t *testing.T, w *world, _ *restoretest.Recovery) {
 		const help = "; see 'cellctl restore cell --help'\n"
-		w.refuses(exitUsage, "cellctl: --at is missing"+help, "restore", "cell", "c01")
-		w.refuses(exitUsage, "cellctl: CELL is missing"+help, "restore", "cell", "--at", lossAt)
-		w.refuses(exitUsage, "cellctl: --at is \"noon\", want a time such as 2026-07-01T12:00:00Z"+help, "restore", "cell", "c01", "--at", "noon")
-		w.refuses(exitUsage, "cellctl: --at is 2000-01-02T00:00:00Z, which is still to come"+help, "restore", "cell", "c01", "--at", "2000-01-02T00:00:00Z")
-		w.refuses(exitUsage, "cellctl: --rate is 0, want more than 0"+help, "restore", "cell", "c01", "--at", lossAt, "--rate", "0")
-		w.refuses(exitUsage, "cellctl: --tenant is \"a#b\", want the form "+event.TenantIDPattern+"; see 'cellctl restore mapping --help'\n",
+		w.refuses(cli.ExitUsage, "cellctl: --at is missing"+help, "restore", "cell", "c01")
+		w.refuses(cli.ExitUsage, "cellctl: CELL is missing"+help, "restore", "cell", "--at", lossAt)
+		w.refuses(cli.ExitUsage, "cellctl: --at is \"noon\", want a time such as 2026-07-01T12:00:00Z"+help, "restore", "cell", "c01", "--at", "noon")
+		w.refuses(cli.ExitUsage, "cellctl: --at is 2000-01-02T00:00:00Z, which is still to come"+help, "restore", "cell", "c01", "--at", "2000-01-02T00:00:00Z")
+		w.refuses(cli.ExitUsage, "cellctl: --rate is 0, want more than 0"+help, "restore", "cell", "c01", "--at", lossAt, "--rate", "0")
+		w.refuses(cli.ExitUsage, "cellctl: --tenant is \"a#b\", want the form "+event.TenantIDPattern+"; see 'cellctl restore mapping --help'\n",
 			"restore", "mapping", "--at", lossAt, "--tenant", "a#b")
 		_, stderr, code := w.run("restore", "cell", "c09", "--at", lossAt)
 		require.Equal(t, exitRefused, code)
@@ -243,7 +244,7 @@ func TestARemovedTenantThatIsNamedComesBack(t *testing.T) {
 			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
 			"acme    c01   active  standard  4      -          2000-01-01T02:01:17.000Z",
 		), "tenants", "list")
-		w.refuses(exitUsage, "cellctl: --tenant restores acme only, and --revive names zeta; see 'cellctl restore cell --help'\n",
+		w.refuses(cli.ExitUsage, "cellctl: --tenant restores acme only, and --revive names zeta; see 'cellctl restore cell --help'\n",
 			"restore", "cell", "c01", "--at", lossAt, "--tenant", "acme", "--revive", "zeta")
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/terminal"
 )
 
@@ -49,19 +50,13 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 		Example: `  export CELLCTL_STACK=prod
   cellctl cells list
   cellctl tenants show acme --output json`,
-		Args:              noArgs,
+		Args:              cli.NoArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.options.validate() },
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 	}
 	a.options.register(root)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		// The flags of a mistyped command are unknown to the one that groups it. What was typed wrong comes before them.
-		if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
-			return noArgs(cmd, args)
-		}
-		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(newCells(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newIAMPolicy(a), newVersion(a), newCompletion())
 	// Not cobra's own flag: its template links text/template, for which the linker keeps every method there is, 17 MB of them.
 	version := root.Flags().Bool("version", false, "print which cellctl this is")
@@ -70,10 +65,7 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisBuild())
 			return err
 		}
-		return help(cmd, args)
+		return cli.Help(cmd, args)
 	}
 	return root
 }
-
-// help is what a command that only groups others does.
-func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/terminal"
 )
 
@@ -88,7 +89,7 @@ func TestTheStackIsNamedByFlagOrEnvironment(t *testing.T) {
 	} {
 		t.Setenv(envStack, c.env)
 		stdout, stderr, code := run(t, append([]string{"cells", "list"}, c.args...)...)
-		require.Equal(t, exitUsage, code)
+		require.Equal(t, cli.ExitUsage, code)
 		require.Equal(t, c.stderr, stderr)
 		require.Empty(t, stdout)
 	}
@@ -112,11 +113,11 @@ func TestARegionIsNeeded(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
 	_, stderr, code := run(t, "--stack", "dev", "cells", "list")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, cli.ExitUsage, code)
 	require.Equal(t, "cellctl: no AWS Region given; name it with --region or AWS_REGION, or in the profile\n", stderr)
 
 	_, stderr, code = run(t, "--stack", "dev", "--profile", "none", "cells", "list")
-	require.Equal(t, exitFailure, code)
+	require.Equal(t, cli.ExitFailure, code)
 	require.Contains(t, stderr, "cellctl: load the AWS configuration: ")
 	require.Contains(t, stderr, "; check --profile\n")
 }

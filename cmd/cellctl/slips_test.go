@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 func TestAMistypedCommandIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
@@ -22,7 +24,7 @@ func TestAMistypedCommandIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
 		{[]string{"tenants", "evacuate"}, "cellctl: unknown command \"evacuate\"; see 'cellctl tenants --help'\n"},
 	} {
 		_, stderr, code := run(t, c.args...)
-		require.Equal(t, exitUsage, code, c.args)
+		require.Equal(t, cli.ExitUsage, code, c.args)
 		require.Equal(t, c.stderr, stderr)
 	}
 }
@@ -82,6 +84,6 @@ func pointedTo(t *testing.T, endpoint string, args ...string) (stderr string) {
 		t.Setenv(name, value)
 	}
 	_, stderr, code := run(t, args...)
-	require.Equal(t, exitFailure, code, stderr)
+	require.Equal(t, cli.ExitFailure, code, stderr)
 	return stderr
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
+	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 )
 
@@ -12,8 +14,8 @@ func newTenants(a *app) *cobra.Command {
 		Short: "Place tenants in cells, move them, and suspend or remove them",
 		Example: `  cellctl tenants assign acme
   cellctl tenants list --cell c01`,
-		Args: noArgs,
-		RunE: help,
+		Args: cli.NoArgs,
+		RunE: cli.Help,
 	}
 	cmd.AddCommand(
 		newTenantsAssign(a), newTenantsMove(a), newTenantsList(a), newTenantsShow(a),
@@ -70,4 +72,15 @@ func orDash(text *string) string {
 		return "-"
 	}
 	return *text
+}
+
+// oneTenant wants one argument, a tenant's id.
+func oneTenant(cmd *cobra.Command, args []string) error {
+	if err := cli.Named("TENANT")(cmd, args); err != nil {
+		return err
+	}
+	if !event.ValidTenantID(args[0]) {
+		return cli.WrongUsage(cmd, "tenant %q is not of the form %s", args[0], event.TenantIDPattern)
+	}
+	return nil
 }

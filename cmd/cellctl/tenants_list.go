@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
@@ -32,13 +33,13 @@ A change of the last second may be missing.`,
 		Example: `  cellctl tenants list --cell c01
   cellctl tenants list --limit 1000 --after c01/acme
   cellctl tenants list --all --output json | jq -r '.tenants[] | select(.state == "suspended") | .tenant_id'`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.limit < 1 || r.limit > placement.MaxPage {
-				return wrongUsage(cmd, "--limit is %d, want 1 to %d", r.limit, placement.MaxPage)
+				return cli.WrongUsage(cmd, "--limit is %d, want 1 to %d", r.limit, placement.MaxPage)
 			}
 			if r.after != "" && !strings.Contains(r.after, "/") {
-				return wrongUsage(cmd, "--after is %q, want CELL/TENANT as the page before said", r.after)
+				return cli.WrongUsage(cmd, "--after is %q, want CELL/TENANT as the page before said", r.after)
 			}
 			return a.listTenants(cmd, r)
 		},

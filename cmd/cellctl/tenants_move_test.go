@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/terminal"
@@ -46,7 +47,7 @@ func (w *world) until(told string, args ...string) (stdout, stderr string) {
 	}))
 	err := a.run(ctx, append([]string{"--stack", string(stack)}, args...))
 	require.ErrorIs(w.t, err, context.Canceled, errs)
-	require.Equal(w.t, exitInterrupted, exitCode(err, true, errs))
+	require.Equal(w.t, cli.ExitInterrupted, exitCode(err, true, errs))
 	return out.String(), errs.String()
 }
 
@@ -243,10 +244,10 @@ func TestAMoveThatCannotBeginSaysWhatToDo(t *testing.T) {
 func TestAMoveNeedsToKnowWhatToDo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const name, help = "cellctl: ", "; see 'cellctl tenants move --help'\n"
-		w.refuses(exitUsage, name+"TENANT is missing"+help, "tenants", "move", "--to", "c02")
-		w.refuses(exitUsage, name+"one of --to, --resume, --back-out and --abandon is missing"+help, "tenants", "move", "acme")
-		w.refuses(exitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--resume", "--back-out")
-		w.refuses(exitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--to", "c02", "--resume")
+		w.refuses(cli.ExitUsage, name+"TENANT is missing"+help, "tenants", "move", "--to", "c02")
+		w.refuses(cli.ExitUsage, name+"one of --to, --resume, --back-out and --abandon is missing"+help, "tenants", "move", "acme")
+		w.refuses(cli.ExitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--resume", "--back-out")
+		w.refuses(cli.ExitUsage, name+"--to, --resume, --back-out and --abandon exclude each other"+help, "tenants", "move", "acme", "--to", "c02", "--resume")
 	})
 }
 
@@ -289,7 +290,7 @@ func TestAFailureSaysHowThingsStand(t *testing.T) {
 	busy(t, func(t *testing.T, w *world, q *sqstest.SQS) {
 		q.Intercept = func(context.Context, sqstest.Call) error { return errDown }
 		stdout, stderr, code := w.run("tenants", "move", "acme", "--to", "c02")
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Empty(t, stdout)
 		require.Contains(t, stderr, redirecting+"The move of tenant acme is safe where it is, in phase redirect: cell c02 serves the tenant, and what reaches cell c01 waits until it is carried on.\n"+
 			"'cellctl tenants move acme --resume' carries it on"+backOutToo+"\ncellctl: move of tenant \"acme\" from cell c01 to c02, phase redirect: ")

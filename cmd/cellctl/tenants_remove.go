@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/facts"
 	"cellular/internal/model/mapping"
@@ -61,10 +62,10 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.tenant = args[0]
 			if r.export != "" && r.forget {
-				return wrongUsage(cmd, "--export and --forget exclude each other: the one keeps what the other gives up")
+				return cli.WrongUsage(cmd, "--export and --forget exclude each other: the one keeps what the other gives up")
 			}
 			if r.backOut && (r.export != "" || r.forget || r.wait) {
-				return wrongUsage(cmd, "--back-out calls the removal off, and takes no other flag but --lost")
+				return cli.WrongUsage(cmd, "--back-out calls the removal off, and takes no other flag but --lost")
 			}
 			return a.removeTenant(cmd, r)
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/ownership"
@@ -123,11 +124,11 @@ func TestRemove_RefusesAndAsksBeforeItWaits(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
 		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--wait", "--export", file)
 		require.NoError(t, os.Remove(file))
-		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
+		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n",
 			"tenants", "remove", "acme", "--wait", "--export", file)
 		w.stdin = "no\n"
 		_, stderr, code := w.run("tenants", "remove", "acme", "--wait", "--export", file)
-		require.Equal(t, exitUsage, code)
+		require.Equal(t, cli.ExitUsage, code)
 		require.Contains(t, stderr, "Type acme to go on: cellctl: not confirmed; nothing was done\n")
 		require.NoFileExists(t, file)
 		require.Equal(t, began, time.Now(), "nothing was waited for")
@@ -157,7 +158,7 @@ func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
 		err := w.app(&out, &errs).run(ctx, append([]string{"--stack", string(stack), "tenants", "remove", "acme", "--yes"}, args...))
 		w.db.Intercept = nil
 		require.Error(t, err)
-		require.Equal(t, exitInterrupted, exitCode(err, true, &errs))
+		require.Equal(t, cli.ExitInterrupted, exitCode(err, true, &errs))
 		time.Sleep(time.Minute) // the process of this test does not die
 		return errs.String()
 	}
@@ -179,10 +180,10 @@ func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
 
 func TestATenantWithoutDataIsRemovedAndItsPlaceIsFree(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
-		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "remove", "acme")
+		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "remove", "acme")
 		const question = "This removes tenant acme from stack dev, and deletes its dead letters. No cell holds anything else of it.\nType acme to go on: "
 		w.stdin = "y\n"
-		w.refuses(exitUsage, question+"cellctl: not confirmed; nothing was done\n", "tenants", "remove", "acme")
+		w.refuses(cli.ExitUsage, question+"cellctl: not confirmed; nothing was done\n", "tenants", "remove", "acme")
 		w.stdin = "acme\n"
 		stdout, stderr, code := w.run("tenants", "remove", "acme")
 		require.Zero(t, code)
@@ -198,7 +199,7 @@ func TestDataIsNeverLostByAccident(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
 		w.event("c01", "acme", "1", event.Processed)
 		w.refuses(exitRefused, "cellctl: cell c01 holds data of tenant \"acme\"; add --export FILE to keep a copy, or --forget to give it up\n", "tenants", "remove", "acme", "--yes")
-		w.refuses(exitUsage, "cellctl: --export and --forget exclude each other: the one keeps what the other gives up; see 'cellctl tenants remove --help'\n",
+		w.refuses(cli.ExitUsage, "cellctl: --export and --forget exclude each other: the one keeps what the other gives up; see 'cellctl tenants remove --help'\n",
 			"tenants", "remove", "acme", "--export", "x", "--forget")
 
 		w.event("c01", "acme", "2", "")
@@ -243,7 +244,7 @@ func TestWhatIsExportedIsDeletedOnlyThen(t *testing.T) {
 		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--export", file)
 		require.Equal(t, 2, w.items("c01"))
 
-		w.refuses(exitFailure, "cellctl: create the file of --export: open "+filepath.Join(file, "x")+": not a directory\n", "tenants", "remove", "acme", "--yes", "--export", filepath.Join(file, "x"))
+		w.refuses(cli.ExitFailure, "cellctl: create the file of --export: open "+filepath.Join(file, "x")+": not a directory\n", "tenants", "remove", "acme", "--yes", "--export", filepath.Join(file, "x"))
 		require.Equal(t, 2, w.items("c01"))
 	})
 }
@@ -279,7 +280,7 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 			return nil
 		}
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", filepath.Join(dir, phase))
-		require.Equal(t, exitFailure, code)
+		require.Equal(t, cli.ExitFailure, code)
 		require.Contains(t, stderr, "phase "+phase+": ")
 		require.Contains(t, stderr, "; the removal is safe where it is: 'cellctl tenants remove acme' with --export FILE or --forget goes on with it")
 		w.db.Intercept = nil
@@ -349,7 +350,7 @@ func TestTenantsRemove_GoesOnWithTheFileThatItWrote(t *testing.T) {
 			return errDown
 		}
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
-		require.Equal(t, exitFailure, code, stderr)
+		require.Equal(t, cli.ExitFailure, code, stderr)
 		w.db.Intercept = nil
 		time.Sleep(time.Minute) // the process of this test does not die
 	}

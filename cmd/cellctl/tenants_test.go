@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 )
@@ -36,9 +37,9 @@ func TestATenantThatCannotBeAssignedIsLeftAlone(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
 		w.refuses(exitRefused, "cellctl: place tenant \"acme\": tenant is already mapped, to cell c01\n", "tenants", "assign", "acme")
-		w.refuses(exitUsage, "cellctl: place tenant \"beta\": invalid request: the tier is \"gold\", want standard or dedicated\n", "tenants", "assign", "beta", "--tier", "gold")
-		w.refuses(exitUsage, "cellctl: tenant \"be ta\" is not of the form "+event.TenantIDPattern+"; see 'cellctl tenants assign --help'\n", "tenants", "assign", "be ta")
-		w.refuses(exitUsage, "cellctl: TENANT is missing; see 'cellctl tenants assign --help'\n", "tenants", "assign")
+		w.refuses(cli.ExitUsage, "cellctl: place tenant \"beta\": invalid request: the tier is \"gold\", want standard or dedicated\n", "tenants", "assign", "beta", "--tier", "gold")
+		w.refuses(cli.ExitUsage, "cellctl: tenant \"be ta\" is not of the form "+event.TenantIDPattern+"; see 'cellctl tenants assign --help'\n", "tenants", "assign", "be ta")
+		w.refuses(cli.ExitUsage, "cellctl: TENANT is missing; see 'cellctl tenants assign --help'\n", "tenants", "assign")
 		_, stderr, code := w.run("tenants", "assign", "beta", "--tier", "dedicated")
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "no room for a tenant of tier dedicated")
@@ -87,8 +88,8 @@ func TestTenantsOfOneCellAndProbes(t *testing.T) {
 		w.prints("{\n  \"tenants\": [],\n  \"next\": null\n}\n", "tenants", "list", "--cell", "canary", "-o", "json")
 
 		w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "tenants", "list", "--cell", "c09")
-		w.refuses(exitUsage, "cellctl: --limit is 0, want 1 to 1000; see 'cellctl tenants list --help'\n", "tenants", "list", "--limit", "0")
-		w.refuses(exitUsage, "cellctl: --after is \"acme\", want CELL/TENANT as the page before said; see 'cellctl tenants list --help'\n", "tenants", "list", "--after", "acme")
+		w.refuses(cli.ExitUsage, "cellctl: --limit is 0, want 1 to 1000; see 'cellctl tenants list --help'\n", "tenants", "list", "--limit", "0")
+		w.refuses(cli.ExitUsage, "cellctl: --after is \"acme\", want CELL/TENANT as the page before said; see 'cellctl tenants list --help'\n", "tenants", "list", "--after", "acme")
 	})
 }
 
@@ -133,7 +134,7 @@ func TestATenantThatIsNotThereIsSaid(t *testing.T) {
 func TestATenantIsSuspendedAndResumed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
-		w.refuses(exitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "suspend", "acme")
+		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "suspend", "acme")
 		w.prints(printed(
 			"TENANT  CELL  STATE      TIER      EPOCH  MOVING TO  UPDATED",
 			"acme    c01   suspended  standard  1      -          2000-01-01T00:00:00.000Z",

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"cellular/cmd/internal/cli"
 )
 
 // stamp is the revision that the Makefile has the linker write here, as `git describe` names it. The project is built
@@ -71,7 +73,7 @@ func newVersion(a *app) *cobra.Command {
 The revision is "unknown" where neither make nor the go command has written it into the program.`,
 		Example: `  cellctl version
   cellctl version --output json`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.print(thisBuild()) },
 	}
 }

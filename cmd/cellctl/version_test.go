@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 func TestBuildOf_SaysWhatIsKnownOfTheSources(t *testing.T) {
@@ -66,6 +68,6 @@ func TestVersion_NeedsNoDeployment(t *testing.T) {
 	require.Equal(t, thisBuild(), got)
 
 	_, stderr, code := run(t, "version", "now")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, cli.ExitUsage, code)
 	require.Equal(t, "cellctl: unknown argument \"now\"; see 'cellctl version --help'\n", stderr)
 }

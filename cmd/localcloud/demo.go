@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/functions"
 	"cellular/internal/operator/terminal"
 	"cellular/local/demo"
@@ -18,7 +19,7 @@ func newDemo() *cobra.Command {
 		Short:   "Bring the system up, send the sample events, check the invariants, take it down",
 		Long:    "Exits with 1 and the reason if an event is lost, applied twice or in the wrong cell, or if an invariant does not hold.",
 		Example: "  localcloud demo",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			examples, err := loadExamples(dir)
 			if err != nil {

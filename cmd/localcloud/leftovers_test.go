@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 // marker is an environment variable of the command under test. Most of its children inherit it.
@@ -144,7 +146,7 @@ func TestARunningCloudIsNamedAndLeavesNothingBehind(t *testing.T) {
 	for _, c := range []struct {
 		signal syscall.Signal
 		code   int
-	}{{syscall.SIGINT, exitInterrupted}, {syscall.SIGTERM, exitInterrupted}, {syscall.SIGKILL, -1}} {
+	}{{syscall.SIGINT, cli.ExitInterrupted}, {syscall.SIGTERM, cli.ExitInterrupted}, {syscall.SIGKILL, -1}} {
 		t.Run(c.signal.String(), func(t *testing.T) {
 			s := startLocalcloud(t, binary, t.TempDir(), "up")
 			s.until("it is up", s.says("Ctrl-C takes everything down"))
@@ -152,7 +154,7 @@ func TestARunningCloudIsNamedAndLeavesNothingBehind(t *testing.T) {
 			router := s.routerURL()
 
 			second := startLocalcloud(t, binary, s.dir, "up")
-			require.Equal(t, exitFailure, second.wait())
+			require.Equal(t, cli.ExitFailure, second.wait())
 			require.Contains(t, second.stderr.String(), fmt.Sprintf("process %d, its router answers at %s", s.cmd.Process.Pid, router))
 
 			require.Equal(t, c.code, s.end(c.signal), "%s", s.stderr)
@@ -169,7 +171,7 @@ func TestAnInterruptedDeploymentLeavesNothingBehind(t *testing.T) {
 		signal  syscall.Signal
 		command string
 		code    int
-	}{{syscall.SIGINT, "demo", exitInterrupted}, {syscall.SIGTERM, "demo", exitInterrupted}, {syscall.SIGKILL, "up", -1}} {
+	}{{syscall.SIGINT, "demo", cli.ExitInterrupted}, {syscall.SIGTERM, "demo", cli.ExitInterrupted}, {syscall.SIGKILL, "up", -1}} {
 		t.Run(c.command+" "+c.signal.String(), func(t *testing.T) {
 			s := startLocalcloud(t, binary, t.TempDir(), c.command)
 			s.until("the engine deploys functions", func() bool {
@@ -189,7 +191,7 @@ func TestAPortInUseIsNamedAndNothingIsLeftBehind(t *testing.T) {
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 
 	s := startLocalcloud(t, buildLocalcloud(t), t.TempDir(), "up", "--port", port)
-	require.Equal(t, exitFailure, s.wait())
+	require.Equal(t, cli.ExitFailure, s.wait())
 	require.Contains(t, s.stderr.String(), port)
 	require.Contains(t, s.stderr.String(), "in use")
 	s.leavesNothing()

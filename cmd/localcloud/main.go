@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"cellular/cmd/internal/cli"
 	"cellular/cmd/localcloud/internal/noquery"
 )
 
@@ -17,7 +18,7 @@ func main() {
 	err := exec(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	interrupted := ctx.Err() != nil
 	stop()
-	os.Exit(exitCode(err, interrupted, os.Stderr))
+	os.Exit(cli.ExitCode("localcloud", err, interrupted, os.Stderr))
 }
 
 // exec runs one command line. Progress and advice go to stderr.

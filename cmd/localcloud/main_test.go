@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/cmd/internal/cli"
 )
 
 // run runs a command line as main does.
@@ -13,7 +15,7 @@ func run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	err := exec(t.Context(), args, &out, &errs)
-	code = exitCode(err, false, &errs)
+	code = cli.ExitCode("localcloud", err, false, &errs)
 	return out.String(), errs.String(), code
 }
 
@@ -22,14 +24,15 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 		args   []string
 		stderr string
 	}{
-		{[]string{"nonsense"}, "localcloud: unknown argument \"nonsense\"; see 'localcloud --help'\n"},
+		{[]string{"nonsense"}, "localcloud: unknown command \"nonsense\"; see 'localcloud --help'\n"},
+		{[]string{"dmeo"}, "localcloud: unknown command \"dmeo\" (did you mean 'localcloud demo'?); see 'localcloud --help'\n"},
 		{[]string{"up", "now"}, "localcloud: unknown argument \"now\"; see 'localcloud up --help'\n"},
 		{[]string{"up", "--prot", "1"}, "localcloud: unknown flag: --prot; see 'localcloud up --help'\n"},
 		{[]string{"up", "--port", "http"}, "localcloud: invalid argument \"http\" for \"--port\" flag: must be an integer; see 'localcloud up --help'\n"},
 		{[]string{"up", "--port", "70000"}, "localcloud: --port is 70000, want 0 (any free port) to 65535; see 'localcloud up --help'\n"},
 	} {
 		stdout, stderr, code := run(t, c.args...)
-		require.Equal(t, exitUsage, code, c.args)
+		require.Equal(t, cli.ExitUsage, code, c.args)
 		require.Equal(t, c.stderr, stderr)
 		require.Empty(t, stdout, "nothing but data goes to stdout")
 	}
@@ -46,12 +49,12 @@ func TestEveryCommandHasHelp(t *testing.T) {
 
 func TestSampleInputThatIsNotThereIsNamed(t *testing.T) {
 	_, stderr, code := run(t, "demo", "--examples", "no/such/directory")
-	require.Equal(t, exitFailure, code)
+	require.Equal(t, cli.ExitFailure, code)
 	require.Contains(t, stderr, "localcloud: load examples: open no/such/directory/tenants.jsonl")
 }
 
 func TestAnInterruptHasItsOwnExitCode(t *testing.T) {
 	var stderr bytes.Buffer
-	require.Equal(t, exitInterrupted, exitCode(context.Canceled, true, &stderr))
+	require.Equal(t, cli.ExitInterrupted, cli.ExitCode("localcloud", context.Canceled, true, &stderr))
 	require.Equal(t, "localcloud: interrupted\n", stderr.String())
 }

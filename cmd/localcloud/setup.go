@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/local"
 )
 
@@ -15,7 +16,7 @@ func newSetup() *cobra.Command {
 		Short:   "Install what the local cloud needs, and start nothing",
 		Long:    "What is installed is kept in .build and .local of the project, so that the other commands start at once.",
 		Example: "  localcloud setup",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return local.Setup(cmd.Context(), local.Options{Progress: progressTo(cmd.ErrOrStderr())})
 		},

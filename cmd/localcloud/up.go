@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/cmd/internal/cli"
 	"cellular/local"
 	"cellular/local/demo"
 )
@@ -26,10 +27,10 @@ func newUp() *cobra.Command {
 		Short: "Bring the system up and leave it running; Ctrl-C takes it down",
 		Example: `  localcloud up
   localcloud up --port 8080`,
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if port < 0 || port > 65535 {
-				return wrongUsage(cmd, "--port is %d, want 0 (any free port) to 65535", port)
+				return cli.WrongUsage(cmd, "--port is %d, want 0 (any free port) to 65535", port)
 			}
 			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: cmd.OutOrStdout(), Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
 		},

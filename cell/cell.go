@@ -24,8 +24,8 @@ const TypeToken = "cellular:cell:CellComponent"
 type CellComponent struct {
 	pulumi.ResourceState
 
-	// Facts is what the cell tells about itself, with the keys of facts.Cell. It is published in SSM too.
-	Facts pulumi.MapOutput
+	// Manifest is the published manifest of the cell, with the keys of manifest.Cell. It is published in SSM too.
+	Manifest pulumi.MapOutput
 }
 
 // New registers a cell. The names of its resources in Pulumi's state start with name; their names in AWS follow from
@@ -45,7 +45,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := b.build(); err != nil {
 		return nil, fmt.Errorf("cell %s: %w", name, err)
 	}
-	if err := ctx.RegisterResourceOutputs(comp, pulumi.Map{"facts": comp.Facts}); err != nil {
+	if err := ctx.RegisterResourceOutputs(comp, pulumi.Map{"manifest": comp.Manifest}); err != nil {
 		return nil, fmt.Errorf("cell %s: register outputs: %w", name, err)
 	}
 	return comp, nil
@@ -87,7 +87,7 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
-	return b.publishFacts(tables, topic, queues, producer, consumer)
+	return b.publishManifest(tables, topic, queues, producer, consumer)
 }
 
 // child names a resource in Pulumi's state.

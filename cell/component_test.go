@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cell"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/testkit/pulumitest"
@@ -151,14 +151,14 @@ func TestAPreviewOfANewCellKnowsWhatItCan(t *testing.T) {
 	require.True(t, part(t, r, parameterType, "facts").Unknown("value"))
 }
 
-func TestFactsArePublished(t *testing.T) {
+func TestManifestIsPublished(t *testing.T) {
 	r := deployAlpha(t)
 	p := part(t, r, parameterType, "facts")
 	require.Equal(t, "/cellular/test/cells/alpha", p.Str(t, "name"))
 	require.Equal(t, "String", p.Str(t, "type"))
-	got, err := facts.Parse(p.Str(t, "value"))
+	got, err := manifest.Parse(p.Str(t, "value"))
 	require.NoError(t, err)
-	require.Equal(t, facts.Cell{
+	require.Equal(t, manifest.Cell{
 		ID: "alpha", Wave: 1, Tier: mapping.TierStandard, MaxTenants: 90,
 		DataTable: "test-app-data-cell-alpha", ResultsTable: "test-app-results-cell-alpha",
 		TopicARN: alphaTopic, QueueURL: queueURLPrefix + "test-processing-queue-cell-alpha", QueueARN: alphaQueue,
@@ -166,7 +166,7 @@ func TestFactsArePublished(t *testing.T) {
 		SubscriptionDLQURL: queueURLPrefix + "test-processing-queue-sub-dlq-cell-alpha",
 		StreamDLQURL:       queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
 		Producer:           "test-producer-cell-alpha", Consumer: "test-consumer-cell-alpha",
-		Settings: facts.Settings{
+		Settings: manifest.Settings{
 			Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256,
 			StreamBatchSize: 101, StreamRetries: 932, StreamMaxRecordAge: 21600, StreamParallelization: 3, InlinePayloadBytes: 65536,
 			QueueBatchSize: 9, QueueVisibilityTimeout: 184, QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
@@ -178,7 +178,7 @@ func TestFactsArePublished(t *testing.T) {
 		a.Protect, a.Functions.FaultInjection = false, true
 		a.Pipeline.ProducerReservedConcurrency, a.Pipeline.ConsumerReservedConcurrency = 17, 18
 	})
-	got, err = facts.Parse(part(t, r, parameterType, "facts").Str(t, "value"))
+	got, err = manifest.Parse(part(t, r, parameterType, "facts").Str(t, "value"))
 	require.NoError(t, err)
 	require.False(t, got.Settings.Protect)
 	require.True(t, got.Settings.FaultInjection)
@@ -187,7 +187,7 @@ func TestFactsArePublished(t *testing.T) {
 }
 
 // SSM takes 4 KB in a standard parameter: the longest names and numbers that are allowed have to fit.
-func TestFactsFitTheirParameter(t *testing.T) {
+func TestManifestFitsItsParameter(t *testing.T) {
 	longest := naming.Stack(strings.Repeat("s", 64))
 	id := strings.Repeat("i", 20)
 	for longest.CheckGlobal() != nil || longest.Cell(id).Check() != nil {
@@ -206,18 +206,18 @@ func TestFactsFitTheirParameter(t *testing.T) {
 }
 
 // The component's output holds the published document: here it is the message of another resource.
-func TestFactsAreTheComponentsOutput(t *testing.T) {
+func TestManifestIsTheComponentsOutput(t *testing.T) {
 	r := pulumitest.Run(t, func(ctx *pulumi.Context) error {
 		c, err := cell.New(ctx, "cell-alpha", validArgs())
 		if err != nil {
 			return err
 		}
 		var probe pulumi.ResourceState
-		return ctx.RegisterRemoteComponentResource("cellular:test:Probe", "probe", pulumi.Map{"facts": c.Facts}, &probe)
+		return ctx.RegisterRemoteComponentResource("cellular:test:Probe", "probe", pulumi.Map{"manifest": c.Manifest}, &probe)
 	})
 	var published map[string]any
 	part(t, r, parameterType, "facts").JSON(t, "value", &published)
-	require.Equal(t, published, r.Only(t, "cellular:test:Probe").Value(t, "facts"))
+	require.Equal(t, published, r.Only(t, "cellular:test:Probe").Value(t, "manifest"))
 }
 
 func TestNamesHoldNoListIndex(t *testing.T) {

@@ -10,18 +10,18 @@ import (
 
 	"cellular/functions/deploy"
 	"cellular/internal/model/config"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
-// publishFacts writes the cell's facts to SSM, where the operator's CLI finds each cell, and to the component's output.
-func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer deploy.Function) error {
+// publishManifest writes the cell's manifest to SSM, where the operator's CLI finds each cell, and to the component's output.
+func (b *builder) publishManifest(t tables, top topic, q queues, producer, consumer deploy.Function) error {
 	document := pulumi.All(
 		t.data.Name, t.results.Name, top.topic.Arn, q.queue.Url, q.queue.Arn,
 		q.consumerDLQ.Url, q.subscriptionDLQ.Url, q.streamDLQ.Url,
 		producer.Function.Name, consumer.Function.Name,
 	).ApplyT(func(v []any) (string, error) {
 		text := func(i int) string { return v[i].(string) }
-		return facts.Cell{
+		return manifest.Cell{
 			ID: b.args.ID, Wave: b.args.Wave, Tier: b.args.Tier, MaxTenants: b.args.MaxTenants,
 			DataTable: text(0), ResultsTable: text(1), TopicARN: text(2), QueueURL: text(3), QueueARN: text(4),
 			ConsumerDLQURL: text(5), SubscriptionDLQURL: text(6), StreamDLQURL: text(7),
@@ -32,14 +32,14 @@ func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer
 
 	if _, err := ssm.NewParameter(b.ctx, b.child("facts"), &ssm.ParameterArgs{
 		Name:        pulumi.String(b.names.Parameter()),
-		Description: pulumi.String("Facts of cell " + b.args.ID),
+		Description: pulumi.String("Manifest of cell " + b.args.ID),
 		Type:        pulumi.String("String"),
 		Value:       document,
 		Tags:        b.tags,
 	}, b.childOpts()...); err != nil {
-		return fmt.Errorf("publish the cell's facts: %w", err)
+		return fmt.Errorf("publish the cell's manifest: %w", err)
 	}
-	b.comp.Facts = document.ApplyT(func(text string) (map[string]any, error) {
+	b.comp.Manifest = document.ApplyT(func(text string) (map[string]any, error) {
 		var m map[string]any
 		err := json.Unmarshal([]byte(text), &m)
 		return m, err
@@ -48,10 +48,10 @@ func (b *builder) publishFacts(t tables, top topic, q queues, producer, consumer
 }
 
 // settings are the arguments as the cell publishes them.
-func (a *Args) settings() facts.Settings {
+func (a *Args) settings() manifest.Settings {
 	inSeconds := func(d time.Duration) int { return int(d / time.Second) }
 	p := a.Pipeline
-	return facts.Settings{
+	return manifest.Settings{
 		Protect:                     a.Protect,
 		Architecture:                a.Functions.Architecture,
 		FunctionTimeout:             inSeconds(a.Functions.Timeout),

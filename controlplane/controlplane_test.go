@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/controlplane"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/testkit/pulumitest"
 )
@@ -106,9 +106,9 @@ func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
 	require.Equal(t, "/cellular/prod/control-plane", p.Str(t, "name"))
 	require.Equal(t, "String", p.Str(t, "type"))
 	require.Equal(t, map[string]any{"Layer": "ControlPlane"}, p.Value(t, "tags"))
-	got, err := facts.ParseControlPlane(p.Str(t, "value"))
+	got, err := manifest.ParseControlPlane(p.Str(t, "value"))
 	require.NoError(t, err)
-	require.Equal(t, facts.ControlPlane{
+	require.Equal(t, manifest.ControlPlane{
 		MappingTable: "prod-global-tenant-cell-mapping", CellTable: "prod-global-cell-states", MoveTable: "prod-global-tenant-moves",
 	}, got)
 	for _, table := range r.OfType(tableType) {

@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/internal/model/controltables"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // ControlTablesType is the component's Pulumi type.
@@ -52,18 +52,18 @@ func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable
 		return nil, fmt.Errorf("control tables %s: create the table of moves: %w", name, err)
 	}
 	document := pulumi.All(mappingTable, cells.Name, moves.Name).ApplyT(func(names []any) (string, error) {
-		return facts.ControlPlane{
+		return manifest.ControlPlane{
 			MappingTable: names[0].(string), CellTable: names[1].(string), MoveTable: names[2].(string),
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(ctx, name+"-facts", &ssm.ParameterArgs{
 		Name:        pulumi.String(args.Stack.ControlPlaneParameter()),
-		Description: pulumi.String("Facts of the control plane"),
+		Description: pulumi.String("Manifest of the control plane"),
 		Type:        pulumi.String("String"),
 		Value:       document,
 		Tags:        tags(),
 	}, pulumi.Parent(c)); err != nil {
-		return nil, fmt.Errorf("control tables %s: publish the control plane's facts: %w", name, err)
+		return nil, fmt.Errorf("control tables %s: publish the control plane's manifest: %w", name, err)
 	}
 	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
 		return nil, fmt.Errorf("control tables %s: register outputs: %w", name, err)

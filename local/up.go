@@ -17,7 +17,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/stack"
 )
 
@@ -26,9 +26,9 @@ const parallel = 16
 
 // Outputs are the outputs of the program's stack.
 type Outputs struct {
-	URL          string                `json:"url"` // of the router
-	MappingTable string                `json:"mappingTable"`
-	Cells        map[string]facts.Cell `json:"cells"`
+	URL          string                   `json:"url"` // of the router
+	MappingTable string                   `json:"mappingTable"`
+	Cells        map[string]manifest.Cell `json:"cells"`
 }
 
 // Changes is the number of resources per operation of the engine: create, update, delete, replace, same.

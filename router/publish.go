@@ -7,29 +7,29 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
-// publishFacts writes the router's facts to SSM. A move waits for the hard TTL that stands there, so that no router can
+// publishManifest writes the router's manifest to SSM. A move waits for the hard TTL that stands there, so that no router can
 // write to the old cell any more.
-func (b *builder) publishFacts(function *lambda.Function) error {
+func (b *builder) publishManifest(function *lambda.Function) error {
 	s := b.args.Settings
 	document := pulumi.All(b.comp.URL, function.Name, b.comp.RoleARN).ApplyT(func(v []any) (string, error) {
-		return facts.Router{
+		return manifest.Router{
 			URL: v[0].(string), Function: v[1].(string), Role: v[2].(string), Auth: string(s.Auth.Type),
-			SoftTTL: facts.Duration(s.SoftTTL), HardTTL: facts.Duration(s.HardTTL),
-			RefreshTimeout: facts.Duration(s.RefreshTimeout), CellTimeout: facts.Duration(s.CellTimeout),
+			SoftTTL: manifest.Duration(s.SoftTTL), HardTTL: manifest.Duration(s.HardTTL),
+			RefreshTimeout: manifest.Duration(s.RefreshTimeout), CellTimeout: manifest.Duration(s.CellTimeout),
 			ThrottleRate: s.Throttle.Rate,
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(b.ctx, b.child("facts"), &ssm.ParameterArgs{
 		Name:        pulumi.String(b.args.Stack.RouterParameter()),
-		Description: pulumi.String("Facts of the router"),
+		Description: pulumi.String("Manifest of the router"),
 		Type:        pulumi.String("String"),
 		Value:       document,
 		Tags:        b.tags(),
 	}, b.childOpts()...); err != nil {
-		return fmt.Errorf("publish the router's facts: %w", err)
+		return fmt.Errorf("publish the router's manifest: %w", err)
 	}
 	return nil
 }

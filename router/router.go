@@ -59,7 +59,7 @@ func (b *builder) build() error {
 	if err := b.api(function); err != nil {
 		return err
 	}
-	return b.publishFacts(function)
+	return b.publishManifest(function)
 }
 
 // childOpts are the options of a child: its parent comes first.

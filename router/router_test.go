@@ -8,7 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/pulumitest"
 	"cellular/router"
 )
@@ -257,14 +257,14 @@ func TestTheRouterPublishesHowItIsReachedAndHowLongItRemembers(t *testing.T) {
 	p := r.Only(t, parameterType)
 	require.Equal(t, "/cellular/prod/router", p.Str(t, "name"))
 	require.Equal(t, "String", p.Str(t, "type"))
-	got, err := facts.ParseRouter(p.Str(t, "value"))
+	got, err := manifest.ParseRouter(p.Str(t, "value"))
 	require.NoError(t, err)
 	require.Regexp(t, `^https://[0-9a-f]{10}\.execute-api\.us-gov-west-1\.amazonaws\.com$`, got.URL)
 	got.URL = ""
-	require.Equal(t, facts.Router{
+	require.Equal(t, manifest.Router{
 		Function: "prod-global-edge-router", Role: "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", Auth: "jwt",
-		SoftTTL: facts.Duration(30 * time.Second), HardTTL: facts.Duration(time.Hour),
-		RefreshTimeout: facts.Duration(500 * time.Millisecond), CellTimeout: facts.Duration(3 * time.Second),
+		SoftTTL: manifest.Duration(30 * time.Second), HardTTL: manifest.Duration(time.Hour),
+		RefreshTimeout: manifest.Duration(500 * time.Millisecond), CellTimeout: manifest.Duration(3 * time.Second),
 		ThrottleRate: 100,
 	}, got)
 	require.True(t, p.DependsOn(r.Only(t, functionType)), "nothing reads of a router that is not there")

@@ -15,7 +15,7 @@ import (
 	"cellular/stack"
 )
 
-// declared are the parameters in which a cell may differ, where its facts publish them; the JSON is a string within
+// declared are the parameters in which a cell may differ, where its manifest has them; the JSON is a string within
 // JSON, twice.
 var declared = regexp.MustCompile(`\\+"wave\\+":\d+,\\+"tier\\+":\\+"[a-z]+\\+",\\+"maxTenants\\+":\d+`)
 
@@ -46,7 +46,7 @@ func TestI1EveryCellIsTheSameStamp(t *testing.T) {
 		}
 		first := stamp(cells[0].ID)
 		require.Len(t, first, perCell)
-		require.Equal(t, 1, strings.Count(strings.Join(first, "\n"), "DECLARED"), "only the facts tell a cell's parameters")
+		require.Equal(t, 1, strings.Count(strings.Join(first, "\n"), "DECLARED"), "only the manifest tells a cell's parameters")
 		for _, c := range cells[1:] {
 			require.Equal(t, first, stamp(c.ID), "cell %s is another stamp than cell %s", c.ID, cells[0].ID)
 		}

@@ -37,7 +37,7 @@ type Options struct {
 // Program returns the Pulumi program. It reads all of the configuration, compares it with what the stack has deployed, and
 // builds the functions before it registers anything but the provider. (The Pulumi CLI compares the top-level keys with the types in Pulumi.yaml first, and stops at the first
 // that is of another.) Its outputs are "url" and "mappingTable" where the stack holds the global plane, and "cells", a map of each
-// cell's id to its facts (see package facts), where it holds cells.
+// cell's id to its manifest (see package manifest), where it holds cells.
 func Program(o Options) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		c, err := Parse(ctx.Stack(), rawConfig(ctx))
@@ -200,7 +200,7 @@ func (d *deployment) routerRoleARN() pulumi.StringInput {
 
 // cells registers every cell that the stack lists.
 func (d *deployment) cells(routerRoleARN pulumi.StringInput) error {
-	facts := pulumi.Map{}
+	cells := pulumi.Map{}
 	for _, c := range d.config.Cells {
 		component, err := cell.New(d.ctx, "cell-"+c.ID, &cell.Args{
 			ID: c.ID, Wave: c.Wave, Tier: c.Tier, MaxTenants: c.MaxTenants,
@@ -214,8 +214,8 @@ func (d *deployment) cells(routerRoleARN pulumi.StringInput) error {
 		if err != nil {
 			return err
 		}
-		facts[c.ID] = component.Facts
+		cells[c.ID] = component.Manifest
 	}
-	d.ctx.Export("cells", facts)
+	d.ctx.Export("cells", cells)
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -48,7 +48,7 @@ type queueView struct {
 	Delayed  int `json:"delayed"`
 }
 
-func viewOfCell(c facts.Cell, state placement.CellState) cellView {
+func viewOfCell(c manifest.Cell, state placement.CellState) cellView {
 	return cellView{
 		ID: c.ID, Wave: c.Wave, Tier: c.Tier, Status: state.Status, Tenants: state.Tenants, MaxTenants: c.MaxTenants,
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 )
 
@@ -34,7 +34,7 @@ func (a *app) setCellStatus(cmd *cobra.Command, id string, to placement.Status) 
 	return a.changeStatus(cmd.Context(), s, cell, to)
 }
 
-func (a *app) changeStatus(ctx context.Context, s *session, cell facts.Cell, to placement.Status) error {
+func (a *app) changeStatus(ctx context.Context, s *session, cell manifest.Cell, to placement.Status) error {
 	state, err := s.placement.SetStatus(ctx, cell.ID, to)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -131,8 +131,8 @@ func (s *session) toEvacuate(ctx context.Context, cell, after string) ([]mapping
 }
 
 // choose is the best cell for a tenant, as the cells are now.
-func (s *session) choose(ctx context.Context, cells []facts.Cell, m mapping.Mapping) (string, error) {
-	others := slices.DeleteFunc(slices.Clone(cells), func(c facts.Cell) bool { return c.ID == m.CellID })
+func (s *session) choose(ctx context.Context, cells []manifest.Cell, m mapping.Mapping) (string, error) {
+	others := slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == m.CellID })
 	states, err := s.placement.States(ctx, cellIDs(others))
 	if err != nil {
 		return "", err

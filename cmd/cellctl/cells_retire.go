@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -53,7 +53,7 @@ func (a *app) retireCell(cmd *cobra.Command, id string) error {
 
 // checkEmpty returns everything that keeps a cell from being retired. The number of tenants is checked once more, in the
 // write that retires the cell.
-func (s *session) checkEmpty(ctx context.Context, cell facts.Cell) error {
+func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
 	states, err := s.placement.States(ctx, []string{cell.ID})
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (s *session) checkEmpty(ctx context.Context, cell facts.Cell) error {
 
 // removalOf says how the cell's resources are removed. Where the cell is protected, the six of its resources that hold
 // state are: two tables and four queues.
-func removalOf(cell facts.Cell) string {
+func removalOf(cell manifest.Cell) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Nothing of cell %s is needed any more.", cell.ID)
 	if !cell.Settings.Protect {

@@ -58,7 +58,7 @@ func TestRetiringAsksAndSaysHowToRemoveTheCell(t *testing.T) {
 
 func TestAProtectedCellIsToBeUnprotectedFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		c := cellFacts("c01", 1, 100)
+		c := cellManifest("c01", 1, 100)
 		c.Settings.Protect = true
 		w.publish(c)
 		w.does("cells", "drain", "c01")

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 )
 
@@ -39,7 +39,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	}
 	read, unread := s.status.Read(ctx, cell)
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
-	ages, noAge := cellstatus.Oldest(ctx, s.cloudwatch, []facts.Cell{cell}, v.now)
+	ages, noAge := cellstatus.Oldest(ctx, s.cloudwatch, []manifest.Cell{cell}, v.now)
 	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
 	v.WaitingByTenant = map[string]int{}
 	if unread == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 func newCompletion() *cobra.Command {
@@ -127,7 +127,7 @@ func justBefore(prefix string) string {
 	return prefix[:last] + string(prefix[last]-1) + "~"
 }
 
-func cellIDs(cells []facts.Cell) []string {
+func cellIDs(cells []manifest.Cell) []string {
 	ids := make([]string, 0, len(cells))
 	for _, c := range cells {
 		ids = append(ids, c.ID)

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
@@ -56,15 +56,15 @@ func (c *clients) account(ctx context.Context) string {
 	return aws.ToString(out.Account)
 }
 
-// connectToCell is connect and one cell's facts.
-func (a *app) connectToCell(ctx context.Context, id string) (*session, facts.Cell, error) {
+// connectToCell is connect and one cell's manifest.
+func (a *app) connectToCell(ctx context.Context, id string) (*session, manifest.Cell, error) {
 	s, err := a.connect(ctx)
 	if err != nil {
-		return nil, facts.Cell{}, err
+		return nil, manifest.Cell{}, err
 	}
 	cell, err := s.Cell(ctx, id)
 	if err != nil {
-		return nil, facts.Cell{}, s.explainUnknown(ctx, err, id)
+		return nil, manifest.Cell{}, s.explainUnknown(ctx, err, id)
 	}
 	return s, cell, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
@@ -46,7 +46,7 @@ func (s *session) letters() *deadletter.Letters {
 		Places: func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error) {
 			return mapping.GetAll(ctx, s.dynamo, s.ControlPlane.MappingTable, tenantIDs)
 		},
-		OnRemoved: func(facts.Cell, deadletter.Letter) { s.app.removedLetters++ },
+		OnRemoved: func(manifest.Cell, deadletter.Letter) { s.app.removedLetters++ },
 	}
 }
 
@@ -126,7 +126,7 @@ func (sel *selection) filter() deadletter.Filter {
 }
 
 // missing says that messages that are meant were not seen: as an error if none of those named was, otherwise as a note.
-func (a *app) missing(ctx context.Context, s *session, cell facts.Cell, sel *selection, kinds []deadletter.Kind, seen int) error {
+func (a *app) missing(ctx context.Context, s *session, cell manifest.Cell, sel *selection, kinds []deadletter.Kind, seen int) error {
 	ids := len(slices.Compact(slices.Sorted(slices.Values(sel.ids))))
 	switch {
 	case seen == 0 && ids > 0:
@@ -143,7 +143,7 @@ func (a *app) missing(ctx context.Context, s *session, cell facts.Cell, sel *sel
 }
 
 // nothing tells an empty DLQ from one whose messages somebody else has at the moment.
-func (a *app) nothing(ctx context.Context, s *session, cell facts.Cell, kinds []deadletter.Kind) error {
+func (a *app) nothing(ctx context.Context, s *session, cell manifest.Cell, kinds []deadletter.Kind) error {
 	counts, err := s.letters().Counts(ctx, cell)
 	if err != nil {
 		return err

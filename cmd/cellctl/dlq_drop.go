@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/deadletter"
 )
 
@@ -100,7 +100,7 @@ func (r *dropRequest) warning(s *session, kinds []deadletter.Kind) string {
 }
 
 // drop drops, with a copy where that is asked for. A file that would stay empty is taken away again.
-func (a *app) drop(ctx context.Context, s *session, cell facts.Cell, kinds []deadletter.Kind, r *dropRequest) (sum deadletter.Dropped, err error) {
+func (a *app) drop(ctx context.Context, s *session, cell manifest.Cell, kinds []deadletter.Kind, r *dropRequest) (sum deadletter.Dropped, err error) {
 	p := a.progress("dropped messages:", 0)
 	defer p.end()
 	o := deadletter.Dropping{Filter: r.filter(), All: r.all, Progress: func(sum deadletter.Dropped) {
@@ -168,7 +168,7 @@ type dropView struct {
 	seen int // messages, dropped and kept
 }
 
-func viewOfDrop(cell facts.Cell, kinds []deadletter.Kind, sum deadletter.Dropped) dropView {
+func viewOfDrop(cell manifest.Cell, kinds []deadletter.Kind, sum deadletter.Dropped) dropView {
 	v := dropView{Cell: cell.ID, Kinds: []droppedView{}, Kept: viewOfKept(sum.Notes), seen: sum.Kept}
 	for _, kind := range kinds {
 		v.seen += sum.Dropped[kind]

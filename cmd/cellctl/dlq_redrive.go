@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/deadletter"
 )
 
@@ -71,7 +71,7 @@ func (a *app) redrive(ctx context.Context, sel *selection, kinds []deadletter.Ki
 }
 
 // redriveKinds redrives one DLQ after the other. What one of them sends and what then fails is not sent again from the next.
-func (a *app) redriveKinds(ctx context.Context, s *session, cell facts.Cell, kinds []deadletter.Kind, o deadletter.Options) (redriveView, error) {
+func (a *app) redriveKinds(ctx context.Context, s *session, cell manifest.Cell, kinds []deadletter.Kind, o deadletter.Options) (redriveView, error) {
 	v := redriveView{Cell: cell.ID, Kinds: []redrivenView{}, Kept: []keptView{}}
 	letters := s.letters()
 	total := 0 // unknown where only some are meant

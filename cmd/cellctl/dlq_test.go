@@ -19,7 +19,7 @@ import (
 	"cellular/internal/testkit/sqstest"
 )
 
-var c01 = cellFacts("c01", 1, 100)
+var c01 = cellManifest("c01", 1, 100)
 
 // withQueues gives the world queues with messages, for a test. Tenant acme is in c01.
 func withQueues(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
@@ -27,7 +27,7 @@ func withQueues(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS))
 	inWorld(t, func(t *testing.T, w *world) {
 		made := map[string]sqstest.Queue{}
 		for _, id := range []string{"canary", "c01", "c02"} {
-			c := cellFacts(id, 0, 1)
+			c := cellManifest(id, 0, 1)
 			for _, url := range []string{c.QueueURL, c.ConsumerDLQURL, c.SubscriptionDLQURL, c.StreamDLQURL} {
 				made[url] = sqstest.Queue{}
 			}

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
@@ -52,7 +52,7 @@ if the cell's tenants did not change while they were counted. With a fail, docto
 	return cmd
 }
 
-// doctor does not connect as other commands do: that a deployment's facts cannot be read is for it to say.
+// doctor does not connect as other commands do: that a deployment's manifests cannot be read is for it to say.
 func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	stack, err := a.options.stack()
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 	return health.Doctor{
 		Stack: stack, Region: c.region, Clients: c.health, FixCounts: fix,
 		Status: cellstatus.NewReader(c.dynamo, c.sqs),
-		Control: func(cp facts.ControlPlane) health.Control {
+		Control: func(cp manifest.ControlPlane) health.Control {
 			mover := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp})
 			return health.Control{Placement: placement.NewStore(c.dynamo, cp), Moves: move.Places{Mover: mover}, OpenMoves: func(ctx context.Context) ([]health.Move, error) {
 				open, err := mover.Open(ctx)

@@ -3,10 +3,10 @@ package main
 import (
 	"reflect"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
-// parts are the physical names of what a cell is made of. The fields are those of facts.Cell, under the names that
+// parts are the physical names of what a cell is made of. The fields are those of manifest.Cell, under the names that
 // cellctl gives everything.
 type parts struct {
 	DataTable          string `json:"data_table"`
@@ -21,7 +21,7 @@ type parts struct {
 	Consumer           string `json:"consumer"`
 }
 
-func partsOf(c facts.Cell) parts {
+func partsOf(c manifest.Cell) parts {
 	return parts{
 		DataTable: c.DataTable, ResultsTable: c.ResultsTable, TopicARN: c.TopicARN,
 		QueueURL: c.QueueURL, QueueARN: c.QueueARN, ConsumerDLQURL: c.ConsumerDLQURL,
@@ -30,7 +30,7 @@ func partsOf(c facts.Cell) parts {
 	}
 }
 
-// settings are those of facts.Settings under the names that cellctl gives everything. A setting that only one of the two
+// settings are those of manifest.Settings under the names that cellctl gives everything. A setting that only one of the two
 // has does not compile.
 type settings struct {
 	Protect                     bool   `json:"protect"`
@@ -54,7 +54,7 @@ type settings struct {
 	FaultInjection              bool   `json:"fault_injection"`
 }
 
-func settingsOf(s facts.Settings) settings { return settings(s) }
+func settingsOf(s manifest.Settings) settings { return settings(s) }
 
 // fields adds a row per field of a struct, under its JSON name.
 func (s *sheet) fields(of any) {

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
 )
 
@@ -74,12 +74,12 @@ func (s *session) hasQueue(ctx context.Context, url string) (bool, error) {
 // quarantine is how long after its flip a move redirects.
 func (s *session) quarantine() time.Duration { return move.QuarantineOf(s.Router) }
 
-// remembered asks for each cell's facts once. The parts of a cell keep their names as long as it exists, and the cells of
+// remembered asks for each cell's manifest once. The parts of a cell keep their names as long as it exists, and the cells of
 // hundreds of moves are too many requests for SSM.
-func remembered(find func(context.Context, string) (facts.Cell, error)) func(context.Context, string) (facts.Cell, error) {
+func remembered(find func(context.Context, string) (manifest.Cell, error)) func(context.Context, string) (manifest.Cell, error) {
 	var mu sync.Mutex
-	known := map[string]facts.Cell{}
-	return func(ctx context.Context, id string) (facts.Cell, error) {
+	known := map[string]manifest.Cell{}
+	return func(ctx context.Context, id string) (manifest.Cell, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if cell, ok := known[id]; ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/health"
 )
 
@@ -70,11 +70,11 @@ func (a *app) probe(ctx context.Context, ids []string, how probing) error {
 }
 
 // cellsOrAll returns the cells with these ids; without any, all.
-func (s *session) cellsOrAll(ctx context.Context, ids []string) ([]facts.Cell, error) {
+func (s *session) cellsOrAll(ctx context.Context, ids []string) ([]manifest.Cell, error) {
 	if len(ids) == 0 {
 		return s.Cells(ctx)
 	}
-	var cells []facts.Cell
+	var cells []manifest.Cell
 	for _, id := range ids {
 		cell, err := s.Cell(ctx, id)
 		if err != nil {

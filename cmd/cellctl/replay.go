@@ -11,7 +11,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/replay"
 	"cellular/internal/operator/resend"
@@ -96,7 +96,7 @@ func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, e
 }
 
 // sinceDefault is how far back to look in a cell: not quite as far as its memory, which goes on fading.
-func sinceDefault(cell facts.Cell, now time.Time) time.Time {
+func sinceDefault(cell manifest.Cell, now time.Time) time.Time {
 	memory := time.Duration(cell.Settings.ResultTTL)*time.Second - time.Minute
 	return now.Add(-min(defaultSince, memory))
 }
@@ -166,7 +166,7 @@ func (a *app) explainReplay(r replay.Summary, v replayView, grace time.Duration)
 }
 
 // tenantsToReplay pages through the tenants of a cell, with the one that it is probed with: its events can be lost as well.
-func (s *session) tenantsToReplay(cell facts.Cell) func(ctx context.Context, after string) ([]string, string, error) {
+func (s *session) tenantsToReplay(cell manifest.Cell) func(ctx context.Context, after string) ([]string, string, error) {
 	return func(ctx context.Context, after string) ([]string, string, error) {
 		page, next, err := s.placement.PageWithProbes(ctx, cell.ID, after, placement.MaxPage)
 		ids := make([]string, 0, len(page))
@@ -177,7 +177,7 @@ func (s *session) tenantsToReplay(cell facts.Cell) func(ctx context.Context, aft
 	}
 }
 
-func viewOfReplay(r replay.Summary, cell facts.Cell, scope replay.Scope, dryRun bool) replayView {
+func viewOfReplay(r replay.Summary, cell manifest.Cell, scope replay.Scope, dryRun bool) replayView {
 	v := replayView{
 		Cell: cell.ID, Since: event.FormatTime(scope.Since), Until: event.FormatTime(scope.Until), DryRun: dryRun,
 		Found: r.Found, Dropped: r.Skipped.Dropped, InDLQ: r.Skipped.InDLQ, TooRecent: r.Skipped.TooRecent, Reasons: r.Reasons, Verdicts: r.Verdicts, Events: []replayedView{},

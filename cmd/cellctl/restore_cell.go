@@ -10,7 +10,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/residence"
@@ -80,7 +80,7 @@ func (a *app) restoreCell(ctx context.Context, cellID string, r *restoreRequest)
 }
 
 // checkAtHome refuses a tenant of which nothing could be put back, before AWS makes tables for hours.
-func (s *session) checkAtHome(ctx context.Context, cell facts.Cell, tenant string, revive bool, r *restoreRequest) error {
+func (s *session) checkAtHome(ctx context.Context, cell manifest.Cell, tenant string, revive bool, r *restoreRequest) error {
 	if tenant == "" {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (s *session) checkAtHome(ctx context.Context, cell facts.Cell, tenant strin
 }
 
 // explainRestoredCell tells what the table does not.
-func (a *app) explainRestoredCell(cell facts.Cell, r *restoreRequest, report restore.CellReport) {
+func (a *app) explainRestoredCell(cell manifest.Cell, r *restoreRequest, report restore.CellReport) {
 	put := report.Outcomes.PutBack + report.State.PutBack + report.Events.PutBack
 	switch {
 	case put == 0:
@@ -190,7 +190,7 @@ type awayView struct {
 	Reason   restore.Reason `json:"reason"`
 }
 
-func viewOfRestoredCell(cell facts.Cell, r *restoreRequest, report restore.CellReport) restoredCellView {
+func viewOfRestoredCell(cell manifest.Cell, r *restoreRequest, report restore.CellReport) restoredCellView {
 	v := restoredCellView{
 		Cell: cell.ID, At: event.FormatTime(r.time), DryRun: r.dryRun,
 		Outcomes: viewOfPart(report.Outcomes), State: viewOfPart(report.State), Events: viewOfPart(report.Events),

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
@@ -81,7 +81,7 @@ func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, lost s
 }
 
 // placeWithout places a tenant again whose cell is lost, once the operator has confirmed what that means.
-func (a *app) placeWithout(cmd *cobra.Command, s *session, cells []facts.Cell, request placement.Request, lost string) error {
+func (a *app) placeWithout(cmd *cobra.Command, s *session, cells []manifest.Cell, request placement.Request, lost string) error {
 	ctx := cmd.Context()
 	m, err := s.placement.Get(ctx, request.TenantID)
 	if err != nil {

@@ -119,7 +119,7 @@ outcomes            1      3ee83da6346c
 state items         0      -
 events              2      7a133565c062
 `, stdout)
-		require.Len(t, q.Messages(cellFacts("c02", 1, 1).QueueURL), 1)
+		require.Len(t, q.Messages(cellManifest("c02", 1, 1).QueueURL), 1)
 		w.prints(printed(
 			"TENANT  FROM  TO   EPOCH  PHASE  STARTED   AT WORK  SEEN    EVENTS  SENT  REDIRECT ENDS",
 			"acme    c01   c02  2      done   1h0m ago  -        0s ago  2       1     2000-01-01T01:00:15.000Z",

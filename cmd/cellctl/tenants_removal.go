@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/move"
@@ -29,7 +29,7 @@ func (s *session) observedRemover(lost string, observe func(removal.Removal)) *r
 	letters := &deadletter.Letters{SQS: s.sqs, Streams: s.streams, Home: s.home()}
 	return removal.New(removal.Options{
 		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cells: s.Cells, Lost: lost,
-		SweepLetters: func(ctx context.Context, cell facts.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error) {
+		SweepLetters: func(ctx context.Context, cell manifest.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error) {
 			swept, err := letters.Sweep(ctx, cell, deadletter.Kinds(), tenantID, confirm)
 			byKind := map[string]int{}
 			for kind, n := range swept {
@@ -97,7 +97,7 @@ func (r removalRequest) checkExportOf(open removal.Removal) error {
 
 // readCopy reads a file back that a removal has written, and sees to it that it is on the disk: the process that wrote it may
 // have died before.
-func readCopy(name string, cells []facts.Cell, tenant string, removal int64) (*tenantdata.Copy, error) {
+func readCopy(name string, cells []manifest.Cell, tenant string, removal int64) (*tenantdata.Copy, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func explainCopy(err error, name string, phase removal.Phase) error {
 
 // write writes what cells hold of the tenant, unless that was done before. What follows deletes the original: the copy is on
 // the disk when this returns.
-func (e *export) write(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
+func (e *export) write(ctx context.Context, cells []manifest.Cell) (removal.Copy, error) {
 	if e.file == nil {
 		copied, err := readCopy(e.name, cells, e.tenant, e.removal)
 		if err != nil {
@@ -178,7 +178,7 @@ func (e *export) discard() {
 }
 
 // hold says which cells hold something: "cell c01 holds".
-func hold(cells []facts.Cell) string {
+func hold(cells []manifest.Cell) string {
 	ids := cellIDs(cells)
 	if len(ids) == 1 {
 		return "cell " + ids[0] + " holds"

@@ -10,7 +10,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
@@ -310,7 +310,7 @@ func (a *app) waitUntil(ctx context.Context, what string, until time.Time) error
 	return nil
 }
 
-func (r removalRequest) warning(s *session, holding []facts.Cell) string {
+func (r removalRequest) warning(s *session, holding []manifest.Cell) string {
 	warning := r.warningOf(s, holding)
 	if r.lost != "" {
 		warning = fmt.Sprintf("Cell %s is not there: what it held of tenant %s is lost, and in no copy. ", r.lost, r.tenant) + warning
@@ -318,7 +318,7 @@ func (r removalRequest) warning(s *session, holding []facts.Cell) string {
 	return warning
 }
 
-func (r removalRequest) warningOf(s *session, holding []facts.Cell) string {
+func (r removalRequest) warningOf(s *session, holding []manifest.Cell) string {
 	switch {
 	case len(holding) == 0:
 		return fmt.Sprintf("This removes tenant %s from stack %s, and deletes its dead letters. No cell holds anything else of it.", r.tenant, s.Stack)

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/restore"
@@ -56,12 +56,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, holder: holder}
 	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
-	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
+	control, err := manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
 	require.NoError(t, err)
-	router, err := facts.Router{
+	router, err := manifest.Router{
 		URL: "https://abc123.execute-api.eu-west-1.amazonaws.com", Function: stack.Router(), Role: "arn:aws:iam::123456789012:role/" + stack.RouterRole(),
-		Auth: "iam", SoftTTL: facts.Duration(time.Minute), HardTTL: facts.Duration(time.Hour),
-		RefreshTimeout: facts.Duration(time.Second), CellTimeout: facts.Duration(2 * time.Second),
+		Auth: "iam", SoftTTL: manifest.Duration(time.Minute), HardTTL: manifest.Duration(time.Hour),
+		RefreshTimeout: manifest.Duration(time.Second), CellTimeout: manifest.Duration(2 * time.Second),
 	}.JSON()
 	require.NoError(t, err)
 	w.ssm[stack.ControlPlaneParameter()], w.ssm[stack.RouterParameter()] = control, router
@@ -71,21 +71,21 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func cellFacts(id string, wave, most int) facts.Cell {
+func cellManifest(id string, wave, most int) manifest.Cell {
 	const arn, url = "arn:aws:sqs:eu-west-1:123456789012:", "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 	n := stack.Cell(id)
-	return facts.Cell{
+	return manifest.Cell{
 		ID: id, Wave: wave, Tier: "standard", MaxTenants: most, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(),
 		TopicARN: "arn:aws:sns:eu-west-1:123456789012:" + n.Topic(), QueueURL: url + n.Queue(), QueueARN: arn + n.Queue(),
 		ConsumerDLQURL: url + n.ConsumerDLQ(), SubscriptionDLQURL: url + n.SubscriptionDLQ(), StreamDLQURL: url + n.StreamDLQ(),
 		Producer: n.Producer(), Consumer: n.Consumer(),
-		Settings: facts.Settings{InlinePayloadBytes: 1024, ResultTTL: 86400, Architecture: "arm64"},
+		Settings: manifest.Settings{InlinePayloadBytes: 1024, ResultTTL: 86400, Architecture: "arm64"},
 	}
 }
 
-func (w *world) addCell(id string, wave, most int) { w.publish(cellFacts(id, wave, most)) }
+func (w *world) addCell(id string, wave, most int) { w.publish(cellManifest(id, wave, most)) }
 
-func (w *world) publish(c facts.Cell) {
+func (w *world) publish(c manifest.Cell) {
 	w.t.Helper()
 	text, err := c.JSON()
 	require.NoError(w.t, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/local"
 )
 
@@ -38,7 +38,7 @@ type site struct {
 	url    string
 
 	mappingTable string
-	cell         facts.Cell
+	cell         manifest.Cell
 
 	secrets []string // what was sent and belongs in no log
 }

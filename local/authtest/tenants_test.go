@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/placement"
 	"cellular/local"
@@ -20,11 +20,11 @@ import (
 
 // place maps tenants to the one cell: what keeps them apart is the router alone.
 func (s *site) place(t *testing.T, tenants ...string) {
-	store := placement.NewStore(s.tables, facts.ControlPlane{
+	store := placement.NewStore(s.tables, manifest.ControlPlane{
 		MappingTable: s.mappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
 	for _, tenant := range tenants {
-		_, err := store.Assign(t.Context(), []facts.Cell{s.cell}, placement.Request{TenantID: tenant, CellID: s.cell.ID})
+		_, err := store.Assign(t.Context(), []manifest.Cell{s.cell}, placement.Request{TenantID: tenant, CellID: s.cell.ID})
 		require.NoError(t, err)
 	}
 }

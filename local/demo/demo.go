@@ -16,7 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -174,7 +174,7 @@ func (d *demo) deploy(ctx context.Context) error {
 
 // Place puts tenants into cells, as they are in the sample.
 func Place(ctx context.Context, cloud *local.Cloud, outputs local.Outputs, placements []Placement) error {
-	store := placement.NewStore(dynamodb.NewFromConfig(cloud.Operator()), facts.ControlPlane{
+	store := placement.NewStore(dynamodb.NewFromConfig(cloud.Operator()), manifest.ControlPlane{
 		MappingTable: outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
 	cells := slices.Collect(maps.Values(outputs.Cells))

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
 )
 
@@ -20,7 +20,7 @@ type route struct{ tenant, from, to string }
 
 // busiest chooses the tenant that moves: the one with the most orders. It leaves out tenants whose poison or refused
 // requests the demo counts elsewhere. It goes to the cell with the fewest tenants.
-func busiest(e Examples, cells map[string]facts.Cell) (route, error) {
+func busiest(e Examples, cells map[string]manifest.Cell) (route, error) {
 	orders, tenants, left := map[string]int{}, map[string]int{}, map[string]bool{}
 	for _, r := range e.Orders {
 		orders[r.TenantID]++

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 )
@@ -100,7 +100,7 @@ func TestOnlyWhileATenantMovesMayEitherCellAnswer(t *testing.T) {
 }
 
 func TestTheBusiestTenantThatNothingElseIsShownWithMoves(t *testing.T) {
-	cells := map[string]facts.Cell{"alpha": {}, "beta": {}, "gamma": {}}
+	cells := map[string]manifest.Cell{"alpha": {}, "beta": {}, "gamma": {}}
 	e := Examples{
 		Tenants: []Placement{{"sick", "alpha"}, {"wrong", "alpha"}, {"quiet", "gamma"}, {"busy", "beta"}},
 		Orders: []Request{{TenantID: "sick"}, {TenantID: "sick"}, {TenantID: "sick"}, {TenantID: "wrong"}, {TenantID: "wrong"}, {TenantID: "wrong"},
@@ -112,7 +112,7 @@ func TestTheBusiestTenantThatNothingElseIsShownWithMoves(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, route{"busy", "beta", "gamma"}, r)
 
-	_, err = busiest(e, map[string]facts.Cell{"beta": {}})
+	_, err = busiest(e, map[string]manifest.Cell{"beta": {}})
 	require.ErrorContains(t, err, "another cell")
 	e.Tenants = e.Tenants[:2]
 	_, err = busiest(e, cells)

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/deadletter"
@@ -29,10 +29,10 @@ const movePoll = 200 * time.Millisecond
 
 // operator does to the deployment what cellctl does, with what the deployment tells about itself.
 type operator struct {
-	router  facts.Router
+	router  manifest.Router
 	mover   *move.Mover
 	letters *deadletter.Letters
-	cells   func(ctx context.Context, id string) (facts.Cell, error)
+	cells   func(ctx context.Context, id string) (manifest.Cell, error)
 }
 
 func newOperator(ctx context.Context, cfg aws.Config, stack naming.Stack, observe func(move.Move)) (*operator, error) {
@@ -44,7 +44,7 @@ func newOperator(ctx context.Context, cfg aws.Config, stack naming.Stack, observ
 	if err != nil {
 		return nil, err
 	}
-	find := func(_ context.Context, id string) (facts.Cell, error) { return fleet.Find(cells, stack, id) }
+	find := func(_ context.Context, id string) (manifest.Cell, error) { return fleet.Find(cells, stack, id) }
 	tables, queues := dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	return &operator{
 		router: f.Router,

@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // cell is one cell, seen by an operator.
 type cell struct {
-	facts.Cell
+	manifest.Cell
 	world *world
 }
 
@@ -46,9 +46,9 @@ func (w *world) take(t *testing.T) *cell {
 // others are the other cells.
 func (c *cell) others() []*cell {
 	var list []*cell
-	for id, facts := range c.world.outputs.Cells {
+	for id, published := range c.world.outputs.Cells {
 		if id != c.ID {
-			list = append(list, &cell{facts, c.world})
+			list = append(list, &cell{published, c.world})
 		}
 	}
 	return list

@@ -15,7 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 )
 
@@ -143,7 +143,7 @@ func unplaced() string { return "t-" + uuid.NewString()[:13] }
 
 func (w *world) place(t *testing.T, tenant, cellID string) {
 	t.Helper()
-	store := placement.NewStore(dynamodb.NewFromConfig(w.cloud.Operator()), facts.ControlPlane{MappingTable: w.outputs.MappingTable, CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
-	_, err := store.Assign(t.Context(), []facts.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: tenant, CellID: cellID})
+	store := placement.NewStore(dynamodb.NewFromConfig(w.cloud.Operator()), manifest.ControlPlane{MappingTable: w.outputs.MappingTable, CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
+	_, err := store.Assign(t.Context(), []manifest.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: tenant, CellID: cellID})
 	require.NoError(t, err)
 }

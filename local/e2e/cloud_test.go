@@ -102,8 +102,8 @@ func (w *world) deploy(ctx context.Context) (err error) {
 	w.tables = dynamodb.NewFromConfig(w.cloud.AWS)
 	w.queues = sqs.NewFromConfig(w.cloud.AWS)
 	w.free = make(chan *cell, len(w.outputs.Cells))
-	for _, facts := range w.outputs.Cells {
-		w.free <- &cell{Cell: facts, world: w}
+	for _, published := range w.outputs.Cells {
+		w.free <- &cell{Cell: published, world: w}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
@@ -121,7 +121,7 @@ func (c *cell) redriveAsOperator(t *testing.T) deadletter.Summary {
 	tables, queues := dynamodb.NewFromConfig(as), sqs.NewFromConfig(as)
 	letters := &deadletter.Letters{SQS: queues, Streams: dynamodbstreams.NewFromConfig(as), Home: &resend.Home{
 		Tables: tables, Queue: queues, Mappings: mapping.NewStore(tables, c.world.outputs.MappingTable), Now: time.Now,
-		Cells: func(_ context.Context, id string) (facts.Cell, error) { return c.world.outputs.Cells[id], nil },
+		Cells: func(_ context.Context, id string) (manifest.Cell, error) { return c.world.outputs.Cells[id], nil },
 	}}
 	seen, err := letters.Redrive(t.Context(), c.Cell, deadletter.Kinds(), deadletter.Options{Rate: 100})
 	require.NoError(t, err)

@@ -157,7 +157,7 @@ func TestI3ContainedChangeThroughTheLifeOfADeployment(t *testing.T) {
 		beta["maxTenants"] = 7
 		changes := o.up(cells(alpha, beta))
 		require.Equal(o.t, []string{"same", "update"}, operations(changes))
-		require.Equal(o.t, 1, changes["update"], "the facts that the cell publishes")
+		require.Equal(o.t, 1, changes["update"], "the manifest that the cell publishes")
 		after := o.state()
 		o.requireSame(without(before, "beta"), without(after, "beta"))
 		require.Contains(o.t, o.parameter("beta"), `"maxTenants":7`)

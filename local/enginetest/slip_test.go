@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 	"cellular/local"
 )
@@ -20,7 +20,7 @@ func with(config map[string]any, key string, value any) map[string]any {
 }
 
 func (o operator) placement() *placement.Store {
-	return placement.NewStore(dynamodb.NewFromConfig(o.cloud.Operator()), facts.ControlPlane{
+	return placement.NewStore(dynamodb.NewFromConfig(o.cloud.Operator()), manifest.ControlPlane{
 		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
 	})
 }
@@ -87,7 +87,7 @@ func TestI3ASlipInTheConfigurationChangesNothing(t *testing.T) {
 		out, _, err := o.cloud.Up(o.t.Context(), safe)
 		require.NoError(o.t, err)
 		for _, tenant := range []string{"acme", "zeta"} {
-			_, err := o.placement().Assign(o.t.Context(), []facts.Cell{out.Cells["alpha"]}, placement.Request{TenantID: tenant})
+			_, err := o.placement().Assign(o.t.Context(), []manifest.Cell{out.Cells["alpha"]}, placement.Request{TenantID: tenant})
 			require.NoError(o.t, err)
 		}
 	})

@@ -17,13 +17,13 @@ import (
 
 	"cellular/internal/model/env"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 )
 
 // cell is one cell, seen by an operator.
 type cell struct {
-	facts.Cell
+	manifest.Cell
 	world *world
 }
 

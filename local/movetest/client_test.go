@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/env"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 )
 
@@ -184,7 +184,7 @@ func (r *lateRouter) request(ctx context.Context, method, path string, query url
 func (w *world) tenant(t *testing.T, cellID string) string {
 	t.Helper()
 	name := "t-" + uuid.NewString()[:13]
-	_, err := w.tenants.Assign(t.Context(), []facts.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: name, CellID: cellID})
+	_, err := w.tenants.Assign(t.Context(), []manifest.Cell{w.outputs.Cells[cellID]}, placement.Request{TenantID: name, CellID: cellID})
 	require.NoError(t, err)
 	return name
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/fleet"
@@ -163,7 +163,7 @@ func stop(c *local.Cloud, failed bool) error {
 
 // quarantine is the real one, but for the ten seconds that it allows for clocks that differ and for requests that began
 // at the last moment: here one clock tells the time, and one second is for the moment.
-func quarantine(r facts.Router) time.Duration { return move.QuarantineOf(r) - 9*time.Second }
+func quarantine(r manifest.Router) time.Duration { return move.QuarantineOf(r) - 9*time.Second }
 
 // moverOptions are those of a mover in this process or another one. The emulator's indexes never lag.
 func moverOptions(f fleet.Fleet, tables *dynamodb.Client, queues *sqs.Client, observe func(move.Move)) move.Options {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -35,7 +35,7 @@ func (w *world) evacuation(cellID string, observe func(move.EvacuationProgress))
 		},
 		Choose: func(ctx context.Context, m mapping.Mapping) (string, error) {
 			var ids []string
-			var cells []facts.Cell
+			var cells []manifest.Cell
 			for id, c := range w.outputs.Cells {
 				ids, cells = append(ids, id), append(cells, c)
 			}

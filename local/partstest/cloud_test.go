@@ -31,7 +31,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/local"
 	"cellular/local/emulator"
@@ -59,7 +59,7 @@ func config(cells []string) map[string]any {
 // world is the deployed system, and the ways to look into it.
 type world struct {
 	cloud   *local.Cloud
-	cells   map[string]facts.Cell // as deployed, whatever is deleted since
+	cells   map[string]manifest.Cell // as deployed, whatever is deleted since
 	url     string
 	tables  *dynamodb.Client
 	queues  *sqs.Client
@@ -255,7 +255,7 @@ func (w *world) awaitStatus(t *testing.T, tenant, want string, ids ...string) {
 }
 
 // applied is how many events of the tenant have had their effect, by the business logic's own count.
-func (w *world) applied(t *testing.T, c facts.Cell, tenant string) int {
+func (w *world) applied(t *testing.T, c manifest.Cell, tenant string) int {
 	t.Helper()
 	out, err := w.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
 		TableName: &c.ResultsTable, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: "#counters#" + tenant}},

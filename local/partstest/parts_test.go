@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/restore"
 )
 
@@ -39,7 +39,7 @@ type row struct {
 
 // cell is the cell of one row, with a tenant of its own.
 type cell struct {
-	facts.Cell
+	manifest.Cell
 	*world
 	tenant   string
 	accepted []string // ids of good events

@@ -23,7 +23,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
@@ -55,12 +55,12 @@ func TestMain(m *testing.M) {
 // plane is a control plane with some cells, of its own for each test.
 type plane struct {
 	*placement.Store
-	db    *dynamodb.Client
-	facts facts.ControlPlane
-	cells []facts.Cell
+	db       *dynamodb.Client
+	manifest manifest.ControlPlane
+	cells    []manifest.Cell
 }
 
-func newPlane(t *testing.T, cells ...facts.Cell) *plane {
+func newPlane(t *testing.T, cells ...manifest.Cell) *plane {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.group, shared.err = process.NewGroup(); shared.err == nil {
@@ -70,9 +70,9 @@ func newPlane(t *testing.T, cells ...facts.Cell) *plane {
 	require.NoError(t, shared.err)
 	stack := naming.Stack("t" + uuid.NewString()[:8])
 	p := &plane{
-		db:    dynamodb.NewFromConfig(shared.emulator.AWS("us-east-1")),
-		facts: facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
-		cells: cells,
+		db:       dynamodb.NewFromConfig(shared.emulator.AWS("us-east-1")),
+		manifest: manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
+		cells:    cells,
 	}
 	p.create(t, stack.MappingTable(), mapping.AttrTenantID, mapping.CellIndex, mapping.AttrCellID, mapping.AttrTenantID)
 	p.create(t, stack.CellTable(), controltables.AttrCellID, "", "", "")
@@ -82,7 +82,7 @@ func newPlane(t *testing.T, cells ...facts.Cell) *plane {
 		p.create(t, cells[i].DataTable, event.AttrKey, event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt)
 		p.create(t, cells[i].ResultsTable, event.AttrKey, event.TenantIndex, event.AttrTenantID, event.AttrKey)
 	}
-	p.Store = placement.NewStore(p.db, p.facts)
+	p.Store = placement.NewStore(p.db, p.manifest)
 	return p
 }
 
@@ -159,8 +159,8 @@ func (p *plane) tenants(t *testing.T, cellID string) []string {
 	}
 }
 
-func cell(id, tier string, most int) facts.Cell {
-	return facts.Cell{ID: id, Tier: tier, MaxTenants: most}
+func cell(id, tier string, most int) manifest.Cell {
+	return manifest.Cell{ID: id, Tier: tier, MaxTenants: most}
 }
 
 // assign places tenants, so many at a time, and returns how many of them found room.
@@ -203,11 +203,11 @@ func TestManyAtATimeFillEveryCellToItsCapAndNoFurther(t *testing.T) {
 func (p *plane) remove(t *testing.T, m mapping.Mapping) {
 	t.Helper()
 	_, err := p.db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Delete: &types.Delete{TableName: &p.facts.MappingTable, Key: map[string]types.AttributeValue{
+		{Delete: &types.Delete{TableName: &p.manifest.MappingTable, Key: map[string]types.AttributeValue{
 			mapping.AttrTenantID: &types.AttributeValueMemberS{Value: m.TenantID},
 		}}},
-		placement.Release(p.facts.CellTable, m.CellID),
-		residence.Remove(p.facts.MoveTable, m.TenantID, m.CellID, m.Epoch, time.Now()),
+		placement.Release(p.manifest.CellTable, m.CellID),
+		residence.Remove(p.manifest.MoveTable, m.TenantID, m.CellID, m.Epoch, time.Now()),
 	}})
 	require.NoError(t, err)
 }
@@ -251,7 +251,7 @@ func TestATenantGoesThroughItsLife(t *testing.T) {
 
 func TestASuspendedTenantThatMovesResumesMoving(t *testing.T) {
 	p := newPlane(t, cell("alpha", "standard", 1))
-	_, err := p.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &p.facts.MappingTable, Item: mapping.Mapping{
+	_, err := p.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &p.manifest.MappingTable, Item: mapping.Mapping{
 		TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Suspended, Tier: mapping.TierStandard, MovingTo: "beta",
 	}.Item()})
 	require.NoError(t, err)
@@ -312,7 +312,7 @@ func TestACellGoesThroughItsLife(t *testing.T) {
 func (p *plane) drift(t *testing.T, cellID string, tenants int) {
 	t.Helper()
 	_, err := p.db.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-		TableName: &p.facts.CellTable, Key: map[string]types.AttributeValue{controltables.AttrCellID: &types.AttributeValueMemberS{Value: cellID}},
+		TableName: &p.manifest.CellTable, Key: map[string]types.AttributeValue{controltables.AttrCellID: &types.AttributeValueMemberS{Value: cellID}},
 		UpdateExpression:          aws.String("SET " + controltables.AttrTenants + " = :n"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":n": &types.AttributeValueMemberN{Value: strconv.Itoa(tenants)}},
 	})

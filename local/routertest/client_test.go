@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/placement"
 	"cellular/local"
@@ -138,13 +138,13 @@ func requireNoInternals(t *testing.T, a answer) {
 }
 
 // tenant makes up a tenant that no other test has, and places it.
-func (w *world) tenant(t *testing.T, cell facts.Cell) string {
+func (w *world) tenant(t *testing.T, cell manifest.Cell) string {
 	t.Helper()
 	name := unplaced()
-	store := placement.NewStore(w.tables, facts.ControlPlane{
+	store := placement.NewStore(w.tables, manifest.ControlPlane{
 		MappingTable: w.outputs.MappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
 	})
-	_, err := store.Assign(t.Context(), []facts.Cell{cell}, placement.Request{TenantID: name, CellID: cell.ID})
+	_, err := store.Assign(t.Context(), []manifest.Cell{cell}, placement.Request{TenantID: name, CellID: cell.ID})
 	require.NoError(t, err)
 	return name
 }
@@ -152,7 +152,7 @@ func (w *world) tenant(t *testing.T, cell facts.Cell) string {
 func unplaced() string { return "t-" + uuid.NewString()[:13] }
 
 // kept are the payloads of a tenant's events in a cell, by id.
-func (w *world) kept(t *testing.T, cell facts.Cell, tenant string) map[string]string {
+func (w *world) kept(t *testing.T, cell manifest.Cell, tenant string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	pages := dynamodb.NewScanPaginator(w.tables, &dynamodb.ScanInput{

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/local"
 	"cellular/local/emulator"
 	"cellular/local/gate"
@@ -111,8 +111,8 @@ func start(t *testing.T, cloud func() (*world, error)) *world {
 	return w
 }
 
-func (w *world) alpha() facts.Cell { return w.outputs.Cells["alpha"] }
-func (w *world) beta() facts.Cell  { return w.outputs.Cells["beta"] }
+func (w *world) alpha() manifest.Cell { return w.outputs.Cells["alpha"] }
+func (w *world) beta() manifest.Cell  { return w.outputs.Cells["beta"] }
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -27,7 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/local"
 	"cellular/local/emulator"
 )
@@ -130,7 +130,7 @@ func (b *weather) gate(emulator http.Handler) http.Handler {
 }
 
 // outcomes are the events of a cell that have an outcome of this status, by key, with the time when they got it.
-func (w *world) outcomes(t *testing.T, c facts.Cell, status event.Status) map[string]time.Time {
+func (w *world) outcomes(t *testing.T, c manifest.Cell, status event.Status) map[string]time.Time {
 	t.Helper()
 	found := map[string]time.Time{}
 	for _, item := range w.scan(t, c.ResultsTable) {
@@ -145,7 +145,7 @@ func (w *world) outcomes(t *testing.T, c facts.Cell, status event.Status) map[st
 }
 
 // counted is how many of a tenant's events the business logic of a cell has counted.
-func (w *world) counted(t *testing.T, c facts.Cell, tenant string) int {
+func (w *world) counted(t *testing.T, c manifest.Cell, tenant string) int {
 	t.Helper()
 	sum := 0
 	for _, item := range w.scan(t, c.ResultsTable) {

@@ -36,13 +36,13 @@ func (s Stack) ResultsTablePrefix() string { return string(s) + "-app-results-ce
 // between two deployments in one account and Region, so that their cells' metrics never mix.
 func (s Stack) MetricsNamespace() string { return "Cellular/" + string(s) }
 
-// CellParameters is the SSM path under which every cell of the stack publishes its facts.
+// CellParameters is the SSM path under which every cell of the stack publishes its manifest.
 func (s Stack) CellParameters() string { return "/cellular/" + string(s) + "/cells" }
 
-// ControlPlaneParameter is the SSM parameter that holds the control plane's facts as one JSON document.
+// ControlPlaneParameter is the SSM parameter that holds the control plane's manifest as one JSON document.
 func (s Stack) ControlPlaneParameter() string { return "/cellular/" + string(s) + "/control-plane" }
 
-// RouterParameter is the SSM parameter that holds the router's facts as one JSON document.
+// RouterParameter is the SSM parameter that holds the router's manifest as one JSON document.
 func (s Stack) RouterParameter() string { return "/cellular/" + string(s) + "/router" }
 
 // Cell gives the names of one cell.
@@ -89,7 +89,7 @@ func (c Cell) Consumer() string { return c.name("consumer") }
 // ConsumerRole is the consumer's IAM role.
 func (c Cell) ConsumerRole() string { return c.name("consumer-role") }
 
-// Parameter is the SSM parameter that holds the cell's facts as one JSON document.
+// Parameter is the SSM parameter that holds the cell's manifest as one JSON document.
 func (c Cell) Parameter() string { return c.stack.CellParameters() + "/" + c.id }
 
 // LogGroup is the CloudWatch log group of a Lambda function.

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Getter is the part of DynamoDB that reading a fence needs.
@@ -33,7 +33,7 @@ func Get(ctx context.Context, client Getter, resultsTable, tenantID string) (fen
 
 // Floor is the lowest epoch whose events of a tenant the cell applies now: 1, which is below no epoch, where the tenant
 // has no fence there. A fence in a state that this version does not know is an error: its floor may be about to change.
-func Floor(ctx context.Context, client Getter, cell facts.Cell, tenantID string) (int64, error) {
+func Floor(ctx context.Context, client Getter, cell manifest.Cell, tenantID string) (int64, error) {
 	fence, there, err := Get(ctx, client, cell.ResultsTable, tenantID)
 	switch {
 	case err != nil:

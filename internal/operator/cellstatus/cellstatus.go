@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // DynamoDB is the part of the client that is needed.
@@ -53,7 +53,7 @@ func NewReader(dynamo DynamoDB, queues SQS) *Reader { return &Reader{dynamo: dyn
 const maxParallel = 8
 
 // Read reads one cell. It ends with the first error.
-func (r *Reader) Read(ctx context.Context, cell facts.Cell) (Status, error) {
+func (r *Reader) Read(ctx context.Context, cell manifest.Cell) (Status, error) {
 	var s Status
 	group, ctx := errgroup.WithContext(ctx)
 	for _, q := range []struct {
@@ -87,7 +87,7 @@ type Result struct {
 
 // ReadAll reads every cell, some at a time, and returns the results in the cells' order. A cell that cannot be read
 // keeps none of the others from being read.
-func (r *Reader) ReadAll(ctx context.Context, cells []facts.Cell) []Result {
+func (r *Reader) ReadAll(ctx context.Context, cells []manifest.Cell) []Result {
 	results := make([]Result, len(cells))
 	var group errgroup.Group
 	group.SetLimit(maxParallel)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/testkit/dynamotest"
@@ -27,9 +27,9 @@ const stack naming.Stack = "dev"
 
 var errDown = errors.New("down")
 
-func cell(id string) facts.Cell {
+func cell(id string) manifest.Cell {
 	n := stack.Cell(id)
-	return facts.Cell{
+	return manifest.Cell{
 		ID: id, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(), QueueARN: "arn:aws:sqs:r:1:" + n.Queue(),
 		QueueURL: n.Queue(), ConsumerDLQURL: n.ConsumerDLQ(), SubscriptionDLQURL: n.SubscriptionDLQ(), StreamDLQURL: n.StreamDLQ(),
 	}
@@ -53,7 +53,7 @@ func (q queues) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 	return &sqs.GetQueueAttributesOutput{Attributes: attributes}, nil
 }
 
-func (q queues) add(c facts.Cell, queue, stream, subscription, consumer [3]int) {
+func (q queues) add(c manifest.Cell, queue, stream, subscription, consumer [3]int) {
 	q[c.QueueURL], q[c.StreamDLQURL], q[c.SubscriptionDLQURL], q[c.ConsumerDLQURL] = queue, stream, subscription, consumer
 }
 
@@ -117,7 +117,7 @@ func TestACellThatCannotBeReadKeepsNoOtherFromBeingRead(t *testing.T) {
 	q.add(gamma, [3]int{3, 0, 0}, [3]int{}, [3]int{}, [3]int{})
 	db := dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta", "gamma"))
 
-	results := cellstatus.NewReader(db, q).ReadAll(t.Context(), []facts.Cell{alpha, beta, gamma})
+	results := cellstatus.NewReader(db, q).ReadAll(t.Context(), []manifest.Cell{alpha, beta, gamma})
 	require.NoError(t, results[0].Err)
 	require.Equal(t, 1, results[0].Status.Queue.Visible)
 	require.ErrorIs(t, results[1].Err, errDown)
@@ -161,14 +161,14 @@ func TestTheOldestMessageOfEachQueueIsTheLatestDatapoint(t *testing.T) {
 		stack.Cell("alpha").Queue(): {90, 30},
 		stack.Cell("gamma").Queue(): {0},
 	}}
-	ages, err := cellstatus.Oldest(t.Context(), m, []facts.Cell{cell("alpha"), cell("beta"), cell("gamma")}, time.Now())
+	ages, err := cellstatus.Oldest(t.Context(), m, []manifest.Cell{cell("alpha"), cell("beta"), cell("gamma")}, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, map[string]time.Duration{"alpha": 90 * time.Second, "gamma": 0}, ages, "nothing is known of beta")
 }
 
 func TestAgesAreAskedForInAsFewRequestsAsCloudWatchAllows(t *testing.T) {
 	m := &metrics{ages: map[string][]float64{stack.Cell("c500").Queue(): {7}}}
-	var cells []facts.Cell
+	var cells []manifest.Cell
 	for i := range 501 {
 		cells = append(cells, cell(fmt.Sprintf("c%d", i)))
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // maxQueries is how many metrics one GetMetricData call may ask for, from its API reference.
@@ -26,7 +26,7 @@ const (
 
 // Oldest returns, by cell id, the age of the oldest message of each cell's queue, as CloudWatch last had it. A cell of
 // which CloudWatch has no recent datapoint is not in the answer.
-func Oldest(ctx context.Context, client CloudWatch, cells []facts.Cell, now time.Time) (map[string]time.Duration, error) {
+func Oldest(ctx context.Context, client CloudWatch, cells []manifest.Cell, now time.Time) (map[string]time.Duration, error) {
 	ages := make(map[string]time.Duration, len(cells))
 	for start := 0; start < len(cells); start += maxQueries {
 		if err := oldest(ctx, client, cells[start:min(start+maxQueries, len(cells))], now, ages); err != nil {
@@ -36,7 +36,7 @@ func Oldest(ctx context.Context, client CloudWatch, cells []facts.Cell, now time
 	return ages, nil
 }
 
-func oldest(ctx context.Context, client CloudWatch, cells []facts.Cell, now time.Time, ages map[string]time.Duration) error {
+func oldest(ctx context.Context, client CloudWatch, cells []manifest.Cell, now time.Time, ages map[string]time.Duration) error {
 	in := &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(now.Add(-metricWindow)), EndTime: &now, ScanBy: types.ScanByTimestampDescending,
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 )
 
@@ -51,7 +51,7 @@ type Letters struct {
 	// passed to OnRemoved. Residences may be nil, for deleting none, and so may OnRemoved.
 	Residences Residences
 	Places     Places
-	OnRemoved  func(facts.Cell, Letter)
+	OnRemoved  func(manifest.Cell, Letter)
 }
 
 // Kind is one of a cell's DLQs.
@@ -75,7 +75,7 @@ func ParseKind(s string) (Kind, error) {
 	return "", fmt.Errorf("%q is no kind of dead letter queue: want stream, subscription or consumer", s)
 }
 
-func (k Kind) queueURL(cell facts.Cell) string {
+func (k Kind) queueURL(cell manifest.Cell) string {
 	switch k {
 	case Stream:
 		return cell.StreamDLQURL
@@ -100,7 +100,7 @@ func (f Filter) matches(l Letter) bool {
 
 // Counts says how many messages each DLQ of a cell has, those included that are hidden because somebody is looking at
 // them. SQS counts approximately, and may be a minute behind.
-func (d *Letters) Counts(ctx context.Context, cell facts.Cell) (map[Kind]int, error) {
+func (d *Letters) Counts(ctx context.Context, cell manifest.Cell) (map[Kind]int, error) {
 	counts := map[Kind]int{}
 	for _, kind := range Kinds() {
 		n, err := d.count(ctx, kind.queueURL(cell), types.QueueAttributeNameApproximateNumberOfMessages,
@@ -133,7 +133,7 @@ func (d *Letters) count(ctx context.Context, queueURL string, names ...types.Que
 // List returns up to limit letters of the given DLQs that match, each message once, in the order of kinds; limit 0 means
 // no limit. It reads what was there when it began, give or take what SQS does not count or hand out at once, and hides
 // what it reads from others until it returns.
-func (d *Letters) List(ctx context.Context, cell facts.Cell, kinds []Kind, f Filter, limit int) ([]Letter, error) {
+func (d *Letters) List(ctx context.Context, cell manifest.Cell, kinds []Kind, f Filter, limit int) ([]Letter, error) {
 	var list []Letter
 	err := d.each(ctx, cell, kinds, func(letters []Letter) error {
 		for _, l := range letters {
@@ -150,7 +150,7 @@ func (d *Letters) List(ctx context.Context, cell facts.Cell, kinds []Kind, f Fil
 }
 
 // Events returns the keys of the events that the letters in all of a cell's DLQs are about, as far as these tell.
-func (d *Letters) Events(ctx context.Context, cell facts.Cell) (map[string]bool, error) {
+func (d *Letters) Events(ctx context.Context, cell manifest.Cell) (map[string]bool, error) {
 	keys := map[string]bool{}
 	err := d.each(ctx, cell, Kinds(), func(letters []Letter) error {
 		for _, l := range letters {
@@ -167,7 +167,7 @@ func (d *Letters) Events(ctx context.Context, cell facts.Cell) (map[string]bool,
 var errEnough = errors.New("enough")
 
 // each reads the given DLQs, a batch at a time.
-func (d *Letters) each(ctx context.Context, cell facts.Cell, kinds []Kind, look func([]Letter) error) error {
+func (d *Letters) each(ctx context.Context, cell manifest.Cell, kinds []Kind, look func([]Letter) error) error {
 	for _, kind := range kinds {
 		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
 			letters, removed, err := d.readLiving(ctx, cell, kind, batch)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
 )
@@ -35,7 +35,7 @@ type Dropped struct {
 
 // Drop gives up the events of letters, so that neither a redrive of another letter nor a replay sends them, and deletes
 // the letters for good. A letter whose tenant is being moved is kept: the move would not take the note along.
-func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, o Dropping) (Dropped, error) {
+func (d *Letters) Drop(ctx context.Context, cell manifest.Cell, kinds []Kind, o Dropping) (Dropped, error) {
 	sum := Dropped{Dropped: map[Kind]int{}}
 	if o.Filter.empty() && !o.All {
 		return sum, ErrEverything
@@ -61,7 +61,7 @@ func (d *Letters) Drop(ctx context.Context, cell facts.Cell, kinds []Kind, o Dro
 	return sum, nil
 }
 
-func (d *Letters) drop(ctx context.Context, cell facts.Cell, kind Kind, letters []Letter, o Dropping, sum *Dropped) (done []types.Message, err error) {
+func (d *Letters) drop(ctx context.Context, cell manifest.Cell, kind Kind, letters []Letter, o Dropping, sum *Dropped) (done []types.Message, err error) {
 	letters = slices.DeleteFunc(letters, func(l Letter) bool { return !o.Filter.matches(l) })
 	if o.Save != nil && len(letters) > 0 {
 		if err := o.Save(letters); err != nil {
@@ -86,7 +86,7 @@ func (d *Letters) drop(ctx context.Context, cell facts.Cell, kind Kind, letters 
 }
 
 // giveUp gives up the events of a letter. It answers with the key of one whose tenant is being moved, or "".
-func (d *Letters) giveUp(ctx context.Context, cell facts.Cell, l Letter) (moving string, err error) {
+func (d *Letters) giveUp(ctx context.Context, cell manifest.Cell, l Letter) (moving string, err error) {
 	keys := l.Events
 	if l.Kind == Stream {
 		if keys, err = d.withoutOutcome(ctx, cell, keys); err != nil {
@@ -116,7 +116,7 @@ func (d *Letters) giveUp(ctx context.Context, cell facts.Cell, l Letter) (moving
 
 // withoutOutcome leaves out events that the consumer has seen: the range of a stream's letter has records of other
 // batches too, and an event that was never published has no outcome.
-func (d *Letters) withoutOutcome(ctx context.Context, cell facts.Cell, keys []string) ([]string, error) {
+func (d *Letters) withoutOutcome(ctx context.Context, cell manifest.Cell, keys []string) ([]string, error) {
 	ledger, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, keys)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
 	"cellular/internal/model/item"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
 )
@@ -44,7 +44,7 @@ type Letter struct {
 const unknown = "unknown"
 
 // read makes letters of messages.
-func (d *Letters) read(ctx context.Context, cell facts.Cell, kind Kind, messages []types.Message) ([]Letter, error) {
+func (d *Letters) read(ctx context.Context, cell manifest.Cell, kind Kind, messages []types.Message) ([]Letter, error) {
 	letters := make([]Letter, 0, len(messages))
 	var keys []string
 	for _, m := range messages {
@@ -134,7 +134,7 @@ func (l *Letter) deliveryError() string {
 }
 
 // explain gives letters of single events what the cell's ledger has to say of these.
-func (d *Letters) explain(ctx context.Context, cell facts.Cell, letters []Letter, keys []string) error {
+func (d *Letters) explain(ctx context.Context, cell manifest.Cell, letters []Letter, keys []string) error {
 	ledger, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, distinct(keys))
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 )
 
@@ -65,7 +65,7 @@ func (s *Summary) keep(l Letter, key, reason string, needsOperator bool) {
 //
 // It takes what was there when it began. An event that fails again comes back to the DLQ as a newer message, which waits
 // for the next run.
-func (d *Letters) Redrive(ctx context.Context, cell facts.Cell, kinds []Kind, o Options) (Summary, error) {
+func (d *Letters) Redrive(ctx context.Context, cell manifest.Cell, kinds []Kind, o Options) (Summary, error) {
 	if o.Rate <= 0 {
 		return Summary{}, fmt.Errorf("redrive at %v events per second: want more than 0", o.Rate)
 	}
@@ -91,7 +91,7 @@ func (d *Letters) Redrive(ctx context.Context, cell facts.Cell, kinds []Kind, o 
 // redrive is one run.
 type redrive struct {
 	*Letters
-	cell    facts.Cell
+	cell    manifest.Cell
 	filter  Filter
 	began   time.Time
 	limit   *rate.Limiter

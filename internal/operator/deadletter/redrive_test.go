@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
 	. "cellular/internal/testkit/resendtest"
@@ -146,12 +146,12 @@ func TestAnInterruptedRedriveReleasesWhatItHasNotHandled(t *testing.T) {
 }
 
 // scene is letters of every kind, with events of tenants here and elsewhere.
-func scene(w *world) (applied map[string]facts.Cell) {
+func scene(w *world) (applied map[string]manifest.Cell) {
 	w.Map("acme", Alpha, 1)
 	w.Map("globex", Beta, 2)
-	applied = map[string]facts.Cell{}
+	applied = map[string]manifest.Cell{}
 	for i := range 4 {
-		for tenant, c := range map[string]facts.Cell{"acme": Alpha, "globex": Beta} {
+		for tenant, c := range map[string]manifest.Cell{"acme": Alpha, "globex": Beta} {
 			e := w.Accept(Alpha, tenant, fmt.Sprint("e", i), 1, time.Hour)
 			applied[e.Key()] = c
 			switch i {
@@ -172,12 +172,12 @@ func scene(w *world) (applied map[string]facts.Cell) {
 }
 
 // finished checks that a redrive has brought every event of a scene to its one effect, in its tenant's cell.
-func (w *world) finished(t require.TestingT, applied map[string]facts.Cell) {
+func (w *world) finished(t require.TestingT, applied map[string]manifest.Cell) {
 	require.Empty(t, w.left(Alpha))
 	w.Consume(t, Alpha)
 	w.Consume(t, Beta)
 	for key, c := range applied {
-		for _, other := range []facts.Cell{Alpha, Beta} {
+		for _, other := range []manifest.Cell{Alpha, Beta} {
 			want := 0
 			if other.ID == c.ID {
 				want = 1
@@ -225,14 +225,14 @@ func TestI8RedrivesMovesAndFailuresInAnyOrder(t *testing.T) {
 				_, _ = w.letters.Redrive(t.Context(), Alpha, deadletter.Kinds(), deadletter.Options{Rate: 10_000})
 				w.Mend()
 			case "consume":
-				w.Consume(t, rapid.SampledFrom([]facts.Cell{Alpha, Beta}).Draw(t, "cell"))
+				w.Consume(t, rapid.SampledFrom([]manifest.Cell{Alpha, Beta}).Draw(t, "cell"))
 			case "move":
 				// Only while nothing is under way: a move takes care of what is.
 				w.Consume(t, Alpha)
 				w.Consume(t, Beta)
 				tenant := rapid.SampledFrom([]string{"acme", "globex"}).Draw(t, "tenant")
 				epochs[tenant]++
-				w.Move(tenant, rapid.SampledFrom([]facts.Cell{Alpha, Beta}).Draw(t, "to"), epochs[tenant])
+				w.Move(tenant, rapid.SampledFrom([]manifest.Cell{Alpha, Beta}).Draw(t, "to"), epochs[tenant])
 			}
 			w.Clock.Advance(10 * time.Minute)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/residence"
 )
@@ -19,7 +19,7 @@ type Residences func(ctx context.Context, tenantIDs []string) (map[string]reside
 type Places func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error)
 
 // readLiving makes letters of messages, without those of tenants that were removed, whose messages are to be deleted.
-func (d *Letters) readLiving(ctx context.Context, cell facts.Cell, kind Kind, messages []types.Message) ([]Letter, []types.Message, error) {
+func (d *Letters) readLiving(ctx context.Context, cell manifest.Cell, kind Kind, messages []types.Message) ([]Letter, []types.Message, error) {
 	letters, err := d.read(ctx, cell, kind, messages)
 	if err != nil {
 		return nil, nil, err
@@ -29,7 +29,7 @@ func (d *Letters) readLiving(ctx context.Context, cell facts.Cell, kind Kind, me
 
 // withoutRemoved takes out the letters of tenants that were removed, and returns their messages, to be deleted. The payload
 // of such a tenant is nobody's any more, and must reach no later tenant of its name.
-func (d *Letters) withoutRemoved(ctx context.Context, cell facts.Cell, letters []Letter) (kept []Letter, removed []types.Message, err error) {
+func (d *Letters) withoutRemoved(ctx context.Context, cell manifest.Cell, letters []Letter) (kept []Letter, removed []types.Message, err error) {
 	var tenants []string
 	for _, l := range letters {
 		if l.TenantID != "" {
@@ -78,7 +78,7 @@ func (l Letter) ofRemoved(known residence.Record, epoch int64, placed bool) bool
 // between receiving letters and deleting them: those that were received before are the tenant's, and no later one's of its
 // name, as long as confirm finds that the removal is under way. What somebody else is looking at at the moment stays; it is
 // deleted when it is met next.
-func (d *Letters) Sweep(ctx context.Context, cell facts.Cell, kinds []Kind, tenantID string, confirm func(context.Context) error) (map[Kind]int, error) {
+func (d *Letters) Sweep(ctx context.Context, cell manifest.Cell, kinds []Kind, tenantID string, confirm func(context.Context) error) (map[Kind]int, error) {
 	swept := map[Kind]int{}
 	for _, kind := range kinds {
 		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {

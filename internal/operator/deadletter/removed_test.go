@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/residence"
@@ -28,7 +28,7 @@ func (w *world) removedUpTo(epoch, last int64) (met *[]string) {
 	w.letters.Places = func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error) {
 		return mapping.GetAll(ctx, w.Tables, MappingTable, tenantIDs)
 	}
-	w.letters.OnRemoved = func(_ facts.Cell, l deadletter.Letter) { *met = append(*met, l.MessageID) }
+	w.letters.OnRemoved = func(_ manifest.Cell, l deadletter.Letter) { *met = append(*met, l.MessageID) }
 	return met
 }
 

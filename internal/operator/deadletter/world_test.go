@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/deadletter"
 	. "cellular/internal/testkit/resendtest"
 )
@@ -46,10 +46,10 @@ func (w *world) redrive(t require.TestingT, f deadletter.Filter) deadletter.Summ
 }
 
 // sent returns the keys of the events in a cell's queue.
-func (w *world) sent(c facts.Cell) []string { return w.Keys(c.QueueURL) }
+func (w *world) sent(c manifest.Cell) []string { return w.Keys(c.QueueURL) }
 
 // left returns the ids of the messages that are visible in a cell's DLQs.
-func (w *world) left(c facts.Cell) []string {
+func (w *world) left(c manifest.Cell) []string {
 	var ids []string
 	for _, url := range []string{c.StreamDLQURL, c.SubscriptionDLQURL, c.ConsumerDLQURL} {
 		for {

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 )
 
@@ -33,26 +33,26 @@ var ErrUnknownCell = errors.New("unknown cell")
 // Fleet is a deployment: its global parts as they were when it was loaded, and its cells as they are now.
 type Fleet struct {
 	Stack        naming.Stack
-	ControlPlane facts.ControlPlane
-	Router       facts.Router
+	ControlPlane manifest.ControlPlane
+	Router       manifest.Router
 
 	ssm SSM
 }
 
-// Load reads the facts of the stack's global parts. Its error wraps ErrNoStack where the stack has published none.
+// Load reads the manifests of the stack's global parts. Its error wraps ErrNoStack where the stack has published none.
 func Load(ctx context.Context, client SSM, stack naming.Stack) (Fleet, error) {
 	f := Fleet{Stack: stack, ssm: client}
 	text, err := f.read(ctx, stack.ControlPlaneParameter())
 	if err != nil {
 		return Fleet{}, err
 	}
-	if f.ControlPlane, err = facts.ParseControlPlane(text); err != nil {
+	if f.ControlPlane, err = manifest.ParseControlPlane(text); err != nil {
 		return Fleet{}, fmt.Errorf("parameter %s: %w", stack.ControlPlaneParameter(), err)
 	}
 	if text, err = f.read(ctx, stack.RouterParameter()); err != nil {
 		return Fleet{}, err
 	}
-	if f.Router, err = facts.ParseRouter(text); err != nil {
+	if f.Router, err = manifest.ParseRouter(text); err != nil {
 		return Fleet{}, fmt.Errorf("parameter %s: %w", stack.RouterParameter(), err)
 	}
 	return f, nil
@@ -69,19 +69,19 @@ func (f Fleet) read(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.Parameter.Value), nil
 }
 
-// Cells returns every cell's facts, by wave and then by id. A cell whose document cannot be read fails the whole: an
+// Cells returns every cell's manifest, by wave and then by id. A cell whose document cannot be read fails the whole: an
 // operator who is shown all but one cell would take the one for gone.
-func (f Fleet) Cells(ctx context.Context) ([]facts.Cell, error) {
+func (f Fleet) Cells(ctx context.Context) ([]manifest.Cell, error) {
 	path := f.Stack.CellParameters()
 	in := &ssm.GetParametersByPathInput{Path: &path}
-	var cells []facts.Cell
+	var cells []manifest.Cell
 	for {
 		out, err := f.ssm.GetParametersByPath(ctx, in)
 		if err != nil {
 			return nil, fmt.Errorf("list the cells under %s: %w", path, err)
 		}
 		for _, p := range out.Parameters {
-			c, err := facts.Parse(aws.ToString(p.Value))
+			c, err := manifest.Parse(aws.ToString(p.Value))
 			if err != nil {
 				return nil, fmt.Errorf("parameter %s: %w", aws.ToString(p.Name), err)
 			}
@@ -92,7 +92,7 @@ func (f Fleet) Cells(ctx context.Context) ([]facts.Cell, error) {
 		}
 		in.NextToken = out.NextToken
 	}
-	slices.SortFunc(cells, func(a, b facts.Cell) int {
+	slices.SortFunc(cells, func(a, b manifest.Cell) int {
 		if a.Wave != b.Wave {
 			return a.Wave - b.Wave
 		}
@@ -101,18 +101,18 @@ func (f Fleet) Cells(ctx context.Context) ([]facts.Cell, error) {
 	return cells, nil
 }
 
-// Cell returns one cell's facts. Its error wraps ErrUnknownCell, and names the cells that there are, where the stack has
+// Cell returns one cell's manifest. Its error wraps ErrUnknownCell, and names the cells that there are, where the stack has
 // no such cell.
-func (f Fleet) Cell(ctx context.Context, id string) (facts.Cell, error) {
+func (f Fleet) Cell(ctx context.Context, id string) (manifest.Cell, error) {
 	cells, err := f.Cells(ctx)
 	if err != nil {
-		return facts.Cell{}, err
+		return manifest.Cell{}, err
 	}
 	return Find(cells, f.Stack, id)
 }
 
 // Find is Cell on cells that have been read.
-func Find(cells []facts.Cell, stack naming.Stack, id string) (facts.Cell, error) {
+func Find(cells []manifest.Cell, stack naming.Stack, id string) (manifest.Cell, error) {
 	ids := make([]string, 0, len(cells))
 	for _, c := range cells {
 		if c.ID == id {
@@ -121,11 +121,11 @@ func Find(cells []facts.Cell, stack naming.Stack, id string) (facts.Cell, error)
 		ids = append(ids, c.ID)
 	}
 	if len(ids) == 0 {
-		return facts.Cell{}, fmt.Errorf("%w %q: stack %s has no cells yet", ErrUnknownCell, id, stack)
+		return manifest.Cell{}, fmt.Errorf("%w %q: stack %s has no cells yet", ErrUnknownCell, id, stack)
 	}
 	suggestion := ""
 	if near := nearest(ids, id); near != "" {
 		suggestion = " (did you mean " + near + "?)"
 	}
-	return facts.Cell{}, fmt.Errorf("%w %q%s: stack %s has %s", ErrUnknownCell, id, suggestion, stack, strings.Join(ids, ", "))
+	return manifest.Cell{}, fmt.Errorf("%w %q%s: stack %s has %s", ErrUnknownCell, id, suggestion, stack, strings.Join(ids, ", "))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/fleet"
 )
@@ -47,19 +47,19 @@ func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParameters
 }
 
 func (p parameters) addCell(t *testing.T, id string, wave int) {
-	text, err := facts.Cell{
+	text, err := manifest.Cell{
 		ID: id, Wave: wave, Tier: "standard", MaxTenants: 10, DataTable: "d", ResultsTable: "r", TopicARN: "t",
 		QueueURL: "qu", QueueARN: "qa", ConsumerDLQURL: "c", SubscriptionDLQURL: "s", StreamDLQURL: "st",
-		Producer: "p", Consumer: "co", Settings: facts.Settings{InlinePayloadBytes: 1, ResultTTL: 1},
+		Producer: "p", Consumer: "co", Settings: manifest.Settings{InlinePayloadBytes: 1, ResultTTL: 1},
 	}.JSON()
 	require.NoError(t, err)
 	p[stack.Cell(id).Parameter()] = text
 }
 
 func deployed(t *testing.T) parameters {
-	control, err := facts.ControlPlane{MappingTable: "m", CellTable: "c", MoveTable: "v"}.JSON()
+	control, err := manifest.ControlPlane{MappingTable: "m", CellTable: "c", MoveTable: "v"}.JSON()
 	require.NoError(t, err)
-	router, err := facts.Router{URL: "u", Function: "f", Role: "r", Auth: "iam", SoftTTL: 1, HardTTL: 2, RefreshTimeout: 3, CellTimeout: 4}.JSON()
+	router, err := manifest.Router{URL: "u", Function: "f", Role: "r", Auth: "iam", SoftTTL: 1, HardTTL: 2, RefreshTimeout: 3, CellTimeout: 4}.JSON()
 	require.NoError(t, err)
 	p := parameters{stack.ControlPlaneParameter(): control, stack.RouterParameter(): router}
 	p.addCell(t, "beta", 0)
@@ -130,7 +130,7 @@ func TestADocumentThatCannotBeReadIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "/cellular/dev/cells/beta")
 }
 
-func ids(cells []facts.Cell) []string {
+func ids(cells []manifest.Cell) []string {
 	var all []string
 	for _, c := range cells {
 		all = append(all, c.ID)

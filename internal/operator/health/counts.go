@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 )
 
@@ -46,7 +46,7 @@ func (d Doctor) counts(ctx context.Context, p published, c Control, moves []Move
 }
 
 // counted is the finding about a cell whose count is right, unless something else was found.
-func counted(l *look, cell facts.Cell, tenants int) []Finding {
+func counted(l *look, cell manifest.Cell, tenants int) []Finding {
 	if len(l.findings) == 0 && tenants > cell.MaxTenants {
 		l.add(Warn, "move tenants out, or raise its maxTenants", "it has %d tenants, and its cap is %d", tenants, cell.MaxTenants)
 	}
@@ -55,7 +55,7 @@ func counted(l *look, cell facts.Cell, tenants int) []Finding {
 
 // recount counts the tenants of a cell, and corrects its count if that is wrong and is to be corrected. Where the cell's
 // tenants keep changing, nobody can tell whether the count is wrong, and nothing is corrected.
-func (d Doctor) recount(ctx context.Context, c Control, cell facts.Cell) []Finding {
+func (d Doctor) recount(ctx context.Context, c Control, cell manifest.Cell) []Finding {
 	l := d.look(countCheck, cell.ID)
 	for range maxRecounts {
 		r, err := c.Recount(ctx, cell.ID, c.Moves, d.Settle)

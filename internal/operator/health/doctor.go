@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/fleet"
 )
@@ -31,8 +31,8 @@ type Doctor struct {
 	Region string
 	Clients
 
-	// Control gives the control plane of which the facts have been read.
-	Control func(facts.ControlPlane) Control
+	// Control gives the control plane whose manifest has been read.
+	Control func(manifest.ControlPlane) Control
 	// Status reads a cell. *cellstatus.Reader does.
 	Status Status
 

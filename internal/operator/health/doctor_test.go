@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/placement"
@@ -34,7 +34,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 		subjects[f.Check+" "+f.Subject] = true
 	}
 	for _, want := range []string{
-		"credentials us-east-1", "facts /cellular/dev/router", "facts /cellular/dev/cells/beta", "table dev-global-tenant-moves",
+		"credentials us-east-1", "manifest /cellular/dev/router", "manifest /cellular/dev/cells/beta", "table dev-global-tenant-moves",
 		"table dev-app-results-cell-beta", "table policy dev-app-data-cell-alpha", "queue dev-processing-queue-stream-dlq-cell-alpha",
 		"topic dev-processing-topic-cell-beta", "function dev-global-edge-router", "function dev-consumer-cell-beta",
 		"event source mapping dev-producer-cell-alpha", "role policy " + role, "quota DynamoDB tables", "quota Lambda concurrency",
@@ -72,10 +72,10 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"not offered", func(w *world) { w.broken["DescribeContinuousBackups"] = unknown }, health.Skip, dataTable, "the endpoint does not offer this"},
 		{"unreadable", func(w *world) { w.broken["ListTables"] = errors.New("timeout") }, health.Fail, "DynamoDB tables", "timeout"},
 
-		{"facts of another cell", func(w *world) {
+		{"manifest of another cell", func(w *world) {
 			w.parameters["/cellular/dev/cells/gamma"] = w.parameters["/cellular/dev/cells/alpha"]
 		}, health.Fail, "/cellular/dev/cells/gamma", "it is about cell alpha, whose parameter is /cellular/dev/cells/alpha"},
-		{"facts too long", func(w *world) { w.parameters["/cellular/dev/router"] += strings.Repeat(" ", 3500) }, health.Warn, "/cellular/dev/router", "of the 4096"},
+		{"manifest too long", func(w *world) { w.parameters["/cellular/dev/router"] += strings.Repeat(" ", 3500) }, health.Warn, "/cellular/dev/router", "of the 4096"},
 
 		{"table gone", func(w *world) { delete(w.tables, "dev-global-cell-states") }, health.Fail, "dev-global-cell-states", "not there"},
 		{"table status", func(w *world) { w.tables[dataTable].TableStatus = dynamodbtypes.TableStatusUpdating }, health.Fail, dataTable, "its status is UPDATING, want ACTIVE"},
@@ -172,7 +172,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"parallel producers", func(w *world) { // 100 + 2 (2 x 2 + 10), with no concurrency reserved
 			w.unreserved = 127
 			for _, id := range []string{"alpha", "beta"} {
-				w.publish(t, id, func(c *facts.Cell) { c.Settings.ProducerReservedConcurrency = 0 })
+				w.publish(t, id, func(c *manifest.Cell) { c.Settings.ProducerReservedConcurrency = 0 })
 				w.functions["dev-producer-cell-"+id].Concurrency = nil
 			}
 		}, health.Warn, "Lambda concurrency", "2 cells and the router may draw 128 of 127"},
@@ -261,17 +261,17 @@ func TestAStackThatIsNotThereIsExaminedToTheEnd(t *testing.T) {
 	clear(w.parameters)
 	found := w.doctor().Run(t.Context())
 	require.True(t, health.Failed(found))
-	require.Contains(t, lines(found), "fail facts /cellular/dev/control-plane")
-	require.Contains(t, lines(found), "fail facts /cellular/dev/router")
-	require.Contains(t, lines(found), "warn facts /cellular/dev/cells: the stack has no cells")
+	require.Contains(t, lines(found), "fail manifest /cellular/dev/control-plane")
+	require.Contains(t, lines(found), "fail manifest /cellular/dev/router")
+	require.Contains(t, lines(found), "warn manifest /cellular/dev/cells: the stack has no cells")
 }
 
 // What cells there are is not known where one cannot be read: nothing is called a leftover then.
-func TestWithoutEveryCellsFactsNothingIsALeftover(t *testing.T) {
+func TestWithoutEveryCellsManifestNothingIsALeftover(t *testing.T) {
 	w := healthy(t)
 	w.parameters["/cellular/dev/cells/alpha"] = "{}"
 	found := bad(w.doctor().Run(t.Context()))
-	require.Contains(t, lines(found), "fail facts /cellular/dev/cells/alpha")
+	require.Contains(t, lines(found), "fail manifest /cellular/dev/cells/alpha")
 	require.Contains(t, lines(found), "skip leftovers dev")
 	require.NotContains(t, lines(found), "which is not there")
 }
@@ -280,7 +280,7 @@ func TestAThrowAwayStackNeedsNoProtection(t *testing.T) {
 	w := healthy(t)
 	clear(w.recovery)
 	for _, id := range []string{"alpha", "beta"} {
-		w.publish(t, id, func(c *facts.Cell) { c.Settings.Protect = false })
+		w.publish(t, id, func(c *manifest.Cell) { c.Settings.Protect = false })
 	}
 	for _, table := range w.tables {
 		table.DeletionProtectionEnabled = nil

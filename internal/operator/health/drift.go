@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
@@ -23,12 +23,12 @@ type Placement interface {
 	Estimate(ctx context.Context, cellID string, open []placement.OpenMove) (int, error)
 	Recount(ctx context.Context, cellID string, moves placement.Moves, lag time.Duration) (placement.Recount, error)
 	Correct(context.Context, placement.Recount) error
-	Stranded(ctx context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error)
+	Stranded(ctx context.Context, cell manifest.Cell, limit int) (tenants []string, more bool, err error)
 }
 
 // Status reads what a cell has at hand. *cellstatus.Reader is one.
 type Status interface {
-	Read(context.Context, facts.Cell) (cellstatus.Status, error)
+	Read(context.Context, manifest.Cell) (cellstatus.Status, error)
 }
 
 // Control is the control plane.
@@ -134,7 +134,7 @@ func (d Doctor) examineMoves(l *look, p published, moves []Move) {
 func (d Doctor) strays(ctx context.Context, p published, c Control, leftovers []string) []Finding {
 	l := d.look(stateCheck, "cells that are not there")
 	if !p.listed {
-		l.add(Skip, "", "not every cell's facts could be read")
+		l.add(Skip, "", "not every cell's manifest could be read")
 		return l.findings
 	}
 	const bringBack = "bring the cell back into cellular:cells, or see 'cellctl tenants show TENANT': it says how to go on without the cell"
@@ -199,7 +199,7 @@ func (d Doctor) states(ctx context.Context, p published, c Control, moves []Move
 
 // retired examines a cell that was retired at a time. Its state outlives it: one that left the configuration and was added
 // again, which its tables are younger for, is still retired.
-func (d Doctor) retired(ctx context.Context, c Control, cell facts.Cell, at time.Time) []Finding {
+func (d Doctor) retired(ctx context.Context, c Control, cell manifest.Cell, at time.Time) []Finding {
 	l := d.look(stateCheck, cell.ID)
 	if out, err := d.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &cell.DataTable}); err == nil { // or the table check says so
 		if made := aws.ToTime(out.Table.CreationDateTime); made.After(at) {

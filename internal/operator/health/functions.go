@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Functions is the part of Lambda's client that is needed.
@@ -33,7 +33,7 @@ func (d Doctor) router(ctx context.Context, p published) []Finding {
 	return append(d.function(ctx, p.router.Function, func(*look, *lambda.GetFunctionOutput) {}), d.rolePolicies(ctx, p)...)
 }
 
-func (d Doctor) cellFunctions(ctx context.Context, c facts.Cell) []Finding {
+func (d Doctor) cellFunctions(ctx context.Context, c manifest.Cell) []Finding {
 	as := func(reserved int) func(*look, *lambda.GetFunctionOutput) {
 		return func(l *look, out *lambda.GetFunctionOutput) {
 			f, s := out.Configuration, c.Settings
@@ -87,7 +87,7 @@ func (l *look) reserved(is *types.Concurrency, want int) {
 	same(l, "its reserved concurrency (0 is none)", got, want)
 }
 
-func (d Doctor) cellMappings(ctx context.Context, c facts.Cell) []Finding {
+func (d Doctor) cellMappings(ctx context.Context, c manifest.Cell) []Finding {
 	s := c.Settings
 	return append(
 		d.mapping(ctx, c.Producer, "--kind stream --cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
@@ -114,7 +114,7 @@ func (d Doctor) cellMappings(ctx context.Context, c facts.Cell) []Finding {
 
 // readsTheStream examines whether a mapping reads the stream that the table has now. A table that was restored, or whose
 // stream was switched off and on, has another one, and the mapping reads nothing any more.
-func (d Doctor) readsTheStream(ctx context.Context, l *look, c facts.Cell, m types.EventSourceMappingConfiguration) {
+func (d Doctor) readsTheStream(ctx context.Context, l *look, c manifest.Cell, m types.EventSourceMappingConfiguration) {
 	out, err := d.DynamoDB.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &c.DataTable})
 	if err != nil {
 		return // the table's own check says so

@@ -82,7 +82,7 @@ func (d Doctor) queueURLs(ctx context.Context, prefix string) ([]string, error) 
 func (d Doctor) leftovers(p published, inv inventory) (ids []string, found []Finding) {
 	l := d.look(leftoverCheck, string(d.Stack))
 	if !p.listed {
-		l.add(Skip, "", "not every cell's facts could be read")
+		l.add(Skip, "", "not every cell's manifest could be read")
 		return nil, l.findings
 	}
 	gone := map[string]bool{}

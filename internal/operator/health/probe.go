@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/wait"
 )
@@ -35,7 +35,7 @@ var ErrElsewhere = errors.New("the event went to another cell")
 
 // Probers places the tenants that cells are probed with. *placement.Store is one.
 type Probers interface {
-	PutProbe(ctx context.Context, cell facts.Cell) (mapping.Mapping, error)
+	PutProbe(ctx context.Context, cell manifest.Cell) (mapping.Mapping, error)
 }
 
 // Doer sends a request. *http.Client is one.
@@ -46,7 +46,7 @@ type Doer interface {
 // Prober sends one event through each cell, as a client would: through the router and the cell's whole pipeline, and
 // reads it back. Tenants have no part in it: each cell has a tenant of its own for this.
 type Prober struct {
-	Router    facts.Router
+	Router    manifest.Router
 	Placement Probers
 	HTTP      Doer
 	// Authorize adds to a request what the router's routes ask for. See NewAuthorizer.
@@ -66,7 +66,7 @@ type Probed struct {
 }
 
 // Probe probes the cells, and returns a result for each, in their order. Its error joins those of the cells that failed.
-func (p Prober) Probe(ctx context.Context, cells []facts.Cell) ([]Probed, error) {
+func (p Prober) Probe(ctx context.Context, cells []manifest.Cell) ([]Probed, error) {
 	if p.Patience == 0 {
 		p.Patience = defaultPatience
 	}
@@ -89,7 +89,7 @@ func (p Prober) Probe(ctx context.Context, cells []facts.Cell) ([]Probed, error)
 	return results, errors.Join(errs...)
 }
 
-func (p Prober) cell(ctx context.Context, cell facts.Cell) Probed {
+func (p Prober) cell(ctx context.Context, cell manifest.Cell) Probed {
 	ctx, cancel := context.WithTimeout(ctx, p.Patience)
 	defer cancel()
 	r := Probed{Cell: cell.ID, Tenant: mapping.ProbeTenant(cell.ID)}
@@ -100,7 +100,7 @@ func (p Prober) cell(ctx context.Context, cell facts.Cell) Probed {
 	return r
 }
 
-func (p Prober) run(ctx context.Context, cell facts.Cell, r *Probed) error {
+func (p Prober) run(ctx context.Context, cell manifest.Cell, r *Probed) error {
 	m, err := p.Placement.PutProbe(ctx, cell)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/health"
 	"cellular/local/awsapi"
@@ -90,7 +90,7 @@ func says(code int, body string) func(string, string) (int, string) {
 
 type placements map[string]string // cells other than the tenant's own
 
-func (p placements) PutProbe(_ context.Context, c facts.Cell) (mapping.Mapping, error) {
+func (p placements) PutProbe(_ context.Context, c manifest.Cell) (mapping.Mapping, error) {
 	m := mapping.Mapping{TenantID: mapping.ProbeTenant(c.ID), CellID: c.ID}
 	if other, ok := p[c.ID]; ok {
 		m.CellID = other
@@ -104,11 +104,11 @@ func (f *front) probe(t *testing.T, change func(*health.Prober), ids ...string) 
 	f.looks = map[string]int{}
 	authorize, err := health.NewAuthorizer("none", nil, "", "")
 	require.NoError(t, err)
-	p := health.Prober{Router: facts.Router{URL: "http://router"}, Placement: placements{}, HTTP: f, Authorize: authorize}
+	p := health.Prober{Router: manifest.Router{URL: "http://router"}, Placement: placements{}, HTTP: f, Authorize: authorize}
 	if change != nil {
 		change(&p)
 	}
-	cells := make([]facts.Cell, len(ids))
+	cells := make([]manifest.Cell, len(ids))
 	for i, id := range ids {
 		cells[i].ID = id
 	}
@@ -194,11 +194,11 @@ func TestAProbeThatIsInterruptedEnds(t *testing.T) {
 			return tells(200, "accepted")(tenant, id)
 		}}}
 		p := health.Prober{
-			Router: facts.Router{URL: "http://router"}, Placement: placements{}, HTTP: f,
+			Router: manifest.Router{URL: "http://router"}, Placement: placements{}, HTTP: f,
 			Authorize: func(context.Context, *http.Request, []byte) error { return nil },
 		}
 		start := time.Now()
-		_, err := p.Probe(ctx, []facts.Cell{{ID: "alpha"}})
+		_, err := p.Probe(ctx, []manifest.Cell{{ID: "alpha"}})
 		require.Error(t, err)
 		require.NotErrorIs(t, err, health.ErrUnprocessed, "it was not given the time")
 		require.Equal(t, 2*aWhile, time.Since(start))
@@ -259,8 +259,8 @@ func TestRequestsAreSignedForAPIGateway(t *testing.T) {
 	probe := func(secret string) error {
 		authorize, err := health.NewAuthorizer("iam", credentials.NewStaticCredentialsProvider("operator", secret, ""), "eu-west-1", "")
 		require.NoError(t, err)
-		p := health.Prober{Router: facts.Router{URL: api.Endpoint}, Placement: placements{}, HTTP: http.DefaultClient, Authorize: authorize}
-		_, err = p.Probe(t.Context(), []facts.Cell{{ID: "alpha"}})
+		p := health.Prober{Router: manifest.Router{URL: api.Endpoint}, Placement: placements{}, HTTP: http.DefaultClient, Authorize: authorize}
+		_, err = p.Probe(t.Context(), []manifest.Cell{{ID: "alpha"}})
 		return err
 	}
 	require.NoError(t, probe("secret"))

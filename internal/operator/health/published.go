@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // STS is the part of the client that is needed.
@@ -32,15 +32,15 @@ func (d Doctor) identity(ctx context.Context) []Finding {
 
 // published is what the deployment publishes of itself, as far as it could be read.
 type published struct {
-	control *facts.ControlPlane // nil: unknown
-	router  *facts.Router       // nil: unknown
-	cells   []facts.Cell        // by wave and id
-	listed  bool                // cells are all that there are
+	control *manifest.ControlPlane // nil: unknown
+	router  *manifest.Router       // nil: unknown
+	cells   []manifest.Cell        // by wave and id
+	listed  bool                   // cells are all that there are
 }
 
 // protected is whether the deployment is one that is kept: the setting is the same for all of its parts.
 func (p published) protected() bool {
-	return slices.ContainsFunc(p.cells, func(c facts.Cell) bool { return c.Settings.Protect })
+	return slices.ContainsFunc(p.cells, func(c manifest.Cell) bool { return c.Settings.Protect })
 }
 
 func (p published) ids() []string {
@@ -54,12 +54,12 @@ func (p published) ids() []string {
 // standardBytes is the longest value of a standard SSM parameter, from PutParameter in its API reference.
 const standardBytes = 4096
 
-const factsCheck = "facts"
+const manifestCheck = "manifest"
 
-// published reads the facts, each for itself: what the fleet refuses as a whole is what the operator wants to see in parts.
+// published reads the manifests, each for itself: what the fleet refuses as a whole is what the operator wants to see in parts.
 func (d Doctor) published(ctx context.Context) (p published, found []Finding) {
 	global := func(name string, parse func(text string) error) {
-		l := d.look(factsCheck, name)
+		l := d.look(manifestCheck, name)
 		out, err := d.SSM.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 		if err != nil {
 			l.unseen(err)
@@ -69,14 +69,14 @@ func (d Doctor) published(ctx context.Context) (p published, found []Finding) {
 		found = append(found, l.end("complete")...)
 	}
 	global(d.Stack.ControlPlaneParameter(), func(text string) error {
-		c, err := facts.ParseControlPlane(text)
+		c, err := manifest.ParseControlPlane(text)
 		if err == nil {
 			p.control = &c
 		}
 		return err
 	})
 	global(d.Stack.RouterParameter(), func(text string) error {
-		r, err := facts.ParseRouter(text)
+		r, err := manifest.ParseRouter(text)
 		if err == nil {
 			p.router = &r
 		}
@@ -87,7 +87,7 @@ func (d Doctor) published(ctx context.Context) (p published, found []Finding) {
 
 func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 	path := d.Stack.CellParameters()
-	all := d.look(factsCheck, path)
+	all := d.look(manifestCheck, path)
 	p.listed = true
 	var found []Finding
 	in := &ssm.GetParametersByPathInput{Path: &path}
@@ -99,9 +99,9 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 			break
 		}
 		for _, parameter := range out.Parameters {
-			l := d.look(factsCheck, aws.ToString(parameter.Name))
+			l := d.look(manifestCheck, aws.ToString(parameter.Name))
 			l.document(&parameter, func(text string) error {
-				c, err := facts.Parse(text)
+				c, err := manifest.Parse(text)
 				if err != nil {
 					p.listed = false
 					return err
@@ -119,7 +119,7 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 		}
 		in.NextToken = out.NextToken
 	}
-	slices.SortFunc(p.cells, func(a, b facts.Cell) int {
+	slices.SortFunc(p.cells, func(a, b manifest.Cell) int {
 		if a.Wave != b.Wave {
 			return a.Wave - b.Wave
 		}
@@ -138,7 +138,7 @@ func (l *look) document(parameter *types.Parameter, parse func(text string) erro
 		l.fail("%v", err)
 	}
 	if nearlyFull(len(text), standardBytes) {
-		l.add(Warn, "make the parameter an advanced one before a later version adds facts",
+		l.add(Warn, "make the parameter an advanced one before a later version adds to the manifest",
 			"it has %d bytes of the %d that a standard parameter holds", len(text), standardBytes)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Queues is the part of SQS's client that is needed.
@@ -45,7 +45,7 @@ type redriveAllow struct {
 	Sources    []string `json:"sourceQueueArns"`
 }
 
-func (d Doctor) cellQueues(ctx context.Context, c facts.Cell) []Finding {
+func (d Doctor) cellQueues(ctx context.Context, c manifest.Cell) []Finding {
 	s := c.Settings
 	consumerDLQ := siblingARN(c.QueueARN, c.ConsumerDLQURL)
 	onlyTheQueue := redriveAllow{"byQueue", []string{c.QueueARN}}
@@ -68,7 +68,7 @@ func (d Doctor) cellQueues(ctx context.Context, c facts.Cell) []Finding {
 	)
 }
 
-func (d Doctor) dlq(ctx context.Context, url string, s facts.Settings, allowed redriveAllow) []Finding {
+func (d Doctor) dlq(ctx context.Context, url string, s manifest.Settings, allowed redriveAllow) []Finding {
 	return d.queue(ctx, url, func(l *look, a attributes) {
 		same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), s.DLQRetention)
 		if a[string(types.QueueAttributeNameRedriveAllowPolicy)] == "" {
@@ -138,7 +138,7 @@ func (a attributes) document(name types.QueueAttributeName, into any) error {
 }
 
 // cellTopic examines the topic's one subscriber.
-func (d Doctor) cellTopic(ctx context.Context, c facts.Cell) []Finding {
+func (d Doctor) cellTopic(ctx context.Context, c manifest.Cell) []Finding {
 	l := d.look(topicCheck, c.TopicARN[strings.LastIndex(c.TopicARN, ":")+1:])
 	subscription := ""
 	in := &sns.ListSubscriptionsByTopicInput{TopicArn: &c.TopicARN}

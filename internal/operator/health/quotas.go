@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
-	"cellular/internal/model/facts"
 	"cellular/internal/model/limits"
+	"cellular/internal/model/manifest"
 )
 
 // Quotas is the part of Service Quotas' client that is needed.
@@ -119,7 +119,7 @@ func (d Doctor) routerReserves(ctx context.Context, p published) int {
 }
 
 // sizeOf is what a cell draws of the quotas.
-func sizeOf(s facts.Settings, shards int) limits.Cell {
+func sizeOf(s manifest.Settings, shards int) limits.Cell {
 	return limits.Cell{
 		Shards: shards, Parallelization: s.StreamParallelization, Producers: s.ProducerReservedConcurrency,
 		Consumers: max(s.QueueMaxConcurrency, s.ConsumerReservedConcurrency),
@@ -127,7 +127,7 @@ func sizeOf(s facts.Settings, shards int) limits.Cell {
 }
 
 // drawn is the most that a cell's functions take of the concurrency that nobody has reserved.
-func drawn(s facts.Settings, shards int) int {
+func drawn(s manifest.Settings, shards int) int {
 	cell := sizeOf(s, shards)
 	if s.ConsumerReservedConcurrency > 0 {
 		cell.Consumers = 0
@@ -166,7 +166,7 @@ func (d Doctor) messageQuota(p published) []Finding {
 	l.fix = "ask for more in Service Quotas (Amazon SNS, messages published per second), or lower throttle.rate of cellular:router"
 	takes := limits.Messages(d.Region)
 	if p.router == nil {
-		return nil // which the check of the facts reports
+		return nil // which the check of the manifests reports
 	}
 	if p.router.ThrottleRate == 0 {
 		l.add(Skip, "", "the router, of a version before, does not publish what it lets in; SNS takes %d messages a second in the Region by default", takes)

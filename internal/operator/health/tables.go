@@ -10,7 +10,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 )
 
@@ -48,7 +48,7 @@ func (d Doctor) controlTables(ctx context.Context, p published) []Finding {
 	)
 }
 
-func (d Doctor) cellTables(ctx context.Context, p published, c facts.Cell) []Finding {
+func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []Finding {
 	protect := c.Settings.Protect
 	return slices.Concat(
 		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.TenantTimeIndex}, protect: protect}),

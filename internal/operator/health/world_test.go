@@ -30,7 +30,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
@@ -81,8 +81,8 @@ func arnOf(service, resource string) string {
 func urlOf(queue string) string { return "http://sqs/" + account + "/" + queue }
 
 // settings are those of a cell; every value is another one, so that none is taken for another.
-func settings() facts.Settings {
-	return facts.Settings{
+func settings() manifest.Settings {
+	return manifest.Settings{
 		Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256, StreamBatchSize: 100, StreamRetries: 5,
 		StreamMaxRecordAge: 21600, StreamParallelization: 2, InlinePayloadBytes: 65536, QueueBatchSize: 9, QueueVisibilityTimeout: 180,
 		QueueMaxReceiveCount: 4, QueueMaxConcurrency: 10, QueueRetention: 345600, DLQRetention: 1209600, ResultTTL: 7776000,
@@ -102,11 +102,11 @@ func healthy(t *testing.T) *world {
 		shards: []streamtypes.Shard{{}, {SequenceNumberRange: &streamtypes.SequenceNumberRange{EndingSequenceNumber: aws.String("1")}}, {}},
 		states: map[string]placement.CellState{}, placed: map[string][]string{}, stranded: map[string][]string{}, statuses: map[string]cellstatus.Status{},
 	}
-	control, err := facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
+	control, err := manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
 	require.NoError(t, err)
-	router, err := facts.Router{
+	router, err := manifest.Router{
 		URL: "http://router", Function: stack.Router(), Role: role, Auth: "iam",
-		SoftTTL: facts.Duration(time.Second), HardTTL: facts.Duration(time.Hour), RefreshTimeout: 1, CellTimeout: 1, ThrottleRate: 1000,
+		SoftTTL: manifest.Duration(time.Second), HardTTL: manifest.Duration(time.Hour), RefreshTimeout: 1, CellTimeout: 1, ThrottleRate: 1000,
 	}.JSON()
 	require.NoError(t, err)
 	w.parameters[stack.ControlPlaneParameter()], w.parameters[stack.RouterParameter()] = control, router
@@ -147,7 +147,7 @@ func (w *world) function(name string, reserved int32) {
 
 func (w *world) cell(t *testing.T, id string) {
 	n, s := stack.Cell(id), settings()
-	w.publish(t, id, func(*facts.Cell) {})
+	w.publish(t, id, func(*manifest.Cell) {})
 	w.table(n.DataTable(), "", "by-tenant-time")
 	w.tables[n.DataTable()].StreamSpecification = &dynamodbtypes.StreamSpecification{
 		StreamEnabled: aws.Bool(true), StreamViewType: dynamodbtypes.StreamViewTypeNewAndOldImages,
@@ -191,10 +191,10 @@ func (w *world) cell(t *testing.T, id string) {
 	w.placed[id] = []string{id + "-one", id + "-two"}
 }
 
-// publish writes a cell's facts.
-func (w *world) publish(t *testing.T, id string, change func(*facts.Cell)) {
+// publish writes a cell's manifest.
+func (w *world) publish(t *testing.T, id string, change func(*manifest.Cell)) {
 	n := stack.Cell(id)
-	c := facts.Cell{
+	c := manifest.Cell{
 		ID: id, Tier: "standard", MaxTenants: 10, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(), TopicARN: arnOf("sns", n.Topic()),
 		QueueURL: urlOf(n.Queue()), QueueARN: arnOf("sqs", n.Queue()), ConsumerDLQURL: urlOf(n.ConsumerDLQ()),
 		SubscriptionDLQURL: urlOf(n.SubscriptionDLQ()), StreamDLQURL: urlOf(n.StreamDLQ()), Producer: n.Producer(), Consumer: n.Consumer(),
@@ -210,7 +210,7 @@ func (w *world) doctor() health.Doctor {
 	return health.Doctor{
 		Stack: stack, Region: "us-east-1",
 		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, Streams: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w},
-		Control: func(facts.ControlPlane) health.Control {
+		Control: func(manifest.ControlPlane) health.Control {
 			return health.Control{Placement: store{w}, OpenMoves: func(context.Context) ([]health.Move, error) { return w.moves, w.broken["OpenMoves"] },
 				OpenRemovals: func(context.Context) ([]health.Removal, error) { return w.removals, w.broken["OpenRemovals"] }}
 		},
@@ -472,21 +472,21 @@ func (w *world) churns(cellID string) error {
 	return placement.ErrChanged
 }
 
-func (s store) Stranded(_ context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error) {
+func (s store) Stranded(_ context.Context, cell manifest.Cell, limit int) (tenants []string, more bool, err error) {
 	all := s.w.stranded[cell.ID]
 	return all[:min(limit, len(all))], len(all) > limit, s.w.broken["Stranded"]
 }
 
 type reader struct{ w *world }
 
-func (r reader) Read(_ context.Context, c facts.Cell) (cellstatus.Status, error) {
+func (r reader) Read(_ context.Context, c manifest.Cell) (cellstatus.Status, error) {
 	return r.w.statuses[c.ID], r.w.broken["Status"]
 }
 
 // throttle publishes what the router lets in a second.
 func (w *world) throttle(t *testing.T, rate int) {
 	t.Helper()
-	router, err := facts.ParseRouter(w.parameters[stack.RouterParameter()])
+	router, err := manifest.ParseRouter(w.parameters[stack.RouterParameter()])
 	require.NoError(t, err)
 	router.ThrottleRate = rate
 	w.parameters[stack.RouterParameter()], err = router.JSON()

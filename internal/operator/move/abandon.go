@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/fleet"
@@ -228,14 +228,14 @@ func (r *run) abandon(ctx context.Context, once bool) error {
 }
 
 // homeCell is the cell that the tenant ends up in, lostCell the one that is abandoned.
-func (r *run) homeCell() facts.Cell {
+func (r *run) homeCell() manifest.Cell {
 	if r.move.Abandoned == r.move.From {
 		return r.to
 	}
 	return r.from
 }
 
-func (r *run) lostCell() facts.Cell {
+func (r *run) lostCell() manifest.Cell {
 	if r.move.Abandoned == r.move.From {
 		return r.from
 	}
@@ -375,7 +375,7 @@ func ignoreNoTable(err error) error {
 }
 
 // putGivenUp writes that an event is not applied again, unless there is an outcome.
-func putGivenUp(cell facts.Cell, data Item, now time.Time) types.TransactWriteItem {
+func putGivenUp(cell manifest.Cell, data Item, now time.Time) types.TransactWriteItem {
 	w := putDiverted(cell, data, now)
 	delete(w.Put.Item, event.AttrWaiting)
 	w.Put.Item[event.AttrStatus], w.Put.Item[event.AttrReason] = text(string(event.Failed)), text(event.ReasonDropped)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
@@ -21,16 +21,16 @@ import (
 // loss is what becomes of a cell.
 type loss struct {
 	name   string
-	tables func(c facts.Cell) []string
+	tables func(c manifest.Cell) []string
 	again  bool // 'pulumi up' makes the tables again, without what they held
-	cell   bool // the cell's facts go, too
+	cell   bool // the cell's manifest goes, too
 }
 
 var losses = []loss{
-	{name: "results", tables: func(c facts.Cell) []string { return []string{c.ResultsTable} }},
-	{name: "results made again", tables: func(c facts.Cell) []string { return []string{c.ResultsTable} }, again: true},
-	{name: "both tables", tables: func(c facts.Cell) []string { return []string{c.DataTable, c.ResultsTable} }},
-	{name: "the cell", tables: func(c facts.Cell) []string { return []string{c.DataTable, c.ResultsTable} }, cell: true},
+	{name: "results", tables: func(c manifest.Cell) []string { return []string{c.ResultsTable} }},
+	{name: "results made again", tables: func(c manifest.Cell) []string { return []string{c.ResultsTable} }, again: true},
+	{name: "both tables", tables: func(c manifest.Cell) []string { return []string{c.DataTable, c.ResultsTable} }},
+	{name: "the cell", tables: func(c manifest.Cell) []string { return []string{c.DataTable, c.ResultsTable} }, cell: true},
 }
 
 // lose has a cell lose its tables, and with them what is in its stream and its queue. A cell whose tables are made again
@@ -295,14 +295,14 @@ func TestAMoveGoesOnWhenTheLostTableIsRestored(t *testing.T) {
 func TestOnlyALostLedgerIsAReasonToAbandonACell(t *testing.T) {
 	for _, c := range []struct {
 		lacks  string
-		lose   func(w *world, c facts.Cell)
-		mended func(w *world, c facts.Cell)
+		lose   func(w *world, c manifest.Cell)
+		mended func(w *world, c manifest.Cell)
 	}{
-		{"the data table ", func(w *world, c facts.Cell) { w.db.Drop(c.DataTable) }, func(w *world, c facts.Cell) { w.db.Make(c.DataTable) }},
-		{"the index " + event.TenantTimeIndex, func(w *world, c facts.Cell) { w.db.DropIndex(c.DataTable, event.TenantTimeIndex) }, nil},
-		{"the index " + event.TenantIndex, func(w *world, c facts.Cell) { w.db.DropIndex(c.ResultsTable, event.TenantIndex) }, nil},
-		{"the index " + event.WaitingIndex, func(w *world, c facts.Cell) { w.db.DropIndex(c.ResultsTable, event.WaitingIndex) }, nil},
-		{"the queue ", func(w *world, c facts.Cell) { w.noQueue = c.QueueURL }, func(w *world, _ facts.Cell) { w.noQueue = "" }},
+		{"the data table ", func(w *world, c manifest.Cell) { w.db.Drop(c.DataTable) }, func(w *world, c manifest.Cell) { w.db.Make(c.DataTable) }},
+		{"the index " + event.TenantTimeIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.DataTable, event.TenantTimeIndex) }, nil},
+		{"the index " + event.TenantIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, event.TenantIndex) }, nil},
+		{"the index " + event.WaitingIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, event.WaitingIndex) }, nil},
+		{"the queue ", func(w *world, c manifest.Cell) { w.noQueue = c.QueueURL }, func(w *world, _ manifest.Cell) { w.noQueue = "" }},
 	} {
 		t.Run(c.lacks, func(t *testing.T) {
 			w := newWorld(t)

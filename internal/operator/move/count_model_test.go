@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/controltables"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -27,7 +27,7 @@ type fleet struct {
 	t     *rapid.T
 	db    *dynamotest.DB
 	now   time.Time
-	cells []facts.Cell
+	cells []manifest.Cell
 
 	stack  []*operator    // those at work: the last one acts, the others are frozen
 	drift  map[string]int // what was put into the cells' counts by hand
@@ -52,7 +52,7 @@ func newFleet(t *rapid.T) *fleet {
 		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), drift: map[string]int{},
 	}
 	for _, id := range []string{"alpha", "beta", "gamma"} {
-		c := factsOf(id)
+		c := manifestOf(id)
 		c.MaxTenants = 3
 		f.cells = append(f.cells, c)
 	}
@@ -110,18 +110,18 @@ func (f *fleet) store() *placement.Store {
 	return s
 }
 
-func (f *fleet) facts(_ context.Context, id string) (facts.Cell, error) {
+func (f *fleet) cell(_ context.Context, id string) (manifest.Cell, error) {
 	for _, c := range f.cells {
 		if c.ID == id {
 			return c, nil
 		}
 	}
-	return facts.Cell{}, errors.New("no such cell")
+	return manifest.Cell{}, errors.New("no such cell")
 }
 
 func (f *fleet) mover() *move.Mover {
 	return move.New(move.Options{
-		DynamoDB: f.db, Queue: hooked{}, ControlPlane: (&world{}).controlPlane(), Cell: f.facts,
+		DynamoDB: f.db, Queue: hooked{}, ControlPlane: (&world{}).controlPlane(), Cell: f.cell,
 		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },
 		Now: f.time, Sleep: f.sleep,
 	})
@@ -130,8 +130,8 @@ func (f *fleet) mover() *move.Mover {
 func (f *fleet) remover() *removal.Remover {
 	return removal.New(removal.Options{
 		DynamoDB: f.db, Queue: hooked{}, ControlPlane: (&world{}).controlPlane(),
-		Cells: func(context.Context) ([]facts.Cell, error) { return f.cells, nil },
-		SweepLetters: func(context.Context, facts.Cell, string, func(context.Context) error) (map[string]int, error) {
+		Cells: func(context.Context) ([]manifest.Cell, error) { return f.cells, nil },
+		SweepLetters: func(context.Context, manifest.Cell, string, func(context.Context) error) (map[string]int, error) {
 			return nil, nil
 		},
 		Quarantine: quarantine, IndexSettle: time.Second, Parallel: 1, Holder: "remover", Gone: func(string) bool { return true },

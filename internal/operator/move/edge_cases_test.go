@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -202,7 +202,7 @@ func TestWhatCannotBeginLeavesNothingBehind(t *testing.T) {
 		"full": {func(w *world) {
 			cell := w.cells["beta"].Cell
 			for i := range cell.MaxTenants {
-				_, err := w.placement().Assign(t.Context(), []facts.Cell{cell}, placement.Request{TenantID: fmt.Sprintf("t-%d", i), CellID: "beta"})
+				_, err := w.placement().Assign(t.Context(), []manifest.Cell{cell}, placement.Request{TenantID: fmt.Sprintf("t-%d", i), CellID: "beta"})
 				require.NoError(t, err)
 			}
 		}, tenant, "beta", move.ErrNoPlace},

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -27,7 +27,7 @@ type site struct {
 	*testing.T
 	db    *dynamotest.DB
 	store *placement.Store
-	cells []facts.Cell
+	cells []manifest.Cell
 
 	mu   sync.Mutex
 	now  time.Time
@@ -38,7 +38,7 @@ func newSite(t *testing.T, tenants int) *site {
 	s := &site{T: t, db: dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta", "gamma")), now: time.Now()}
 	s.store = placement.NewStore(s.db, (&world{}).controlPlane())
 	for _, id := range []string{"alpha", "beta", "gamma"} {
-		s.cells = append(s.cells, factsOf(id))
+		s.cells = append(s.cells, manifestOf(id))
 	}
 	tables := edge.Tables{Client: s.db, DataPrefix: stack.DataTablePrefix(), ResultsPrefix: stack.ResultsTablePrefix()}
 	for i := range tenants {
@@ -73,7 +73,7 @@ func (s *site) time() time.Time {
 func (s *site) mover() *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: s.db, Queue: s, ControlPlane: (&world{}).controlPlane(),
-		Cell:       func(_ context.Context, id string) (facts.Cell, error) { return factsOf(id), nil },
+		Cell:       func(_ context.Context, id string) (manifest.Cell, error) { return manifestOf(id), nil },
 		Quarantine: quarantine, Poll: time.Second, Holder: "mover", Gone: func(string) bool { return true },
 		Now: s.time,
 		Sleep: func(ctx context.Context, d time.Duration) error {
@@ -124,7 +124,7 @@ func TestAnEvacuationTakesAllTenantsOut(t *testing.T) {
 	require.Equal(t, 9, s.tenants("beta")+s.tenants("gamma"))
 	require.InDelta(t, 4.5, s.tenants("beta"), 2, "they are spread")
 	require.Equal(t, 9, s.sent)
-	require.Empty(t, s.db.Items(factsOf("alpha").DataTable))
+	require.Empty(t, s.db.Items(manifestOf("alpha").DataTable))
 }
 
 func TestAnEvacuationGoesOnPastATenantThatFailsAndResumes(t *testing.T) {
@@ -155,8 +155,8 @@ func TestAnEvacuationFindsAnotherCellWhenOneFillsUp(t *testing.T) {
 	s := newSite(t, 6)
 	s.cells[1].MaxTenants = 1
 	full := s.mover()
-	full.Cell = func(_ context.Context, id string) (facts.Cell, error) {
-		c := factsOf(id)
+	full.Cell = func(_ context.Context, id string) (manifest.Cell, error) {
+		c := manifestOf(id)
 		if id == "beta" {
 			c.MaxTenants = 1
 		}

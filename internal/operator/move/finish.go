@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
@@ -17,7 +17,7 @@ import (
 
 // finish ends the move: the cell that the tenant has left gives its place back, and points those that still ask it for an
 // event to the other one.
-func (r *run) finish(ctx context.Context, phase Phase, left facts.Cell) error {
+func (r *run) finish(ctx context.Context, phase Phase, left manifest.Cell) error {
 	home, floor := r.to, r.move.Epoch
 	if phase == BackedOut {
 		// The new cell was never the owner under the move's epoch, and shall not become it.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/fleet"
@@ -148,7 +148,7 @@ func isNoTable(err error) bool {
 
 // hasFence reports whether a cell has the tenant's fence, or need not have one at this point of the move. A results table
 // that was made again has none.
-func (m *Mover) hasFence(ctx context.Context, move Move, cell facts.Cell) (bool, error) {
+func (m *Mover) hasFence(ctx context.Context, move Move, cell manifest.Cell) (bool, error) {
 	if !move.fenced(cell.ID) {
 		return true, nil
 	}
@@ -170,7 +170,7 @@ func (m Move) fenced(cellID string) bool {
 // checkFences ends a phase that relies on the fences before it begins, where one is gone: the results table that it stood
 // in was made again, and knows neither outcomes nor state.
 func (r *run) checkFences(ctx context.Context) error {
-	for _, cell := range []facts.Cell{r.from, r.to} {
+	for _, cell := range []manifest.Cell{r.from, r.to} {
 		there, err := r.mover().hasFence(ctx, r.move, cell)
 		if err != nil {
 			return fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
 	"cellular/internal/testkit/dynamotest"
@@ -20,7 +20,7 @@ import (
 // Of the mover's writes to a table two in three are throttled, while clients send through a router that knows the move and
 // one that does not. The move takes longer, and every count is exact.
 func TestI8AMoveBesideAThrottledTableLosesNothing(t *testing.T) {
-	alpha, beta := factsOf("alpha"), factsOf("beta")
+	alpha, beta := manifestOf("alpha"), manifestOf("beta")
 	for _, table := range []string{alpha.DataTable, alpha.ResultsTable, beta.DataTable, beta.ResultsTable} {
 		t.Run(table, func(t *testing.T) {
 			w := newWorld(t)
@@ -72,9 +72,9 @@ func TestI8AMoveBesideAThrottledTableLosesNothing(t *testing.T) {
 func TestI8AnEvacuationIntoCellsThatAreNearlyFullPlacesAsManyAsFit(t *testing.T) {
 	const leaving = 10
 	s := newSite(t, leaving)
-	fill := func(cell facts.Cell, n int) {
+	fill := func(cell manifest.Cell, n int) {
 		for i := range n {
-			_, err := s.store.Assign(t.Context(), []facts.Cell{cell}, placement.Request{TenantID: fmt.Sprintf("%s-%d", cell.ID, i), CellID: cell.ID})
+			_, err := s.store.Assign(t.Context(), []manifest.Cell{cell}, placement.Request{TenantID: fmt.Sprintf("%s-%d", cell.ID, i), CellID: cell.ID})
 			require.NoError(t, err)
 		}
 	}
@@ -116,13 +116,13 @@ func TestI8AnEvacuationIntoCellsThatAreNearlyFullPlacesAsManyAsFit(t *testing.T)
 // roomier is a mover that knows the cells' caps of now.
 func (s *site) roomier() *move.Mover {
 	m := s.mover()
-	m.Cell = func(_ context.Context, id string) (facts.Cell, error) {
+	m.Cell = func(_ context.Context, id string) (manifest.Cell, error) {
 		for _, c := range s.cells {
 			if c.ID == id {
 				return c, nil
 			}
 		}
-		return facts.Cell{}, errors.New("no such cell")
+		return manifest.Cell{}, errors.New("no such cell")
 	}
 	return m
 }

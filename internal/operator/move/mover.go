@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/model/controltables"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/wait"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/resend"
@@ -29,9 +29,9 @@ type DynamoDB interface {
 type Options struct {
 	DynamoDB     DynamoDB
 	Queue        resend.Queue
-	ControlPlane facts.ControlPlane
-	// Cell tells the facts of a cell. Its error wraps fleet.ErrUnknownCell where there is no such cell.
-	Cell func(ctx context.Context, id string) (facts.Cell, error)
+	ControlPlane manifest.ControlPlane
+	// Cell returns the manifest of a cell. Its error wraps fleet.ErrUnknownCell where there is no such cell.
+	Cell func(ctx context.Context, id string) (manifest.Cell, error)
 
 	// HasQueue, if not nil, reports whether a queue is there: see Lacks.
 	HasQueue func(ctx context.Context, url string) (bool, error)
@@ -69,7 +69,7 @@ const clockMargin = 10 * time.Second
 
 // QuarantineOf is how long after a flip a router may still write to the tenant's old cell. It had read the mapping
 // before the flip, may use it up to the hard TTL, and then takes up to the cell timeout for its write.
-func QuarantineOf(r facts.Router) time.Duration {
+func QuarantineOf(r manifest.Router) time.Duration {
 	return time.Duration(r.HardTTL) + time.Duration(r.RefreshTimeout) + time.Duration(r.CellTimeout) + clockMargin
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -18,12 +18,12 @@ const maxReplans = 10
 
 // events calls do with the keys of the tenant's events in a cell, a page at a time. What is accepted after the call began
 // is left for later: a writer that is faster than the listing would otherwise keep it from ending.
-func (r *run) events(ctx context.Context, cell facts.Cell, do func(keys []string) error) error {
+func (r *run) events(ctx context.Context, cell manifest.Cell, do func(keys []string) error) error {
 	return r.eventsSince(ctx, cell, time.Unix(0, 0), do)
 }
 
 // eventsSince is events for those that were accepted since a time. A cell that the move is ended without may have none.
-func (r *run) eventsSince(ctx context.Context, cell facts.Cell, since time.Time, do func(keys []string) error) error {
+func (r *run) eventsSince(ctx context.Context, cell manifest.Cell, since time.Time, do func(keys []string) error) error {
 	if cell.DataTable == "" && cell.ID == r.move.Abandoned {
 		return nil
 	}
@@ -32,12 +32,12 @@ func (r *run) eventsSince(ctx context.Context, cell facts.Cell, since time.Time,
 }
 
 // results calls do with the keys of the tenant's items in a cell's results table, a page at a time.
-func (r *run) results(ctx context.Context, cell facts.Cell, do func(keys []string) error) error {
+func (r *run) results(ctx context.Context, cell manifest.Cell, do func(keys []string) error) error {
 	return tenantdata.ResultKeys(ctx, r.DynamoDB, cell.ResultsTable, r.move.TenantID, r.paged(ctx, do))
 }
 
 // waiting calls do with the keys of the tenant's diverted events that wait in a cell, a page at a time.
-func (r *run) waiting(ctx context.Context, cell facts.Cell, do func(keys []string) error) error {
+func (r *run) waiting(ctx context.Context, cell manifest.Cell, do func(keys []string) error) error {
 	return tenantdata.WaitingKeys(ctx, r.DynamoDB, cell.ResultsTable, r.move.TenantID, r.paged(ctx, do))
 }
 
@@ -58,7 +58,7 @@ func (r *run) read(ctx context.Context, keys []string) (from, to side, err error
 	return from, to, err
 }
 
-func (r *run) readSide(ctx context.Context, cell facts.Cell, keys []string) (side, error) {
+func (r *run) readSide(ctx context.Context, cell manifest.Cell, keys []string) (side, error) {
 	results, err := tenantdata.Read(ctx, r.DynamoDB, cell.ResultsTable, keys)
 	if err != nil {
 		return side{}, err
@@ -99,7 +99,7 @@ func (r *run) settle(ctx context.Context, keys []string, make func(from, to side
 }
 
 // settleIn is settle for a plan that is made of what one cell has.
-func (r *run) settleIn(ctx context.Context, cell facts.Cell, keys []string, make func(at side) plan) (plan, error) {
+func (r *run) settleIn(ctx context.Context, cell manifest.Cell, keys []string, make func(at side) plan) (plan, error) {
 	for range maxReplans {
 		at, err := r.readSide(ctx, cell, keys)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Item is an item of a table.
@@ -18,7 +18,7 @@ type Item = map[string]types.AttributeValue
 
 // side is what one cell has under some keys.
 type side struct {
-	cell          facts.Cell
+	cell          manifest.Cell
 	data, results map[string]Item
 }
 
@@ -123,7 +123,7 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 }
 
 // putClone copies an event, marked so that it is not published again, unless its id is taken.
-func putClone(to facts.Cell, data Item, fromCell string) types.TransactWriteItem {
+func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteItem {
 	clone := maps.Clone(data)
 	clone[event.AttrClonedFrom] = text(fromCell)
 	return types.TransactWriteItem{Put: &types.Put{
@@ -136,7 +136,7 @@ func putClone(to facts.Cell, data Item, fromCell string) types.TransactWriteItem
 
 // putDiverted writes into a fenced cell's ledger that an event was not applied there, as the cell's consumer does, unless
 // there is an outcome.
-func putDiverted(cell facts.Cell, data Item, now time.Time) types.TransactWriteItem {
+func putDiverted(cell manifest.Cell, data Item, now time.Time) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: aws.String(cell.ResultsTable),
 		Item: Item{
@@ -205,11 +205,11 @@ func stringOf(v types.AttributeValue) string {
 // hasExpired reports whether an event is so old that its outcome may have been deleted by the table's TTL. Without an
 // outcome it cannot be told whether it was applied, and it must not be sent again. An outcome is written after its event
 // was accepted and kept for the ResultTTL, so that a younger event without one has not been applied.
-func hasExpired(data Item, cell facts.Cell, now time.Time) bool {
+func hasExpired(data Item, cell manifest.Cell, now time.Time) bool {
 	accepted, err := time.Parse(event.TimeLayout, stringOf(data[event.AttrAcceptedAt]))
 	return err != nil || now.Sub(accepted) >= resultTTL(cell)
 }
 
-func resultTTL(cell facts.Cell) time.Duration {
+func resultTTL(cell manifest.Cell) time.Duration {
 	return time.Duration(cell.Settings.ResultTTL) * time.Second
 }

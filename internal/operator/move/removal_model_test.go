@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -113,7 +113,7 @@ func (l *lives) redrive() {
 func (l *lives) home() *resend.Home {
 	return &resend.Home{
 		Tables: l.db, Queue: l.world, Mappings: l.placement(), Now: func() time.Time { return l.now },
-		Cells: func(_ context.Context, id string) (facts.Cell, error) { return l.cells[id].Cell, nil },
+		Cells: func(_ context.Context, id string) (manifest.Cell, error) { return l.cells[id].Cell, nil },
 		RemovedEpoch: func(ctx context.Context, tenantID string) (int64, error) {
 			known, err := residence.Get(ctx, l.db, stack.MoveTable(), tenantID)
 			return known.RemovedEpoch, err

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
@@ -327,7 +327,7 @@ func TestRemover_DeletesNothingThatIsNotInTheCopy(t *testing.T) {
 	write := fate.Copy
 	late := event.Event{TenantID: tenant, ID: "late", Type: "visit", Payload: []byte("1"), Epoch: 1, AcceptedAt: w.now}
 	put := func() { w.db.Put(w.cells["beta"].DataTable, late.Item()) }
-	fate.Copy = func(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
+	fate.Copy = func(ctx context.Context, cells []manifest.Cell) (removal.Copy, error) {
 		written, err := write(ctx, cells)
 		put()
 		return written, err
@@ -483,7 +483,7 @@ func TestRemover_DeletesNothingWhereTheCopyFails(t *testing.T) {
 	data, results := w.cells["beta"].DataTable, w.cells["beta"].ResultsTable
 	events, outcomes, letters := len(w.db.Items(data)), len(w.db.Items(results)), len(w.cells["beta"].dlq)
 	full := errors.New("no space left on device")
-	fate := removal.Fate{Copy: func(context.Context, []facts.Cell) (removal.Copy, error) { return nil, full }}
+	fate := removal.Fate{Copy: func(context.Context, []manifest.Cell) (removal.Copy, error) { return nil, full }}
 	_, err := remover.Run(t.Context(), tenant, fate)
 	require.ErrorIs(t, err, full)
 	require.Len(t, w.db.Items(data), events)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/removal"
@@ -21,14 +21,16 @@ import (
 
 // The removal of a tenant is tested in the same world as its moves: each must leave alone what the other does.
 
-func (w *world) all() []facts.Cell { return []facts.Cell{w.cells["alpha"].Cell, w.cells["beta"].Cell} }
+func (w *world) all() []manifest.Cell {
+	return []manifest.Cell{w.cells["alpha"].Cell, w.cells["beta"].Cell}
+}
 
 // remover returns a remover whose calls go through the hooks.
 func (w *world) remover(h *hooks) *removal.Remover {
 	client := hooked{w, h}
 	return removal.New(removal.Options{
 		DynamoDB: client, Queue: client, ControlPlane: w.controlPlane(),
-		Cells:        func(context.Context) ([]facts.Cell, error) { return w.all(), nil },
+		Cells:        func(context.Context) ([]manifest.Cell, error) { return w.all(), nil },
 		SweepLetters: w.sweeper(h),
 		Quarantine:   quarantine, IndexSettle: time.Second, Parallel: 1, Holder: "remover", Gone: func(string) bool { return true },
 		Now: func() time.Time { return w.now },
@@ -43,8 +45,8 @@ func (w *world) remover(h *hooks) *removal.Remover {
 }
 
 // sweeper takes the letters out of a cell's DLQ, confirms, and deletes them: two calls.
-func (w *world) sweeper(h *hooks) func(context.Context, facts.Cell, string, func(context.Context) error) (map[string]int, error) {
-	return func(ctx context.Context, cell facts.Cell, _ string, confirm func(context.Context) error) (map[string]int, error) {
+func (w *world) sweeper(h *hooks) func(context.Context, manifest.Cell, string, func(context.Context) error) (map[string]int, error) {
+	return func(ctx context.Context, cell manifest.Cell, _ string, confirm func(context.Context) error) (map[string]int, error) {
 		c := w.cells[cell.ID]
 		taken, err := around(h, ctx, 0, func(context.Context, int) ([]message, error) { return slices.Clone(c.dlq), nil })
 		if err == nil {
@@ -66,7 +68,7 @@ type copies struct{ files []string }
 
 // fate has a remover write a copy.
 func (w *world) fate(to *copies) removal.Fate {
-	return removal.Fate{Copy: func(ctx context.Context, cells []facts.Cell) (removal.Copy, error) {
+	return removal.Fate{Copy: func(ctx context.Context, cells []manifest.Cell) (removal.Copy, error) {
 		var file bytes.Buffer
 		written, err := tenantdata.Export(ctx, w.db, cells, tenant, 0, &file)
 		if err == nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/record"
 )
@@ -31,7 +31,7 @@ const HolderTimeout = record.HolderTimeout
 type run struct {
 	*Options
 	move     Move
-	from, to facts.Cell
+	from, to manifest.Cell
 	since    time.Time // when this mover began the phase
 }
 
@@ -106,10 +106,10 @@ func (m Move) newer() error {
 }
 
 // cellOf is a cell of a move. One that the move is ended without need not be there.
-func (m *Mover) cellOf(ctx context.Context, move Move, id string) (facts.Cell, error) {
+func (m *Mover) cellOf(ctx context.Context, move Move, id string) (manifest.Cell, error) {
 	cell, err := m.Cell(ctx, id)
 	if errors.Is(err, fleet.ErrUnknownCell) && id == move.Abandoned {
-		return facts.Cell{ID: id}, nil
+		return manifest.Cell{ID: id}, nil
 	}
 	return cell, err
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/residence"
 )
 
 // sendWaiting sends on all diverted events of the tenant that wait in a cell.
-func (r *run) sendWaiting(ctx context.Context, source, target facts.Cell, epoch int64) error {
+func (r *run) sendWaiting(ctx context.Context, source, target manifest.Cell, epoch int64) error {
 	return r.waiting(ctx, source, func(keys []string) error { return r.send(ctx, keys, source, target, epoch) })
 }
 
 // send sends those of the events that are diverted in the source, and not sent yet, to the target, which may be the same cell: first the event is in
 // the target's data table, then it is sent, then it waits no more. A mover that dies in between does it again; the
 // target's ledger makes it one effect.
-func (r *run) send(ctx context.Context, keys []string, source, target facts.Cell, epoch int64) error {
+func (r *run) send(ctx context.Context, keys []string, source, target manifest.Cell, epoch int64) error {
 	from, err := r.readSide(ctx, source, keys)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (r *run) guarded(ctx context.Context) error { return r.transact(ctx, r.guar
 
 // markSent notes that a diverted event has been sent on under an epoch. It waits no more, and its entry stands for all
 // deliveries under older epochs: one that comes late is a duplicate, and does not have the event wait again.
-func markSent(cell facts.Cell, key string, epoch int64) types.TransactWriteItem {
+func markSent(cell manifest.Cell, key string, epoch int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(cell.ResultsTable),
 		Key:                 Item{event.AttrKey: text(key)},
@@ -119,7 +119,7 @@ func (r *run) removedEpoch(ctx context.Context) (int64, error) {
 
 // forget deletes the note of a diverted event of a tenant that was removed up to an epoch. A consumer of a version that does
 // not know what was removed makes such notes, of messages that come late.
-func forget(cell facts.Cell, key string, removed int64) types.TransactWriteItem {
+func forget(cell manifest.Cell, key string, removed int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{
 		TableName:                 aws.String(cell.ResultsTable),
 		Key:                       Item{event.AttrKey: text(key)},

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
@@ -62,7 +62,7 @@ func (m *Mover) start(ctx context.Context, tenantID, fromCell, toCell string) (M
 	return move, err
 }
 
-func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to facts.Cell) (Move, error) {
+func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to manifest.Cell) (Move, error) {
 	place, err := mapping.NewStore(m.DynamoDB, m.ControlPlane.MappingTable).Get(ctx, tenantID)
 	if err != nil {
 		return Move{}, err
@@ -99,7 +99,7 @@ func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to fact
 
 // newMove chooses the epoch of a move: one that the tenant never had, by its record, and that neither the mapping nor a
 // fence of the two cells has seen. A fence can be ahead of the mapping where the tenant was removed and came back.
-func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to facts.Cell) (Move, error) {
+func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to manifest.Cell) (Move, error) {
 	oldFloor, err := ownership.Floor(ctx, m.DynamoDB, from, place.TenantID)
 	if err != nil {
 		return Move{}, err
@@ -123,7 +123,7 @@ func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to fac
 
 // record writes a new move: the mapping says where the tenant goes, the new cell has one place less, and the record is
 // there, or nothing of it.
-func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to facts.Cell) error {
+func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to manifest.Cell) error {
 	item, err := move.item()
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
@@ -63,7 +63,7 @@ type world struct {
 	applied  map[string]int    // how often each event took effect, anywhere
 
 	broken   map[string]bool // cells whose pipelines have no tables, and do nothing
-	vanished map[string]bool // cells that publish no facts any more
+	vanished map[string]bool // cells that publish no manifest any more
 	noQueue  string          // a queue that is not there
 
 	beforePass func(time.Duration) // what has to happen before time goes by, or nil
@@ -71,7 +71,7 @@ type world struct {
 
 // cellWorld is one cell.
 type cellWorld struct {
-	facts.Cell
+	manifest.Cell
 	*consumer.Consumer
 	stream []event.Event
 	queue  []message
@@ -84,12 +84,12 @@ type message struct {
 	receives      int
 }
 
-func factsOf(id string) facts.Cell {
+func manifestOf(id string) manifest.Cell {
 	names := stack.Cell(id)
-	return facts.Cell{
+	return manifest.Cell{
 		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: names.DataTable(), ResultsTable: names.ResultsTable(),
 		QueueURL: names.Queue(), ConsumerDLQURL: names.ConsumerDLQ(),
-		Settings: facts.Settings{InlinePayloadBytes: 65536, ResultTTL: 90 * 24 * 3600},
+		Settings: manifest.Settings{InlinePayloadBytes: 65536, ResultTTL: 90 * 24 * 3600},
 	}
 }
 
@@ -103,7 +103,7 @@ func newWorld(t T) *world {
 	}
 	w.db.PageItems = 3 // so that nothing fits one page
 	for _, id := range []string{"alpha", "beta"} {
-		c := &cellWorld{Cell: factsOf(id)}
+		c := &cellWorld{Cell: manifestOf(id)}
 		c.Consumer = consumer.New(consumer.Options{
 			Apply: w.apply(c), Tables: w.db, Queue: patient{}, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
 			DeadLetterURL: c.ConsumerDLQURL, MaxReceiveCount: 3, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second,
@@ -119,15 +119,15 @@ func newWorld(t T) *world {
 			c.stream = append(c.stream, e)
 		})
 	}
-	cells := []facts.Cell{w.cells["alpha"].Cell, w.cells["beta"].Cell}
+	cells := []manifest.Cell{w.cells["alpha"].Cell, w.cells["beta"].Cell}
 	_, err := w.placement().Assign(context.Background(), cells, placement.Request{TenantID: tenant, CellID: "alpha"})
 	require.NoError(t, err)
 	w.look()
 	return w
 }
 
-func (w *world) controlPlane() facts.ControlPlane {
-	return facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
+func (w *world) controlPlane() manifest.ControlPlane {
+	return manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
 }
 
 func (w *world) placement() *placement.Store {
@@ -394,11 +394,11 @@ func (w *world) mover(h *hooks) *move.Mover {
 	client := hooked{w, h}
 	return move.New(move.Options{
 		DynamoDB: client, Queue: client, ControlPlane: w.controlPlane(),
-		Cell: func(_ context.Context, id string) (facts.Cell, error) {
+		Cell: func(_ context.Context, id string) (manifest.Cell, error) {
 			if c := w.cells[id]; c != nil && !w.vanished[id] {
 				return c.Cell, nil
 			}
-			return facts.Cell{}, cellfleet.ErrUnknownCell
+			return manifest.Cell{}, cellfleet.ErrUnknownCell
 		},
 		HasQueue:   func(_ context.Context, url string) (bool, error) { return url != w.noQueue, nil },
 		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },

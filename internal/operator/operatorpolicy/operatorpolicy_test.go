@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
 	"cellular/internal/model/iam"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/operatorpolicy"
 	"cellular/internal/operator/restore"
@@ -18,10 +18,10 @@ import (
 
 const stack naming.Stack = "dev"
 
-func cell(id string) facts.Cell {
+func cell(id string) manifest.Cell {
 	n := stack.Cell(id)
 	const arn, url = "arn:aws:sqs:eu-west-1:123456789012:", "https://sqs.eu-west-1.amazonaws.com/123456789012/"
-	return facts.Cell{
+	return manifest.Cell{
 		ID: id, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(), TopicARN: "arn:aws:sns:eu-west-1:123456789012:" + n.Topic(),
 		QueueARN: arn + n.Queue(), QueueURL: url + n.Queue(),
 		ConsumerDLQURL: url + n.ConsumerDLQ(), SubscriptionDLQURL: url + n.SubscriptionDLQ(), StreamDLQURL: url + n.StreamDLQ(),
@@ -29,11 +29,11 @@ func cell(id string) facts.Cell {
 	}
 }
 
-func scope(cells ...facts.Cell) operatorpolicy.Scope {
+func scope(cells ...manifest.Cell) operatorpolicy.Scope {
 	return operatorpolicy.Scope{
 		Partition: "aws", Region: "eu-west-1", Account: "123456789012", Stack: stack,
-		ControlPlane: facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
-		Router: facts.Router{
+		ControlPlane: manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
+		Router: manifest.Router{
 			URL: "https://abc123.execute-api.eu-west-1.amazonaws.com", Function: stack.Router(), Auth: "iam",
 			Role: "arn:aws:iam::123456789012:role/" + stack.RouterRole(),
 		},

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 )
 
@@ -16,9 +16,9 @@ type Scope struct {
 	Account   string
 
 	Stack        naming.Stack
-	ControlPlane facts.ControlPlane
-	Router       facts.Router
-	Cells        []facts.Cell
+	ControlPlane manifest.ControlPlane
+	Router       manifest.Router
+	Cells        []manifest.Cell
 
 	// AnyCell puts patterns in the place of the cells: they match the cells that there are, those that will be, and
 	// nothing of another stack whose name does not start with this one's and a dash.

@@ -14,7 +14,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
@@ -53,10 +53,10 @@ func KnownCells(ctx context.Context, client Scanner, cellTable string) ([]string
 // left of the lost cell. Its errors are mapping.ErrUnknownTenant and those of Assign, except mapping.ErrExists; it
 // changes nothing where the tenant is in another cell than the lost one, is being moved or removed, or a cell that is there
 // holds data of it which it would not be placed with.
-func (s *Store) Abandon(ctx context.Context, cells []facts.Cell, r Request, lost string) (mapping.Mapping, error) {
+func (s *Store) Abandon(ctx context.Context, cells []manifest.Cell, r Request, lost string) (mapping.Mapping, error) {
 	var m mapping.Mapping
 	fit, tier, err := r.choices(cells)
-	if err == nil && slices.ContainsFunc(cells, func(c facts.Cell) bool { return c.ID == lost }) {
+	if err == nil && slices.ContainsFunc(cells, func(c manifest.Cell) bool { return c.ID == lost }) {
 		err = fmt.Errorf("%w: cell %s is there: 'cellctl tenants move %s --to CELL' takes the tenant out of it with all that it has", ErrRefused, lost, r.TenantID)
 	}
 	if err == nil {
@@ -72,7 +72,7 @@ func (s *Store) Abandon(ctx context.Context, cells []facts.Cell, r Request, lost
 	return m, nil
 }
 
-func (s *Store) abandon(ctx context.Context, all, fit []facts.Cell, tier string, r Request, lost string) (mapping.Mapping, error) {
+func (s *Store) abandon(ctx context.Context, all, fit []manifest.Cell, tier string, r Request, lost string) (mapping.Mapping, error) {
 	old, err := s.Get(ctx, r.TenantID)
 	if err == nil {
 		err = errors.Join(notRemoving(old), known(old))
@@ -135,7 +135,7 @@ func (s *Store) abandon(ctx context.Context, all, fit []facts.Cell, tier string,
 	return m, transact.Retrier{}.Write(ctx, s.client, writes...)
 }
 
-func cellIDs(cells []facts.Cell) []string {
+func cellIDs(cells []manifest.Cell) []string {
 	ids := make([]string, len(cells))
 	for i, c := range cells {
 		ids[i] = c.ID

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/placement"
 	"cellular/internal/testkit/dynamotest"
@@ -19,8 +19,8 @@ import (
 // other things to them.
 type bereft struct {
 	*world
-	there   []facts.Cell // without the lost one
-	uncount bool         // what the lost cell counted is lost, too
+	there   []manifest.Cell // without the lost one
+	uncount bool            // what the lost cell counted is lost, too
 
 	holds map[string]string           // by tenant: a cell that is there and has data of it
 	given map[string]map[int64]string // by tenant and epoch: the cell
@@ -209,7 +209,7 @@ func TestAbandon_PlacesOnceWhereItsAnswerIsLost(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10), cell("beta", "standard", 10))
 	w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha"})
 	db := &losesAnswer{DB: w.db}
-	store := placement.NewStore(db, facts.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
+	store := placement.NewStore(db, manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
 	_, err := store.Abandon(t.Context(), w.cells[1:], placement.Request{TenantID: "acme"}, "alpha")
 	require.ErrorIs(t, err, errDown)
 	_, err = w.Abandon(t.Context(), w.cells[1:], placement.Request{TenantID: "acme"}, "alpha")

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
@@ -36,7 +36,7 @@ type Request struct {
 //   - the client's. The tenant may then be placed or not: assigning it again tells.
 //
 // Who loses a cell's last place, or a race for its count, to somebody else looks again and chooses again, for 30 seconds.
-func (s *Store) Assign(ctx context.Context, cells []facts.Cell, r Request) (mapping.Mapping, error) {
+func (s *Store) Assign(ctx context.Context, cells []manifest.Cell, r Request) (mapping.Mapping, error) {
 	m, err := s.assign(ctx, cells, r)
 	if err != nil {
 		err = fmt.Errorf("place tenant %q: %w", r.TenantID, err)
@@ -44,7 +44,7 @@ func (s *Store) Assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 	return m, err
 }
 
-func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapping.Mapping, error) {
+func (s *Store) assign(ctx context.Context, cells []manifest.Cell, r Request) (mapping.Mapping, error) {
 	all := cells
 	cells, tier, err := r.choices(cells)
 	if err != nil {
@@ -93,8 +93,8 @@ func (s *Store) assign(ctx context.Context, cells []facts.Cell, r Request) (mapp
 }
 
 // choices are the cells that the tenant may go to, as far as the request alone tells, and the tier that it will have.
-func (r Request) choices(cells []facts.Cell) ([]facts.Cell, string, error) {
-	invalid := func(format string, args ...any) ([]facts.Cell, string, error) {
+func (r Request) choices(cells []manifest.Cell) ([]manifest.Cell, string, error) {
+	invalid := func(format string, args ...any) ([]manifest.Cell, string, error) {
 		return nil, "", fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 	}
 	switch {
@@ -109,7 +109,7 @@ func (r Request) choices(cells []facts.Cell) ([]facts.Cell, string, error) {
 	case r.CellID == "":
 		return cells, r.Tier, nil
 	}
-	at := slices.IndexFunc(cells, func(c facts.Cell) bool { return c.ID == r.CellID })
+	at := slices.IndexFunc(cells, func(c manifest.Cell) bool { return c.ID == r.CellID })
 	if at < 0 {
 		return invalid("there is no cell %q, there are %s", r.CellID, names(cells))
 	}
@@ -120,7 +120,7 @@ func (r Request) choices(cells []facts.Cell) ([]facts.Cell, string, error) {
 	return cells[at : at+1], pinned.Tier, nil
 }
 
-func names(cells []facts.Cell) string {
+func names(cells []manifest.Cell) string {
 	if len(cells) == 0 {
 		return "none"
 	}
@@ -137,7 +137,7 @@ func names(cells []facts.Cell) string {
 // create writes the mapping of a tenant that has none, in one transaction with whatever else has to happen, under the epoch
 // least or a higher one. That the cell applies the mapping's epoch is a condition too: a fence that rose since it was read
 // would divert all that the tenant sends. So is that the tenant never had the epoch, as far as its record knows.
-func (s *Store) create(ctx context.Context, tenantID string, cell facts.Cell, least int64, also ...types.TransactWriteItem) (mapping.Mapping, error) {
+func (s *Store) create(ctx context.Context, tenantID string, cell manifest.Cell, least int64, also ...types.TransactWriteItem) (mapping.Mapping, error) {
 	// A tenant that was in the cell before, and comes back, starts no lower than the floor of the fence that it left there.
 	floor, err := ownership.Floor(ctx, s.client, cell, tenantID)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/placement"
@@ -339,9 +339,9 @@ func TestAProbeTenantTakesNobodysPlace(t *testing.T) {
 }
 
 func TestWritesNothingThatTheRouterWouldRefuse(t *testing.T) {
-	bad := facts.Cell{ID: "Alpha", Tier: "standard", MaxTenants: 1, ResultsTable: stack.Cell("alpha").ResultsTable()}
+	bad := manifest.Cell{ID: "Alpha", Tier: "standard", MaxTenants: 1, ResultsTable: stack.Cell("alpha").ResultsTable()}
 	w := newWorld(cell("alpha", "standard", 1))
-	_, err := w.Assign(t.Context(), []facts.Cell{bad}, placement.Request{TenantID: "acme"})
+	_, err := w.Assign(t.Context(), []manifest.Cell{bad}, placement.Request{TenantID: "acme"})
 	require.ErrorIs(t, err, mapping.ErrMalformed)
 	require.Zero(t, requests(w, "TransactWriteItems"))
 }

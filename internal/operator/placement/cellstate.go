@@ -25,7 +25,7 @@ const (
 	Retired  Status = "retired"  // takes none and has none
 )
 
-// CellState is what the control plane keeps of a cell. What the cell is stands in its facts.
+// CellState is what the control plane keeps of a cell. what the cell is stands in its manifest.
 type CellState struct {
 	CellID    string
 	Status    Status

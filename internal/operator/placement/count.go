@@ -8,12 +8,12 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Admit counts one more tenant in a cell, as an operation of a transaction. Its condition is that the cell is active and
 // below its cap, which is at least 1.
-func Admit(cellTable string, cell facts.Cell) types.TransactWriteItem {
+func Admit(cellTable string, cell manifest.Cell) types.TransactWriteItem {
 	return count(cellTable, cell.ID, 1,
 		"(attribute_not_exists(#status) OR #status = :active) AND (attribute_not_exists(#tenants) OR #tenants < :cap)",
 		map[string]string{"#status": controltables.AttrStatus},
@@ -21,7 +21,7 @@ func Admit(cellTable string, cell facts.Cell) types.TransactWriteItem {
 }
 
 // readmit is Admit for a tenant whose data the cell holds: a draining cell, which serves the tenants that it has, takes it.
-func readmit(cellTable string, cell facts.Cell) types.TransactWriteItem {
+func readmit(cellTable string, cell manifest.Cell) types.TransactWriteItem {
 	w := Admit(cellTable, cell)
 	*w.Update.ConditionExpression = "(attribute_not_exists(#status) OR #status IN (:active, :draining)) AND (attribute_not_exists(#tenants) OR #tenants < :cap)"
 	w.Update.ExpressionAttributeValues[":draining"] = text(string(Draining))

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
@@ -26,7 +26,7 @@ type past struct {
 // one that this cell's fence points to, in case a move by a version without records took it there. With search, it looks
 // into every cell as well. What a listing does not show yet, because it was written within the last second or so, it does
 // not find.
-func (s *Store) past(ctx context.Context, cells []facts.Cell, r Request) (past, error) {
+func (s *Store) past(ctx context.Context, cells []manifest.Cell, r Request) (past, error) {
 	record, err := residence.Get(ctx, s.client, s.tables.MoveTable, r.TenantID)
 	if err != nil {
 		return past{}, err
@@ -55,10 +55,10 @@ func (s *Store) past(ctx context.Context, cells []facts.Cell, r Request) (past, 
 
 // lastHolder is the cell that a tenant's record leads to, if it holds data of the tenant. A cell that is not there any
 // more holds nothing that could be given back.
-func (s *Store) lastHolder(ctx context.Context, cells []facts.Cell, record residence.Record) ([]string, error) {
+func (s *Store) lastHolder(ctx context.Context, cells []manifest.Cell, record residence.Record) ([]string, error) {
 	next := record.LastCell
 	for range 2 {
-		at := slices.IndexFunc(cells, func(c facts.Cell) bool { return c.ID == next })
+		at := slices.IndexFunc(cells, func(c manifest.Cell) bool { return c.ID == next })
 		if at < 0 {
 			return nil, nil
 		}
@@ -83,7 +83,7 @@ const searchers = 16
 
 // search finds the cells that hold data of a tenant, those left out that the tenant has left: they hold no more than what
 // came late. floor is the highest one that a fence of the tenant has anywhere, 0 if there is none.
-func (s *Store) search(ctx context.Context, cells []facts.Cell, tenantID string) (holders []string, floor int64, err error) {
+func (s *Store) search(ctx context.Context, cells []manifest.Cell, tenantID string) (holders []string, floor int64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(searchers)
 	holds, floors := make([]bool, len(cells)), make([]int64, len(cells))
@@ -130,7 +130,7 @@ func (p past) elsewhere(r Request) error {
 
 // Stranded are tenants whose data is in a cell that no mapping points to, at most limit of them. more reports that there may
 // be others.
-func (s *Store) Stranded(ctx context.Context, cell facts.Cell, limit int) (tenants []string, more bool, err error) {
+func (s *Store) Stranded(ctx context.Context, cell manifest.Cell, limit int) (tenants []string, more bool, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("look for tenants of cell %s that have no mapping: %w", cell.ID, err)
@@ -173,7 +173,7 @@ func (s *Store) Stranded(ctx context.Context, cell facts.Cell, limit int) (tenan
 const maxLooked = 200
 
 // stranded looks at one tenant that the indexes show as stranded, consistently as far as it can.
-func (s *Store) stranded(ctx context.Context, cell facts.Cell, tenantID string) (bool, error) {
+func (s *Store) stranded(ctx context.Context, cell manifest.Cell, tenantID string) (bool, error) {
 	switch _, err := s.Get(ctx, tenantID); {
 	case err == nil, errors.Is(err, mapping.ErrMalformed): // there is a mapping
 		return false, nil

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 	"cellular/internal/model/wait"
@@ -43,12 +43,12 @@ type Store struct {
 	Sleep func(context.Context, time.Duration) error // how a recount waits; nil means wait.For
 
 	client   DynamoDB
-	tables   facts.ControlPlane
+	tables   manifest.ControlPlane
 	mappings *mapping.Store
 }
 
 // NewStore returns a store of a control plane's tables.
-func NewStore(client DynamoDB, cp facts.ControlPlane) *Store {
+func NewStore(client DynamoDB, cp manifest.ControlPlane) *Store {
 	return &Store{client: client, tables: cp, mappings: mapping.NewStore(client, cp.MappingTable)}
 }
 

@@ -7,13 +7,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 )
 
 // PutProbe makes sure that the tenant that a cell is probed with has its mapping, and returns it. That tenant is not
 // counted, and is placed whatever the cell's status and cap: full and draining cells serve tenants, and are to be probed.
-func (s *Store) PutProbe(ctx context.Context, cell facts.Cell) (mapping.Mapping, error) {
+func (s *Store) PutProbe(ctx context.Context, cell manifest.Cell) (mapping.Mapping, error) {
 	tenantID := mapping.ProbeTenant(cell.ID)
 	var m mapping.Mapping
 	err := contended(ctx, func(ctx context.Context) error {

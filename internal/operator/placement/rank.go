@@ -6,18 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Candidates are the cells that take another tenant of a tier, the best first: the one with most headroom by share of its
 // cap, so that cells of different sizes fill evenly; of equals the one whose id comes first. A cell that has no state is
 // active and empty. Without any candidate its error wraps ErrNoRoom and says of each cell what stands against it.
-func Candidates(cells []facts.Cell, states map[string]CellState, tier string) ([]facts.Cell, error) {
-	fit := slices.DeleteFunc(slices.Clone(cells), func(c facts.Cell) bool { return unfit(c, states, tier) != "" })
+func Candidates(cells []manifest.Cell, states map[string]CellState, tier string) ([]manifest.Cell, error) {
+	fit := slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return unfit(c, states, tier) != "" })
 	if len(fit) == 0 {
 		return nil, noRoom(cells, states, tier)
 	}
-	slices.SortFunc(fit, func(a, b facts.Cell) int {
+	slices.SortFunc(fit, func(a, b manifest.Cell) int {
 		// (cap - tenants) / cap of both, multiplied out: no rounding makes equals of cells that are not.
 		freeA, freeB := int64(a.MaxTenants-states[a.ID].Tenants), int64(b.MaxTenants-states[b.ID].Tenants)
 		return cmp.Or(cmp.Compare(freeB*int64(a.MaxTenants), freeA*int64(b.MaxTenants)), strings.Compare(a.ID, b.ID))
@@ -26,7 +26,7 @@ func Candidates(cells []facts.Cell, states map[string]CellState, tier string) ([
 }
 
 // unfit says why a cell takes no tenant of a tier; "" if it does.
-func unfit(cell facts.Cell, states map[string]CellState, tier string) string {
+func unfit(cell manifest.Cell, states map[string]CellState, tier string) string {
 	state, known := states[cell.ID]
 	if !known {
 		state = untouched(cell.ID)
@@ -45,7 +45,7 @@ func unfit(cell facts.Cell, states map[string]CellState, tier string) string {
 // maxExplained is how many cells an error goes through one by one: a screenful.
 const maxExplained = 20
 
-func noRoom(cells []facts.Cell, states map[string]CellState, tier string) error {
+func noRoom(cells []manifest.Cell, states map[string]CellState, tier string) error {
 	var why strings.Builder
 	for _, c := range cells[:min(len(cells), maxExplained)] {
 		fmt.Fprintf(&why, "\n  cell %s %s", c.ID, unfit(c, states, tier))

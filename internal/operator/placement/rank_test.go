@@ -9,20 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/placement"
 )
 
-func cell(id, tier string, most int) facts.Cell {
-	return facts.Cell{ID: id, Tier: tier, MaxTenants: most, ResultsTable: stack.Cell(id).ResultsTable(), DataTable: stack.Cell(id).DataTable()}
+func cell(id, tier string, most int) manifest.Cell {
+	return manifest.Cell{ID: id, Tier: tier, MaxTenants: most, ResultsTable: stack.Cell(id).ResultsTable(), DataTable: stack.Cell(id).DataTable()}
 }
 
 func state(id string, status placement.Status, tenants int) placement.CellState {
 	return placement.CellState{CellID: id, Status: status, Tenants: tenants}
 }
 
-func ids(cells []facts.Cell) []string {
+func ids(cells []manifest.Cell) []string {
 	var ids []string
 	for _, c := range cells {
 		ids = append(ids, c.ID)
@@ -31,13 +31,13 @@ func ids(cells []facts.Cell) []string {
 }
 
 // headroom is the share of a cell's cap that is free.
-func headroom(c facts.Cell, states map[string]placement.CellState) *big.Rat {
+func headroom(c manifest.Cell, states map[string]placement.CellState) *big.Rat {
 	return big.NewRat(int64(c.MaxTenants-states[c.ID].Tenants), int64(c.MaxTenants))
 }
 
 // fleet draws cells, and the states of some of them: also of cells whose cap was lowered below what they have.
-func fleet(t *rapid.T) ([]facts.Cell, map[string]placement.CellState) {
-	var cells []facts.Cell
+func fleet(t *rapid.T) ([]manifest.Cell, map[string]placement.CellState) {
+	var cells []manifest.Cell
 	states := map[string]placement.CellState{}
 	for n := range rapid.IntRange(0, 8).Draw(t, "cells") {
 		c := cell(fmt.Sprintf("cell-%d", n), rapid.SampledFrom([]string{"standard", "dedicated"}).Draw(t, "tier"), rapid.SampledFrom([]int{1, 2, 3, 6, 1_000_000}).Draw(t, "cap"))
@@ -81,7 +81,7 @@ func TestCandidatesAreTheCellsWithRoomAndTheEmptiestIsFirst(t *testing.T) {
 
 func TestCellsFillEvenlyByTheShareOfTheirCaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var cells []facts.Cell
+		var cells []manifest.Cell
 		room := 0
 		for n, most := range rapid.SliceOfN(rapid.IntRange(1, 12), 1, 5).Draw(t, "caps") {
 			cells = append(cells, cell(fmt.Sprintf("cell-%d", n), "standard", most))
@@ -106,7 +106,7 @@ func TestCellsFillEvenlyByTheShareOfTheirCaps(t *testing.T) {
 }
 
 func TestNoRoomSaysOfEachCellWhy(t *testing.T) {
-	cells := []facts.Cell{cell("alpha", "standard", 100), cell("beta", "standard", 10), cell("gamma", "standard", 10), cell("solo", "dedicated", 1), cell("delta", "standard", 5)}
+	cells := []manifest.Cell{cell("alpha", "standard", 100), cell("beta", "standard", 10), cell("gamma", "standard", 10), cell("solo", "dedicated", 1), cell("delta", "standard", 5)}
 	_, err := placement.Candidates(cells, map[string]placement.CellState{
 		"alpha": state("alpha", placement.Active, 100),
 		"beta":  state("beta", placement.Draining, 3),

@@ -12,7 +12,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
@@ -27,12 +27,12 @@ const stack = naming.Stack("test")
 type world struct {
 	*placement.Store
 	db    *dynamotest.DB
-	cells []facts.Cell
+	cells []manifest.Cell
 }
 
-func newWorld(cells ...facts.Cell) *world {
+func newWorld(cells ...manifest.Cell) *world {
 	w := &world{db: dynamotest.NewTables(dynamotest.Deployment(stack, ids(cells)...)), cells: cells}
-	w.Store = placement.NewStore(w.db, facts.ControlPlane{
+	w.Store = placement.NewStore(w.db, manifest.ControlPlane{
 		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
 	})
 	return w
@@ -48,7 +48,7 @@ func (w *world) set(id string, status placement.Status, tenants int) {
 	})
 }
 
-func (w *world) fence(c facts.Cell, tenantID string, floor int64) {
+func (w *world) fence(c manifest.Cell, tenantID string, floor int64) {
 	w.db.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: ownership.Left}.Item())
 }
 

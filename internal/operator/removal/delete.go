@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/placement"
@@ -80,7 +80,7 @@ func (r *run) copyAgain(ctx context.Context, traces []trace) error {
 // empty deletes what a cell holds, a page at a time. A transaction that DynamoDB does not take is tried in halves: it may be
 // too large. Events go first, so that nothing that is sent again can find one
 // whose outcome is gone.
-func (r *run) empty(ctx context.Context, cell facts.Cell) error {
+func (r *run) empty(ctx context.Context, cell manifest.Cell) error {
 	most := maxDeletes
 	return r.everything(ctx, cell, func(table string) func(keys []string) error {
 		return func(keys []string) error {
@@ -114,7 +114,7 @@ func (r *run) empty(ctx context.Context, cell facts.Cell) error {
 }
 
 // everything calls do with the keys of all that a cell holds of the tenant, by table, a page at a time.
-func (r *run) everything(ctx context.Context, cell facts.Cell, do func(table string) func(keys []string) error) error {
+func (r *run) everything(ctx context.Context, cell manifest.Cell, do func(table string) func(keys []string) error) error {
 	err := tenantdata.EventKeys(ctx, r.DynamoDB, cell.DataTable, r.removal.TenantID, time.Time{}, do(cell.DataTable))
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *run) write(ctx context.Context, writes ...writeItem) error {
 }
 
 // count adds what was deleted. It is recorded with the next change of the record.
-func (r *run) count(cell facts.Cell, table string, keys []string) {
+func (r *run) count(cell manifest.Cell, table string, keys []string) {
 	c := r.removal.Counts[cell.ID]
 	for _, key := range keys {
 		switch {

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
@@ -17,7 +17,7 @@ const DefaultParallel = 16
 
 // trace is what a cell has of a tenant.
 type trace struct {
-	cell   facts.Cell
+	cell   manifest.Cell
 	fence  ownership.Fence
 	fenced bool // there is a fence
 	holds  bool // events, outcomes or state
@@ -28,7 +28,7 @@ func (t trace) known() bool { return t.fenced || t.holds }
 
 // lookIn looks for a tenant in cells, and answers in their order. A cell that cannot be read is an error: what it holds
 // would be left behind. So is a fence in a state that this version does not know, because a removal writes the fence again.
-func (o *Options) lookIn(ctx context.Context, cells []facts.Cell, tenantID string) ([]trace, error) {
+func (o *Options) lookIn(ctx context.Context, cells []manifest.Cell, tenantID string) ([]trace, error) {
 	traces := make([]trace, len(cells))
 	look := func(ctx context.Context, i int) (err error) {
 		traces[i], err = lookInto(ctx, o.DynamoDB, cells[i], tenantID)
@@ -50,7 +50,7 @@ func (o *Options) lookIn(ctx context.Context, cells []facts.Cell, tenantID strin
 	return traces, group.Wait()
 }
 
-func lookInto(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string) (t trace, err error) {
+func lookInto(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string) (t trace, err error) {
 	t.cell = cell
 	if t.fence, t.fenced, err = ownership.Get(ctx, client, cell.ResultsTable, tenantID); err != nil {
 		return trace{}, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
@@ -71,7 +71,7 @@ func (r *run) look(ctx context.Context) ([]trace, error) {
 		return nil, err
 	}
 	cells = slices.Clone(cells)
-	slices.SortStableFunc(cells, func(a, b facts.Cell) int {
+	slices.SortStableFunc(cells, func(a, b manifest.Cell) int {
 		return boolInt(b.ID == r.removal.CellID) - boolInt(a.ID == r.removal.CellID)
 	})
 	return r.lookIn(ctx, cells, r.removal.TenantID)
@@ -85,8 +85,8 @@ func boolInt(b bool) int {
 }
 
 // holders are the cells that hold anything.
-func holders(traces []trace) []facts.Cell {
-	var cells []facts.Cell
+func holders(traces []trace) []manifest.Cell {
+	var cells []manifest.Cell
 	for _, t := range traces {
 		if t.holds {
 			cells = append(cells, t.cell)
@@ -96,7 +96,7 @@ func holders(traces []trace) []facts.Cell {
 }
 
 // Holding are the cells that hold anything of a tenant.
-func (m *Remover) Holding(ctx context.Context, tenantID string) ([]facts.Cell, error) {
+func (m *Remover) Holding(ctx context.Context, tenantID string) ([]manifest.Cell, error) {
 	cells, err := m.Cells(ctx)
 	if err != nil {
 		return nil, err

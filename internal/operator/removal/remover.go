@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/transact"
 	"cellular/internal/model/wait"
 	"cellular/internal/operator/record"
@@ -27,12 +27,12 @@ type DynamoDB interface {
 type Options struct {
 	DynamoDB     DynamoDB
 	Queue        resend.Queue
-	ControlPlane facts.ControlPlane
+	ControlPlane manifest.ControlPlane
 	// Cells lists all cells of the deployment.
-	Cells func(context.Context) ([]facts.Cell, error)
+	Cells func(context.Context) ([]manifest.Cell, error)
 	// SweepLetters deletes the tenant's letters in a cell's DLQs, and reports how many, by kind. It calls confirm between
 	// taking letters out of a queue and deleting them, and deletes none of them if that fails.
-	SweepLetters func(ctx context.Context, cell facts.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error)
+	SweepLetters func(ctx context.Context, cell manifest.Cell, tenantID string, confirm func(context.Context) error) (map[string]int, error)
 
 	// Lost is a cell that is not there any more and of which nothing is left: the removal of a tenant that is mapped to it
 	// goes on without it. "" is for none: such a removal then stops.

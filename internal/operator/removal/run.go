@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/record"
@@ -37,7 +37,7 @@ type Fate struct {
 	GiveUp bool
 	// Copy writes what the cells hold to a place that outlives this process, and answers with what it has written. It is
 	// nil for no copy.
-	Copy func(ctx context.Context, cells []facts.Cell) (Copy, error)
+	Copy func(ctx context.Context, cells []manifest.Cell) (Copy, error)
 }
 
 // Copy is what was copied. Nothing is deleted that it does not have.
@@ -49,7 +49,7 @@ type Copy interface {
 type run struct {
 	*Options
 	removal Removal
-	cell    facts.Cell // empty where it is lost
+	cell    manifest.Cell // empty where it is lost
 	fate    Fate
 	copied  Copy // what this run has copied; nil for nothing
 }

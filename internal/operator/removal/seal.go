@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
@@ -47,7 +47,7 @@ func (r *run) keep(ctx context.Context) error {
 }
 
 // copy copies what the cells hold, where that is wanted, and compares: every item that they have now is in the copy.
-func (r *run) copy(ctx context.Context, cells []facts.Cell) error {
+func (r *run) copy(ctx context.Context, cells []manifest.Cell) error {
 	switch {
 	case len(cells) == 0 || r.removal.GiveUp:
 		return nil
@@ -95,7 +95,7 @@ func (r *run) inCopy(ctx context.Context, table string, keys []string) (there []
 }
 
 // fence is the write by which a cell drops all events of the tenant from here on, whenever they come.
-func (r *run) fence(cell facts.Cell) (w writeItem) {
+func (r *run) fence(cell manifest.Cell) (w writeItem) {
 	return ownership.Set(cell.ResultsTable, ownership.Fence{
 		TenantID: r.removal.TenantID, Floor: r.removal.Epoch + 1, State: ownership.Left, UpdatedAt: now(r.Options),
 		RemovedBelow: r.removal.Epoch + 1,

@@ -15,7 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
 )
@@ -56,7 +56,7 @@ type Scope struct {
 var ErrTooOld = errors.New("outcomes of events that old may have expired, so that applied ones cannot be told from lost ones")
 
 // bounded returns the scope with its end set, or an error if it cannot be searched.
-func (s Scope) bounded(cell facts.Cell, now time.Time) (Scope, error) {
+func (s Scope) bounded(cell manifest.Cell, now time.Time) (Scope, error) {
 	memory := time.Duration(cell.Settings.ResultTTL) * time.Second
 	if oldest := now.Add(-memory); s.Since.Before(oldest) {
 		return s, fmt.Errorf("replay cell %s since %s: %w: it keeps them for %s, so the earliest is %s", cell.ID,
@@ -100,7 +100,7 @@ type Skipped struct {
 
 // Find calls each with the candidates of a cell, those of one tenant at a time, at most tenantdata.PageSize. It ends with
 // the first error of each.
-func (r *Replayer) Find(ctx context.Context, cell facts.Cell, s Scope, each func([]Candidate) error) (Skipped, error) {
+func (r *Replayer) Find(ctx context.Context, cell manifest.Cell, s Scope, each func([]Candidate) error) (Skipped, error) {
 	now := r.Home.Now()
 	s, err := s.bounded(cell, now)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/replay"
 	"cellular/internal/operator/resend"
@@ -265,7 +265,7 @@ func TestADivertedEventThatWaitsIsSentOn(t *testing.T) {
 
 // A consumer of the version before diverts what comes late of a removed tenant. The note would wait forever.
 func TestReplay_DeletesTheNoteOfARemovedTenantsEvent(t *testing.T) {
-	for _, home := range []facts.Cell{Alpha, Beta} {
+	for _, home := range []manifest.Cell{Alpha, Beta} {
 		w := newWorld()
 		e := left(w, "globex", "g")
 		w.Tables.Delete(Alpha.DataTable, e.Key())
@@ -335,7 +335,7 @@ func TestI6AReplayBrokenOffAtAnyCallAndRunAgainLosesNothing(t *testing.T) {
 		for n := 1; ; n++ {
 			w := newWorld()
 			w.here("acme")
-			where := map[string]facts.Cell{}
+			where := map[string]manifest.Cell{}
 			for i := range 3 {
 				where[w.Accept(Alpha, "acme", fmt.Sprint("e", i), 1, time.Hour).Key()] = Alpha
 				e := left(w, "globex", fmt.Sprint("g", i))
@@ -348,7 +348,7 @@ func TestI6AReplayBrokenOffAtAnyCallAndRunAgainLosesNothing(t *testing.T) {
 			w.Consume(t, Alpha)
 			w.Consume(t, Beta)
 			for key, c := range where {
-				for _, other := range []facts.Cell{Alpha, Beta} {
+				for _, other := range []manifest.Cell{Alpha, Beta} {
 					want := 0
 					if other.ID == c.ID {
 						want = 1
@@ -373,7 +373,7 @@ func TestI6PurgesMovesAndReplaysInAnyOrderLoseNothing(t *testing.T) {
 		home, epoch := Alpha, int64(1)
 		w.Map("acme", home, epoch)
 		var all []string
-		cells := []facts.Cell{Alpha, Beta}
+		cells := []manifest.Cell{Alpha, Beta}
 		replayBoth := func(breakAt int, lost bool) {
 			for _, c := range cells {
 				s := w.scope()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
@@ -59,7 +59,7 @@ func (s *Summary) add(c Candidate, a resend.Assessed) {
 
 // Run sends the candidates of a cell to the cells that own their tenants now. It can be interrupted and run again at any
 // point: what was sent twice has one effect, and a diverted event waits until it is known to be in a queue.
-func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options) (Summary, error) {
+func (r *Replayer) Run(ctx context.Context, cell manifest.Cell, s Scope, o Options) (Summary, error) {
 	summary := Summary{Reasons: map[Reason]int{}, Verdicts: map[resend.Verdict]int{}}
 	if o.Rate <= 0 {
 		return summary, fmt.Errorf("replay at %v events per second: want more than 0", o.Rate)
@@ -85,7 +85,7 @@ func (r *Replayer) Run(ctx context.Context, cell facts.Cell, s Scope, o Options)
 }
 
 // handle sends candidates of one tenant.
-func (r *Replayer) handle(ctx context.Context, cell facts.Cell, batch []Candidate, limit *rate.Limiter, dryRun bool) (map[string]resend.Assessed, error) {
+func (r *Replayer) handle(ctx context.Context, cell manifest.Cell, batch []Candidate, limit *rate.Limiter, dryRun bool) (map[string]resend.Assessed, error) {
 	wanted := make([]resend.Wanted, 0, len(batch))
 	for _, c := range batch {
 		wanted = append(wanted, resend.Wanted{Key: c.Key})
@@ -119,7 +119,7 @@ func (r *Replayer) handle(ctx context.Context, cell facts.Cell, batch []Candidat
 
 // waitsNoMore takes a diverted event out of the index of those that wait, unless it has been applied here meanwhile, or
 // diverted once more because the tenant came back and left again.
-func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate) error {
+func (r *Replayer) waitsNoMore(ctx context.Context, cell manifest.Cell, c Candidate) error {
 	_, err := transact.Single(ctx, transact.Retrier{}, r.DynamoDB.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:           &cell.ResultsTable,
 		Key:                 tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
@@ -144,7 +144,7 @@ func (r *Replayer) waitsNoMore(ctx context.Context, cell facts.Cell, c Candidate
 
 // forget deletes the note of a diverted event of a tenant that was removed up to an epoch, unless it was diverted once more
 // for the tenant that has the name now.
-func (r *Replayer) forget(ctx context.Context, cell facts.Cell, c Candidate, removed int64) error {
+func (r *Replayer) forget(ctx context.Context, cell manifest.Cell, c Candidate, removed int64) error {
 	err := transact.Retrier{}.Write(ctx, r.Home.Tables, types.TransactWriteItem{Delete: &types.Delete{
 		TableName:                &cell.ResultsTable,
 		Key:                      tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},

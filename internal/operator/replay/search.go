@@ -10,15 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
 	"cellular/internal/model/item"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
 
 // search is one run of Find.
 type search struct {
 	DynamoDB DynamoDB
-	cell     facts.Cell
+	cell     manifest.Cell
 	scope    Scope // with both ends
 	now      time.Time
 	each     func([]Candidate) error

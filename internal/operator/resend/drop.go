@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/tenantdata"
 )
@@ -23,7 +23,7 @@ import (
 // The cell that an event was accepted in has an entry to mark if the event failed there. In its tenant's cell an entry is
 // made where there is none, because an event without an outcome counts as lost. Another event with the same key is left
 // alone.
-func (h *Home) Drop(ctx context.Context, from facts.Cell, tenantID string, wanted []Wanted) (map[string]Verdict, error) {
+func (h *Home) Drop(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Verdict, error) {
 	to, err := h.target(ctx, from, tenantID)
 	gone := errors.Is(err, mapping.ErrUnknownTenant)
 	if gone {
@@ -93,7 +93,7 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 }
 
 // afterRefusal is the verdict on an event whose entry is not what it was: it was applied, or it is for another try to say.
-func (h *Home) afterRefusal(ctx context.Context, owner facts.Cell, key string) (Verdict, error) {
+func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string) (Verdict, error) {
 	entries, err := tenantdata.Read(ctx, h.Tables, owner.ResultsTable, []string{key})
 	if err == nil && !isStatus(entries[key], event.Processed) {
 		return Moving, nil
@@ -122,7 +122,7 @@ func (h *Home) failed(key string, stored tenantdata.Item, to target) tenantdata.
 // markDropped notes in a ledger's entry of an event that failed why it is not sent again. It never writes over an outcome that
 // came meanwhile, and makes no entry again that a move or a removal has deleted: it would be the next thing that a tenant of the
 // name reads there. The epoch tells an event from one of the same id of a later tenant.
-func markDropped(cell facts.Cell, entry tenantdata.Item) types.TransactWriteItem {
+func markDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteItem {
 	update := &types.Update{
 		TableName:                 aws.String(cell.ResultsTable),
 		Key:                       tenantdata.Item{event.AttrKey: entry[event.AttrKey]},
@@ -139,7 +139,7 @@ func markDropped(cell facts.Cell, entry tenantdata.Item) types.TransactWriteItem
 }
 
 // putDropped writes an entry for an event that has none, unless it got an outcome meanwhile.
-func putDropped(cell facts.Cell, entry tenantdata.Item) types.TransactWriteItem {
+func putDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteItem {
 	entry[event.AttrReason] = text(event.ReasonDropped)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                 aws.String(cell.ResultsTable),

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/tenantdata"
@@ -36,7 +36,7 @@ type Home struct {
 	Tables   Tables
 	Queue    Queue
 	Mappings Mappings
-	Cells    func(ctx context.Context, id string) (facts.Cell, error) // its error is fleet.ErrUnknownCell for one that is not there
+	Cells    func(ctx context.Context, id string) (manifest.Cell, error) // its error is fleet.ErrUnknownCell for one that is not there
 	Now      func() time.Time
 	// RemovedEpoch is the epoch up to which tenants of a name were removed, 0 for none. Nil knows of none.
 	RemovedEpoch func(ctx context.Context, tenantID string) (int64, error)
@@ -44,21 +44,21 @@ type Home struct {
 
 // target is where a tenant's events go.
 type target struct {
-	from, owner facts.Cell
+	from, owner manifest.Cell
 	epoch       int64
 	removing    bool  // the tenant is being removed
 	removed     int64 // what was accepted up to this epoch is another tenant's, which was removed
 }
 
 // Assess says, by key, what Send would do with events of one tenant that the cell from has accepted.
-func (h *Home) Assess(ctx context.Context, from facts.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, error) {
+func (h *Home) Assess(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, error) {
 	assessed, _, err := h.assess(ctx, from, tenantID, wanted)
 	return assessed, err
 }
 
 // Send sends those events of one tenant that are due, after making sure that the owner's data table has them. It answers
 // by key. Its error means that events whose verdict would be Sent may, or may not, have been sent: try again.
-func (h *Home) Send(ctx context.Context, from facts.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, error) {
+func (h *Home) Send(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, error) {
 	assessed, to, err := h.assess(ctx, from, tenantID, wanted)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (h *Home) Send(ctx context.Context, from facts.Cell, tenantID string, wante
 	return assessed, nil
 }
 
-func (h *Home) assess(ctx context.Context, from facts.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, target, error) {
+func (h *Home) assess(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, target, error) {
 	assessed := make(map[string]Assessed, len(wanted))
 	to, err := h.target(ctx, from, tenantID)
 	nowhere := Verdict("")
@@ -126,7 +126,7 @@ func (h *Home) assess(ctx context.Context, from facts.Cell, tenantID string, wan
 }
 
 // target finds where a tenant's events go. Its error wraps mapping.ErrUnknownTenant or fleet.ErrUnknownCell if that is nowhere.
-func (h *Home) target(ctx context.Context, from facts.Cell, tenantID string) (target, error) {
+func (h *Home) target(ctx context.Context, from manifest.Cell, tenantID string) (target, error) {
 	m, err := h.Mappings.Get(ctx, tenantID)
 	if err != nil {
 		return target{}, err

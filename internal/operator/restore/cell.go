@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -35,7 +35,7 @@ type TenantLeft struct {
 }
 
 // Cell puts back what a cell lacks of what its tenants had in it, out of the scratch tables of its two tables.
-func (r *Restorer) Cell(ctx context.Context, cell facts.Cell, data, results Scratch, o Options) (CellReport, error) {
+func (r *Restorer) Cell(ctx context.Context, cell manifest.Cell, data, results Scratch, o Options) (CellReport, error) {
 	c := &cellRun{Restorer: r, cell: cell, data: data, results: results, options: o, limit: limiter(o), listed: map[string]bool{}}
 	// The outcomes first: between an event's return and its outcome's, a replay would apply it again. Then the state,
 	// which an event that is delivered late would otherwise change before its outcome is there to stop it.

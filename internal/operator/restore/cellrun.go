@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
@@ -17,7 +17,7 @@ import (
 // cellRun is one call of Cell.
 type cellRun struct {
 	*Restorer
-	cell          facts.Cell
+	cell          manifest.Cell
 	data, results Scratch
 	options       Options
 	limit         *rate.Limiter

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
@@ -152,7 +152,7 @@ func (l ledgers) lost(key string, now time.Time) bool {
 	return settled(l.then[key], now) && !expired(l.then[key], now) && l.live[key] == nil
 }
 
-func resultTTL(cell facts.Cell) time.Duration {
+func resultTTL(cell manifest.Cell) time.Duration {
 	return time.Duration(cell.Settings.ResultTTL) * time.Second
 }
 

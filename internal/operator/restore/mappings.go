@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
@@ -56,7 +56,7 @@ type Placed struct {
 // A tenant is active or suspended then, as it was at the time, under an epoch that is no lower than the cell's fence, the
 // tenant's last move and the tenant's record have seen. One that is being removed gets the mapping that its removal needs.
 // One that was removed comes back only if it is to be revived: suspended, counted, and under an epoch of its own.
-func (r *Restorer) Mappings(ctx context.Context, scratch Scratch, cells []facts.Cell, o Options) (MappingReport, error) {
+func (r *Restorer) Mappings(ctx context.Context, scratch Scratch, cells []manifest.Cell, o Options) (MappingReport, error) {
 	m := &mappingRun{Restorer: r, cells: cells, options: o, limit: limiter(o)}
 	var looked int64
 	err := r.mappingPages(scratch.Name, o.Tenant)(ctx, func(items []tenantdata.Item) error {
@@ -92,7 +92,7 @@ func (r *Restorer) mappingPages(table, tenant string) pages {
 // mappingRun is one call of Mappings.
 type mappingRun struct {
 	*Restorer
-	cells   []facts.Cell
+	cells   []manifest.Cell
 	options Options
 	limit   *rate.Limiter
 	report  MappingReport
@@ -159,7 +159,7 @@ func (m *mappingRun) restore(ctx context.Context, place mapping.Mapping) error {
 	case !errors.Is(err, removal.ErrNone):
 		return err
 	}
-	at := slices.IndexFunc(m.cells, func(c facts.Cell) bool { return c.ID == place.CellID })
+	at := slices.IndexFunc(m.cells, func(c manifest.Cell) bool { return c.ID == place.CellID })
 	if at < 0 {
 		m.leave(place, place.CellID, NoCell)
 		return nil
@@ -251,7 +251,7 @@ func (m *mappingRun) list(p Placed) {
 
 // standing says why a tenant is not given back to a cell, and which cell it is in instead, or else the lowest epoch that
 // it may come back under.
-func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell facts.Cell) (floor int64, elsewhere string, why Reason, err error) {
+func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell manifest.Cell) (floor int64, elsewhere string, why Reason, err error) {
 	moves, err := m.Moves.History(ctx, place.TenantID)
 	if err != nil {
 		return 0, "", "", err

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/restore"
 )
 
@@ -25,7 +25,7 @@ func TestARestoreNeverOverwritesNorBringsBackWhatHasLeftNorAppliesTwice(t *testi
 	returned := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
-		m := &model{world: w, t: t, homes: map[string]facts.Cell{}, epochs: map[string]int64{}, took: map[string]facts.Cell{}}
+		m := &model{world: w, t: t, homes: map[string]manifest.Cell{}, epochs: map[string]int64{}, took: map[string]manifest.Cell{}}
 		for _, tenant := range []string{"acme", "zeta"} {
 			m.homes[tenant], m.epochs[tenant] = alpha, 1
 			w.Map(tenant, alpha, 1)
@@ -94,10 +94,10 @@ func (w *world) effects(e event.Event) int {
 type model struct {
 	*world
 	t      *rapid.T
-	homes  map[string]facts.Cell
+	homes  map[string]manifest.Cell
 	epochs map[string]int64
 	sent   []event.Event
-	took   map[string]facts.Cell // the cell that accepted an event
+	took   map[string]manifest.Cell // the cell that accepted an event
 }
 
 func (m *model) live(when string, steps int) {

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/restore"
@@ -41,7 +41,7 @@ const lifeTenant = "acme"
 
 func (l *lives) mapped() bool { return l.Tables.Item(control.MappingTable, lifeTenant) != nil }
 
-func (l *lives) home() facts.Cell {
+func (l *lives) home() manifest.Cell {
 	if l.place(lifeTenant).CellID == alpha.ID {
 		return alpha
 	}
@@ -57,7 +57,7 @@ func (l *lives) step(i int) {
 	l.Clock.Advance(rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 10 * time.Minute}).Draw(l.t, "passes"))
 	if !l.mapped() {
 		l.life++
-		l.first[l.life] = l.assign(lifeTenant, rapid.SampledFrom([]facts.Cell{alpha, alpha, beta}).Draw(l.t, "cell")).Epoch
+		l.first[l.life] = l.assign(lifeTenant, rapid.SampledFrom([]manifest.Cell{alpha, alpha, beta}).Draw(l.t, "cell")).Epoch
 		return
 	}
 	id := strconv.Itoa(rapid.IntRange(0, 4).Draw(l.t, "id"))
@@ -91,7 +91,7 @@ func (l *lives) step(i int) {
 }
 
 // apply has the tenant's consumer apply all that it was sent and has not applied.
-func (l *lives) apply(home facts.Cell) {
+func (l *lives) apply(home manifest.Cell) {
 	for _, item := range l.Tables.Items(home.DataTable) {
 		e, err := event.FromItem(item)
 		require.NoError(l.t, err)
@@ -220,7 +220,7 @@ func TestRestore_RevivesANamedTenantUnderAnEpochOfItsOwn(t *testing.T) {
 			l.remove(lifeTenant)
 		}
 		highest := int64(0)
-		for _, c := range []facts.Cell{alpha, beta} {
+		for _, c := range []manifest.Cell{alpha, beta} {
 			if item := l.Tables.Item(c.ResultsTable, ownership.Key(lifeTenant)); item != nil {
 				f, err := ownership.FromItem(item)
 				require.NoError(t, err)

@@ -34,7 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/time/rate"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/removal"
@@ -72,7 +72,7 @@ type Restorer struct {
 	DynamoDB     DynamoDB
 	Tables       Tables
 	Moves        Moves
-	ControlPlane facts.ControlPlane
+	ControlPlane manifest.ControlPlane
 	Removals     Removals
 	Now          func() time.Time
 }

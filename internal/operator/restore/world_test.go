@@ -9,7 +9,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -26,7 +26,7 @@ import (
 
 var (
 	alpha, beta = resendtest.Alpha, resendtest.Beta
-	control     = facts.ControlPlane{MappingTable: resendtest.MappingTable, CellTable: "cells", MoveTable: "moves"}
+	control     = manifest.ControlPlane{MappingTable: resendtest.MappingTable, CellTable: "cells", MoveTable: "moves"}
 )
 
 // world is two cells that can be restored to the time at which remember was called.
@@ -51,7 +51,7 @@ func newWorld(t require.TestingT) *world {
 			controltables.OpenIndex: {Hash: dynamotest.S(controltables.AttrOpen), Range: tenant, Projection: types.ProjectionTypeAll},
 		}},
 	}
-	for _, c := range []facts.Cell{alpha, beta} {
+	for _, c := range []manifest.Cell{alpha, beta} {
 		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
 			event.TenantTimeIndex: {Hash: tenant, Range: dynamotest.S(event.AttrAcceptedAt), Projection: types.ProjectionTypeKeysOnly},
 		}}
@@ -111,7 +111,7 @@ func (w *world) restoreMappings(o restore.Options) (restore.MappingReport, error
 	if err != nil {
 		return restore.MappingReport{}, err
 	}
-	report, err := r.Mappings(w.ctx, scratch[0], []facts.Cell{alpha, beta}, o)
+	report, err := r.Mappings(w.ctx, scratch[0], []manifest.Cell{alpha, beta}, o)
 	if err != nil {
 		return report, err
 	}
@@ -122,8 +122,8 @@ func (w *world) restoreMappings(o restore.Options) (restore.MappingReport, error
 func (w *world) remover() *removal.Remover {
 	return removal.New(removal.Options{
 		DynamoDB: w.Tables, Queue: w.Queues, ControlPlane: control,
-		Cells: func(context.Context) ([]facts.Cell, error) { return []facts.Cell{alpha, beta}, nil },
-		SweepLetters: func(context.Context, facts.Cell, string, func(context.Context) error) (map[string]int, error) {
+		Cells: func(context.Context) ([]manifest.Cell, error) { return []manifest.Cell{alpha, beta}, nil },
+		SweepLetters: func(context.Context, manifest.Cell, string, func(context.Context) error) (map[string]int, error) {
 			return nil, nil
 		},
 		Quarantine: time.Minute, IndexSettle: time.Second, Parallel: 1, Holder: "remover", Gone: func(string) bool { return true }, Now: w.Clock.Now,
@@ -149,8 +149,8 @@ func (w *world) remove(tenant string) {
 }
 
 // assign places a tenant in a cell.
-func (w *world) assign(tenant string, c facts.Cell) mapping.Mapping {
-	m, err := w.placement().Assign(w.ctx, []facts.Cell{alpha, beta}, placement.Request{TenantID: tenant, CellID: c.ID})
+func (w *world) assign(tenant string, c manifest.Cell) mapping.Mapping {
+	m, err := w.placement().Assign(w.ctx, []manifest.Cell{alpha, beta}, placement.Request{TenantID: tenant, CellID: c.ID})
 	require.NoError(w.t, err)
 	return m
 }
@@ -175,7 +175,7 @@ func (w *world) applied(tenant, id string) event.Event {
 }
 
 // replay sends what a cell's events are missing, and applies it.
-func (w *world) replay(c facts.Cell, tenants ...string) {
+func (w *world) replay(c manifest.Cell, tenants ...string) {
 	w.Clock.Advance(time.Hour)
 	r := &replay.Replayer{DynamoDB: w.Tables, Home: w.Home(w.Queues)}
 	_, err := r.Run(w.ctx, c, replay.Scope{

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // errFound ends a listing at its first page.
@@ -14,7 +14,7 @@ var errFound = errors.New("found")
 
 // Any reports whether a cell holds anything of a tenant: an event, an outcome, or what the business logic keeps. A fence
 // is the cell's, and does not count.
-func Any(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string) (bool, error) {
+func Any(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string) (bool, error) {
 	found := func([]string) error { return errFound }
 	err := EventKeys(ctx, client, cell.DataTable, tenantID, time.Time{}, found)
 	if err == nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Summary is how much cells hold of a tenant.
@@ -76,7 +76,7 @@ type counts struct {
 //
 // It is no snapshot: what is written to a cell meanwhile may be in it or not. On an error, what was written so far is of
 // no use.
-func Export(ctx context.Context, client DynamoDB, cells []facts.Cell, tenantID string, removal int64, w io.Writer) (*Copy, error) {
+func Export(ctx context.Context, client DynamoDB, cells []manifest.Cell, tenantID string, removal int64, w io.Writer) (*Copy, error) {
 	e := newExporter(w)
 	for _, cell := range cells {
 		if err := e.export(ctx, client, cell, tenantID, removal); err != nil {
@@ -121,7 +121,7 @@ func newExporter(w io.Writer) *exporter {
 	return e
 }
 
-func (e *exporter) export(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string, removal int64) error {
+func (e *exporter) export(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, removal int64) error {
 	header := line{
 		Kind: kindHeader, Format: exportFormat, TenantID: tenantID, CellID: cell.ID, ExportedAt: event.FormatTime(time.Now()), Removal: removal,
 	}

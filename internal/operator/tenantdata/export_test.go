@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -38,7 +38,7 @@ func (e exported) key() string { return e.Item["id"]["S"].(string) }
 func export(t *testing.T, db *dynamotest.DB, tenant string) (tenantdata.Summary, []exported) {
 	t.Helper()
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, tenant, 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, tenant, 0, &out)
 	require.NoError(t, err)
 	summary := written.Summary
 	require.EqualValues(t, out.Len(), summary.Bytes)
@@ -76,7 +76,7 @@ func TestAnExportHasAllOfATenantAndNothingElse(t *testing.T) {
 func TestAnExportedItemIsTheItemInDynamoDBsJSON(t *testing.T) {
 	db := newCell(map[string]int{"acme": 1})
 	var out bytes.Buffer
-	_, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, &out)
+	_, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, &out)
 	require.NoError(t, err)
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, `{"kind":"event","item":{"accepted_at":{"S":"2026-02-03T04:05:06.000Z"},"epoch":{"N":"1"},"event_id":{"S":"e000"},`+
@@ -106,13 +106,13 @@ func TestAnExportHasBinariesAndSets(t *testing.T) {
 		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
 		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
 		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}},
-	}}, []facts.Cell{alpha}, "acme", 0, &out)
+	}}, []manifest.Cell{alpha}, "acme", 0, &out)
 	require.NoError(t, err)
 	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
 
 	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
 		"id": text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
-	}}, []facts.Cell{alpha}, "acme", 0, io.Discard)
+	}}, []manifest.Cell{alpha}, "acme", 0, io.Discard)
 	require.ErrorContains(t, err, `item "#counters#acme"`)
 	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
 }
@@ -129,14 +129,14 @@ func TestAnExportWithoutAnEndIsNotComplete(t *testing.T) {
 		return nil
 	}
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, &out)
 	require.ErrorIs(t, err, errDown)
 	require.ErrorContains(t, err, `export tenant "acme" from cell alpha`)
 	require.Nil(t, written)
 	require.NotContains(t, out.String(), `"kind":"end"`)
 
 	db.Intercept = nil
-	_, err = tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, failing{})
+	_, err = tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, failing{})
 	require.ErrorIs(t, err, iotest.ErrTimeout)
 }
 
@@ -154,7 +154,7 @@ func TestAnItemThatExpiresMeanwhileIsLeftOut(t *testing.T) {
 
 func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha}, "acme", 0, io.Discard)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, io.Discard)
 	require.NoError(t, err)
 	item := db.Item(alpha.DataTable, event.Key("acme", "e001"))
 	require.True(t, written.Has(alpha.DataTable, item))
@@ -166,12 +166,12 @@ func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
 func TestAnExportHasASectionForEachCell(t *testing.T) {
 	const beta = "beta"
 	db := dynamotest.NewTables(dynamotest.Deployment(stack, alpha.ID, beta))
-	other := facts.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
+	other := manifest.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
 	fill(db, "acme", 2)
 	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
 	db.Put(other.DataTable, e.Item())
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []facts.Cell{alpha, other}, "acme", 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha, other}, "acme", 0, &out)
 	require.NoError(t, err)
 	require.Equal(t, tenantdata.Summary{Events: 3, Outcomes: 1, State: 1, Bytes: int64(out.Len())}, written.Summary)
 	require.Regexp(t, `(?s)"cell_id":"alpha".*"counts":{"events":2,"outcomes":1,"state":1}.*"cell_id":"beta".*"counts":{"events":1,"outcomes":0,"state":0}}\n$`, out.String())
@@ -181,8 +181,8 @@ func TestAnExportHasASectionForEachCell(t *testing.T) {
 func TestAnExportIsReadBackAsItWasWritten(t *testing.T) {
 	const beta = "beta"
 	db := dynamotest.NewTables(dynamotest.Deployment(stack, alpha.ID, beta))
-	other := facts.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
-	cells := []facts.Cell{alpha, other}
+	other := manifest.Cell{ID: beta, DataTable: stack.Cell(beta).DataTable(), ResultsTable: stack.Cell(beta).ResultsTable()}
+	cells := []manifest.Cell{alpha, other}
 	fill(db, "acme", 3)
 	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
 	db.Put(other.DataTable, e.Item())

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // The errors of a file that ReadExport does not take for the copy of a removal.
@@ -21,8 +21,8 @@ var (
 
 // ReadExport reads an export back that was made for a removal, and answers with what Export did. Each section must be
 // complete. That a whole section is missing shows by what the Copy does not have.
-func ReadExport(r io.Reader, cells []facts.Cell, tenantID string, removal int64) (*Copy, error) {
-	e := exportReader{copied: Copy{sums: map[[sumBytes]byte]struct{}{}}, tenantID: tenantID, removal: removal, cells: map[string]facts.Cell{}}
+func ReadExport(r io.Reader, cells []manifest.Cell, tenantID string, removal int64) (*Copy, error) {
+	e := exportReader{copied: Copy{sums: map[[sumBytes]byte]struct{}{}}, tenantID: tenantID, removal: removal, cells: map[string]manifest.Cell{}}
 	for _, cell := range cells {
 		e.cells[cell.ID] = cell
 	}
@@ -48,10 +48,10 @@ type exportReader struct {
 	copied   Copy
 	tenantID string
 	removal  int64
-	cells    map[string]facts.Cell
+	cells    map[string]manifest.Cell
 
 	within bool // a section that has not ended
-	cell   facts.Cell
+	cell   manifest.Cell
 	before Summary // the section
 }
 

@@ -8,12 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 )
 
 // Unsettled counts the events of a tenant that a cell has accepted and neither processed nor given up on, as far as that
 // can be told: of an event that is older than the cell keeps outcomes, nothing says whether it ever had one.
-func Unsettled(ctx context.Context, client DynamoDB, cell facts.Cell, tenantID string, now time.Time) (int, error) {
+func Unsettled(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, now time.Time) (int, error) {
 	n := 0
 	since := now.Add(-time.Duration(cell.Settings.ResultTTL) * time.Second)
 	err := EventKeys(ctx, client, cell.DataTable, tenantID, since, func(keys []string) error {

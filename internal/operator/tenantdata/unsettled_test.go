@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
@@ -17,9 +17,9 @@ import (
 
 func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 	names := naming.Stack("dev").Cell("alpha")
-	cell := facts.Cell{
+	cell := manifest.Cell{
 		ID: "alpha", DataTable: names.DataTable(), ResultsTable: names.ResultsTable(),
-		Settings: facts.Settings{ResultTTL: 3600},
+		Settings: manifest.Settings{ResultTTL: 3600},
 	}
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db := dynamotest.NewTables(dynamotest.Deployment("dev", "alpha"))

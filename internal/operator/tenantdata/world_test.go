@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
@@ -15,7 +15,7 @@ import (
 
 const stack = naming.Stack("test")
 
-var alpha = facts.Cell{ID: "alpha", DataTable: stack.Cell("alpha").DataTable(), ResultsTable: stack.Cell("alpha").ResultsTable()}
+var alpha = manifest.Cell{ID: "alpha", DataTable: stack.Cell("alpha").DataTable(), ResultsTable: stack.Cell("alpha").ResultsTable()}
 
 // newCell is a cell with the data of some tenants: the numbers of their events.
 func newCell(events map[string]int) *dynamotest.DB {

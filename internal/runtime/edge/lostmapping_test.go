@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/placement"
@@ -17,12 +17,12 @@ import (
 func TestI6AcceptedEventsAreFoundAfterAMappingWasLostAndAssignedAgain(t *testing.T) {
 	const stack = naming.Stack("dev")
 	w := newWorld(t)
-	store := placement.NewStore(w.db, facts.ControlPlane{
+	store := placement.NewStore(w.db, manifest.ControlPlane{
 		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
 	})
-	var cells []facts.Cell
+	var cells []manifest.Cell
 	for _, id := range []string{"alpha", "beta"} {
-		cells = append(cells, facts.Cell{
+		cells = append(cells, manifest.Cell{
 			ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: stack.Cell(id).DataTable(), ResultsTable: stack.Cell(id).ResultsTable(),
 		})
 	}

@@ -15,7 +15,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
@@ -24,7 +24,7 @@ import (
 const effectPrefix = "#effects#"
 
 // Consume has a cell's consumer handle all messages of its queue. Every event succeeds.
-func (w *World) Consume(t require.TestingT, c facts.Cell) {
+func (w *World) Consume(t require.TestingT, c manifest.Cell) {
 	ctx := context.Background()
 	handler := consumer.New(consumer.Options{
 		Apply: countEffect(c), Tables: w.Tables, Queue: w.Queues, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
@@ -57,7 +57,7 @@ func (w *World) Consume(t require.TestingT, c facts.Cell) {
 }
 
 // countEffect is business logic that counts how often it takes effect for each event.
-func countEffect(c facts.Cell) app.Apply {
+func countEffect(c manifest.Cell) app.Apply {
 	return func(_ context.Context, e event.Event) (app.Effect, error) {
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                &c.ResultsTable,
@@ -72,7 +72,7 @@ func countEffect(c facts.Cell) app.Apply {
 }
 
 // Effects is how often an event has taken effect in a cell.
-func (w *World) Effects(c facts.Cell, key string) int {
+func (w *World) Effects(c manifest.Cell, key string) int {
 	n, ok := w.Tables.Item(c.ResultsTable, effectPrefix+key)["effects"].(*types.AttributeValueMemberN)
 	if !ok {
 		return 0
@@ -86,7 +86,7 @@ func (w *World) Effects(c facts.Cell, key string) int {
 
 // Move takes all that both cells have of a tenant to one of them, and gives it that tenant in a new epoch, as a move that
 // has come to its end. What the cell has already stays, unless the event was applied in the other one alone.
-func (w *World) Move(tenantID string, to facts.Cell, epoch int64) {
+func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {
 	from := Alpha
 	if to.ID == Alpha.ID {
 		from = Beta

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
 )
@@ -38,7 +38,7 @@ func (c *Clock) Advance(d time.Duration) {
 
 func newQueues(now func() time.Time) *sqstest.SQS {
 	queues := map[string]sqstest.Queue{}
-	for _, c := range []facts.Cell{Alpha, Beta} {
+	for _, c := range []manifest.Cell{Alpha, Beta} {
 		for _, url := range []string{c.QueueURL, c.ConsumerDLQURL, c.SubscriptionDLQURL, c.StreamDLQURL} {
 			queues[url] = sqstest.Queue{}
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/fleet"
@@ -31,8 +31,8 @@ const MappingTable = "mapping"
 // ResultTTL is for how long the ledgers remember.
 const ResultTTL = 30 * 24 * time.Hour
 
-func cell(id string) facts.Cell {
-	c := facts.Cell{
+func cell(id string) manifest.Cell {
+	c := manifest.Cell{
 		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: id + "-data", ResultsTable: id + "-results",
 		QueueURL: "https://sqs/" + id + "-queue", ConsumerDLQURL: "https://sqs/" + id + "-consumer-dlq",
 		SubscriptionDLQURL: "https://sqs/" + id + "-subscription-dlq", StreamDLQURL: "https://sqs/" + id + "-stream-dlq",
@@ -52,7 +52,7 @@ type World struct {
 func New() *World {
 	id, tenant := dynamotest.S(event.AttrKey), dynamotest.S(event.AttrTenantID)
 	tables := map[string]dynamotest.Table{MappingTable: {Hash: dynamotest.S(mapping.AttrTenantID)}}
-	for _, c := range []facts.Cell{Alpha, Beta} {
+	for _, c := range []manifest.Cell{Alpha, Beta} {
 		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
 			event.TenantTimeIndex: {Hash: tenant, Range: dynamotest.S(event.AttrAcceptedAt), Projection: types.ProjectionTypeKeysOnly},
 		}}
@@ -69,31 +69,31 @@ func New() *World {
 func (w *World) Home(queue resend.Queue) *resend.Home {
 	return &resend.Home{
 		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, MappingTable), Now: w.Clock.Now,
-		Cells: func(_ context.Context, id string) (facts.Cell, error) {
-			for _, c := range []facts.Cell{Alpha, Beta} {
+		Cells: func(_ context.Context, id string) (manifest.Cell, error) {
+			for _, c := range []manifest.Cell{Alpha, Beta} {
 				if c.ID == id {
 					return c, nil
 				}
 			}
-			return facts.Cell{}, fmt.Errorf("%w %q", fleet.ErrUnknownCell, id)
+			return manifest.Cell{}, fmt.Errorf("%w %q", fleet.ErrUnknownCell, id)
 		},
 	}
 }
 
 // Map gives a tenant a place.
-func (w *World) Map(tenantID string, c facts.Cell, epoch int64) {
+func (w *World) Map(tenantID string, c manifest.Cell, epoch int64) {
 	w.Tables.Put(MappingTable, mapping.Mapping{
 		TenantID: tenantID, CellID: c.ID, Epoch: epoch, State: mapping.Active, Tier: mapping.TierStandard, UpdatedAt: w.Clock.Now(),
 	}.Item())
 }
 
 // Fence puts a tenant's fence into a cell.
-func (w *World) Fence(c facts.Cell, tenantID string, floor int64, state ownership.State) {
+func (w *World) Fence(c manifest.Cell, tenantID string, floor int64, state ownership.State) {
 	w.Tables.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: w.Clock.Now()}.Item())
 }
 
 // Accept puts an event into a cell's data table, as the router does.
-func (w *World) Accept(c facts.Cell, tenantID, eventID string, epoch int64, age time.Duration) event.Event {
+func (w *World) Accept(c manifest.Cell, tenantID, eventID string, epoch int64, age time.Duration) event.Event {
 	e := event.Event{
 		TenantID: tenantID, ID: eventID, Type: "order", Payload: []byte(`{"n":1}`), Epoch: epoch,
 		AcceptedAt: w.Clock.Now().Add(-age).UTC().Truncate(time.Millisecond),
@@ -103,7 +103,7 @@ func (w *World) Accept(c facts.Cell, tenantID, eventID string, epoch int64, age 
 }
 
 // Outcome puts an entry for an event into a cell's ledger, written age ago. One that was diverted waits.
-func (w *World) Outcome(c facts.Cell, e event.Event, status event.Status, age time.Duration) {
+func (w *World) Outcome(c manifest.Cell, e event.Event, status event.Status, age time.Duration) {
 	entry := dynamotest.Item{
 		event.AttrKey:       text(e.Key()),
 		event.AttrTenantID:  text(e.TenantID),
@@ -123,7 +123,7 @@ func (w *World) Outcome(c facts.Cell, e event.Event, status event.Status, age ti
 }
 
 // Status is what a cell's ledger says of an event; "" for nothing.
-func (w *World) Status(c facts.Cell, key string) event.Status {
+func (w *World) Status(c manifest.Cell, key string) event.Status {
 	if s, ok := w.Tables.Item(c.ResultsTable, key)[event.AttrStatus].(*types.AttributeValueMemberS); ok {
 		return event.Status(s.Value)
 	}

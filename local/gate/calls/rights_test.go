@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/functions"
-	"cellular/internal/model/facts"
 	"cellular/internal/model/iam"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/operatorpolicy"
 	"cellular/internal/testkit/pulumitest"
@@ -134,12 +134,12 @@ func scope(api string, anyCell bool) operatorpolicy.Scope {
 	url := "https://sqs." + pulumitest.Region + ".amazonaws.com/" + pulumitest.Account + "/"
 	return operatorpolicy.Scope{
 		Partition: pulumitest.Partition, Region: pulumitest.Region, Account: pulumitest.Account, Stack: deployment, AnyCell: anyCell,
-		ControlPlane: facts.ControlPlane{MappingTable: deployment.MappingTable(), CellTable: deployment.CellTable(), MoveTable: deployment.MoveTable()},
-		Router: facts.Router{
+		ControlPlane: manifest.ControlPlane{MappingTable: deployment.MappingTable(), CellTable: deployment.CellTable(), MoveTable: deployment.MoveTable()},
+		Router: manifest.Router{
 			URL: "https://" + api + ".execute-api." + pulumitest.Region + ".amazonaws.com", Function: deployment.Router(), Auth: "iam",
 			Role: roleARN(deployment.RouterRole()),
 		},
-		Cells: []facts.Cell{{
+		Cells: []manifest.Cell{{
 			ID: cellID, DataTable: n.DataTable(), ResultsTable: n.ResultsTable(), TopicARN: arnOf("sns", n.Topic()), QueueARN: arnOf("sqs", n.Queue()),
 			QueueURL: url + n.Queue(), ConsumerDLQURL: url + n.ConsumerDLQ(), SubscriptionDLQURL: url + n.SubscriptionDLQ(), StreamDLQURL: url + n.StreamDLQ(),
 			Producer: n.Producer(), Consumer: n.Consumer(),

@@ -1,4 +1,4 @@
-package facts
+package manifest
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ const (
 	ofRouter       = "the router"
 )
 
-// ControlPlane is the control plane's facts.
+// ControlPlane is the control plane's manifest.
 type ControlPlane struct {
 	MappingTable string `json:"mappingTable"`
 	CellTable    string `json:"cellTable"`
@@ -21,13 +21,13 @@ type ControlPlane struct {
 // JSON is the document as the control plane publishes it.
 func (c ControlPlane) JSON() (string, error) { return encode(ofControlPlane, c) }
 
-// ParseControlPlane reads a document. It reports every fact that is missing.
+// ParseControlPlane reads a document. It reports every field that is missing.
 func ParseControlPlane(text string) (ControlPlane, error) {
 	var c ControlPlane
 	if err := decode(ofControlPlane, text, &c); err != nil {
 		return ControlPlane{}, err
 	}
-	err := missing(ofControlPlane, []fact{
+	err := missing(ofControlPlane, []field{
 		{"mappingTable", c.MappingTable != ""}, {"cellTable", c.CellTable != ""}, {"moveTable", c.MoveTable != ""},
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func ParseControlPlane(text string) (ControlPlane, error) {
 	return c, nil
 }
 
-// Router is the router's facts. A Duration is written in Go's notation, such as "1h0m0s".
+// Router is the router's manifest. A Duration is written in Go's notation, such as "1h0m0s".
 type Router struct {
 	URL            string   `json:"url"`
 	Function       string   `json:"function"` // name
@@ -46,7 +46,7 @@ type Router struct {
 	HardTTL        Duration `json:"hardTTL"`        // the age past which no router uses a mapping
 	RefreshTimeout Duration `json:"refreshTimeout"` // of one read of the mapping table
 	CellTimeout    Duration `json:"cellTimeout"`    // of one call into a cell
-	// ThrottleRate is how many requests a second the API lets in, over all tenants. It is 0 in the facts of a router of a
+	// ThrottleRate is how many requests a second the API lets in, over all tenants. It is 0 in the manifest of a router of a
 	// version that did not publish it; readers of that version pass it over.
 	ThrottleRate int `json:"throttleRate,omitempty"`
 }
@@ -54,13 +54,13 @@ type Router struct {
 // JSON is the document as the router publishes it.
 func (r Router) JSON() (string, error) { return encode(ofRouter, r) }
 
-// ParseRouter reads a document. It reports every fact that is missing.
+// ParseRouter reads a document. It reports every field that is missing.
 func ParseRouter(text string) (Router, error) {
 	var r Router
 	if err := decode(ofRouter, text, &r); err != nil {
 		return Router{}, err
 	}
-	err := missing(ofRouter, []fact{
+	err := missing(ofRouter, []field{
 		{"url", r.URL != ""}, {"function", r.Function != ""}, {"role", r.Role != ""}, {"auth", r.Auth != ""},
 		{"softTTL", r.SoftTTL > 0}, {"hardTTL", r.HardTTL > 0}, {"refreshTimeout", r.RefreshTimeout > 0}, {"cellTimeout", r.CellTimeout > 0},
 	})

@@ -1,4 +1,4 @@
-package facts_test
+package manifest_test
 
 import (
 	"path/filepath"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/facts"
+	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/formattest"
 )
 
@@ -22,9 +22,9 @@ func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 		today string
 		want  map[string]any
 	}{
-		{"cell", alpha.JSON, func(s string) (any, error) { return facts.Parse(s) }, "manifest", map[string]any{"manifest": alpha}},
-		{"control-plane", controlPlane.JSON, func(s string) (any, error) { return facts.ParseControlPlane(s) }, "manifest", map[string]any{"manifest": controlPlane}},
-		{"router", edge.JSON, func(s string) (any, error) { return facts.ParseRouter(s) }, "throttle-rate",
+		{"cell", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) }, "manifest", map[string]any{"manifest": alpha}},
+		{"control-plane", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) }, "manifest", map[string]any{"manifest": controlPlane}},
+		{"router", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) }, "throttle-rate",
 			map[string]any{"manifest": earlier, "throttle-rate": edge}},
 	} {
 		text, err := kind.write()

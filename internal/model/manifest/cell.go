@@ -1,13 +1,13 @@
-// Package facts is what each part of a deployment tells about itself: one JSON document in SSM per cell, one of the
+// Package manifest defines what each part of a deployment publishes about itself: one JSON document in SSM per cell, one of the
 // control plane and one of the router. The operator's CLI reads them, so that no list of cells exists anywhere else.
-package facts
+package manifest
 
 import (
 	"errors"
 	"fmt"
 )
 
-// Cell is one cell's facts.
+// Cell is one cell's manifest.
 type Cell struct {
 	ID                 string `json:"id"`
 	Wave               int    `json:"wave"`       // release wave
@@ -53,7 +53,7 @@ type Settings struct {
 // JSON is the document as the cell publishes it.
 func (c Cell) JSON() (string, error) { return encode("cell "+c.ID, c) }
 
-// Parse reads a document. It reports every fact that is missing, and lets pass those that it does not know, which a
+// Parse reads a document. It reports every field that is missing, and lets pass those that it does not know, which a
 // newer deployment publishes.
 func Parse(text string) (Cell, error) {
 	var c Cell
@@ -61,7 +61,7 @@ func Parse(text string) (Cell, error) {
 		return Cell{}, err
 	}
 	of := fmt.Sprintf("cell %q", c.ID)
-	errs := []error{missing(of, []fact{
+	errs := []error{missing(of, []field{
 		{"id", c.ID != ""}, {"tier", c.Tier != ""},
 		{"dataTable", c.DataTable != ""}, {"resultsTable", c.ResultsTable != ""},
 		{"topicArn", c.TopicARN != ""}, {"queueUrl", c.QueueURL != ""}, {"queueArn", c.QueueARN != ""},
@@ -71,7 +71,7 @@ func Parse(text string) (Cell, error) {
 		{"settings", c.Settings.InlinePayloadBytes > 0 && c.Settings.ResultTTL > 0},
 	})}
 	if c.MaxTenants < 1 {
-		errs = append(errs, fmt.Errorf("read the facts of %s: maxTenants is %d, want at least 1", of, c.MaxTenants))
+		errs = append(errs, fmt.Errorf("read the manifest of %s: maxTenants is %d, want at least 1", of, c.MaxTenants))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Cell{}, err

@@ -40,3 +40,15 @@ func Example() {
 	// 1 {"kept":true} <nil>
 	// true the payload has no greeting
 }
+
+// An item that every event of a tenant writes to is sharded by the event's id; whoever reads sums the shards.
+func ExampleShard() {
+	for _, id := range []string{"e-1", "e-2", "e-1"} {
+		e := app.Event{TenantID: "acme", ID: id}
+		fmt.Printf("%stotal#%s#%d\n", app.KeyPrefix, e.TenantID, app.Shard(e))
+	}
+	// Output:
+	// #total#acme#27
+	// #total#acme#54
+	// #total#acme#27
+}

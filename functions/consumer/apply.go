@@ -6,8 +6,17 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"cellular/app"
+	"cellular/functions/consumer/counters"
 )
+
+// state is where the business logic keeps what it knows: the cell's results table.
+type state struct {
+	table  string
+	tables counters.Reader
+}
 
 // apply is the business logic: the one function to replace with your own.
 //
@@ -20,9 +29,14 @@ import (
 // may be moved to another cell, and what does not name it is left behind.
 //
 // Keep every item bounded, whatever clients send: an item takes 400 KB, and once it is full every event that would add to
-// it is rejected. A limited number of names (as countByType has), the latest N of a list, or an item for each thing that
+// it is rejected. A limited number of names (as counters.Add has), the latest N of a list, or an item for each thing that
 // there may be many of are bounded; an attribute for each value of a client's field is not. An effect depends on the event
 // and on what is in the tables, and nothing else: a retry may then find other state, but never adds to what was applied.
+//
+// Keep no item that every event of a tenant writes to. DynamoDB cancels one of two transactions that meet in an item, and
+// takes 1,000 writes a second to one key: such an item is what your largest tenant waits for. Put app.Shard(e) into its key and sum the
+// items where you read them, as counters.Add and counters.Read do; or give each of the things that an event is about, such
+// as an order, an item of its own.
 //
 // Return app.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
 // before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the
@@ -30,11 +44,11 @@ import (
 //
 // This one prices orders (events of a type order.*), and counts every tenant's events by type.
 func apply(ctx context.Context, e app.Event, s state) (app.Effect, error) {
-	writes, err := s.countByType(ctx, e)
+	count, err := counters.Add(ctx, s.tables, s.table, e)
 	if err != nil {
 		return app.Effect{}, err
 	}
-	effect := app.Effect{Writes: writes}
+	effect := app.Effect{Writes: []types.TransactWriteItem{count}}
 	if !strings.HasPrefix(e.Type, "order.") {
 		return effect, nil
 	}

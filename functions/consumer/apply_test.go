@@ -16,7 +16,7 @@ const validOrder = `{"order_id":"A-1","customer":"jane","currency":"EUR",` +
 
 // onNothing is the state of a cell that has applied nothing yet.
 func onNothing() state {
-	return state{table: alpha.ResultsTable(), reader: dynamotest.NewTables(dynamotest.Cell(alpha))}
+	return state{table: alpha.ResultsTable(), tables: dynamotest.NewTables(dynamotest.Cell(alpha))}
 }
 
 func TestAnOrderIsPriced(t *testing.T) {
@@ -63,5 +63,14 @@ func TestAMalformedOrderIsRejectedByTheNameOfItsField(t *testing.T) {
 				require.NotContains(t, err.Error(), content)
 			}
 		})
+	}
+}
+
+func TestEveryEventIsCountedForItsTenant(t *testing.T) {
+	for _, eventType := range []string{"order.placed", "visit", "fault.panic"} {
+		effect, err := apply(t.Context(), event.Event{TenantID: "acme", ID: "e-1", Type: eventType, Payload: json.RawMessage(validOrder)}, onNothing())
+		require.NoError(t, err)
+		require.Len(t, effect.Writes, 1)
+		require.Equal(t, "type:"+eventType, effect.Writes[0].Update.ExpressionAttributeNames["#counter"])
 	}
 }

@@ -40,7 +40,7 @@ func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, 
 		ResultTTL:       vars.Duration(env.ResultTTL),
 		Logger:          logger,
 	}
-	business := state{table: options.ResultsTable, reader: tables}
+	business := state{table: options.ResultsTable, tables: tables}
 	options.Apply = func(ctx context.Context, e app.Event) (app.Effect, error) {
 		return apply(ctx, e, business)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
@@ -82,17 +83,12 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 
 func (s *cellState) addResult(item map[string]types.AttributeValue) error {
 	key := text(item, event.AttrKey)
-	if tenant, ok := strings.CutPrefix(key, "#counters#"); ok {
-		s.Counters[tenant] = map[string]int{}
-		for name, value := range item {
-			if eventType, ok := strings.CutPrefix(name, "type:"); ok {
-				n, err := number(value)
-				if err != nil {
-					return err
-				}
-				s.Counters[tenant][eventType] = int(n)
-			}
+	if tenant, ok := counters.TenantOf(key); ok {
+		sum := counters.Counts{ByType: s.Counters[tenant]}
+		if err := sum.Add(item); err != nil {
+			return err
 		}
+		s.Counters[tenant] = sum.ByType
 		return nil
 	}
 	if strings.HasPrefix(key, ownership.Key("")) {

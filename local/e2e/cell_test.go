@@ -15,6 +15,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 )
@@ -90,15 +91,9 @@ func (c *cell) item(t *testing.T, table, key string) map[string]types.AttributeV
 // counters are what the business logic has counted of a tenant, by event type.
 func (c *cell) counters(t *testing.T, tenant string) map[string]int {
 	t.Helper()
-	counts := map[string]int{}
-	for name, value := range c.item(t, c.ResultsTable, "#counters#"+tenant) {
-		if eventType, ok := strings.CutPrefix(name, "type:"); ok {
-			n, err := strconv.Atoi(value.(*types.AttributeValueMemberN).Value)
-			require.NoError(t, err)
-			counts[eventType] = n
-		}
-	}
-	return counts
+	counts, err := counters.Read(t.Context(), c.world.tables, c.ResultsTable, tenant)
+	require.NoError(t, err)
+	return counts.ByType
 }
 
 // awaitApplied polls the results table, past the router, until every event was applied.

@@ -15,6 +15,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/functions/consumer/counters"
 	"cellular/internal/model/env"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
@@ -76,21 +77,8 @@ func (c *cell) counters(t *testing.T, tenant string) map[string]int {
 }
 
 func (c *cell) count(ctx context.Context, tenant string) (map[string]int, error) {
-	out, err := c.world.tables.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &c.ResultsTable, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: "#counters#" + tenant}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	counts := map[string]int{}
-	for name, value := range out.Item {
-		if eventType, ok := strings.CutPrefix(name, "type:"); ok {
-			if counts[eventType], err = strconv.Atoi(value.(*types.AttributeValueMemberN).Value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return counts, nil
+	counts, err := counters.Read(ctx, c.world.tables, c.ResultsTable, tenant)
+	return counts.ByType, err
 }
 
 // awaitCounters polls until the business logic has counted that much.

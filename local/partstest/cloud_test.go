@@ -30,7 +30,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
+	"cellular/functions/consumer/counters"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/local"
@@ -257,17 +257,9 @@ func (w *world) awaitStatus(t *testing.T, tenant, want string, ids ...string) {
 // applied is how many events of the tenant have had their effect, by the business logic's own count.
 func (w *world) applied(t *testing.T, c manifest.Cell, tenant string) int {
 	t.Helper()
-	out, err := w.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: &c.ResultsTable, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: "#counters#" + tenant}},
-	})
+	counts, err := counters.Read(t.Context(), w.tables, c.ResultsTable, tenant)
 	require.NoError(t, err)
-	count, ok := out.Item["type:"+placed].(*types.AttributeValueMemberN)
-	if !ok {
-		return 0
-	}
-	n, err := strconv.Atoi(count.Value)
-	require.NoError(t, err)
-	return n
+	return counts.ByType[placed]
 }
 
 // depth is how many messages a queue holds.

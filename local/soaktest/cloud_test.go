@@ -26,6 +26,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/local"
@@ -147,18 +148,11 @@ func (w *world) outcomes(t *testing.T, c manifest.Cell, status event.Status) map
 // counted is how many of a tenant's events the business logic of a cell has counted.
 func (w *world) counted(t *testing.T, c manifest.Cell, tenant string) int {
 	t.Helper()
+	counts, err := counters.Read(t.Context(), w.tables, c.ResultsTable, tenant)
+	require.NoError(t, err)
 	sum := 0
-	for _, item := range w.scan(t, c.ResultsTable) {
-		if !strings.HasPrefix(text(item, event.AttrKey), "#counters#"+tenant) || text(item, event.AttrTenantID) != tenant {
-			continue
-		}
-		for name, value := range item {
-			if strings.HasPrefix(name, "type:") {
-				n, err := strconv.Atoi(value.(*types.AttributeValueMemberN).Value)
-				require.NoError(t, err)
-				sum += n
-			}
-		}
+	for _, n := range counts.ByType {
+		sum += n
 	}
 	return sum
 }

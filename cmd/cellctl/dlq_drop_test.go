@@ -12,6 +12,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
@@ -117,6 +118,6 @@ func TestALetterWhoseTenantIsBeingMovedIsNotDropped(t *testing.T) {
 			"consumer  acme#broken  "+id+"   "+resend.Moving.Explain(),
 		), "cellctl: 1 message was kept; drop again later\n", "dlq", "drop", "--cell", "c01", "--kind", "consumer", "--all", "--yes")
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
-		require.Equal(t, text("rejected"), w.db.Item(stack.Cell("c01").ResultsTable(), "acme#broken")[event.AttrReason])
+		require.Equal(t, item.Text("rejected"), w.db.Item(stack.Cell("c01").ResultsTable(), "acme#broken")[event.AttrReason])
 	})
 }

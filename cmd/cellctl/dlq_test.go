@@ -12,6 +12,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/ejection"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
 	"cellular/internal/runtime/consumer"
@@ -52,9 +53,9 @@ func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS,
 // failed notes in a cell why it gave an event up.
 func (w *world) failed(cell, tenant, id, reason string) {
 	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
-		event.AttrKey: text(event.Key(tenant, id)), event.AttrTenantID: text(tenant), event.AttrID: text(id),
-		event.AttrStatus: text(string(event.Failed)), event.AttrReason: text(reason),
-		event.AttrAppliedAt: text(event.FormatTime(time.Now())),
+		event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), event.AttrID: item.Text(id),
+		event.AttrStatus: item.Text(string(event.Failed)), event.AttrReason: item.Text(reason),
+		event.AttrAppliedAt: item.Text(event.FormatTime(time.Now())),
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/terminal"
@@ -42,12 +43,12 @@ func withHostility(t *testing.T, test func(t *testing.T, w *world, letter string
 		w.failed("c01", "acme", id, hostileText)
 		for _, tenant := range []string{"acme", "t" + hostileText} {
 			w.db.Put(stack.Cell("c01").ResultsTable(), dynamotest.Item{
-				event.AttrKey: text(event.Key(tenant, id)), event.AttrTenantID: text(tenant), event.AttrStatus: text(hostileText),
+				event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(hostileText),
 			})
 		}
-		item := w.mapping("beta")
-		item[mapping.AttrTenantID] = text("beta" + hostileText)
-		w.db.Put(stack.MappingTable(), item)
+		place := w.mapping("beta")
+		place[mapping.AttrTenantID] = item.Text("beta" + hostileText)
+		w.db.Put(stack.MappingTable(), place)
 
 		body, err := json.Marshal(map[string]any{
 			"v": 1, "tenant_id": "acme", "event_id": id, "type": hostileText, "epoch": 1,

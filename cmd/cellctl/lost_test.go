@@ -13,6 +13,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/residence"
@@ -35,8 +36,8 @@ func (w *world) lose(tenant string, state mapping.State) {
 
 func (w *world) counts(cell, tenants string) {
 	w.db.Put(stack.CellTable(), dynamotest.Item{
-		controltables.AttrCellID: text(cell), controltables.AttrStatus: text("active"),
-		controltables.AttrTenants: &types.AttributeValueMemberN{Value: tenants}, controltables.AttrUpdatedAt: text(event.FormatTime(time.Now())),
+		controltables.AttrCellID: item.Text(cell), controltables.AttrStatus: item.Text("active"),
+		controltables.AttrTenants: &types.AttributeValueMemberN{Value: tenants}, controltables.AttrUpdatedAt: item.Text(event.FormatTime(time.Now())),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/testkit/sqstest"
 )
 
@@ -52,7 +53,7 @@ func TestAMoveWhoseNewCellLosesItsResultsAfterTheFlipIsAdvisedOnlyWhatWorks(t *t
 		_, stderr, code = w.run("tenants", "move", "acme", "--abandon", "c02")
 		require.Equal(t, cli.ExitUsage, code)
 		require.Contains(t, stderr, "not confirmed; nothing was done")
-		require.Equal(t, text("c02"), w.mapping("acme")["cell_id"])
+		require.Equal(t, item.Text("c02"), w.mapping("acme")["cell_id"])
 
 		w.stdin = "acme\n"
 		stdout, stderr, code := w.run("tenants", "move", "acme", "--abandon", "c02")
@@ -64,7 +65,7 @@ This cannot be undone.
 Type acme to go on: `), stderr)
 		require.Contains(t, stderr, "acme: backed-out: the tenant is in cell c01, without cell c02 (")
 		require.Contains(t, stdout, "backed-out")
-		require.Equal(t, text("c01"), w.mapping("acme")["cell_id"])
+		require.Equal(t, item.Text("c01"), w.mapping("acme")["cell_id"])
 		require.Nil(t, w.mapping("acme")["moving_to"])
 
 		var sent []string
@@ -114,6 +115,6 @@ func TestAMoveOutOfACellThatIsGoneCanBeEnded(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, stderr, "Lost for good: events that cell c01 accepted after they were copied.\n")
 		require.Contains(t, stderr, "acme: done: the tenant is in cell c02, without cell c01")
-		require.Equal(t, text("c02"), w.mapping("acme")["cell_id"])
+		require.Equal(t, item.Text("c02"), w.mapping("acme")["cell_id"])
 	})
 }

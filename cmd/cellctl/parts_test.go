@@ -9,6 +9,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/sqstest"
 )
@@ -108,7 +109,7 @@ func TestADeletedPartIsNamedByEveryCommandThatNeedsItAndMissedByNone(t *testing.
 				w.does("tenants", "move", "acme", "--to", "c02", "--no-wait")
 				time.Sleep(2 * time.Hour)
 				w.does("moves", "resume", "acme")
-				require.Equal(t, text("c02"), w.mapping("acme")["cell_id"])
+				require.Equal(t, item.Text("c02"), w.mapping("acme")["cell_id"])
 				for _, c := range looks {
 					if c.name != "move" {
 						w.does(c.args...)

@@ -16,6 +16,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/operator/terminal"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
@@ -58,17 +59,17 @@ func (w writes) Write(p []byte) (int, error) { return w(p) }
 // held notes in the record of a tenant's second epoch that a process was at work on its move a moment ago.
 func (w *world) held(tenant, holder string) {
 	w.t.Helper()
-	item := w.record(tenant)
-	item["holder"] = text(holder)
-	item["updated_at"] = text(event.FormatTime(time.Now()))
-	w.db.Put(stack.MoveTable(), item)
+	stored := w.record(tenant)
+	stored["holder"] = item.Text(holder)
+	stored["updated_at"] = item.Text(event.FormatTime(time.Now()))
+	w.db.Put(stack.MoveTable(), stored)
 }
 
 func (w *world) record(tenant string) dynamotest.Item {
 	w.t.Helper()
-	for _, item := range w.db.Items(stack.MoveTable()) {
-		if item[controltables.AttrOpen] != nil && fmt.Sprint(item[controltables.AttrTenantID]) == fmt.Sprint(text(tenant)) {
-			return item
+	for _, stored := range w.db.Items(stack.MoveTable()) {
+		if stored[controltables.AttrOpen] != nil && fmt.Sprint(stored[controltables.AttrTenantID]) == fmt.Sprint(item.Text(tenant)) {
+			return stored
 		}
 	}
 	w.t.Fatalf("no move of %s is under way", tenant)
@@ -279,7 +280,7 @@ func TestAnInterruptedMoveSaysHowThingsStand(t *testing.T) {
 
 			_, _, code := w.run("tenants", "move", "acme", "--resume")
 			require.Zero(t, code)
-			require.Equal(t, text("c02"), w.mapping("acme")["cell_id"])
+			require.Equal(t, item.Text("c02"), w.mapping("acme")["cell_id"])
 		})
 	}
 }
@@ -323,7 +324,7 @@ func TestAMoveIsBackedOut(t *testing.T) {
 			_, stderr, code := w.run("tenants", "move", "acme", "--back-out")
 			require.Zero(t, code, stderr)
 			require.Contains(t, stderr, want)
-			require.Equal(t, text("c01"), w.mapping("acme")["cell_id"])
+			require.Equal(t, item.Text("c01"), w.mapping("acme")["cell_id"])
 			require.Nil(t, w.mapping("acme")["moving_to"])
 		})
 	}

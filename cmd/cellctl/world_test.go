@@ -14,7 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -149,21 +149,19 @@ func (w *world) event(cell, tenant, id string, status event.Status) {
 	if status == "" {
 		return
 	}
-	outcome := dynamotest.Item{event.AttrKey: text(e.Key()), event.AttrTenantID: text(tenant), event.AttrStatus: text(string(status))}
+	outcome := dynamotest.Item{event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(string(status))}
 	if status == event.Diverted {
-		outcome[event.AttrWaiting] = text(tenant)
+		outcome[event.AttrWaiting] = item.Text(tenant)
 	}
 	w.db.Put(names.ResultsTable(), outcome)
 }
 
 // moving notes in a tenant's mapping that a move takes it to a cell.
 func (w *world) moving(tenant, to string) {
-	item := w.mapping(tenant)
-	item[mapping.AttrMovingTo] = text(to)
-	w.db.Put(stack.MappingTable(), item)
+	stored := w.mapping(tenant)
+	stored[mapping.AttrMovingTo] = item.Text(to)
+	w.db.Put(stack.MappingTable(), stored)
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // parameters is SSM in memory. It lists two parameters a page.
 type parameters map[string]string
@@ -252,7 +250,7 @@ func printed(all ...string) string { return strings.Join(all, "\n") + "\n" }
 // applied notes in a cell when it last applied an event.
 func (w *world) applied(cell string, at time.Time) {
 	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
-		event.AttrKey: text(event.AppliedKey), event.AttrAppliedAt: text(event.FormatTime(at)),
+		event.AttrKey: item.Text(event.AppliedKey), event.AttrAppliedAt: item.Text(event.FormatTime(at)),
 	})
 }
 

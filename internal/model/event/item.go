@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -12,13 +11,13 @@ import (
 // Item is the event as it stands in its cell's data table. The payload is kept as the text that the client sent.
 func (e Event) Item() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		AttrKey:        &types.AttributeValueMemberS{Value: e.Key()},
-		AttrTenantID:   &types.AttributeValueMemberS{Value: e.TenantID},
-		AttrID:         &types.AttributeValueMemberS{Value: e.ID},
-		AttrType:       &types.AttributeValueMemberS{Value: e.Type},
-		AttrPayload:    &types.AttributeValueMemberS{Value: string(e.Payload)},
-		AttrEpoch:      &types.AttributeValueMemberN{Value: strconv.FormatInt(e.Epoch, 10)},
-		AttrAcceptedAt: &types.AttributeValueMemberS{Value: FormatTime(e.AcceptedAt)},
+		AttrKey:        item.Text(e.Key()),
+		AttrTenantID:   item.Text(e.TenantID),
+		AttrID:         item.Text(e.ID),
+		AttrType:       item.Text(e.Type),
+		AttrPayload:    item.Text(string(e.Payload)),
+		AttrEpoch:      item.Number(e.Epoch),
+		AttrAcceptedAt: item.Text(FormatTime(e.AcceptedAt)),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 )
 
 func itemEvent() event.Event {
@@ -21,13 +22,13 @@ func itemEvent() event.Event {
 
 func TestItemIsWhatTheTableHolds(t *testing.T) {
 	require.Equal(t, map[string]types.AttributeValue{
-		"id":          &types.AttributeValueMemberS{Value: "acme#e1"},
-		"tenant_id":   &types.AttributeValueMemberS{Value: "acme"},
-		"event_id":    &types.AttributeValueMemberS{Value: "e1"},
-		"type":        &types.AttributeValueMemberS{Value: "order.created"},
-		"payload":     &types.AttributeValueMemberS{Value: `{"total": 1.0}`},
-		"epoch":       &types.AttributeValueMemberN{Value: "3"},
-		"accepted_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.789Z"},
+		"id":          item.Text("acme#e1"),
+		"tenant_id":   item.Text("acme"),
+		"event_id":    item.Text("e1"),
+		"type":        item.Text("order.created"),
+		"payload":     item.Text(`{"total": 1.0}`),
+		"epoch":       item.Number(3),
+		"accepted_at": item.Text("2026-02-03T04:05:06.789Z"),
 	}, itemEvent().Item())
 }
 
@@ -50,7 +51,6 @@ func TestItemRoundTrips(t *testing.T) {
 }
 
 func TestFromItemNamesTheBadAttribute(t *testing.T) {
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	number := func(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
 	for _, c := range []struct {
 		attribute string
@@ -58,14 +58,14 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 		want      string
 	}{
 		{"id", nil, "attribute id is missing"},
-		{"id", text("acme#e2"), `make the key "acme#e1"`},
-		{"tenant_id", text("ac#me"), `attribute tenant_id is "ac#me"`},
+		{"id", item.Text("acme#e2"), `make the key "acme#e1"`},
+		{"tenant_id", item.Text("ac#me"), `attribute tenant_id is "ac#me"`},
 		{"event_id", number("1"), "attribute event_id is not a string"},
-		{"type", text(""), `attribute type is ""`},
-		{"payload", text("{"), "is not JSON text"},
+		{"type", item.Text(""), `attribute type is ""`},
+		{"payload", item.Text("{"), "is not JSON text"},
 		{"epoch", number("0"), "at least 1"},
-		{"epoch", text("3"), "attribute epoch is missing or not a number"},
-		{"accepted_at", text("yesterday"), `attribute accepted_at is "yesterday"`},
+		{"epoch", item.Text("3"), "attribute epoch is missing or not a number"},
+		{"accepted_at", item.Text("yesterday"), `attribute accepted_at is "yesterday"`},
 	} {
 		t.Run(c.attribute, func(t *testing.T) {
 			attributes := itemEvent().Item()
@@ -82,7 +82,7 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 
 func TestFromItemIgnoresAttributesOfNewerWriters(t *testing.T) {
 	attributes := itemEvent().Item()
-	attributes["trace"] = &types.AttributeValueMemberS{Value: "1-2-3"}
+	attributes["trace"] = item.Text("1-2-3")
 	got, err := event.FromItem(attributes)
 	require.NoError(t, err)
 	require.Equal(t, itemEvent(), got)
@@ -90,7 +90,7 @@ func TestFromItemIgnoresAttributesOfNewerWriters(t *testing.T) {
 
 func TestFromItemReadsACloneAsTheEventThatItIsACopyOf(t *testing.T) {
 	attributes := itemEvent().Item()
-	attributes[event.AttrClonedFrom] = &types.AttributeValueMemberS{Value: "alpha"}
+	attributes[event.AttrClonedFrom] = item.Text("alpha")
 	got, err := event.FromItem(attributes)
 	require.NoError(t, err)
 	require.Equal(t, itemEvent(), got)

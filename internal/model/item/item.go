@@ -1,5 +1,5 @@
-// Package item reads DynamoDB items strictly: an attribute that is missing, of another type or out of range is an
-// error that names it, never a zero value.
+// Package item makes the attributes of DynamoDB items, and reads them strictly: one that is missing, of another type or out of
+// range is an error that names it, never a zero value.
 package item
 
 import (

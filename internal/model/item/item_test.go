@@ -60,3 +60,11 @@ attribute empty is "", want anything but nothing
 attribute text is not JSON text
 attribute nowhere is missing, want a string`)
 }
+
+func TestTextAndNumber_AreReadBack(t *testing.T) {
+	r := item.Read(map[string]types.AttributeValue{"text": item.Text("hello"), "small": item.Number(7), "large": item.Number(int64(1 << 62))})
+	require.Equal(t, "hello", r.String("text"))
+	require.EqualValues(t, 7, r.Int("small", 0))
+	require.EqualValues(t, 1<<62, r.Int("large", 0))
+	require.NoError(t, r.Err())
+}

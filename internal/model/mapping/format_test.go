@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/formattest"
 )
@@ -31,16 +31,16 @@ func TestTheFormatOfAMappingIsKept(t *testing.T) {
 }
 
 func TestAMappingInAStateOfALaterVersionIsReadAndNotRoutable(t *testing.T) {
-	item := formattest.Items(t, "testdata/mapping-v1")["testdata/mapping-v1/active.json"]
-	item[mapping.AttrState], item[mapping.AttrTier] = &types.AttributeValueMemberS{Value: "read-only"}, &types.AttributeValueMemberS{Value: "burst"}
-	m, err := mapping.FromItem(item)
+	kept := formattest.Items(t, "testdata/mapping-v1")["testdata/mapping-v1/active.json"]
+	kept[mapping.AttrState], kept[mapping.AttrTier] = item.Text("read-only"), item.Text("burst")
+	m, err := mapping.FromItem(kept)
 	require.NoError(t, err)
 	require.False(t, m.State.Known())
 	require.False(t, m.Routable())
 
 	for _, garbage := range []string{"", "Active", "active ", "a\nb"} {
-		item[mapping.AttrState] = &types.AttributeValueMemberS{Value: garbage}
-		_, err = mapping.FromItem(item)
+		kept[mapping.AttrState] = item.Text(garbage)
+		_, err = mapping.FromItem(kept)
 		require.ErrorIs(t, err, mapping.ErrMalformed, garbage)
 	}
 }

@@ -3,7 +3,6 @@ package mapping
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -28,18 +27,18 @@ func (m Mapping) Routable() bool { return m.State == Active || m.State == Moving
 // Item is the mapping as it stands in the mapping table.
 func (m Mapping) Item() map[string]types.AttributeValue {
 	attributes := map[string]types.AttributeValue{
-		AttrTenantID:  &types.AttributeValueMemberS{Value: m.TenantID},
-		AttrCellID:    &types.AttributeValueMemberS{Value: m.CellID},
-		AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch, 10)},
-		AttrState:     &types.AttributeValueMemberS{Value: string(m.State)},
-		AttrTier:      &types.AttributeValueMemberS{Value: m.Tier},
-		AttrUpdatedAt: &types.AttributeValueMemberS{Value: event.FormatTime(m.UpdatedAt)},
+		AttrTenantID:  item.Text(m.TenantID),
+		AttrCellID:    item.Text(m.CellID),
+		AttrEpoch:     item.Number(m.Epoch),
+		AttrState:     item.Text(string(m.State)),
+		AttrTier:      item.Text(m.Tier),
+		AttrUpdatedAt: item.Text(event.FormatTime(m.UpdatedAt)),
 	}
 	if m.MovingTo != "" {
-		attributes[AttrMovingTo] = &types.AttributeValueMemberS{Value: m.MovingTo}
+		attributes[AttrMovingTo] = item.Text(m.MovingTo)
 	}
 	if m.Removing > 0 {
-		attributes[AttrRemoving] = &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Removing, 10)}
+		attributes[AttrRemoving] = item.Number(m.Removing)
 	}
 	return attributes
 }

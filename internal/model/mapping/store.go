@@ -41,7 +41,7 @@ func NewStore(client Getter, table string) *Store { return &Store{client: client
 func (s *Store) Get(ctx context.Context, tenantID string) (Mapping, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      &s.table,
-		Key:            map[string]types.AttributeValue{AttrTenantID: &types.AttributeValueMemberS{Value: tenantID}},
+		Key:            map[string]types.AttributeValue{AttrTenantID: item.Text(tenantID)},
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func GetAll(ctx context.Context, client transact.BatchReader, table string, tena
 	var keys []transact.Item
 	for _, id := range tenantIDs {
 		if !asked[id] { // a batch must not have a key twice
-			keys, asked[id] = append(keys, transact.Item{AttrTenantID: &types.AttributeValueMemberS{Value: id}}), true
+			keys, asked[id] = append(keys, transact.Item{AttrTenantID: item.Text(id)}), true
 		}
 	}
 	err := transact.Retrier{}.ReadAll(ctx, client, table, keys, func(attributes transact.Item) error {

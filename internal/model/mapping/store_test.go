@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -19,12 +20,12 @@ func newDB() *dynamotest.DB { return dynamotest.New(map[string]string{tableName:
 
 func acmeItem() dynamotest.Item {
 	return dynamotest.Item{
-		"tenant_id":  &types.AttributeValueMemberS{Value: "acme"},
-		"cell_id":    &types.AttributeValueMemberS{Value: "alpha"},
-		"epoch":      &types.AttributeValueMemberN{Value: "1"},
-		"state":      &types.AttributeValueMemberS{Value: "active"},
-		"tier":       &types.AttributeValueMemberS{Value: "standard"},
-		"updated_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.000Z"},
+		"tenant_id":  item.Text("acme"),
+		"cell_id":    item.Text("alpha"),
+		"epoch":      item.Number(1),
+		"state":      item.Text("active"),
+		"tier":       item.Text("standard"),
+		"updated_at": item.Text("2026-02-03T04:05:06.000Z"),
 	}
 }
 
@@ -51,20 +52,19 @@ func TestStoreTellsUnknownFromUnreachable(t *testing.T) {
 }
 
 func TestStoreRefusesAnItemThatIsNoMapping(t *testing.T) {
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for _, c := range []struct {
 		attribute string
 		value     types.AttributeValue // nil removes the attribute
 		want      string
 	}{
 		{"cell_id", nil, "attribute cell_id is missing"},
-		{"cell_id", text("../alpha"), `attribute cell_id is "../alpha"`},
-		{"cell_id", text("Alpha"), `attribute cell_id is "Alpha"`},
-		{"epoch", &types.AttributeValueMemberN{Value: "0"}, `attribute epoch is "0"`},
-		{"epoch", text("1"), "attribute epoch is missing or not a number"},
-		{"state", text("Asleep"), `attribute state is "Asleep", want a word of lower-case letters and -`},
-		{"tier", text(""), `attribute tier is ""`},
-		{"updated_at", text("now"), `attribute updated_at is "now"`},
+		{"cell_id", item.Text("../alpha"), `attribute cell_id is "../alpha"`},
+		{"cell_id", item.Text("Alpha"), `attribute cell_id is "Alpha"`},
+		{"epoch", item.Number(0), `attribute epoch is "0"`},
+		{"epoch", item.Text("1"), "attribute epoch is missing or not a number"},
+		{"state", item.Text("Asleep"), `attribute state is "Asleep", want a word of lower-case letters and -`},
+		{"tier", item.Text(""), `attribute tier is ""`},
+		{"updated_at", item.Text("now"), `attribute updated_at is "now"`},
 	} {
 		t.Run(c.attribute, func(t *testing.T) {
 			item := acmeItem()

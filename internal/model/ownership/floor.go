@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 )
 
@@ -21,7 +22,7 @@ type Getter interface {
 func Get(ctx context.Context, client Getter, resultsTable, tenantID string) (fence Fence, there bool, err error) {
 	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      aws.String(resultsTable),
-		Key:            map[string]types.AttributeValue{event.AttrKey: text(Key(tenantID))},
+		Key:            map[string]types.AttributeValue{event.AttrKey: item.Text(Key(tenantID))},
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil || len(out.Item) == 0 {

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/formattest"
 )
@@ -32,9 +32,9 @@ func TestTheFormatOfAFenceIsKept(t *testing.T) {
 }
 
 func TestAFenceInAStateOfALaterVersionKeepsItsFloorAndIsNotWritten(t *testing.T) {
-	item := formattest.Items(t, "testdata/fence-v1")["testdata/fence-v1/left.json"]
-	item[ownership.AttrState] = &types.AttributeValueMemberS{Value: "parted"}
-	f, err := ownership.FromItem(item)
+	kept := formattest.Items(t, "testdata/fence-v1")["testdata/fence-v1/left.json"]
+	kept[ownership.AttrState] = item.Text("parted")
+	f, err := ownership.FromItem(kept)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, f.Floor)
 	require.Equal(t, "beta", f.Peer)

@@ -10,7 +10,6 @@ package ownership
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -77,15 +76,15 @@ var ErrMalformed = errors.New("malformed ownership item")
 // Item is the fence as it stands in the results table.
 func (f Fence) Item() map[string]types.AttributeValue {
 	attributes := map[string]types.AttributeValue{
-		event.AttrKey: text(Key(f.TenantID)),
-		AttrTenant:    text(f.TenantID),
-		AttrFloor:     number(f.Floor),
-		AttrState:     text(string(f.State)),
-		AttrPeer:      text(f.Peer),
-		AttrUpdatedAt: text(event.FormatTime(f.UpdatedAt)),
+		event.AttrKey: item.Text(Key(f.TenantID)),
+		AttrTenant:    item.Text(f.TenantID),
+		AttrFloor:     item.Number(f.Floor),
+		AttrState:     item.Text(string(f.State)),
+		AttrPeer:      item.Text(f.Peer),
+		AttrUpdatedAt: item.Text(event.FormatTime(f.UpdatedAt)),
 	}
 	if f.RemovedBelow > 0 {
-		attributes[AttrRemovedBelow] = number(f.RemovedBelow)
+		attributes[AttrRemovedBelow] = item.Number(f.RemovedBelow)
 	}
 	return attributes
 }
@@ -95,20 +94,20 @@ func (f Fence) Item() map[string]types.AttributeValue {
 func Set(resultsTable string, f Fence) types.TransactWriteItem {
 	update := &types.Update{
 		TableName:        aws.String(resultsTable),
-		Key:              map[string]types.AttributeValue{event.AttrKey: text(Key(f.TenantID))},
+		Key:              map[string]types.AttributeValue{event.AttrKey: item.Text(Key(f.TenantID))},
 		UpdateExpression: aws.String("SET #tenant = :tenant, #floor = :floor, #state = :state, #peer = :peer, #updated = :updated"),
 		ExpressionAttributeNames: map[string]string{
 			"#tenant": AttrTenant, "#floor": AttrFloor, "#state": AttrState, "#peer": AttrPeer, "#updated": AttrUpdatedAt,
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":tenant": text(f.TenantID), ":floor": number(f.Floor), ":state": text(string(f.State)), ":peer": text(f.Peer),
-			":updated": text(event.FormatTime(f.UpdatedAt)),
+			":tenant": item.Text(f.TenantID), ":floor": item.Number(f.Floor), ":state": item.Text(string(f.State)), ":peer": item.Text(f.Peer),
+			":updated": item.Text(event.FormatTime(f.UpdatedAt)),
 		},
 	}
 	if f.RemovedBelow > 0 {
 		*update.UpdateExpression += ", #removed = :removed"
 		update.ExpressionAttributeNames["#removed"] = AttrRemovedBelow
-		update.ExpressionAttributeValues[":removed"] = number(f.RemovedBelow)
+		update.ExpressionAttributeValues[":removed"] = item.Number(f.RemovedBelow)
 	}
 	return types.TransactWriteItem{Update: update}
 }
@@ -148,14 +147,14 @@ func validPeer(s string) bool { return s == "" || naming.ValidCellID(s) }
 // MayApply is the condition, as an operation of a transaction, that the cell applies events of this epoch.
 func MayApply(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
 	return check(resultsTable, tenantID, "attribute_not_exists(#floor) OR #floor <= :epoch",
-		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": number(epoch)})
+		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":epoch": item.Number(epoch)})
 }
 
 // MustDivert is the opposite of MayApply for events that somebody waits for: those of a tenant that was removed are neither
 // applied nor diverted.
 func MustDivert(resultsTable, tenantID string, epoch int64) types.TransactWriteItem {
 	return check(resultsTable, tenantID, "(#floor > :epoch AND attribute_not_exists(#removed)) OR (#floor > :epoch AND #removed <= :epoch)",
-		map[string]string{"#floor": AttrFloor, "#removed": AttrRemovedBelow}, map[string]types.AttributeValue{":epoch": number(epoch)})
+		map[string]string{"#floor": AttrFloor, "#removed": AttrRemovedBelow}, map[string]types.AttributeValue{":epoch": item.Number(epoch)})
 }
 
 // NotRemovedSince is the condition, as an operation of a transaction, that no tenant of the name was removed from the cell
@@ -165,27 +164,21 @@ func NotRemovedSince(resultsTable, tenantID string, read Fence) types.TransactWr
 	if read.RemovedBelow == 0 {
 		return check(resultsTable, tenantID, "attribute_not_exists(#removed)", names, nil)
 	}
-	return check(resultsTable, tenantID, "#removed = :read", names, map[string]types.AttributeValue{":read": number(read.RemovedBelow)})
+	return check(resultsTable, tenantID, "#removed = :read", names, map[string]types.AttributeValue{":read": item.Number(read.RemovedBelow)})
 }
 
 // MustBeFenced is the condition, as an operation of a transaction, that the cell has a fence with this floor or a higher one.
 func MustBeFenced(resultsTable, tenantID string, floor int64) types.TransactWriteItem {
 	return check(resultsTable, tenantID, "#floor >= :floor",
-		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":floor": number(floor)})
+		map[string]string{"#floor": AttrFloor}, map[string]types.AttributeValue{":floor": item.Number(floor)})
 }
 
 func check(table, tenantID, condition string, names map[string]string, values map[string]types.AttributeValue) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName:                 aws.String(table),
-		Key:                       map[string]types.AttributeValue{event.AttrKey: text(Key(tenantID))},
+		Key:                       map[string]types.AttributeValue{event.AttrKey: item.Text(Key(tenantID))},
 		ConditionExpression:       aws.String(condition),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
 	}}
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

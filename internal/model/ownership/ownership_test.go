@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
@@ -53,19 +54,18 @@ func TestAFenceNeitherMovesWithItsTenantNorIsAnEvent(t *testing.T) {
 }
 
 func TestFromItemNamesTheBadAttribute(t *testing.T) {
-	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for _, c := range []struct {
 		attribute string
 		value     types.AttributeValue // nil removes the attribute
 		want      string
 	}{
-		{ownership.AttrTenant, text("a#b"), `attribute fenced_tenant is "a#b"`},
-		{ownership.AttrFloor, &types.AttributeValueMemberN{Value: "0"}, "attribute floor is \"0\""},
-		{ownership.AttrFloor, text("1"), "attribute floor is missing or not a number"},
-		{ownership.AttrState, text("Gone"), `attribute state is "Gone", want a word of lower-case letters and -`},
-		{ownership.AttrPeer, text("Beta"), `attribute peer_cell is "Beta", want empty or`},
+		{ownership.AttrTenant, item.Text("a#b"), `attribute fenced_tenant is "a#b"`},
+		{ownership.AttrFloor, item.Number(0), "attribute floor is \"0\""},
+		{ownership.AttrFloor, item.Text("1"), "attribute floor is missing or not a number"},
+		{ownership.AttrState, item.Text("Gone"), `attribute state is "Gone", want a word of lower-case letters and -`},
+		{ownership.AttrPeer, item.Text("Beta"), `attribute peer_cell is "Beta", want empty or`},
 		{ownership.AttrPeer, nil, "attribute peer_cell is missing"},
-		{ownership.AttrUpdatedAt, text("now"), `attribute updated_at is "now"`},
+		{ownership.AttrUpdatedAt, item.Text("now"), `attribute updated_at is "now"`},
 	} {
 		f := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Owner, UpdatedAt: time.Unix(1772600767, 0)}
 		attributes := f.Item()
@@ -84,7 +84,7 @@ func holds(t *rapid.T, db *dynamotest.DB, condition types.TransactWriteItem) boo
 	table := cell.ResultsTable()
 	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		condition,
-		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: &types.AttributeValueMemberS{Value: "acme#e-1"}}}},
+		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: item.Text("acme#e-1")}}},
 	}})
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		require.Equal(t, "ConditionalCheckFailed", *canceled.CancellationReasons[0].Code)

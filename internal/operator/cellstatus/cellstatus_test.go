@@ -11,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
@@ -59,9 +59,9 @@ func (q queues) add(c manifest.Cell, queue, stream, subscription, consumer [3]in
 
 func waitingItem(tenant, id string) dynamotest.Item {
 	return dynamotest.Item{
-		event.AttrKey:      &types.AttributeValueMemberS{Value: tenant + "#" + id},
-		event.AttrTenantID: &types.AttributeValueMemberS{Value: tenant},
-		event.AttrWaiting:  &types.AttributeValueMemberS{Value: tenant},
+		event.AttrKey:      item.Text(tenant + "#" + id),
+		event.AttrTenantID: item.Text(tenant),
+		event.AttrWaiting:  item.Text(tenant),
 	}
 }
 
@@ -75,8 +75,8 @@ func TestACellIsReadWithAllThatWaitsInIt(t *testing.T) {
 	db.Put(alpha.ResultsTable, waitingItem("zeta", "1"))
 	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey:       &types.AttributeValueMemberS{Value: event.AppliedKey},
-		event.AttrAppliedAt: &types.AttributeValueMemberS{Value: event.FormatTime(at)},
+		event.AttrKey:       item.Text(event.AppliedKey),
+		event.AttrAppliedAt: item.Text(event.FormatTime(at)),
 	})
 	q := queues{}
 	q.add(alpha, [3]int{5, 3, 1}, [3]int{1, 0, 0}, [3]int{2, 0, 0}, [3]int{4, 1, 0})

@@ -53,7 +53,7 @@ func readWaiting(ctx context.Context, client DynamoDB, resultsTable string) (Wai
 func readApplied(ctx context.Context, client DynamoDB, resultsTable string) (time.Time, error) {
 	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      &resultsTable,
-		Key:            map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: event.AppliedKey}},
+		Key:            map[string]types.AttributeValue{event.AttrKey: item.Text(event.AppliedKey)},
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -275,8 +276,8 @@ func (r *run) settleHome(ctx context.Context) error {
 					"#updated": mapping.AttrUpdatedAt, "#moving": mapping.AttrMovingTo,
 				},
 				ExpressionAttributeValues: Item{
-					":home": text(home.ID), ":new": number(r.move.HomeEpoch), ":tier": text(home.Tier),
-					":now": text(event.FormatTime(now)), ":to": text(r.to.ID),
+					":home": item.Text(home.ID), ":new": item.Number(r.move.HomeEpoch), ":tier": item.Text(home.Tier),
+					":now": item.Text(event.FormatTime(now)), ":to": item.Text(r.to.ID),
 				},
 			}},
 			r.putFence(home.ResultsTable, ownership.Fence{
@@ -378,7 +379,7 @@ func ignoreNoTable(err error) error {
 func putGivenUp(cell manifest.Cell, data Item, now time.Time) types.TransactWriteItem {
 	w := putDiverted(cell, data, now)
 	delete(w.Put.Item, event.AttrWaiting)
-	w.Put.Item[event.AttrStatus], w.Put.Item[event.AttrReason] = text(string(event.Failed)), text(event.ReasonDropped)
+	w.Put.Item[event.AttrStatus], w.Put.Item[event.AttrReason] = item.Text(string(event.Failed)), item.Text(event.ReasonDropped)
 	return w
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -211,7 +212,7 @@ func (w *world) abandonKilledAnywhere(t *testing.T, lost string) {
 		if before.Phase == move.Forget && lost == before.To {
 			continue // the cell that is left has forgotten a part
 		}
-		require.Equal(t, text(string(event.Processed)), outcome[event.AttrStatus], "event %s: %s", id, w.describe(id))
+		require.Equal(t, item.Text(string(event.Processed)), outcome[event.AttrStatus], "event %s: %s", id, w.describe(id))
 		if counts[id] == "" {
 			require.NotEmpty(t, a.Losses, "the effect of %s is lost, and named", id)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
@@ -84,19 +85,19 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: max(move.Epoch+1, known.NextEpoch()),
 		OldEpoch: move.Epoch, OldFloor: move.Epoch, Phase: Clone, BackingOut: true, StartedAt: now, UpdatedAt: now,
 	}
-	item, err := back.item()
+	written, err := back.item()
 	if err != nil {
 		return Move{}, err
 	}
 	err = r.enter(ctx, Reversed,
-		record.Create(r.ControlPlane.MoveTable, item),
+		record.Create(r.ControlPlane.MoveTable, written),
 		types.TransactWriteItem{Update: &types.Update{
 			TableName:                 aws.String(r.ControlPlane.MappingTable),
 			Key:                       mappingKey(move.TenantID),
 			UpdateExpression:          aws.String("SET #moving = :back"),
 			ConditionExpression:       aws.String("#moving = :to AND #epoch = :epoch"),
 			ExpressionAttributeNames:  map[string]string{"#moving": mapping.AttrMovingTo, "#epoch": mapping.AttrEpoch},
-			ExpressionAttributeValues: Item{":back": text(back.To), ":to": text(move.To), ":epoch": number(move.Epoch)},
+			ExpressionAttributeValues: Item{":back": item.Text(back.To), ":to": item.Text(move.To), ":epoch": item.Number(move.Epoch)},
 		}},
 		residence.GiveEpoch(r.ControlPlane.MoveTable, move.TenantID, back.From, back.Epoch, now),
 		placement.Touch(r.ControlPlane.CellTable, move.From), placement.Touch(r.ControlPlane.CellTable, move.To))
@@ -119,7 +120,7 @@ func (r *run) restore(ctx context.Context) error {
 				"#epoch": mapping.AttrEpoch, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo,
 			},
 			ExpressionAttributeValues: Item{
-				":new": number(r.move.Epoch), ":old": number(r.move.OldEpoch), ":from": text(r.from.ID), ":to": text(r.to.ID),
+				":new": item.Number(r.move.Epoch), ":old": item.Number(r.move.OldEpoch), ":from": item.Text(r.from.ID), ":to": item.Text(r.to.ID),
 			},
 		}},
 		r.putFence(r.from.ResultsTable, ownership.Fence{

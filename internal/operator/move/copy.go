@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
@@ -160,8 +161,8 @@ func (r *run) flip(ctx context.Context) error {
 			"#updated": mapping.AttrUpdatedAt, "#moving": mapping.AttrMovingTo,
 		},
 		ExpressionAttributeValues: Item{
-			":to": text(r.to.ID), ":new": number(r.move.Epoch), ":tier": text(r.to.Tier), ":now": text(event.FormatTime(r.Now())),
-			":from": text(r.from.ID), ":old": number(r.move.OldEpoch),
+			":to": item.Text(r.to.ID), ":new": item.Number(r.move.Epoch), ":tier": item.Text(r.to.Tier), ":now": item.Text(event.FormatTime(r.Now())),
+			":from": item.Text(r.from.ID), ":old": item.Number(r.move.OldEpoch),
 		},
 	}}, residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.to.ID, r.move.Epoch, r.Now()),
 		placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID))...)

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
@@ -193,10 +194,10 @@ func (f *fleet) fix(ctx context.Context, cellID string) error {
 
 // drifts changes a count by hand.
 func (f *fleet) drifts(cellID string, by int) {
-	item := f.db.Item(stack.CellTable(), cellID)
-	if n := f.count(cellID); item != nil && n+by >= 0 {
-		item[controltables.AttrTenants] = &types.AttributeValueMemberN{Value: strconv.Itoa(n + by)}
-		f.db.Put(stack.CellTable(), item)
+	state := f.db.Item(stack.CellTable(), cellID)
+	if n := f.count(cellID); state != nil && n+by >= 0 {
+		state[controltables.AttrTenants] = item.Number(n + by)
+		f.db.Put(stack.CellTable(), state)
 		f.drift[cellID] += by
 	}
 }

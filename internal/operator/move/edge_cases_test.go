@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
@@ -53,8 +54,8 @@ func TestI6AnIdThatBothCellsGaveToDifferentEventsCostsNeither(t *testing.T) {
 			require.NoError(t, err)
 			require.JSONEq(t, `{"n":1}`, string(kept.Payload))
 			outcome := w.db.Item(alpha.ResultsTable, event.Key(tenant, "twin"))
-			require.Equal(t, text("failed"), outcome[event.AttrStatus])
-			require.Equal(t, text("conflict"), outcome[event.AttrReason])
+			require.Equal(t, item.Text("failed"), outcome[event.AttrStatus])
+			require.Equal(t, item.Text("conflict"), outcome[event.AttrReason])
 			require.NotNil(t, w.db.Item(alpha.DataTable, event.Key(tenant, "twin")), "it is not forgotten")
 		})
 	}
@@ -85,7 +86,7 @@ func TestAnItemThatIsNoEventStaysBehind(t *testing.T) {
 	w.send(&router{}, "e-1", "visit")
 	w.quiesce()
 	w.db.Put(w.cells["alpha"].DataTable, dynamotest.Item{
-		event.AttrKey: text(event.Key(tenant, "odd")), event.AttrTenantID: text(tenant), event.AttrAcceptedAt: text(event.FormatTime(w.now)),
+		event.AttrKey: item.Text(event.Key(tenant, "odd")), event.AttrTenantID: item.Text(tenant), event.AttrAcceptedAt: item.Text(event.FormatTime(w.now)),
 	})
 	m := w.mover(&hooks{})
 	w.toRedirect(t, m)
@@ -134,7 +135,7 @@ func TestMover_ForgetsNothingWhereStateShowsAfterTheFlip(t *testing.T) {
 	_, err = m.Run(t.Context(), tenant, move.Redirect)
 	require.NoError(t, err)
 	alpha := w.cells["alpha"].ResultsTable
-	w.db.Put(alpha, dynamotest.Item{event.AttrKey: text("#late#" + tenant), event.AttrTenantID: text(tenant), "n": text("1")})
+	w.db.Put(alpha, dynamotest.Item{event.AttrKey: item.Text("#late#" + tenant), event.AttrTenantID: item.Text(tenant), "n": item.Text("1")})
 	_, err = m.Run(t.Context(), tenant, "")
 	require.ErrorIs(t, err, move.ErrStuck)
 	require.ErrorContains(t, err, "the business logic's items in the old cell are not those that were copied (1 of them, 0 were copied); back the move out")
@@ -311,9 +312,9 @@ func TestTheComparisonIsOfContent(t *testing.T) {
 		if err == nil && moving.Phase == move.Copy && !spoiled {
 			// Somebody has written into the new cell, and the copy finds the key taken.
 			spoiled = true
-			item := w.db.Item(w.cells["alpha"].ResultsTable, event.Key(tenant, "e-1"))
-			item[event.AttrResult] = text(`"another"`)
-			w.db.Put(w.cells["beta"].ResultsTable, item)
+			stored := w.db.Item(w.cells["alpha"].ResultsTable, event.Key(tenant, "e-1"))
+			stored[event.AttrResult] = item.Text(`"another"`)
+			w.db.Put(w.cells["beta"].ResultsTable, stored)
 		}
 		return nil
 	}
@@ -335,7 +336,7 @@ func TestWhatTheBusinessLogicHasDeletedDoesNotComeBack(t *testing.T) {
 	w := newWorld(t)
 	w.send(&router{}, "e-1", "visit")
 	w.quiesce()
-	note := dynamotest.Item{event.AttrKey: text("#note#" + tenant), event.AttrTenantID: text(tenant)}
+	note := dynamotest.Item{event.AttrKey: item.Text("#note#" + tenant), event.AttrTenantID: item.Text(tenant)}
 	w.db.Put(w.cells["alpha"].ResultsTable, note)
 	m := w.mover(&hooks{})
 	w.toRedirect(t, m)

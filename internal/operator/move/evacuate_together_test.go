@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/record"
@@ -183,10 +184,10 @@ func (s *site) holds(m move.Move, holder string) (stop func()) {
 	var done sync.WaitGroup
 	done.Go(func() {
 		for ctx.Err() == nil {
-			item := s.db.Item(stack.MoveTable(), m.TenantID, fmt.Sprint(m.Epoch))
-			item[record.AttrHolder] = text(holder)
-			item["updated_at"] = text(time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
-			s.db.Put(stack.MoveTable(), item)
+			stored := s.db.Item(stack.MoveTable(), m.TenantID, fmt.Sprint(m.Epoch))
+			stored[record.AttrHolder] = item.Text(holder)
+			stored["updated_at"] = item.Text(time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+			s.db.Put(stack.MoveTable(), stored)
 			select {
 			case <-time.After(record.TouchEvery):
 			case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -65,8 +66,8 @@ func (r *run) endMoving(place mapping.Mapping) types.TransactWriteItem {
 			"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt, "#moving": mapping.AttrMovingTo,
 		},
 		ExpressionAttributeValues: Item{
-			":state": text(string(state)), ":was": text(string(place.State)),
-			":now": text(event.FormatTime(r.Now())), ":to": text(r.to.ID),
+			":state": item.Text(string(state)), ":was": item.Text(string(place.State)),
+			":now": item.Text(event.FormatTime(r.Now())), ":to": item.Text(r.to.ID),
 		},
 	}}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/testkit/formattest"
 )
 
@@ -37,21 +38,21 @@ func TestTheFormatOfAMoveIsKept(t *testing.T) {
 		require.NoError(t, err)
 		formattest.WritesItem(t, path, item)
 	}
-	for path, item := range formattest.Items(t, "testdata/move-v*") {
-		versions := []Item{item, formattest.NewerItem(item)}
+	for path, stored := range formattest.Items(t, "testdata/move-v*") {
+		versions := []Item{stored, formattest.NewerItem(stored)}
 		for _, name := range []string{attrPhases, attrCounts} {
-			text := item[name].(*types.AttributeValueMemberS).Value
+			text := stored[name].(*types.AttributeValueMemberS).Value
 			if text == "null" {
 				continue
 			}
 			for _, newer := range formattest.NewerDocuments(t, text) {
-				later := formattest.NewerItem(item)
-				later[name] = &types.AttributeValueMemberS{Value: newer}
+				later := formattest.NewerItem(stored)
+				later[name] = item.Text(newer)
 				versions = append(versions, later)
 			}
 		}
-		for _, item := range versions {
-			m, err := fromItem(item)
+		for _, version := range versions {
+			m, err := fromItem(version)
 			require.NoError(t, err, path)
 			require.Equal(t, kept[path], m, path)
 			require.True(t, m.Phase.known())

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
@@ -17,10 +18,10 @@ func TestMover_ShowsAMoveInAPhaseOfALaterVersionAndLeavesItAlone(t *testing.T) {
 	m := w.mover(&hooks{})
 	_, err := m.Start(t.Context(), tenant, "beta")
 	require.NoError(t, err)
-	for _, item := range w.db.Items(stack.MoveTable()) {
-		if item["phase"] != nil {
-			item["phase"] = text("re-index")
-			w.db.Put(stack.MoveTable(), item)
+	for _, stored := range w.db.Items(stack.MoveTable()) {
+		if stored["phase"] != nil {
+			stored["phase"] = item.Text("re-index")
+			w.db.Put(stack.MoveTable(), stored)
 		}
 	}
 	before := w.db.Items(stack.MoveTable())
@@ -55,7 +56,7 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	w.send(r, "e-1", "counted")
 	alpha := w.cells["alpha"]
 	w.db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey: text(event.Key(tenant, "e-1")), event.AttrTenantID: text(tenant), event.AttrStatus: text("held"),
+		event.AttrKey: item.Text(event.Key(tenant, "e-1")), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text("held"),
 	})
 	m := w.mover(&hooks{})
 	_, err := m.Start(t.Context(), tenant, "beta")
@@ -63,7 +64,7 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	_, err = m.Run(t.Context(), tenant, "")
 	require.ErrorIs(t, err, move.ErrNewer)
 	require.ErrorContains(t, err, `this version does not know the outcome "held" of event `+event.Key(tenant, "e-1")+" in cell alpha")
-	require.Equal(t, text("held"), w.db.Item(alpha.ResultsTable, event.Key(tenant, "e-1"))[event.AttrStatus])
+	require.Equal(t, item.Text("held"), w.db.Item(alpha.ResultsTable, event.Key(tenant, "e-1"))[event.AttrStatus])
 }
 
 // A fence is written by moves and removals. One in a state of a later version has something to say that this one would undo.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 )
 
@@ -117,7 +118,7 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 		Item:                      outcome,
 		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status <> :processed"),
 		ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
-		ExpressionAttributeValues: Item{":processed": text(string(event.Processed))},
+		ExpressionAttributeValues: Item{":processed": item.Text(string(event.Processed))},
 	}})
 	p.counts.Outcomes++
 }
@@ -125,7 +126,7 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 // putClone copies an event, marked so that it is not published again, unless its id is taken.
 func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteItem {
 	clone := maps.Clone(data)
-	clone[event.AttrClonedFrom] = text(fromCell)
+	clone[event.AttrClonedFrom] = item.Text(fromCell)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                aws.String(to.DataTable),
 		Item:                     clone,
@@ -142,10 +143,10 @@ func putDiverted(cell manifest.Cell, data Item, now time.Time) types.TransactWri
 		Item: Item{
 			event.AttrKey: data[event.AttrKey], event.AttrTenantID: data[event.AttrTenantID], event.AttrID: data[event.AttrID],
 			event.AttrType: data[event.AttrType], event.AttrEpoch: data[event.AttrEpoch],
-			event.AttrStatus:    text(string(event.Diverted)),
+			event.AttrStatus:    item.Text(string(event.Diverted)),
 			event.AttrWaiting:   data[event.AttrTenantID],
-			event.AttrAppliedAt: text(event.FormatTime(now)),
-			event.AttrExpiresAt: number(now.Add(resultTTL(cell)).Unix()),
+			event.AttrAppliedAt: item.Text(event.FormatTime(now)),
+			event.AttrExpiresAt: item.Number(now.Add(resultTTL(cell)).Unix()),
 		},
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
 		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
@@ -176,7 +177,7 @@ func epochOf(outcome Item) int64 {
 
 // remove deletes an item.
 func remove(table, key string) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(table), Key: Item{event.AttrKey: text(key)}}}
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(table), Key: Item{event.AttrKey: item.Text(key)}}}
 }
 
 // isState reports whether a key of a results table is the business logic's, and no event's.

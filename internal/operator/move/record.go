@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
@@ -47,7 +44,7 @@ var ErrMalformed = errors.New("malformed move item")
 func (m Move) key() Item { return recordKey(m.TenantID, m.Epoch) }
 
 func recordKey(tenantID string, epoch int64) Item {
-	return Item{controltables.AttrTenantID: text(tenantID), controltables.AttrEpoch: number(epoch)}
+	return Item{controltables.AttrTenantID: item.Text(tenantID), controltables.AttrEpoch: item.Number(epoch)}
 }
 
 // item is the move as it stands in the table.
@@ -66,34 +63,34 @@ func (m Move) item() (Item, error) {
 		attrStartedAt: event.FormatTime(m.StartedAt), attrUpdatedAt: event.FormatTime(m.UpdatedAt),
 		attrPhases: string(phases), attrCounts: string(counts),
 	} {
-		out[name] = text(value)
+		out[name] = item.Text(value)
 	}
-	out[attrOldEpoch], out[attrOldFloor], out[attrRun] = number(m.OldEpoch), number(m.OldFloor), number(m.Run)
+	out[attrOldEpoch], out[attrOldFloor], out[attrRun] = item.Number(m.OldEpoch), item.Number(m.OldFloor), item.Number(m.Run)
 	if m.BackingOut {
-		out[attrBackingOut] = text("yes")
+		out[attrBackingOut] = item.Text("yes")
 	}
 	if m.Abandoned != "" {
 		losses, err := json.Marshal(m.Losses)
 		if err != nil {
 			return nil, err
 		}
-		out[attrAbandoned], out[attrAbandonedIn] = text(m.Abandoned), text(string(m.AbandonedIn))
-		out[attrHomeEpoch], out[attrLosses] = number(m.HomeEpoch), text(string(losses))
+		out[attrAbandoned], out[attrAbandonedIn] = item.Text(m.Abandoned), item.Text(string(m.AbandonedIn))
+		out[attrHomeEpoch], out[attrLosses] = item.Number(m.HomeEpoch), item.Text(string(losses))
 		if !m.AbandonedAt.IsZero() {
-			out[attrAbandonedAt] = text(event.FormatTime(m.AbandonedAt))
+			out[attrAbandonedAt] = item.Text(event.FormatTime(m.AbandonedAt))
 		}
 	}
 	if m.Holder != "" {
-		out[attrHolder] = text(m.Holder)
+		out[attrHolder] = item.Text(m.Holder)
 	}
 	if !m.FlippedAt.IsZero() {
-		out[attrFlippedAt] = text(event.FormatTime(m.FlippedAt))
+		out[attrFlippedAt] = item.Text(event.FormatTime(m.FlippedAt))
 	}
 	if m.Phase.Ended() {
-		out[attrFinishedAt] = text(event.FormatTime(m.FinishedAt))
-		out[controltables.AttrExpiresAt] = number(m.FinishedAt.Add(record.KeepEnded).Unix())
+		out[attrFinishedAt] = item.Text(event.FormatTime(m.FinishedAt))
+		out[controltables.AttrExpiresAt] = item.Number(m.FinishedAt.Add(record.KeepEnded).Unix())
 	} else {
-		out[controltables.AttrOpen] = text(controltables.OpenValue)
+		out[controltables.AttrOpen] = item.Text(controltables.OpenValue)
 	}
 	return out, nil
 }
@@ -140,10 +137,4 @@ func fromItem(attributes Item) (Move, error) {
 		return Move{}, fmt.Errorf("%w: tenant %q, epoch %d: %w", ErrMalformed, m.TenantID, m.Epoch, err)
 	}
 	return m, nil
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

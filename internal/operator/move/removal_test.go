@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -345,8 +345,8 @@ func TestRemover_DeletesNothingThatIsNotInTheCopy(t *testing.T) {
 
 func TestRemover_StopsWhereTheMappingIsNoLongerMarked(t *testing.T) {
 	for name, edit := range map[string]func(dynamotest.Item){
-		"active": func(place dynamotest.Item) { place[mapping.AttrState] = text("active") }, // a cellctl of the version before knows no mark
-		"moving": func(place dynamotest.Item) { place[mapping.AttrMovingTo] = text("alpha") },
+		"active": func(place dynamotest.Item) { place[mapping.AttrState] = item.Text("active") }, // a cellctl of the version before knows no mark
+		"moving": func(place dynamotest.Item) { place[mapping.AttrMovingTo] = item.Text("alpha") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := inUse(t)
@@ -424,12 +424,11 @@ func TestMover_DeletesTheNotesOfARemovedTenant(t *testing.T) {
 			epoch++
 		}
 		results := w.cells["beta"].ResultsTable
-		text := func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }
 		w.db.Put(results, map[string]types.AttributeValue{
-			event.AttrKey: text(event.Key(tenant, "late")), event.AttrTenantID: text(tenant), event.AttrID: text("late"), event.AttrType: text("visit"),
-			event.AttrEpoch: &types.AttributeValueMemberN{Value: strconv.FormatInt(epoch, 10)}, event.AttrStatus: text(string(event.Diverted)),
-			event.AttrWaiting: text(tenant), event.AttrAppliedAt: text(event.FormatTime(w.now)),
-			event.AttrExpiresAt: &types.AttributeValueMemberN{Value: "99999999999"},
+			event.AttrKey: item.Text(event.Key(tenant, "late")), event.AttrTenantID: item.Text(tenant), event.AttrID: item.Text("late"), event.AttrType: item.Text("visit"),
+			event.AttrEpoch: item.Number(epoch), event.AttrStatus: item.Text(string(event.Diverted)),
+			event.AttrWaiting: item.Text(tenant), event.AttrAppliedAt: item.Text(event.FormatTime(w.now)),
+			event.AttrExpiresAt: item.Number(99999999999),
 		})
 		w.assign("beta")
 		w.send(&router{}, "mine", "visit")

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/residence"
@@ -97,13 +98,13 @@ func (r *run) guarded(ctx context.Context) error { return r.transact(ctx, r.guar
 func markSent(cell manifest.Cell, key string, epoch int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(cell.ResultsTable),
-		Key:                 Item{event.AttrKey: text(key)},
+		Key:                 Item{event.AttrKey: item.Text(key)},
 		UpdateExpression:    aws.String("SET #epoch = :before REMOVE #waiting"),
 		ConditionExpression: aws.String("#status = :diverted AND #epoch <= :before"),
 		ExpressionAttributeNames: map[string]string{
 			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
-		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(event.Diverted))},
+		ExpressionAttributeValues: Item{":before": item.Number(epoch - 1), ":diverted": item.Text(string(event.Diverted))},
 	}}
 }
 
@@ -122,10 +123,10 @@ func (r *run) removedEpoch(ctx context.Context) (int64, error) {
 func forget(cell manifest.Cell, key string, removed int64) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{
 		TableName:                 aws.String(cell.ResultsTable),
-		Key:                       Item{event.AttrKey: text(key)},
+		Key:                       Item{event.AttrKey: item.Text(key)},
 		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :removed"),
 		ExpressionAttributeNames:  map[string]string{"#status": event.AttrStatus, "#epoch": event.AttrEpoch},
-		ExpressionAttributeValues: Item{":removed": number(removed), ":diverted": text(string(event.Diverted))},
+		ExpressionAttributeValues: Item{":removed": item.Number(removed), ":diverted": item.Text(string(event.Diverted))},
 	}}
 }
 
@@ -149,13 +150,13 @@ func (r *run) putAside(ctx context.Context, keys []string, from side) error {
 		made, err := r.writeEach(ctx, []types.TransactWriteItem{{Put: &types.Put{
 			TableName: aws.String(from.cell.ResultsTable),
 			Item: Item{
-				event.AttrKey: text(key), event.AttrTenantID: text(e.TenantID), event.AttrID: text(e.ID), event.AttrType: text(e.Type),
-				event.AttrEpoch: number(e.Epoch), event.AttrStatus: text(string(event.Failed)), event.AttrReason: text(reasonConflict),
-				event.AttrAppliedAt: text(event.FormatTime(r.Now())), event.AttrExpiresAt: number(r.Now().Add(resultTTL(from.cell)).Unix()),
+				event.AttrKey: item.Text(key), event.AttrTenantID: item.Text(e.TenantID), event.AttrID: item.Text(e.ID), event.AttrType: item.Text(e.Type),
+				event.AttrEpoch: item.Number(e.Epoch), event.AttrStatus: item.Text(string(event.Failed)), event.AttrReason: item.Text(reasonConflict),
+				event.AttrAppliedAt: item.Text(event.FormatTime(r.Now())), event.AttrExpiresAt: item.Number(r.Now().Add(resultTTL(from.cell)).Unix()),
 			},
 			ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status = :diverted"),
 			ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
-			ExpressionAttributeValues: Item{":diverted": text(string(event.Diverted))},
+			ExpressionAttributeValues: Item{":diverted": item.Text(string(event.Diverted))},
 		}}})
 		if err != nil {
 			return err

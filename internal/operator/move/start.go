@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -124,7 +125,7 @@ func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to man
 // record writes a new move: the mapping says where the tenant goes, the new cell has one place less, and the record is
 // there, or nothing of it.
 func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to manifest.Cell) error {
-	item, err := move.item()
+	written, err := move.item()
 	if err != nil {
 		return err
 	}
@@ -144,14 +145,14 @@ func (m *Mover) record(ctx context.Context, place mapping.Mapping, move Move, to
 				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#removing": mapping.AttrRemoving,
 			},
 			ExpressionAttributeValues: Item{
-				":to": text(move.To), ":state": text(string(state)), ":now": text(event.FormatTime(move.StartedAt)),
-				":from": text(place.CellID), ":epoch": number(place.Epoch), ":was": text(string(place.State)),
+				":to": item.Text(move.To), ":state": item.Text(string(state)), ":now": item.Text(event.FormatTime(move.StartedAt)),
+				":from": item.Text(place.CellID), ":epoch": item.Number(place.Epoch), ":was": item.Text(string(place.State)),
 			},
 		}},
-		record.Create(m.ControlPlane.MoveTable, item),
+		record.Create(m.ControlPlane.MoveTable, written),
 		placement.Admit(m.ControlPlane.CellTable, to),
 		residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, move.Epoch, move.StartedAt),
 	})
 }
 
-func mappingKey(tenantID string) Item { return Item{mapping.AttrTenantID: text(tenantID)} }
+func mappingKey(tenantID string) Item { return Item{mapping.AttrTenantID: item.Text(tenantID)} }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 )
 
 // maxPasses bounds how often all events are looked at until a pass finds nothing to do. No router writes to the old cell
@@ -167,7 +168,7 @@ func deletions(key string, leaves, stays side, done func(data, outcome Item) boo
 		w := remove(leaves.cell.ResultsTable, key)
 		w.Delete.ConditionExpression = new("#status = :status AND attribute_not_exists(#waiting)")
 		w.Delete.ExpressionAttributeNames = map[string]string{"#status": event.AttrStatus, "#waiting": event.AttrWaiting}
-		w.Delete.ExpressionAttributeValues = Item{":status": text(string(status))}
+		w.Delete.ExpressionAttributeValues = Item{":status": item.Text(string(status))}
 		writes = append(writes, w)
 	}
 	return writes

@@ -21,6 +21,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -162,17 +163,15 @@ func (w *world) apply(c *cellWorld) app.Apply {
 		}
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                aws.String(c.ResultsTable),
-			Key:                      dynamotest.Item{event.AttrKey: text("#counters#" + e.TenantID)},
+			Key:                      dynamotest.Item{event.AttrKey: item.Text("#counters#" + e.TenantID)},
 			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #event :one"),
 			ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#event": "n:" + e.ID},
 			ExpressionAttributeValues: dynamotest.Item{
-				":tenant": text(e.TenantID), ":one": &types.AttributeValueMemberN{Value: "1"},
+				":tenant": item.Text(e.TenantID), ":one": item.Number(1),
 			},
 		}}}}, nil
 	}
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // place is the tenant's mapping as it is now.
 func (w *world) place() mapping.Mapping {
@@ -513,7 +512,7 @@ func (w *world) settled() {
 		}
 		require.Equal(w, 1, w.applied[id], "event %s took effect; it is %s", id, w.describe(id))
 		require.Equal(w, "1", counts[id], "event %s in its tenant's cell", id)
-		require.Equal(w, text(string(event.Processed)), outcome[event.AttrStatus])
+		require.Equal(w, item.Text(string(event.Processed)), outcome[event.AttrStatus])
 		require.NotNil(w, w.db.Item(home.DataTable, event.Key(tenant, id)), "event %s in its tenant's cell", id)
 	}
 	states, err := w.placement().States(context.Background(), []string{"alpha", "beta"})
@@ -525,14 +524,14 @@ func (w *world) settled() {
 		}
 		require.Zero(w, states[id].Tenants, "tenants of cell %s", id)
 		require.Empty(w, w.db.Items(c.DataTable), "cell %s has forgotten its tenant", id)
-		for _, item := range w.db.Items(c.ResultsTable) {
-			key := item[event.AttrKey].(*types.AttributeValueMemberS).Value
+		for _, stored := range w.db.Items(c.ResultsTable) {
+			key := stored[event.AttrKey].(*types.AttributeValueMemberS).Value
 			if ownership.Reserved(key) && strings.HasPrefix(key, event.StatePrefix) {
 				continue
 			}
 			// A message that came again after all was forgotten has left a note, which is for nobody.
-			require.Equal(w, text(string(event.Diverted)), item[event.AttrStatus], "cell %s has kept %v", id, item)
-			noted := item[event.AttrID].(*types.AttributeValueMemberS).Value
+			require.Equal(w, item.Text(string(event.Diverted)), stored[event.AttrStatus], "cell %s has kept %v", id, stored)
+			noted := stored[event.AttrID].(*types.AttributeValueMemberS).Value
 			want := 1
 			if w.accepted[noted] == "poison" {
 				want = 0

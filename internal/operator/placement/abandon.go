@@ -14,6 +14,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -122,7 +123,7 @@ func (s *Store) abandon(ctx context.Context, all, fit []manifest.Cell, tier stri
 				"#moving": mapping.AttrMovingTo, "#removing": mapping.AttrRemoving,
 			},
 			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":cell": text(lost), ":epoch": number(int(old.Epoch)), ":state": text(string(old.State)), ":updated": text(event.FormatTime(old.UpdatedAt)),
+				":cell": item.Text(lost), ":epoch": item.Number(int(old.Epoch)), ":state": item.Text(string(old.State)), ":updated": item.Text(event.FormatTime(old.UpdatedAt)),
 			},
 		}},
 		ownership.MayApply(cell.ResultsTable, r.TenantID, m.Epoch),

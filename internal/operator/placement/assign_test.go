@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -302,9 +303,9 @@ func TestAssign_LooksAgainWhereItsEpochWasTakenMeanwhile(t *testing.T) {
 		w.onWrites(func(n int) error {
 			if n == 1 {
 				w.db.Put(stack.MoveTable(), dynamotest.Item{
-					"tenant_id": &types.AttributeValueMemberS{Value: "#tenant#acme"}, "epoch": &types.AttributeValueMemberN{Value: "0"},
-					"last_cell": &types.AttributeValueMemberS{Value: "alpha"}, "last_epoch": &types.AttributeValueMemberN{Value: "5"},
-					"updated_at": &types.AttributeValueMemberS{Value: "2026-01-01T00:00:00.000Z"},
+					"tenant_id": item.Text("#tenant#acme"), "epoch": item.Number(0),
+					"last_cell": item.Text("alpha"), "last_epoch": item.Number(5),
+					"updated_at": item.Text("2026-01-01T00:00:00.000Z"),
 				})
 			}
 			return nil

@@ -39,7 +39,7 @@ type CellState struct {
 func untouched(cellID string) CellState { return CellState{CellID: cellID, Status: Active} }
 
 func cellKey(cellID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{controltables.AttrCellID: text(cellID)}
+	return map[string]types.AttributeValue{controltables.AttrCellID: item.Text(cellID)}
 }
 
 // fromItem reads an item of the cell states table. It takes a status of a later version, and a cell that has one takes no

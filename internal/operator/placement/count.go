@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 )
 
@@ -17,20 +18,20 @@ func Admit(cellTable string, cell manifest.Cell) types.TransactWriteItem {
 	return count(cellTable, cell.ID, 1,
 		"(attribute_not_exists(#status) OR #status = :active) AND (attribute_not_exists(#tenants) OR #tenants < :cap)",
 		map[string]string{"#status": controltables.AttrStatus},
-		map[string]types.AttributeValue{":active": text(string(Active)), ":cap": number(cell.MaxTenants)})
+		map[string]types.AttributeValue{":active": item.Text(string(Active)), ":cap": item.Number(cell.MaxTenants)})
 }
 
 // readmit is Admit for a tenant whose data the cell holds: a draining cell, which serves the tenants that it has, takes it.
 func readmit(cellTable string, cell manifest.Cell) types.TransactWriteItem {
 	w := Admit(cellTable, cell)
 	*w.Update.ConditionExpression = "(attribute_not_exists(#status) OR #status IN (:active, :draining)) AND (attribute_not_exists(#tenants) OR #tenants < :cap)"
-	w.Update.ExpressionAttributeValues[":draining"] = text(string(Draining))
+	w.Update.ExpressionAttributeValues[":draining"] = item.Text(string(Draining))
 	return w
 }
 
 // Release counts one tenant less in a cell, as an operation of a transaction. Its condition is that the cell has one.
 func Release(cellTable, cellID string) types.TransactWriteItem {
-	return count(cellTable, cellID, -1, "#tenants >= :one", nil, map[string]types.AttributeValue{":one": number(1)})
+	return count(cellTable, cellID, -1, "#tenants >= :one", nil, map[string]types.AttributeValue{":one": item.Number(1)})
 }
 
 // Touch notes that which tenants a cell has, or reserves a place for, changes, as an operation of a transaction that leaves
@@ -44,7 +45,7 @@ func Touch(cellTable, cellID string) types.TransactWriteItem {
 		ExpressionAttributeNames: map[string]string{
 			"#changes": controltables.AttrChanges, "#updated": controltables.AttrUpdatedAt,
 		},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":once": number(1), ":now": now()},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":once": item.Number(1), ":now": now()},
 	}}
 }
 
@@ -57,7 +58,7 @@ func count(table, cellID string, change int, condition string, names map[string]
 		ExpressionAttributeNames: map[string]string{
 			"#tenants": controltables.AttrTenants, "#changes": controltables.AttrChanges, "#updated": controltables.AttrUpdatedAt,
 		},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":change": number(change), ":once": number(1), ":now": now()},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":change": item.Number(change), ":once": item.Number(1), ":now": now()},
 	}
 	for placeholder, name := range names {
 		update.ExpressionAttributeNames[placeholder] = name
@@ -68,4 +69,4 @@ func count(table, cellID string, change int, condition string, names map[string]
 	return types.TransactWriteItem{Update: update}
 }
 
-func now() types.AttributeValue { return text(event.FormatTime(time.Now())) }
+func now() types.AttributeValue { return item.Text(event.FormatTime(time.Now())) }

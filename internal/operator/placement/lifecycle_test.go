@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/placement"
 	"cellular/internal/testkit/dynamotest"
@@ -202,7 +203,7 @@ func TestATableThatIsThrottledForLongIsAnError(t *testing.T) {
 func TestAStateThatIsNoneIsAnError(t *testing.T) {
 	w := newWorld()
 	w.db.Put(stack.CellTable(), dynamotest.Item{
-		"cell_id": &types.AttributeValueMemberS{Value: "alpha"}, "status": &types.AttributeValueMemberS{Value: "Asleep"},
+		"cell_id": item.Text("alpha"), "status": item.Text("Asleep"),
 	})
 	_, err := w.States(t.Context(), []string{"alpha"})
 	require.ErrorContains(t, err, `malformed state of cell "alpha": attribute updated_at is missing`)

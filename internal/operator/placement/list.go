@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 )
 
@@ -37,7 +38,7 @@ func (s *Store) PageWithProbes(ctx context.Context, cellID, after string, limit 
 	q := s.ofCell(cellID)
 	q.Limit = aws.Int32(int32(limit))
 	if after != "" {
-		q.ExclusiveStartKey = map[string]types.AttributeValue{mapping.AttrCellID: text(cellID), mapping.AttrTenantID: text(after)}
+		q.ExclusiveStartKey = map[string]types.AttributeValue{mapping.AttrCellID: item.Text(cellID), mapping.AttrTenantID: item.Text(after)}
 	}
 	out, err := s.client.Query(ctx, q)
 	if err != nil {
@@ -80,7 +81,7 @@ func (s *Store) ofCell(cellID string) *dynamodb.QueryInput {
 		IndexName:                 aws.String(mapping.CellIndex),
 		KeyConditionExpression:    aws.String("#cell = :cell"),
 		ExpressionAttributeNames:  map[string]string{"#cell": mapping.AttrCellID},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":cell": text(cellID)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":cell": item.Text(cellID)},
 	}
 }
 

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/placement"
 )
@@ -73,9 +73,9 @@ func TestProbesAreListedForWhoAsks(t *testing.T) {
 
 func TestAListNamesTheItemThatIsNoMapping(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10))
-	item := mapping.Mapping{TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item()
-	item["state"] = &types.AttributeValueMemberS{Value: "Asleep"}
-	w.db.Put(stack.MappingTable(), item)
+	place := mapping.Mapping{TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item()
+	place["state"] = item.Text("Asleep")
+	w.db.Put(stack.MappingTable(), place)
 	_, _, err := w.Page(t.Context(), "alpha", "", 10)
 	require.ErrorIs(t, err, mapping.ErrMalformed)
 	require.ErrorContains(t, err, `list the tenants of cell alpha: tenant "acme"`)

@@ -3,9 +3,9 @@ package placement_test
 import (
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
@@ -30,15 +30,15 @@ func TestACellInAStatusOfALaterVersionTakesNoTenantAndKeepsItsStatus(t *testing.
 func TestAMappingInAStateOfALaterVersionIsLeftAlone(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10))
 	w.assign(t, placement.Request{TenantID: "acme"})
-	item := w.db.Item(stack.MappingTable(), "acme")
-	item[mapping.AttrState] = &types.AttributeValueMemberS{Value: "read-only"}
-	w.db.Put(stack.MappingTable(), item)
+	stored := w.db.Item(stack.MappingTable(), "acme")
+	stored[mapping.AttrState] = item.Text("read-only")
+	w.db.Put(stack.MappingTable(), stored)
 	_, err := w.Suspend(t.Context(), "acme")
 	require.ErrorIs(t, err, placement.ErrRefused)
 	require.ErrorContains(t, err, `this version does not know the state "read-only"`)
 	_, err = w.Resume(t.Context(), "acme")
 	require.ErrorIs(t, err, placement.ErrRefused)
-	require.Equal(t, item, w.db.Item(stack.MappingTable(), "acme"))
+	require.Equal(t, stored, w.db.Item(stack.MappingTable(), "acme"))
 }
 
 func TestAssign_PlacesNobodyWhereAFenceIsInAStateOfALaterVersion(t *testing.T) {

@@ -9,12 +9,12 @@ package placement
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -76,11 +76,5 @@ func (s *Store) transact(ctx context.Context, items ...types.TransactWriteItem) 
 }
 
 func mappingKey(tenantID string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{mapping.AttrTenantID: text(tenantID)}
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: fmt.Sprint(n)}
+	return map[string]types.AttributeValue{mapping.AttrTenantID: item.Text(tenantID)}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 )
@@ -159,8 +159,8 @@ func (s *Store) Correct(ctx context.Context, r Recount) error {
 			"#tenants": controltables.AttrTenants, "#changes": controltables.AttrChanges, "#updated": controltables.AttrUpdatedAt,
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":count": number(r.Count), ":correct": number(r.Correct), ":now": now(),
-			":changes": &types.AttributeValueMemberN{Value: strconv.FormatInt(r.changes, 10)},
+			":count": item.Number(r.Count), ":correct": item.Number(r.Correct), ":now": now(),
+			":changes": item.Number(r.changes),
 		},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})

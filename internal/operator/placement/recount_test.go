@@ -2,17 +2,16 @@ package placement_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/placement"
 	"cellular/internal/testkit/dynamotest"
@@ -43,9 +42,9 @@ func (w *world) fix(ctx context.Context, cellID string) error {
 // drift changes a cell's count by hand.
 func (w *world) drift(t require.TestingT, cellID string, by int) {
 	_, err := w.db.UpdateItem(ctx(t), &dynamodb.UpdateItemInput{
-		TableName: aws.String(stack.CellTable()), Key: dynamotest.Item{controltables.AttrCellID: &types.AttributeValueMemberS{Value: cellID}},
+		TableName: aws.String(stack.CellTable()), Key: dynamotest.Item{controltables.AttrCellID: item.Text(cellID)},
 		UpdateExpression:          aws.String("ADD " + controltables.AttrTenants + " :by"),
-		ExpressionAttributeValues: dynamotest.Item{":by": &types.AttributeValueMemberN{Value: fmt.Sprint(by)}},
+		ExpressionAttributeValues: dynamotest.Item{":by": item.Number(by)},
 	})
 	require.NoError(t, err)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/transact"
 )
@@ -36,22 +37,22 @@ func (s *Store) setStatus(ctx context.Context, cellID string, to Status) (CellSt
 		ExpressionAttributeNames: map[string]string{
 			"#status": controltables.AttrStatus, "#updated": controltables.AttrUpdatedAt,
 		},
-		ExpressionAttributeValues:           map[string]types.AttributeValue{":to": text(string(to)), ":now": now()},
+		ExpressionAttributeValues:           map[string]types.AttributeValue{":to": item.Text(string(to)), ":now": now()},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}
 	switch to {
 	case Active:
 		update.ConditionExpression = aws.String("#status IN (:draining, :retired)")
-		update.ExpressionAttributeValues[":draining"], update.ExpressionAttributeValues[":retired"] = text(string(Draining)), text(string(Retired))
+		update.ExpressionAttributeValues[":draining"], update.ExpressionAttributeValues[":retired"] = item.Text(string(Draining)), item.Text(string(Retired))
 	case Draining:
 		update.ConditionExpression = aws.String("attribute_not_exists(#status) OR #status = :active")
-		update.ExpressionAttributeValues[":active"] = text(string(Active))
+		update.ExpressionAttributeValues[":active"] = item.Text(string(Active))
 	case Retired:
 		update.ConditionExpression = aws.String("#status = :draining AND (attribute_not_exists(#tenants) OR #tenants = :none)")
 		update.ExpressionAttributeNames["#tenants"] = controltables.AttrTenants
-		update.ExpressionAttributeValues[":draining"] = text(string(Draining))
-		update.ExpressionAttributeValues[":none"] = number(0)
+		update.ExpressionAttributeValues[":draining"] = item.Text(string(Draining))
+		update.ExpressionAttributeValues[":none"] = item.Number(0)
 	default:
 		return CellState{}, fmt.Errorf("%w: a cell's status is %s, %s or %s", ErrInvalid, Active, Draining, Retired)
 	}

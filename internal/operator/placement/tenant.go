@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 )
@@ -84,8 +85,8 @@ func (s *Store) setState(ctx context.Context, tenantID string, to mapping.State,
 			" AND #state IN (:active, :moving, :suspended) AND " + condition),
 		ExpressionAttributeNames: map[string]string{"#state": mapping.AttrState, "#updated": mapping.AttrUpdatedAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":to": text(string(to)), ":now": text(event.FormatTime(s.now())),
-			":active": text(string(mapping.Active)), ":moving": text(string(mapping.Moving)), ":suspended": text(string(mapping.Suspended)),
+			":to": item.Text(string(to)), ":now": item.Text(event.FormatTime(s.now())),
+			":active": item.Text(string(mapping.Active)), ":moving": item.Text(string(mapping.Moving)), ":suspended": item.Text(string(mapping.Suspended)),
 		},
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

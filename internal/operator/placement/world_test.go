@@ -1,7 +1,6 @@
 package placement_test
 
 import (
-	"strconv"
 	"testing"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -41,10 +41,10 @@ func newWorld(cells ...manifest.Cell) *world {
 // set gives a cell a state.
 func (w *world) set(id string, status placement.Status, tenants int) {
 	w.db.Put(stack.CellTable(), dynamotest.Item{
-		controltables.AttrCellID:    &types.AttributeValueMemberS{Value: id},
-		controltables.AttrStatus:    &types.AttributeValueMemberS{Value: string(status)},
-		controltables.AttrTenants:   &types.AttributeValueMemberN{Value: strconv.Itoa(tenants)},
-		controltables.AttrUpdatedAt: &types.AttributeValueMemberS{Value: event.TimeLayout},
+		controltables.AttrCellID:    item.Text(id),
+		controltables.AttrStatus:    item.Text(string(status)),
+		controltables.AttrTenants:   item.Number(tenants),
+		controltables.AttrUpdatedAt: item.Text(event.TimeLayout),
 	})
 }
 
@@ -105,7 +105,7 @@ func requests(w *world, operation string) int {
 func (w *world) remove(t require.TestingT, m mapping.Mapping) {
 	_, err := w.db.TransactWriteItems(ctx(t), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		{Delete: &types.Delete{
-			TableName: aws.String(stack.MappingTable()), Key: dynamotest.Item{mapping.AttrTenantID: &types.AttributeValueMemberS{Value: m.TenantID}},
+			TableName: aws.String(stack.MappingTable()), Key: dynamotest.Item{mapping.AttrTenantID: item.Text(m.TenantID)},
 		}},
 		placement.Release(stack.CellTable(), m.CellID),
 		residence.Remove(stack.MoveTable(), m.TenantID, m.CellID, m.Epoch, time.Now()),

@@ -5,9 +5,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 )
 
 // Querier is the part of DynamoDB that Latest and Open need.
@@ -21,7 +21,7 @@ func Latest(ctx context.Context, client Querier, table, key string, limit int32)
 		TableName:                 &table,
 		KeyConditionExpression:    aws.String("#tenant = :tenant"),
 		ExpressionAttributeNames:  map[string]string{"#tenant": controltables.AttrTenantID},
-		ExpressionAttributeValues: Item{":tenant": &types.AttributeValueMemberS{Value: key}},
+		ExpressionAttributeValues: Item{":tenant": item.Text(key)},
 		ScanIndexForward:          aws.Bool(false),
 		ConsistentRead:            aws.Bool(true),
 		Limit:                     &limit,
@@ -40,7 +40,7 @@ func Open(ctx context.Context, client Querier, table, value string) ([]Item, err
 		IndexName:                 aws.String(controltables.OpenIndex),
 		KeyConditionExpression:    aws.String("#open = :open"),
 		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":open": &types.AttributeValueMemberS{Value: value}},
+		ExpressionAttributeValues: Item{":open": item.Text(value)},
 	}
 	var all []Item
 	for {

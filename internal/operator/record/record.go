@@ -6,11 +6,12 @@ package record
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/item"
 )
 
 // The attributes of every record, in the moves table.
@@ -52,8 +53,8 @@ const unchanged = "#run = :run AND #phase = :phase"
 
 func (a At) condition() (names map[string]string, values Item) {
 	return map[string]string{"#run": AttrRun, "#phase": AttrPhase}, Item{
-		":run":   &types.AttributeValueMemberN{Value: strconv.FormatInt(a.Run, 10)},
-		":phase": &types.AttributeValueMemberS{Value: a.Phase},
+		":run":   item.Number(a.Run),
+		":phase": item.Text(a.Phase),
 	}
 }
 

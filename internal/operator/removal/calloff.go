@@ -22,7 +22,7 @@ import (
 // sent again under that one, by which the cell's ledger tells that the diversion is over.
 func (r *run) restore(ctx context.Context) error {
 	condition, names, values := r.unchangedCell()
-	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, number(r.removal.Epoch)
+	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, item.Number(r.removal.Epoch)
 	*condition += " AND #epoch <= :epoch"
 	writes := []writeItem{
 		r.at().Guard(),
@@ -65,7 +65,7 @@ func (r *run) restore(ctx context.Context) error {
 func (r *run) unchangedCell() (condition *string, names map[string]string, values Item) {
 	return aws.String("(attribute_not_exists(#removing) OR #removing = :removal) AND #cell = :cell AND attribute_not_exists(#moving)"),
 		map[string]string{"#removing": mapping.AttrRemoving, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo},
-		Item{":removal": number(r.removal.Epoch), ":cell": text(r.removal.CellID)}
+		Item{":removal": item.Number(r.removal.Epoch), ":cell": item.Text(r.removal.CellID)}
 }
 
 // unmark takes the removal out of the mapping. The tenant has been in its state since the time that the mapping says.
@@ -123,13 +123,13 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 func (r *run) waitsNoMore(ctx context.Context, e event.Event) error {
 	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), writeItem{Update: &types.Update{
 		TableName:           aws.String(r.cell.ResultsTable),
-		Key:                 Item{event.AttrKey: text(e.Key())},
+		Key:                 Item{event.AttrKey: item.Text(e.Key())},
 		UpdateExpression:    aws.String("SET #epoch = :before REMOVE #waiting"),
 		ConditionExpression: aws.String("#status = :diverted AND #epoch <= :before"),
 		ExpressionAttributeNames: map[string]string{
 			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
-		ExpressionAttributeValues: Item{":before": number(r.removal.Epoch - 1), ":diverted": text(string(event.Diverted))},
+		ExpressionAttributeValues: Item{":before": item.Number(r.removal.Epoch - 1), ":diverted": item.Text(string(event.Diverted))},
 	}})
 	switch failure := transact.Classify(err); {
 	case failure.Failed(0):

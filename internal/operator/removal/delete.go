@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -95,7 +96,7 @@ func (r *run) empty(ctx context.Context, cell manifest.Cell) error {
 				n := min(len(keys), most)
 				deletes := make([]writeItem, 0, n)
 				for _, key := range keys[:n] {
-					deletes = append(deletes, writeItem{Delete: &types.Delete{TableName: &table, Key: Item{event.AttrKey: text(key)}}})
+					deletes = append(deletes, writeItem{Delete: &types.Delete{TableName: &table, Key: Item{event.AttrKey: item.Text(key)}}})
 				}
 				err := r.write(ctx, deletes...)
 				if n > 1 && transact.Classify(err).Kind == transact.Invalid {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/operator/record"
 	"cellular/internal/testkit/formattest"
 )
@@ -29,14 +30,14 @@ func TestTheFormatOfARemovalIsKept(t *testing.T) {
 	}
 	working.SuspendedAt, ended.SuspendedAt = time.Time{}, time.Time{} // from before that was kept
 	kept["testdata/removal-v1/working.json"], kept["testdata/removal-v1/ended.json"] = working, ended
-	for path, item := range formattest.Items(t, "testdata/removal-v*") {
-		later := formattest.NewerItem(item)
-		counts := item[attrCounts].(*types.AttributeValueMemberS).Value
+	for path, stored := range formattest.Items(t, "testdata/removal-v*") {
+		later := formattest.NewerItem(stored)
+		counts := stored[attrCounts].(*types.AttributeValueMemberS).Value
 		newer := strings.Replace(counts, `"events"`, `"copies":{"s3":[1]},"events"`, 1)
 		require.NotEqual(t, counts, newer)
-		later[attrCounts] = text(newer)
-		for _, item := range []Item{item, later} {
-			r, err := fromItem(item)
+		later[attrCounts] = item.Text(newer)
+		for _, version := range []Item{stored, later} {
+			r, err := fromItem(version)
 			require.NoError(t, err, path)
 			require.Equal(t, kept[path], r, path)
 		}
@@ -44,9 +45,9 @@ func TestTheFormatOfARemovalIsKept(t *testing.T) {
 }
 
 func TestARemovalInAPhaseOfALaterVersionIsShownAndLeftAlone(t *testing.T) {
-	item := formattest.Items(t, "testdata/removal-v1")["testdata/removal-v1/working.json"]
-	item[record.AttrPhase] = text("archive")
-	r, err := fromItem(item)
+	stored := formattest.Items(t, "testdata/removal-v1")["testdata/removal-v1/working.json"]
+	stored[record.AttrPhase] = item.Text("archive")
+	r, err := fromItem(stored)
 	require.NoError(t, err)
 	require.False(t, r.Phase.Ended())
 	_, err = new(Remover).take(t.Context(), r, r.Phase, Fate{})

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 )
 
@@ -26,6 +27,6 @@ func (r Removal) UnderWay(moveTable string) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: aws.String(moveTable), Key: r.key(), ConditionExpression: aws.String("#open = :removal"),
 		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":removal": text(openValue)},
+		ExpressionAttributeValues: Item{":removal": item.Text(openValue)},
 	}}
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +44,7 @@ var ErrMalformed = errors.New("malformed removal item")
 type Item = map[string]types.AttributeValue
 
 func (r Removal) key() Item {
-	return Item{controltables.AttrTenantID: text(keyPrefix + r.TenantID), controltables.AttrEpoch: number(r.Epoch)}
+	return Item{controltables.AttrTenantID: item.Text(keyPrefix + r.TenantID), controltables.AttrEpoch: item.Number(r.Epoch)}
 }
 
 // item is the removal as it stands in the table.
@@ -59,23 +58,23 @@ func (r Removal) item() (Item, error) {
 		attrCell: r.CellID, record.AttrPhase: string(r.Phase), attrCounts: string(counts),
 		attrStartedAt: event.FormatTime(r.StartedAt), attrUpdatedAt: event.FormatTime(r.UpdatedAt),
 	} {
-		out[name] = text(value)
+		out[name] = item.Text(value)
 	}
-	out[attrOldEpoch], out[attrOldFloor], out[record.AttrRun] = number(r.OldEpoch), number(r.OldFloor), number(r.Run)
+	out[attrOldEpoch], out[attrOldFloor], out[record.AttrRun] = item.Number(r.OldEpoch), item.Number(r.OldFloor), item.Number(r.Run)
 	if !r.SuspendedAt.IsZero() {
-		out[attrSuspended] = text(event.FormatTime(r.SuspendedAt))
+		out[attrSuspended] = item.Text(event.FormatTime(r.SuspendedAt))
 	}
 	if r.GiveUp {
-		out[attrGiveUp] = text("yes")
+		out[attrGiveUp] = item.Text("yes")
 	}
 	if r.Holder != "" {
-		out[record.AttrHolder] = text(r.Holder)
+		out[record.AttrHolder] = item.Text(r.Holder)
 	}
 	if r.Phase.Ended() {
-		out[attrFinishedAt] = text(event.FormatTime(r.FinishedAt))
-		out[controltables.AttrExpiresAt] = number(r.FinishedAt.Add(record.KeepEnded).Unix())
+		out[attrFinishedAt] = item.Text(event.FormatTime(r.FinishedAt))
+		out[controltables.AttrExpiresAt] = item.Number(r.FinishedAt.Add(record.KeepEnded).Unix())
 	} else {
-		out[controltables.AttrOpen] = text(openValue)
+		out[controltables.AttrOpen] = item.Text(openValue)
 	}
 	return out, nil
 }
@@ -117,12 +116,6 @@ func fromItem(attributes Item) (Removal, error) {
 func validKey(s string) bool {
 	tenantID, ok := strings.CutPrefix(s, keyPrefix)
 	return ok && event.ValidTenantID(tenantID)
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
 // now is a time as a record keeps it.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -202,11 +203,11 @@ func (r *run) markedCondition() (condition *string, names map[string]string, val
 	names = map[string]string{
 		"#removing": mapping.AttrRemoving, "#state": mapping.AttrState, "#cell": mapping.AttrCellID, "#moving": mapping.AttrMovingTo,
 	}
-	values = Item{":removal": number(r.removal.Epoch), ":suspended": text(string(mapping.Suspended)), ":cell": text(r.removal.CellID)}
+	values = Item{":removal": item.Number(r.removal.Epoch), ":suspended": item.Text(string(mapping.Suspended)), ":cell": item.Text(r.removal.CellID)}
 	marked := "#removing = :removal AND #state = :suspended AND #cell = :cell AND attribute_not_exists(#moving)"
 	if at := r.removal.SuspendedAt; !at.IsZero() {
 		marked += " AND #updated = :updated"
-		names["#updated"], values[":updated"] = mapping.AttrUpdatedAt, text(event.FormatTime(at))
+		names["#updated"], values[":updated"] = mapping.AttrUpdatedAt, item.Text(event.FormatTime(at))
 	}
 	return &marked, names, values
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/record"
@@ -115,7 +116,7 @@ func (m *Remover) newRemoval(ctx context.Context, place mapping.Mapping) (Remova
 // mark makes the one transaction that begins a removal. Its condition is that the mapping is the one that was looked at:
 // since it was last changed, the tenant has been suspended without a break.
 func (m *Remover) mark(ctx context.Context, place mapping.Mapping, removal Removal) error {
-	item, err := removal.item()
+	written, err := removal.item()
 	if err != nil {
 		return err
 	}
@@ -131,11 +132,11 @@ func (m *Remover) mark(ctx context.Context, place mapping.Mapping, removal Remov
 				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#updated": mapping.AttrUpdatedAt,
 			},
 			ExpressionAttributeValues: Item{
-				":removal": number(removal.Epoch), ":suspended": text(string(mapping.Suspended)), ":cell": text(place.CellID),
-				":epoch": number(place.Epoch), ":updated": text(event.FormatTime(place.UpdatedAt)),
+				":removal": item.Number(removal.Epoch), ":suspended": item.Text(string(mapping.Suspended)), ":cell": item.Text(place.CellID),
+				":epoch": item.Number(place.Epoch), ":updated": item.Text(event.FormatTime(place.UpdatedAt)),
 			},
 		}},
-		record.Create(m.ControlPlane.MoveTable, item),
+		record.Create(m.ControlPlane.MoveTable, written),
 	}
 	if !mapping.IsProbeTenant(place.TenantID) {
 		writes = append(writes, residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, removal.Epoch, removal.StartedAt))
@@ -149,4 +150,4 @@ func (m *Remover) mark(ctx context.Context, place mapping.Mapping, removal Remov
 
 func (o *Options) retrier() transact.Retrier { return transact.Retrier{Sleep: o.Sleep} }
 
-func mappingKey(tenantID string) Item { return Item{mapping.AttrTenantID: text(tenantID)} }
+func mappingKey(tenantID string) Item { return Item{mapping.AttrTenantID: item.Text(tenantID)} }

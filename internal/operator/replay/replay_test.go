@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/replay"
@@ -154,7 +154,7 @@ func TestWhatIsACandidate(t *testing.T) {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Outcome(Alpha, e, event.Failed, 14*time.Minute)
 			entry := w.Tables.Item(Alpha.ResultsTable, e.Key())
-			entry[event.AttrFailedBy] = &types.AttributeValueMemberS{Value: event.FormatTime(w.Clock.Now().Add(time.Minute))}
+			entry[event.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(time.Minute)))
 			w.Tables.Put(Alpha.ResultsTable, entry)
 			return e
 		}, ""},

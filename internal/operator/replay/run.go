@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/resend"
@@ -122,14 +122,14 @@ func (r *Replayer) handle(ctx context.Context, cell manifest.Cell, batch []Candi
 func (r *Replayer) waitsNoMore(ctx context.Context, cell manifest.Cell, c Candidate) error {
 	_, err := transact.Single(ctx, transact.Retrier{}, r.DynamoDB.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:           &cell.ResultsTable,
-		Key:                 tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
+		Key:                 tenantdata.Item{event.AttrKey: item.Text(c.Key)},
 		UpdateExpression:    aws.String("REMOVE #waiting"),
 		ConditionExpression: aws.String("#status = :diverted AND #epoch = :epoch"),
 		ExpressionAttributeNames: map[string]string{
 			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
 		ExpressionAttributeValues: tenantdata.Item{
-			":diverted": &types.AttributeValueMemberS{Value: string(event.Diverted)},
+			":diverted": item.Text(string(event.Diverted)),
 			":epoch":    &types.AttributeValueMemberN{Value: c.divertedAt},
 		},
 	})
@@ -147,12 +147,12 @@ func (r *Replayer) waitsNoMore(ctx context.Context, cell manifest.Cell, c Candid
 func (r *Replayer) forget(ctx context.Context, cell manifest.Cell, c Candidate, removed int64) error {
 	err := transact.Retrier{}.Write(ctx, r.Home.Tables, types.TransactWriteItem{Delete: &types.Delete{
 		TableName:                &cell.ResultsTable,
-		Key:                      tenantdata.Item{event.AttrKey: &types.AttributeValueMemberS{Value: c.Key}},
+		Key:                      tenantdata.Item{event.AttrKey: item.Text(c.Key)},
 		ConditionExpression:      aws.String("#status = :diverted AND #epoch <= :removed"),
 		ExpressionAttributeNames: map[string]string{"#status": event.AttrStatus, "#epoch": event.AttrEpoch},
 		ExpressionAttributeValues: tenantdata.Item{
-			":diverted": &types.AttributeValueMemberS{Value: string(event.Diverted)},
-			":removed":  &types.AttributeValueMemberN{Value: strconv.FormatInt(removed, 10)},
+			":diverted": item.Text(string(event.Diverted)),
+			":removed":  item.Number(removed),
 		},
 	}})
 	if err != nil && !transact.ConditionFailed(err, 0) {

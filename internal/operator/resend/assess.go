@@ -163,7 +163,7 @@ func (f found) item(w Wanted, to target) (stored, clone tenantdata.Item) {
 	for name, v := range stored {
 		clone[name] = v
 	}
-	clone[event.AttrClonedFrom] = &types.AttributeValueMemberS{Value: to.from.ID}
+	clone[event.AttrClonedFrom] = item.Text(to.from.ID)
 	return stored, clone
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
@@ -61,7 +62,7 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 			w.Outcome(Beta, there, event.Processed, 0)
 			w.Outcome(Alpha, here, event.Failed, 0)
 			entry := w.Tables.Item(Alpha.ResultsTable, here.Key())
-			entry[event.AttrReason] = &types.AttributeValueMemberS{Value: event.ReasonConflict}
+			entry[event.AttrReason] = item.Text(event.ReasonConflict)
 			w.Tables.Put(Alpha.ResultsTable, entry)
 			w.Tables.Delete(Alpha.DataTable, here.Key())
 			return want(here)
@@ -157,7 +158,7 @@ func TestADropWithoutATenantOrAnItemLeavesNothingNew(t *testing.T) {
 	got, err := w.Home(&outbox{}).Drop(t.Context(), Alpha, "hooli", want(failed, silent))
 	require.NoError(t, err)
 	require.Equal(t, map[string]resend.Verdict{failed.Key(): resend.Dropped, silent.Key(): resend.Dropped}, got)
-	require.Equal(t, &types.AttributeValueMemberS{Value: event.ReasonDropped}, w.Tables.Item(Alpha.ResultsTable, failed.Key())[event.AttrReason])
+	require.Equal(t, item.Text(event.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, failed.Key())[event.AttrReason])
 	require.Nil(t, w.Tables.Item(Alpha.ResultsTable, silent.Key()))
 
 	w.Map("acme", Alpha, 1)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/tenantdata"
@@ -105,11 +105,11 @@ func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string
 func (h *Home) failed(key string, stored tenantdata.Item, to target) tenantdata.Item {
 	now := h.Now()
 	entry := tenantdata.Item{
-		event.AttrKey:       text(key),
-		event.AttrStatus:    text(string(event.Failed)),
-		event.AttrEpoch:     number(to.epoch),
-		event.AttrAppliedAt: text(event.FormatTime(now)),
-		event.AttrExpiresAt: number(now.Add(time.Duration(to.owner.Settings.ResultTTL) * time.Second).Unix()),
+		event.AttrKey:       item.Text(key),
+		event.AttrStatus:    item.Text(string(event.Failed)),
+		event.AttrEpoch:     item.Number(to.epoch),
+		event.AttrAppliedAt: item.Text(event.FormatTime(now)),
+		event.AttrExpiresAt: item.Number(now.Add(time.Duration(to.owner.Settings.ResultTTL) * time.Second).Unix()),
 	}
 	for _, name := range []string{event.AttrTenantID, event.AttrID, event.AttrType} {
 		if v := stored[name]; v != nil {
@@ -129,7 +129,7 @@ func markDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteI
 		UpdateExpression:          aws.String("SET #reason = :dropped"),
 		ConditionExpression:       aws.String("#status = :failed AND attribute_not_exists(#epoch)"), // of a message that nobody could read
 		ExpressionAttributeNames:  map[string]string{"#reason": event.AttrReason, "#status": event.AttrStatus, "#epoch": event.AttrEpoch},
-		ExpressionAttributeValues: tenantdata.Item{":dropped": text(event.ReasonDropped), ":failed": text(string(event.Failed))},
+		ExpressionAttributeValues: tenantdata.Item{":dropped": item.Text(event.ReasonDropped), ":failed": item.Text(string(event.Failed))},
 	}
 	if epoch := entry[event.AttrEpoch]; epoch != nil {
 		*update.ConditionExpression = "#status = :failed AND #epoch = :epoch"
@@ -140,23 +140,17 @@ func markDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteI
 
 // putDropped writes an entry for an event that has none, unless it got an outcome meanwhile.
 func putDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteItem {
-	entry[event.AttrReason] = text(event.ReasonDropped)
+	entry[event.AttrReason] = item.Text(event.ReasonDropped)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                 aws.String(cell.ResultsTable),
 		Item:                      entry,
 		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status = :failed"),
 		ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
-		ExpressionAttributeValues: tenantdata.Item{":failed": text(string(event.Failed))},
+		ExpressionAttributeValues: tenantdata.Item{":failed": item.Text(string(event.Failed))},
 	}}
 }
 
 func isStatus(entry tenantdata.Item, want event.Status) bool {
 	status, _, _ := ledgerEntry(entry)
 	return status == want
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

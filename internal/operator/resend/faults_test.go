@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
 	. "cellular/internal/testkit/resendtest"
@@ -51,7 +51,7 @@ func TestHome_GetsOverEveryDocumentedFault(t *testing.T) {
 				},
 				Done: func() {
 					require.Equal(t, resend.Dropped, got[e.Key()])
-					require.Equal(t, &types.AttributeValueMemberS{Value: event.ReasonDropped}, w.Tables.Item(Alpha.ResultsTable, e.Key())[event.AttrReason])
+					require.Equal(t, item.Text(event.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, e.Key())[event.AttrReason])
 				},
 			}
 		})

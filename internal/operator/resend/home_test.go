@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
@@ -41,7 +42,7 @@ func TestAnEventGoesToItsTenantsCellInItsEpoch(t *testing.T) {
 	require.Equal(t, int64(4), sent[0].Epoch)
 
 	clone := w.Tables.Item(Beta.DataTable, e.Key())
-	require.Equal(t, &types.AttributeValueMemberS{Value: "alpha"}, clone[event.AttrClonedFrom])
+	require.Equal(t, item.Text("alpha"), clone[event.AttrClonedFrom])
 	stored, err := event.FromItem(clone)
 	require.NoError(t, err)
 	require.Equal(t, e, stored, "the clone is the event as it was accepted")
@@ -99,7 +100,7 @@ func TestWhatIsNotSent(t *testing.T) {
 		}, resend.Gone},
 		"broken": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Tables.Put(Alpha.DataTable, dynamotest.Item{event.AttrKey: &types.AttributeValueMemberS{Value: e.Key()}})
+			w.Tables.Put(Alpha.DataTable, dynamotest.Item{event.AttrKey: item.Text(e.Key())})
 			return e
 		}, resend.Malformed},
 		"of a tenant that has gone": {func(w *World) event.Event {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/item"
 	"cellular/internal/model/transact"
 )
 
@@ -69,12 +70,12 @@ func InCell(ctx context.Context, client Querier, moveTable, cellID, after string
 		KeyConditionExpression:    aws.String("#index = :placed"),
 		ProjectionExpression:      aws.String("#tenant"),
 		ExpressionAttributeNames:  map[string]string{"#index": controltables.AttrOpen, "#tenant": controltables.AttrTenantID},
-		ExpressionAttributeValues: transact.Item{":placed": text(placedPrefix + cellID)},
+		ExpressionAttributeValues: transact.Item{":placed": item.Text(placedPrefix + cellID)},
 		Limit:                     aws.Int32(pageSize),
 	}
 	if after != "" {
 		q.ExclusiveStartKey = Key(after)
-		q.ExclusiveStartKey[controltables.AttrOpen] = text(placedPrefix + cellID)
+		q.ExclusiveStartKey[controltables.AttrOpen] = item.Text(placedPrefix + cellID)
 	}
 	out, err := client.Query(ctx, q)
 	if err != nil {

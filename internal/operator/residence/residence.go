@@ -18,7 +18,6 @@ package residence
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -115,13 +114,7 @@ func validKey(s string) bool {
 // Key is the key of a tenant's record in the moves table.
 func Key(tenantID string) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		controltables.AttrTenantID: text(keyPrefix + tenantID),
+		controltables.AttrTenantID: item.Text(keyPrefix + tenantID),
 		controltables.AttrEpoch:    &types.AttributeValueMemberN{Value: keyEpoch},
 	}
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/residence"
 	"cellular/internal/testkit/dynamotest"
@@ -116,10 +117,10 @@ func TestRecord_IsInNoQueryForMovesAndNeverExpires(t *testing.T) {
 	db := newTables()
 	require.True(t, commit(t, db, residence.GiveEpoch(table, "acme", "alpha", 1, now)))
 	for _, q := range []dynamodb.QueryInput{
-		{KeyConditionExpression: aws.String("tenant_id = :v"), ExpressionAttributeValues: dynamotest.Item{":v": &types.AttributeValueMemberS{Value: "acme"}}},
+		{KeyConditionExpression: aws.String("tenant_id = :v"), ExpressionAttributeValues: dynamotest.Item{":v": item.Text("acme")}},
 		{
 			IndexName: aws.String("open"), KeyConditionExpression: aws.String("#open = :v"), ExpressionAttributeNames: map[string]string{"#open": "open"},
-			ExpressionAttributeValues: dynamotest.Item{":v": &types.AttributeValueMemberS{Value: "open"}},
+			ExpressionAttributeValues: dynamotest.Item{":v": item.Text("open")},
 		},
 	} {
 		q.TableName = &table
@@ -132,16 +133,16 @@ func TestRecord_IsInNoQueryForMovesAndNeverExpires(t *testing.T) {
 	require.NotContains(t, out.Item, "expires_at")
 }
 
-func item(tenantID string) dynamotest.Item {
+func recordItem(tenantID string) dynamotest.Item {
 	i := residence.Key(tenantID)
-	i["last_cell"], i["last_epoch"] = &types.AttributeValueMemberS{Value: "alpha"}, &types.AttributeValueMemberN{Value: "3"}
-	i["updated_at"] = &types.AttributeValueMemberS{Value: "2026-03-04T05:06:07.000Z"}
+	i["last_cell"], i["last_epoch"] = item.Text("alpha"), item.Number(3)
+	i["updated_at"] = item.Text("2026-03-04T05:06:07.000Z")
 	return i
 }
 
 func TestRecord_OfALaterVersionIsRead(t *testing.T) {
 	db := newTables()
-	i := item("acme")
+	i := recordItem("acme")
 	i["color"] = &types.AttributeValueMemberBOOL{Value: true}
 	db.Put(table, i)
 	require.Equal(t, residence.Record{TenantID: "acme", LastCell: "alpha", LastEpoch: 3, UpdatedAt: now}, record(t, db, "acme"))
@@ -150,8 +151,8 @@ func TestRecord_OfALaterVersionIsRead(t *testing.T) {
 
 func TestRecord_ThatIsNoneIsAnErrorThatNamesEachAttribute(t *testing.T) {
 	db := newTables()
-	i := item("acme")
-	i["last_cell"], i["removed_epoch"] = &types.AttributeValueMemberS{Value: "Alpha"}, &types.AttributeValueMemberN{Value: "0"}
+	i := recordItem("acme")
+	i["last_cell"], i["removed_epoch"] = item.Text("Alpha"), item.Number(0)
 	delete(i, "last_epoch")
 	db.Put(table, i)
 	_, err := residence.Get(t.Context(), db, table, "acme")
@@ -192,7 +193,7 @@ func TestGetAll_ReadsManyFromAThrottledTable(t *testing.T) {
 			id := fmt.Sprintf("t%d", n)
 			all = append(all, id)
 			if n%2 == 0 {
-				db.Put(table, item(id))
+				db.Put(table, recordItem(id))
 			}
 		}
 		throttled := 0

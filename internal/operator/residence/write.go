@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 )
 
 // The operations below are parts of transactions. Each creates the record where there is none.
@@ -41,7 +42,7 @@ func Revive(moveTable, tenantID, cellID string, epoch int64, now time.Time) type
 
 func place(moveTable, tenantID, condition, cellID string, epoch int64, now time.Time) types.TransactWriteItem {
 	w := write(moveTable, tenantID, condition, "SET #cell = :cell, #last = :epoch, #updated = :now, #index = :placed", cellID, epoch, now)
-	w.Update.ExpressionAttributeValues[":placed"] = text(placedPrefix + cellID)
+	w.Update.ExpressionAttributeValues[":placed"] = item.Text(placedPrefix + cellID)
 	return w
 }
 
@@ -66,7 +67,7 @@ func write(moveTable, tenantID, condition, update, cellID string, epoch int64, n
 			"#index": controltables.AttrOpen,
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":cell": text(cellID), ":epoch": number(epoch), ":now": text(event.FormatTime(now)),
+			":cell": item.Text(cellID), ":epoch": item.Number(epoch), ":now": item.Text(event.FormatTime(now)),
 		},
 	}}
 }

@@ -7,10 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/restore"
@@ -24,7 +24,7 @@ func TestWhatWasDeletedComesBackAndNothingIsAppliedTwice(t *testing.T) {
 			w := newWorld(t)
 			w.Map("acme", alpha, 1)
 			done, open := w.applied("acme", "done"), w.accepted("acme", "open")
-			w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: text(event.AppliedKey)})
+			w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: item.Text(event.AppliedKey)})
 			w.remember()
 			before := w.items(alpha.DataTable, alpha.ResultsTable)
 			w.lose(alpha.DataTable, done.Key(), open.Key())
@@ -41,7 +41,7 @@ func TestWhatWasDeletedComesBackAndNothingIsAppliedTwice(t *testing.T) {
 
 			after := w.items(alpha.DataTable, alpha.ResultsTable)
 			for _, e := range []event.Event{done, open} {
-				require.Equal(t, text("alpha"), after[alpha.DataTable+"/"+e.Key()][event.AttrClonedFrom], "the producer must not publish it")
+				require.Equal(t, item.Text("alpha"), after[alpha.DataTable+"/"+e.Key()][event.AttrClonedFrom], "the producer must not publish it")
 				delete(after[alpha.DataTable+"/"+e.Key()], event.AttrClonedFrom)
 			}
 			require.Equal(t, before, after)
@@ -63,7 +63,7 @@ func TestRestore_CountsAnEventInItsLastAttemptAsUnsettled(t *testing.T) {
 			w.lose(alpha.DataTable, e.Key())
 			w.Outcome(alpha, e, event.Failed, 0)
 			outcome := w.Tables.Item(alpha.ResultsTable, e.Key())
-			outcome[event.AttrFailedBy] = text(event.FormatTime(w.Clock.Now().Add(by)))
+			outcome[event.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(by)))
 			w.Tables.Put(alpha.ResultsTable, outcome)
 			report, err := w.restoreCell(restore.Options{DryRun: true})
 			require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestWhatIsThereIsNeverOverwritten(t *testing.T) {
 		e := w.applied("acme", "e")
 		state := "#effects#" + e.Key()
 		w.remember()
-		newer := dynamotest.Item{event.AttrKey: text(state), event.AttrTenantID: text("acme"), "effects": &types.AttributeValueMemberN{Value: "7"}}
+		newer := dynamotest.Item{event.AttrKey: item.Text(state), event.AttrTenantID: item.Text("acme"), "effects": item.Number(7)}
 		w.Tables.Put(alpha.ResultsTable, newer)
 		before := w.items(alpha.DataTable, alpha.ResultsTable)
 		report, err := w.restoreCell(restore.Options{})
@@ -103,7 +103,7 @@ func TestAnItemThatAppearsMeanwhileIsKept(t *testing.T) {
 		}
 		w.remember()
 		w.lose(alpha.DataTable, "acme#0", "acme#1", "acme#2")
-		mine := dynamotest.Item{event.AttrKey: text("acme#1"), "mine": text("yes")}
+		mine := dynamotest.Item{event.AttrKey: item.Text("acme#1"), "mine": item.Text("yes")}
 		w.Tables.Intercept = func(_ context.Context, c dynamotest.Call) error {
 			if c.Operation == "TransactWriteItems" {
 				w.Tables.Put(alpha.DataTable, mine)
@@ -230,11 +230,11 @@ func TestWhatIsNotToComeBackDoesNot(t *testing.T) {
 		w.Outcome(alpha, diverted, event.Diverted, 0)
 		w.Outcome(alpha, old, event.Processed, 0)
 		entry := w.Tables.Item(alpha.ResultsTable, old.Key())
-		entry[event.AttrExpiresAt] = &types.AttributeValueMemberN{Value: strconv.FormatInt(w.Clock.Now().Add(30*time.Second).Unix(), 10)}
+		entry[event.AttrExpiresAt] = item.Number(w.Clock.Now().Add(30 * time.Second).Unix())
 		w.Tables.Put(alpha.ResultsTable, entry)
 		w.Fence(alpha, "gone", 4, ownership.Left)
-		w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: text("#orphan")})
-		w.Tables.Put(alpha.DataTable, dynamotest.Item{event.AttrKey: text("junk")})
+		w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: item.Text("#orphan")})
+		w.Tables.Put(alpha.DataTable, dynamotest.Item{event.AttrKey: item.Text("junk")})
 		w.remember()
 		w.lose(alpha.ResultsTable, diverted.Key(), old.Key(), ownership.Key("gone"), "#orphan")
 		w.lose(alpha.DataTable, "junk")

@@ -71,7 +71,7 @@ func eventOf(found tenantdata.Item, cellID string) (candidate, Reason) {
 	if err != nil {
 		return candidate{}, NoTenant
 	}
-	clone := tenantdata.Item{event.AttrClonedFrom: &types.AttributeValueMemberS{Value: cellID}}
+	clone := tenantdata.Item{event.AttrClonedFrom: item.Text(cellID)}
 	for name, v := range found {
 		if name != event.AttrClonedFrom {
 			clone[name] = v

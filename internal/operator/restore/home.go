@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -123,13 +123,13 @@ func (c *cellRun) stillThere(homes map[string]home) func(tenant string) []types.
 	return func(tenant string) []types.TransactWriteItem {
 		return []types.TransactWriteItem{{ConditionCheck: &types.ConditionCheck{
 			TableName:           aws.String(c.ControlPlane.MappingTable),
-			Key:                 tenantdata.Item{mapping.AttrTenantID: text(tenant)},
+			Key:                 tenantdata.Item{mapping.AttrTenantID: item.Text(tenant)},
 			ConditionExpression: aws.String("#cell = :cell AND #epoch = :epoch AND attribute_not_exists(#moving) AND attribute_not_exists(#removing)"),
 			ExpressionAttributeNames: map[string]string{
 				"#cell": mapping.AttrCellID, "#epoch": mapping.AttrEpoch, "#moving": mapping.AttrMovingTo, "#removing": mapping.AttrRemoving,
 			},
 			ExpressionAttributeValues: tenantdata.Item{
-				":cell": text(c.cell.ID), ":epoch": &types.AttributeValueMemberN{Value: strconv.FormatInt(homes[tenant].epoch, 10)},
+				":cell": item.Text(c.cell.ID), ":epoch": item.Number(homes[tenant].epoch),
 			},
 		}}}
 	}
@@ -155,5 +155,3 @@ func (l ledgers) lost(key string, now time.Time) bool {
 func resultTTL(cell manifest.Cell) time.Duration {
 	return time.Duration(cell.Settings.ResultTTL) * time.Second
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -1,12 +1,10 @@
 package restore
 
 import (
-	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
@@ -90,7 +88,7 @@ func (f candidate) under(epoch int64) candidate {
 	for name, v := range f.item {
 		stamped[name] = v
 	}
-	stamped[event.AttrEpoch] = &types.AttributeValueMemberN{Value: strconv.FormatInt(epoch, 10)}
+	stamped[event.AttrEpoch] = item.Number(epoch)
 	f.item, f.epoch = stamped, epoch
 	return f
 }

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/removal"
@@ -230,7 +230,7 @@ func TestRestore_NamesTheRemovalOfATenantThatHadMoved(t *testing.T) {
 		w.PutEvent(t, alpha.QueueURL, w.Accept(alpha, "acme", "old", 2, 0))
 		w.Consume(t, alpha)
 		w.remember()
-		w.Tables.Put(control.CellTable, dynamotest.Item{"cell_id": text("alpha"), "tenants": &types.AttributeValueMemberN{Value: "1"}})
+		w.Tables.Put(control.CellTable, dynamotest.Item{"cell_id": item.Text("alpha"), "tenants": item.Number(1)})
 		w.remove("acme")
 		w.assign("acme", alpha)
 		report, err := w.restoreCell(restore.Options{})

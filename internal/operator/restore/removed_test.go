@@ -2,7 +2,6 @@ package restore_test
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -164,9 +164,9 @@ func TestRestore_BringsBackWhatWasLostOfTheLifeOfNowAndNothingOfRemovedOnes(t *t
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLives(t)
 		l.live(rapid.IntRange(1, 14).Draw(t, "steps"))
-		for key, item := range l.then {
+		for key, before := range l.then {
 			table, id, _ := strings.Cut(key, "/")
-			if ofTenant(item) && l.Tables.Item(table, id) != nil && rapid.Bool().Draw(t, "lost "+key) {
+			if ofTenant(before) && l.Tables.Item(table, id) != nil && rapid.Bool().Draw(t, "lost "+key) {
 				l.Tables.Delete(table, id)
 			}
 		}
@@ -174,32 +174,32 @@ func TestRestore_BringsBackWhatWasLostOfTheLifeOfNowAndNothingOfRemovedOnes(t *t
 		l.restoreAll(restore.Options{})
 		after := l.items(alpha.DataTable, alpha.ResultsTable, control.MappingTable)
 
-		for key, item := range before {
-			require.True(t, reflect.DeepEqual(item, after[key]), "%s was overwritten", key)
+		for key, stored := range before {
+			require.True(t, reflect.DeepEqual(stored, after[key]), "%s was overwritten", key)
 		}
 		present := l.mapped()
-		for key, item := range after {
+		for key, stored := range after {
 			if before[key] != nil {
 				continue
 			}
 			returned++
 			require.NotNil(t, l.then[key], "%s is from nowhere", key)
 			require.True(t, present, "%s came back of a tenant that was removed", key)
-			require.Equal(t, l.life, l.lifeOf(item), "%s came back from a life that was removed", key)
+			require.Equal(t, l.life, l.lifeOf(stored), "%s came back from a life that was removed", key)
 			require.Equal(t, l.life, l.thenLife, "%s came back from before the life of now", key)
 		}
 		atHome := present && l.place(lifeTenant).CellID == alpha.ID
 		sure := l.goneBy.IsZero() || !l.taken.Before(l.goneBy.Add(5*time.Minute))
-		for key, item := range l.then {
+		for key, stored := range l.then {
 			table, _, _ := strings.Cut(key, "/")
 			switch {
-			case !ofTenant(item) || after[key] != nil:
+			case !ofTenant(stored) || after[key] != nil:
 			case table == control.MappingTable:
-				require.False(t, l.lifeOf(item) == l.life && l.thenLife == l.life && l.goneBy.Before(l.taken), "the mapping did not come back")
-			case !atHome || l.thenLife < l.life || item[event.AttrEpoch] == nil && !sure:
+				require.False(t, l.lifeOf(stored) == l.life && l.thenLife == l.life && l.goneBy.Before(l.taken), "the mapping did not come back")
+			case !atHome || l.thenLife < l.life || stored[event.AttrEpoch] == nil && !sure:
 				left++
 			default:
-				require.Less(t, l.lifeOf(item), l.life, "%s did not come back", key)
+				require.Less(t, l.lifeOf(stored), l.life, "%s did not come back", key)
 				left++
 			}
 		}
@@ -238,19 +238,19 @@ func TestRestore_RevivesANamedTenantUnderAnEpochOfItsOwn(t *testing.T) {
 		require.Equal(t, mapping.Suspended, m.State)
 		require.Equal(t, textOf(then, mapping.AttrCellID), m.CellID)
 		count := l.Tables.Item(control.CellTable, m.CellID)["tenants"]
-		require.Equal(t, &types.AttributeValueMemberN{Value: "1"}, count)
+		require.Equal(t, item.Number(1), count)
 		if m.CellID != alpha.ID {
 			return
 		}
-		for key, item := range l.then {
+		for key, before := range l.then {
 			table, id, _ := strings.Cut(key, "/")
-			if !ofTenant(item) || table == control.MappingTable {
+			if !ofTenant(before) || table == control.MappingTable {
 				continue
 			}
 			now := l.Tables.Item(table, id)
 			require.NotNil(t, now, "%s did not come back", key)
-			if item[event.AttrEpoch] != nil {
-				require.Equal(t, &types.AttributeValueMemberN{Value: fmt.Sprint(m.Epoch)}, now[event.AttrEpoch], key)
+			if before[event.AttrEpoch] != nil {
+				require.Equal(t, item.Number(m.Epoch), now[event.AttrEpoch], key)
 				revived++
 			}
 		}

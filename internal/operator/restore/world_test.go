@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/controltables"
@@ -19,9 +21,6 @@ import (
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/resendtest"
 	"cellular/internal/testkit/restoretest"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 var (
@@ -222,8 +221,6 @@ func (w *world) items(tables ...string) map[string]dynamotest.Item {
 type moves map[string][]move.Move
 
 func (m moves) History(_ context.Context, tenant string) ([]move.Move, error) { return m[tenant], nil }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 var errKilled = errors.New("killed")
 

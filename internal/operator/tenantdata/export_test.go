@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
@@ -101,7 +102,7 @@ func (a answers) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInpu
 func TestAnExportHasBinariesAndSets(t *testing.T) {
 	var out bytes.Buffer
 	_, err := tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
-		"id": text("#counters#acme"),
+		"id": item.Text("#counters#acme"),
 		"b":  &types.AttributeValueMemberB{Value: []byte{0, 255}},
 		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
 		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
@@ -111,7 +112,7 @@ func TestAnExportHasBinariesAndSets(t *testing.T) {
 	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
 
 	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
-		"id": text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
+		"id": item.Text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
 	}}, []manifest.Cell{alpha}, "acme", 0, io.Discard)
 	require.ErrorContains(t, err, `item "#counters#acme"`)
 	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
@@ -156,11 +157,11 @@ func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
 	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, io.Discard)
 	require.NoError(t, err)
-	item := db.Item(alpha.DataTable, event.Key("acme", "e001"))
-	require.True(t, written.Has(alpha.DataTable, item))
-	require.False(t, written.Has(alpha.ResultsTable, item), "another table's item")
-	item[event.AttrPayload] = text("{}")
-	require.False(t, written.Has(alpha.DataTable, item), "the item has changed since")
+	stored := db.Item(alpha.DataTable, event.Key("acme", "e001"))
+	require.True(t, written.Has(alpha.DataTable, stored))
+	require.False(t, written.Has(alpha.ResultsTable, stored), "another table's item")
+	stored[event.AttrPayload] = item.Text("{}")
+	require.False(t, written.Has(alpha.DataTable, stored), "the stored has changed since")
 }
 
 func TestAnExportHasASectionForEachCell(t *testing.T) {

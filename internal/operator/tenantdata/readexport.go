@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 )
 
@@ -132,7 +133,7 @@ func valueOfType(name string, v any) (types.AttributeValue, error) {
 	case string:
 		switch name {
 		case "S":
-			return &types.AttributeValueMemberS{Value: v}, nil
+			return item.Text(v), nil
 		case "N":
 			return &types.AttributeValueMemberN{Value: v}, nil
 		case "B":

@@ -8,13 +8,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"cellular/internal/model/item"
 )
 
 // values are attribute values of every type, nested up to a depth.
 func values(depth int) *rapid.Generator[types.AttributeValue] {
 	number := rapid.StringMatching(`-?[1-9][0-9]{0,37}(\.[0-9]{1,5})?`)
 	all := []*rapid.Generator[types.AttributeValue]{
-		rapid.Map(rapid.String(), func(v string) types.AttributeValue { return &types.AttributeValueMemberS{Value: v} }),
+		rapid.Map(rapid.String(), func(v string) types.AttributeValue { return item.Text(v) }),
 		rapid.Map(number, func(v string) types.AttributeValue { return &types.AttributeValueMemberN{Value: v} }),
 		rapid.Map(rapid.SliceOf(rapid.Byte()), func(v []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: v} }),
 		rapid.Map(rapid.Bool(), func(v bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: v} }),

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/transact"
 )
 
@@ -50,7 +51,7 @@ func EventKeysBetween(
 		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted BETWEEN :since AND :until"),
 		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#accepted": event.AttrAcceptedAt},
 		ExpressionAttributeValues: Item{
-			":tenant": text(tenantID), ":since": text(event.FormatTime(since)), ":until": text(event.FormatTime(until)),
+			":tenant": item.Text(tenantID), ":since": item.Text(event.FormatTime(since)), ":until": item.Text(event.FormatTime(until)),
 		},
 	}
 	if err := pages(ctx, client, q, each); err != nil {
@@ -82,7 +83,7 @@ func byHash(table, index, attribute, tenantID string) *dynamodb.QueryInput {
 		IndexName:                 &index,
 		KeyConditionExpression:    aws.String("#tenant = :tenant"),
 		ExpressionAttributeNames:  map[string]string{"#tenant": attribute},
-		ExpressionAttributeValues: Item{":tenant": text(tenantID)},
+		ExpressionAttributeValues: Item{":tenant": item.Text(tenantID)},
 	}
 }
 
@@ -119,7 +120,7 @@ func ReadBy(ctx context.Context, client DynamoDB, table, hash string, keys []str
 	found := make(map[string]Item, len(keys))
 	var wanted []Item
 	for _, key := range keys {
-		wanted = append(wanted, Item{hash: text(key)})
+		wanted = append(wanted, Item{hash: item.Text(key)})
 	}
 	err := transact.Retrier{}.ReadAll(ctx, client, table, wanted, func(item Item) error {
 		found[textOf(item, hash)] = item
@@ -140,5 +141,3 @@ func textOf(item Item, attribute string) string {
 	}
 	return ""
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -33,7 +34,7 @@ func TestDivertedEventsAreListedWhileTheyWait(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
 	for _, id := range []string{"late-1", "late-2"} {
 		db.Put(alpha.ResultsTable, dynamotest.Item{
-			event.AttrKey: text(event.Key("acme", id)), event.AttrTenantID: text("acme"), event.AttrWaiting: text("acme"),
+			event.AttrKey: item.Text(event.Key("acme", id)), event.AttrTenantID: item.Text("acme"), event.AttrWaiting: item.Text("acme"),
 		})
 	}
 	each, keys := collect()

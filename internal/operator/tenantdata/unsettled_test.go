@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/tenantdata"
@@ -29,9 +29,9 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 		db.Put(cell.DataTable, e.Item())
 		if outcome != "" {
 			db.Put(cell.ResultsTable, dynamotest.Item{
-				event.AttrKey:      &types.AttributeValueMemberS{Value: e.Key()},
-				event.AttrTenantID: &types.AttributeValueMemberS{Value: tenant},
-				event.AttrStatus:   &types.AttributeValueMemberS{Value: string(outcome)},
+				event.AttrKey:      item.Text(e.Key()),
+				event.AttrTenantID: item.Text(tenant),
+				event.AttrStatus:   item.Text(string(outcome)),
 			})
 		}
 	}
@@ -55,7 +55,7 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 	for id, by := range map[string]time.Duration{"last-attempt-begun": time.Second, "last-attempt-over": 0} {
 		accept("acme", id, time.Minute, event.Failed)
 		outcome := db.Item(cell.ResultsTable, event.Key("acme", id))
-		outcome[event.AttrFailedBy] = &types.AttributeValueMemberS{Value: event.FormatTime(now.Add(by))}
+		outcome[event.AttrFailedBy] = item.Text(event.FormatTime(now.Add(by)))
 		db.Put(cell.ResultsTable, outcome)
 	}
 	require.Equal(t, 5, unsettled())

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
@@ -39,12 +40,12 @@ func fill(db *dynamotest.DB, tenant string, n int) {
 		db.Put(alpha.DataTable, e.Item())
 		if i < n-1 {
 			db.Put(alpha.ResultsTable, dynamotest.Item{
-				event.AttrKey: text(e.Key()), event.AttrTenantID: text(tenant), event.AttrStatus: text(string(event.Processed)),
+				event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(string(event.Processed)),
 			})
 		}
 	}
 	db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey: text("#counters#" + tenant), event.AttrTenantID: text(tenant),
+		event.AttrKey: item.Text("#counters#" + tenant), event.AttrTenantID: item.Text(tenant),
 		"nested": &types.AttributeValueMemberM{Value: dynamotest.Item{
 			"list": &types.AttributeValueMemberL{Value: []types.AttributeValue{
 				&types.AttributeValueMemberN{Value: "12345678901234567890.5"}, &types.AttributeValueMemberBOOL{Value: true}, &types.AttributeValueMemberNULL{Value: true},
@@ -53,7 +54,5 @@ func fill(db *dynamotest.DB, tenant string, n int) {
 	})
 	db.Put(alpha.ResultsTable, ownership.Fence{TenantID: tenant, Floor: 2, State: ownership.Owner, UpdatedAt: start}.Item())
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func id(i int) string { return fmt.Sprintf("e%03d", i) }

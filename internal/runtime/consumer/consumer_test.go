@@ -21,6 +21,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/runtime/consumer"
 )
 
@@ -58,10 +59,10 @@ const counted = resultsTable + "/#counted"
 func count(_ context.Context, e event.Event) (app.Effect, error) {
 	return app.Effect{Result: json.RawMessage(`{"ok":true}`), Writes: []types.TransactWriteItem{{Update: &types.Update{
 		TableName:                 aws.String(resultsTable),
-		Key:                       item{"id": text("#counted")},
+		Key:                       attributes{"id": item.Text("#counted")},
 		UpdateExpression:          aws.String("ADD #id :one"),
 		ExpressionAttributeNames:  map[string]string{"#id": e.ID},
-		ExpressionAttributeValues: item{":one": &types.AttributeValueMemberN{Value: "1"}},
+		ExpressionAttributeValues: attributes{":one": item.Number(1)},
 	}}}}, nil
 }
 
@@ -69,7 +70,9 @@ func count(_ context.Context, e event.Event) (app.Effect, error) {
 func (c *cell) effects(id string) int { return num(c.tables.items[counted][id]) }
 
 // entry is the event's ledger entry.
-func (c *cell) entry(id string) item { return c.tables.items[resultsTable+"/"+event.Key("acme", id)] }
+func (c *cell) entry(id string) attributes {
+	return c.tables.items[resultsTable+"/"+event.Key("acme", id)]
+}
 
 func (c *cell) status(id string) event.Status {
 	return event.Status(str(c.entry(id)[event.AttrStatus]))
@@ -105,16 +108,15 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 }
 
 // stored is what the tables hold, apart from notes of messages on trial.
-func (c *cell) stored() map[string]item {
+func (c *cell) stored() map[string]attributes {
 	stored := maps.Clone(c.tables.items)
-	maps.DeleteFunc(stored, func(at string, _ item) bool { return strings.HasPrefix(at, resultsTable+"/"+event.TrialPrefix) })
+	maps.DeleteFunc(stored, func(at string, _ attributes) bool { return strings.HasPrefix(at, resultsTable+"/"+event.TrialPrefix) })
 	return stored
 }
 
 // trialNote is what the table has of a message that was started on trial, and replaced by copies, so many times.
-func trialNote(trials, resends int) item {
-	number := func(n int) types.AttributeValue { return &types.AttributeValueMemberN{Value: strconv.Itoa(n)} }
-	return item{"trials": number(trials), "resends": number(resends)}
+func trialNote(trials, resends int) attributes {
+	return attributes{"trials": item.Number(trials), "resends": item.Number(resends)}
 }
 
 func TestAppliesABatchFromTheQueue(t *testing.T) {
@@ -133,10 +135,10 @@ func TestAppliesABatchFromTheQueue(t *testing.T) {
 	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[event.AttrExpiresAt]), 1)
 	delete(entry, event.AttrAppliedAt)
 	delete(entry, event.AttrExpiresAt)
-	require.Equal(t, item{
-		"id": text("acme#0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "tenant_id": text("acme"),
-		"event_id": text("0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "type": text("order.placed"),
-		"epoch": &types.AttributeValueMemberN{Value: "3"}, "status": text("processed"), "result": text(`{"ok":true}`),
+	require.Equal(t, attributes{
+		"id": item.Text("acme#0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "tenant_id": item.Text("acme"),
+		"event_id": item.Text("0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "type": item.Text("order.placed"),
+		"epoch": item.Number(3), "status": item.Text("processed"), "result": item.Text(`{"ok":true}`),
 	}, entry)
 
 	ejected := c.tables.items[resultsTable+"/globex#e-9"]

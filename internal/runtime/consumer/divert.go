@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 )
@@ -22,9 +23,9 @@ import (
 // while there is a fence, and whoever takes the fence away sees every entry that was written under it.
 func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 	entry := c.entry(e.TenantID, e.ID, event.Diverted)
-	entry[event.AttrType] = text(e.Type)
-	entry[event.AttrEpoch] = number(e.Epoch)
-	entry[event.AttrWaiting] = text(e.TenantID)
+	entry[event.AttrType] = item.Text(e.Type)
+	entry[event.AttrEpoch] = item.Number(e.Epoch)
+	entry[event.AttrWaiting] = item.Text(e.TenantID)
 	err := c.transact(ctx, []types.TransactWriteItem{
 		ledgerAt: {Put: c.ledgerPut(entry, e.Epoch)},
 		fenceAt:  ownership.MustDivert(c.ResultsTable, e.TenantID, e.Epoch),

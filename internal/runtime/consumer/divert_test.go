@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 )
 
@@ -47,9 +47,9 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[event.AttrExpiresAt]), 1)
 	delete(entry, event.AttrAppliedAt)
 	delete(entry, event.AttrExpiresAt)
-	require.Equal(t, item{
-		"id": text("acme#e-1"), "tenant_id": text("acme"), "event_id": text("e-1"), "type": text("t"),
-		"epoch": &types.AttributeValueMemberN{Value: "1"}, "status": text("diverted"), "waiting": text("acme"),
+	require.Equal(t, attributes{
+		"id": item.Text("acme#e-1"), "tenant_id": item.Text("acme"), "event_id": item.Text("e-1"), "type": item.Text("t"),
+		"epoch": item.Number(1), "status": item.Text("diverted"), "waiting": item.Text("acme"),
 	}, entry)
 }
 

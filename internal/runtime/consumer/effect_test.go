@@ -14,19 +14,20 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
 func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
-	tooLong := text(strings.Repeat("x", 400<<10))
-	half := text(strings.Repeat("x", 390<<10))
-	many := func(n int, state item) (writes []types.TransactWriteItem) {
+	tooLong := item.Text(strings.Repeat("x", 400<<10))
+	half := item.Text(strings.Repeat("x", 390<<10))
+	many := func(n int, state attributes) (writes []types.TransactWriteItem) {
 		for i := range n {
-			state["id"] = text("#" + string(rune('A'+i)))
-			put := putState(item{})
-			put.Put.Item = map[string]types.AttributeValue{"tenant_id": text("acme"), "id": state["id"], "v": state["v"]}
+			state["id"] = item.Text("#" + string(rune('A'+i)))
+			put := putState(attributes{})
+			put.Put.Item = map[string]types.AttributeValue{"tenant_id": item.Text("acme"), "id": state["id"], "v": state["v"]}
 			writes = append(writes, put)
 		}
 		return writes
@@ -41,17 +42,17 @@ func TestAnEffectThatNoTransactionTakesIsRejected(t *testing.T) {
 		"too large a result": {
 			app.Effect{Result: json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}, "the result of the effect has 409602 bytes"},
 		"too large an item": {
-			app.Effect{Writes: many(1, item{"v": tooLong})}, "write 1 of the effect puts an item of 409618 bytes, an item may have 409600"},
-		"too large a list": {app.Effect{Writes: many(1, item{"v": &types.AttributeValueMemberL{Value: []types.AttributeValue{half, half}}})},
+			app.Effect{Writes: many(1, attributes{"v": tooLong})}, "write 1 of the effect puts an item of 409618 bytes, an item may have 409600"},
+		"too large a list": {app.Effect{Writes: many(1, attributes{"v": &types.AttributeValueMemberL{Value: []types.AttributeValue{half, half}}})},
 			"write 1 of the effect puts an item of"},
-		"too much together": {app.Effect{Writes: many(11, item{"v": half})}, "the first 11 writes of the effect have"},
+		"too much together": {app.Effect{Writes: many(11, attributes{"v": half})}, "the first 11 writes of the effect have"},
 		"two writes of an item": {
-			app.Effect{Writes: []types.TransactWriteItem{removeState("#cart"), putState(item{"id": text("#cart"), "tenant_id": text("acme")})}},
+			app.Effect{Writes: []types.TransactWriteItem{removeState("#cart"), putState(attributes{"id": item.Text("#cart"), "tenant_id": item.Text("acme")})}},
 			"write 2 of the effect is to the same item as an earlier one"},
-		"no key":             {app.Effect{Writes: []types.TransactWriteItem{putState(item{"tenant_id": text("acme")})}}, "write 1 of the effect has no text as its key"},
-		"state of no tenant": {app.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart")})}}, "without the attribute tenant_id"},
+		"no key":             {app.Effect{Writes: []types.TransactWriteItem{putState(attributes{"tenant_id": item.Text("acme")})}}, "write 1 of the effect has no text as its key"},
+		"state of no tenant": {app.Effect{Writes: []types.TransactWriteItem{putState(attributes{"id": item.Text("#cart")})}}, "without the attribute tenant_id"},
 		"state of nobody": {
-			app.Effect{Writes: []types.TransactWriteItem{putState(item{"id": text("#cart"), "tenant_id": text("")})}}, "without the attribute tenant_id"},
+			app.Effect{Writes: []types.TransactWriteItem{putState(attributes{"id": item.Text("#cart"), "tenant_id": item.Text("")})}}, "without the attribute tenant_id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireRejected(t, c.effect, c.want)
@@ -76,9 +77,9 @@ func requireRejected(t *testing.T, effect app.Effect, want string) {
 func TestNoEffectReachesWhatIsTheSystems(t *testing.T) {
 	for _, key := range []string{"acme#e-1", "acme#e-2", "globex#e-1", "acme", ownership.Key("acme"), ownership.Key("acme#17"), event.AppliedKey} {
 		for _, table := range []string{resultsTable, "arn:aws:dynamodb:us-east-1:000000000000:table/" + resultsTable} {
-			at := map[string]types.AttributeValue{"id": text(key)}
+			at := map[string]types.AttributeValue{"id": item.Text(key)}
 			for operation, write := range map[string]types.TransactWriteItem{
-				"put":    {Put: &types.Put{TableName: &table, Item: item{"id": text(key), "tenant_id": text("acme")}}},
+				"put":    {Put: &types.Put{TableName: &table, Item: attributes{"id": item.Text(key), "tenant_id": item.Text("acme")}}},
 				"update": {Update: &types.Update{TableName: &table, Key: at, UpdateExpression: aws.String("REMOVE floor")}},
 				"delete": {Delete: &types.Delete{TableName: &table, Key: at}},
 				"check": {ConditionCheck: &types.ConditionCheck{
@@ -95,14 +96,14 @@ func TestNoEffectReachesWhatIsTheSystems(t *testing.T) {
 func TestAnEffectMayDeleteAndCheckBusinessState(t *testing.T) {
 	alpha := naming.Stack("dev").Cell("alpha")
 	db := dynamotest.NewTables(dynamotest.Cell(alpha))
-	db.Put(alpha.ResultsTable(), dynamotest.Item{"id": text("#cart"), "tenant_id": text("acme")})
+	db.Put(alpha.ResultsTable(), dynamotest.Item{"id": item.Text("#cart"), "tenant_id": item.Text("acme")})
 	c := newCell()
 	c.Tables, c.DataTable, c.ResultsTable = db, alpha.DataTable(), alpha.ResultsTable()
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
 		remove := removeState("#cart")
 		remove.Delete.TableName = aws.String(alpha.ResultsTable())
 		return app.Effect{Writes: []types.TransactWriteItem{remove, {ConditionCheck: &types.ConditionCheck{
-			TableName: aws.String(alpha.ResultsTable()), Key: item{"id": text("#closed")},
+			TableName: aws.String(alpha.ResultsTable()), Key: attributes{"id": item.Text("#closed")},
 			ConditionExpression: aws.String("attribute_not_exists(id)"),
 		}}}}, nil
 	}
@@ -141,9 +142,9 @@ func TestAnItemThatAnUpdateFillsRejectsTheEvent(t *testing.T) {
 	c.Tables, c.DataTable, c.ResultsTable = db, alpha.DataTable(), alpha.ResultsTable()
 	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
-			TableName: aws.String(alpha.ResultsTable()), Key: item{"id": text("#log")}, UpdateExpression: aws.String("SET #name = :v"),
+			TableName: aws.String(alpha.ResultsTable()), Key: attributes{"id": item.Text("#log")}, UpdateExpression: aws.String("SET #name = :v"),
 			ExpressionAttributeNames:  map[string]string{"#name": e.ID},
-			ExpressionAttributeValues: item{":v": text(strings.Repeat("x", 150<<10))},
+			ExpressionAttributeValues: attributes{":v": item.Text(strings.Repeat("x", 150<<10))},
 		}}}}, nil
 	}
 	reported := c.handle(t.Context(), t, deliver("e-1", "t", 1), deliver("e-2", "t", 1), deliver("e-3", "t", 1))
@@ -153,10 +154,10 @@ func TestAnItemThatAnUpdateFillsRejectsTheEvent(t *testing.T) {
 }
 
 func removeState(key string) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(resultsTable), Key: item{"id": text(key)}}}
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(resultsTable), Key: attributes{"id": item.Text(key)}}}
 }
 
-func putState(state item) types.TransactWriteItem {
+func putState(state attributes) types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(resultsTable), Item: state}}
 }
 
@@ -165,8 +166,8 @@ func TestWhatIsNotStateOfTheResultsTableNeedsNoTenant(t *testing.T) {
 	c := newCell()
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
 		return app.Effect{Writes: []types.TransactWriteItem{
-			{Put: &types.Put{TableName: aws.String("own"), Item: item{"id": text("#cart")}}},
-			putState(item{"id": text("#cart"), "tenant_id": text("acme")}),
+			{Put: &types.Put{TableName: aws.String("own"), Item: attributes{"id": item.Text("#cart")}}},
+			putState(attributes{"id": item.Text("#cart"), "tenant_id": item.Text("acme")}),
 		}}, nil
 	}
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
@@ -177,7 +178,7 @@ func TestTheLargestEffectIsApplied(t *testing.T) {
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
 		var effect app.Effect
 		for i := range app.MaxWrites {
-			effect.Writes = append(effect.Writes, putState(item{"id": text("#" + string(rune('A'+i))), "tenant_id": text("acme")}))
+			effect.Writes = append(effect.Writes, putState(attributes{"id": item.Text("#" + string(rune('A'+i))), "tenant_id": item.Text("acme")}))
 		}
 		return effect, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
@@ -35,7 +36,7 @@ func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 					effect.Writes[0].Update.TableName = &cell.ResultsTable
 					effect.Writes[0].Update.UpdateExpression = aws.String("SET #tenant = :tenant ADD #id :one")
 					effect.Writes[0].Update.ExpressionAttributeNames["#tenant"] = event.AttrTenantID
-					effect.Writes[0].Update.ExpressionAttributeValues[":tenant"] = text(e.TenantID)
+					effect.Writes[0].Update.ExpressionAttributeValues[":tenant"] = item.Text(e.TenantID)
 					return effect, err
 				}
 				if c.floor > 0 {
@@ -51,7 +52,7 @@ func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 					},
 					Done: func() {
 						entry := db.Item(cell.ResultsTable, event.Key("acme", "e-1"))
-						require.Equal(t, text(string(c.want)), entry[event.AttrStatus])
+						require.Equal(t, item.Text(string(c.want)), entry[event.AttrStatus])
 						want := 0
 						if c.want == event.Processed {
 							want = 1

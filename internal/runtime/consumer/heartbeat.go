@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/transact"
 )
 
@@ -48,10 +49,10 @@ func (c *Consumer) beat(ctx context.Context, key string) {
 	defer cancel()
 	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(c.ResultsTable),
-		Key:                       map[string]types.AttributeValue{event.AttrKey: text(event.AppliedKey)},
+		Key:                       map[string]types.AttributeValue{event.AttrKey: item.Text(event.AppliedKey)},
 		UpdateExpression:          aws.String("SET #at = :at, #event = :event"),
 		ExpressionAttributeNames:  map[string]string{"#at": event.AttrAppliedAt, "#event": event.AttrEventKey},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":at": text(event.FormatTime(now)), ":event": text(key)},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item.Text(event.FormatTime(now)), ":event": item.Text(key)},
 	})
 	if err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "the time of the last applied event is not up to date",

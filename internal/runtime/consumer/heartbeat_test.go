@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/runtime/consumer"
 )
 
@@ -21,7 +22,7 @@ func TestTheCellSaysWhenItLastAppliedAnEvent(t *testing.T) {
 	c.Consumer = consumer.New(options)
 	said := func(at, key string) {
 		t.Helper()
-		require.Equal(t, item{"id": text("#applied"), "applied_at": text(at), "event_key": text(key)}, c.tables.items[heart])
+		require.Equal(t, attributes{"id": item.Text("#applied"), "applied_at": item.Text(at), "event_key": item.Text(key)}, c.tables.items[heart])
 	}
 
 	require.Equal(t, []string{"e-0"}, c.handle(t.Context(), t, deliverBody("e-0", "?", 1)))

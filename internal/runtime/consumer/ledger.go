@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 )
@@ -33,27 +33,21 @@ func (c *Consumer) ledgerPut(entry map[string]types.AttributeValue, epoch int64)
 			"#key": event.AttrKey, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":failed": text(string(event.Failed)), ":diverted": text(string(event.Diverted)), ":epoch": number(epoch),
+			":failed": item.Text(string(event.Failed)), ":diverted": item.Text(string(event.Diverted)), ":epoch": item.Number(epoch),
 		},
 	}
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
 // entry is the part of a ledger entry that every outcome has.
 func (c *Consumer) entry(tenantID, eventID string, status event.Status) map[string]types.AttributeValue {
 	now := c.Now()
 	return map[string]types.AttributeValue{
-		event.AttrKey:       text(event.Key(tenantID, eventID)),
-		event.AttrTenantID:  text(tenantID),
-		event.AttrID:        text(eventID),
-		event.AttrStatus:    text(string(status)),
-		event.AttrAppliedAt: text(event.FormatTime(now)),
-		event.AttrExpiresAt: number(now.Add(c.ResultTTL).Unix()),
+		event.AttrKey:       item.Text(event.Key(tenantID, eventID)),
+		event.AttrTenantID:  item.Text(tenantID),
+		event.AttrID:        item.Text(eventID),
+		event.AttrStatus:    item.Text(string(status)),
+		event.AttrAppliedAt: item.Text(event.FormatTime(now)),
+		event.AttrExpiresAt: item.Number(now.Add(c.ResultTTL).Unix()),
 	}
 }
 
@@ -70,10 +64,10 @@ const (
 // share state, as counters do; the one that loses tries again.
 func (c *Consumer) commit(ctx context.Context, e event.Event, effect app.Effect) (result, error) {
 	entry := c.entry(e.TenantID, e.ID, event.Processed)
-	entry[event.AttrType] = text(e.Type)
-	entry[event.AttrEpoch] = number(e.Epoch)
+	entry[event.AttrType] = item.Text(e.Type)
+	entry[event.AttrEpoch] = item.Number(e.Epoch)
 	if effect.Result != nil {
-		entry[event.AttrResult] = text(string(effect.Result))
+		entry[event.AttrResult] = item.Text(string(effect.Result))
 	}
 	items := make([]types.TransactWriteItem, 0, fenceAt+1+len(effect.Writes))
 	items = append(items,
@@ -104,16 +98,16 @@ var errFenced = errors.New("the event's epoch is below the floor of its tenant's
 // name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
 func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
 	entry := c.entry(d.tenantID, d.eventID, event.Failed)
-	entry[event.AttrReason] = text(string(reason))
+	entry[event.AttrReason] = item.Text(string(reason))
 	if !by.IsZero() {
-		entry[event.AttrFailedBy] = text(event.FormatTime(by))
+		entry[event.AttrFailedBy] = item.Text(event.FormatTime(by))
 	}
 	var epoch int64
 	var fence []types.TransactWriteItem
 	if d.err == nil {
 		epoch = d.message.Epoch
-		entry[event.AttrType] = text(d.message.Type)
-		entry[event.AttrEpoch] = number(epoch)
+		entry[event.AttrType] = item.Text(d.message.Type)
+		entry[event.AttrEpoch] = item.Number(epoch)
 		fence = append(fence, ownership.MayApply(c.ResultsTable, d.tenantID, epoch))
 	} else {
 		removals, unknown, err := c.leftByRemoved(ctx, d.tenantID, d.eventID)
@@ -155,7 +149,7 @@ func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) 
 func (c *Consumer) stored(ctx context.Context, key string) (map[string]types.AttributeValue, error) {
 	out, err := c.Tables.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      aws.String(c.DataTable),
-		Key:            map[string]types.AttributeValue{event.AttrKey: text(key)},
+		Key:            map[string]types.AttributeValue{event.AttrKey: item.Text(key)},
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil || len(out.Item) == 0 {

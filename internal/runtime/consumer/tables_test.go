@@ -15,17 +15,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 )
 
-type item = map[string]types.AttributeValue
+type attributes = map[string]types.AttributeValue
 
 // tables is DynamoDB in memory, as far as a consumer uses it: updates, and transactions of puts, updates and
 // checks, all or nothing. What it does not know is an error.
 type tables struct {
 	mu    sync.Mutex
-	items map[string]item // by TABLE/KEY
-	calls int             // of TransactWriteItems
-	reads int             // of GetItem
+	items map[string]attributes // by TABLE/KEY
+	calls int                   // of TransactWriteItems
+	reads int                   // of GetItem
 	// updates are the calls of UpdateItem, and beats those at event.AppliedKey.
 	updates, beats int
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
@@ -36,9 +37,9 @@ type tables struct {
 	tokens        map[string]bool // of the transactions that took effect
 }
 
-func newTables() *tables { return &tables{items: map[string]item{}, tokens: map[string]bool{}} }
+func newTables() *tables { return &tables{items: map[string]attributes{}, tokens: map[string]bool{}} }
 
-func place(table *string, key item) string { return *table + "/" + str(key["id"]) }
+func place(table *string, key attributes) string { return *table + "/" + str(key["id"]) }
 
 func str(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
@@ -117,8 +118,8 @@ func (s *tables) TransactWriteItems(
 	if n := len(in.TransactItems); n == 0 || n > 100 {
 		return nil, fmt.Errorf("ValidationException: %d items", n)
 	}
-	seen := map[string]bool{} // the places that the transaction is at
-	next := map[string]item{} // what it writes, by place
+	seen := map[string]bool{}       // the places that the transaction is at
+	next := map[string]attributes{} // what it writes, by place
 	codes := make([]string, len(in.TransactItems))
 	canceled := false
 	for i, w := range in.TransactItems {
@@ -153,7 +154,7 @@ func (s *tables) TransactWriteItems(
 }
 
 // write is what one operation of a transaction would do; it writes nil where it is a check.
-func (s *tables) write(w types.TransactWriteItem) (at string, written item, ok bool, err error) {
+func (s *tables) write(w types.TransactWriteItem) (at string, written attributes, ok bool, err error) {
 	switch {
 	case w.Put != nil:
 		at = place(w.Put.TableName, w.Put.Item)
@@ -174,7 +175,7 @@ func (s *tables) write(w types.TransactWriteItem) (at string, written item, ok b
 }
 
 // updated is an item after an update: SET #a = :v, ... or ADD #a :n.
-func updated(current, key item, expression string, names map[string]string, values item) (item, error) {
+func updated(current, key attributes, expression string, names map[string]string, values attributes) (attributes, error) {
 	written := maps.Clone(current)
 	if written == nil {
 		written = maps.Clone(key)
@@ -194,12 +195,12 @@ func updated(current, key item, expression string, names map[string]string, valu
 		return nil, fmt.Errorf("update %q: %w", expression, err)
 	}
 	sum := num(written[names[name]]) + num(values[value])
-	written[names[name]] = &types.AttributeValueMemberN{Value: strconv.Itoa(sum)}
+	written[names[name]] = item.Number(sum)
 	return written, nil
 }
 
 // holds evaluates a condition: terms joined by AND, in brackets or not, joined by OR. There being none, it holds.
-func holds(condition *string, current item, names map[string]string, values item) (bool, error) {
+func holds(condition *string, current attributes, names map[string]string, values attributes) (bool, error) {
 	if condition == nil {
 		return true, nil
 	}
@@ -224,7 +225,7 @@ func holds(condition *string, current item, names map[string]string, values item
 
 // termHolds evaluates attribute_not_exists(#a) or a comparison. As in DynamoDB, no comparison with an attribute that is
 // not there holds.
-func termHolds(term string, current item, names map[string]string, values item) (bool, error) {
+func termHolds(term string, current attributes, names map[string]string, values attributes) (bool, error) {
 	if name, ok := strings.CutPrefix(term, "attribute_not_exists("); ok {
 		_, exists := current[names[strings.TrimSuffix(name, ")")]]
 		return !exists, nil
@@ -262,12 +263,12 @@ func cancellation(codes ...string) error {
 func TestTheTablesOfTheseTestsWriteAllOrNothing(t *testing.T) {
 	s := newTables()
 	add := types.TransactWriteItem{Update: &types.Update{
-		TableName: aws.String("t"), Key: item{"id": text("n")}, UpdateExpression: aws.String("ADD #a :one"),
+		TableName: aws.String("t"), Key: attributes{"id": item.Text("n")}, UpdateExpression: aws.String("ADD #a :one"),
 		ExpressionAttributeNames:  map[string]string{"#a": "count"},
-		ExpressionAttributeValues: item{":one": &types.AttributeValueMemberN{Value: "1"}},
+		ExpressionAttributeValues: attributes{":one": item.Number(1)},
 	}}
 	put := types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String("t"), Item: item{"id": text("x")}, ConditionExpression: aws.String("attribute_not_exists(#id)"),
+		TableName: aws.String("t"), Item: attributes{"id": item.Text("x")}, ConditionExpression: aws.String("attribute_not_exists(#id)"),
 		ExpressionAttributeNames: map[string]string{"#id": "id"},
 	}}
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{add, put}}
@@ -280,5 +281,3 @@ func TestTheTablesOfTheseTestsWriteAllOrNothing(t *testing.T) {
 	_, err = s.TransactWriteItems(t.Context(), in)
 	require.ErrorContains(t, err, "two operations")
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -102,7 +102,7 @@ func trialOf(note map[string]types.AttributeValue) (trial, error) {
 }
 
 func noteKey(d delivery) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{event.AttrKey: text(event.TrialPrefix + d.firstID())}
+	return map[string]types.AttributeValue{event.AttrKey: item.Text(event.TrialPrefix + d.firstID())}
 }
 
 // note writes what is known of a message that is on trial.
@@ -115,8 +115,8 @@ func (c *Consumer) note(ctx context.Context, d delivery) error {
 		UpdateExpression:         aws.String("SET #trials = :trials, #resends = :resends, #expires = :expires"),
 		ExpressionAttributeNames: map[string]string{"#trials": attrTrials, "#resends": attrResends, "#expires": event.AttrExpiresAt},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":trials": number(d.trial.trials), ":resends": number(d.trial.resends),
-			":expires": number(c.Now().Add(noteTTL).Unix()),
+			":trials": item.Number(d.trial.trials), ":resends": item.Number(d.trial.resends),
+			":expires": item.Number(c.Now().Add(noteTTL).Unix()),
 		},
 	})
 	return err

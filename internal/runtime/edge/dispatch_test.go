@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/runtime/guard"
@@ -231,7 +232,7 @@ func TestWhatIsTheClientsFaultDoesNotOpenTheBreaker(t *testing.T) {
 		w.wantProblem(w.post(`{"tenant_id":"acme","id":"order-1","type":"t","payload":1}`), http.StatusConflict, "id-conflict")
 		w.wantProblem(w.get("nothing", "acme"), http.StatusNotFound, "unknown-event")
 	}
-	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": &types.AttributeValueMemberS{Value: "acme#broken"}})
+	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": item.Text("acme#broken")})
 	w.wantProblem(w.get("broken", "acme"), http.StatusInternalServerError, "internal")
 	w.failing("alpha", &smithy.GenericAPIError{Code: "ValidationException"}, fmt.Errorf("%w", context.Canceled), &smithy.GenericAPIError{Code: "ExpiredTokenException"})
 	for range 3 {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
 	"cellular/internal/runtime/edge"
@@ -29,19 +30,19 @@ func (w *world) accepted(cell string) {
 
 func (w *world) cloned(cell, from string) {
 	w.accepted(cell)
-	item := w.db.Item(dataPrefix+cell, "acme#order-1")
-	item[event.AttrClonedFrom] = text(from)
-	w.db.Put(dataPrefix+cell, item)
+	clone := w.db.Item(dataPrefix+cell, "acme#order-1")
+	clone[event.AttrClonedFrom] = item.Text(from)
+	w.db.Put(dataPrefix+cell, clone)
 }
 
 func (w *world) outcome(cell string, status event.Status) {
-	item := dynamotest.Item{
-		"id": text("acme#order-1"), "type": text("order.created"), "status": text(string(status)), "applied_at": text("2026-02-03T04:05:07.000Z"),
+	entry := dynamotest.Item{
+		"id": item.Text("acme#order-1"), "type": item.Text("order.created"), "status": item.Text(string(status)), "applied_at": item.Text("2026-02-03T04:05:07.000Z"),
 	}
 	if status == event.Diverted {
-		item["waiting"] = text("acme")
+		entry["waiting"] = item.Text("acme")
 	}
-	w.db.Put(resultsPrefix+cell, item)
+	w.db.Put(resultsPrefix+cell, entry)
 }
 
 func (w *world) fence(cell string, state ownership.State, peer string) {
@@ -257,9 +258,9 @@ func TestAFenceThatCannotBeReadIsAnInternalError(t *testing.T) {
 func TestAnEventOnItsLastAttemptHasNotFailedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ahead := func(w *world, by string) {
-			item := w.db.Item(resultsPrefix+"alpha", "acme#order-1")
-			item[event.AttrReason], item[event.AttrFailedBy] = text("crashed"), text(by)
-			w.db.Put(resultsPrefix+"alpha", item)
+			entry := w.db.Item(resultsPrefix+"alpha", "acme#order-1")
+			entry[event.AttrReason], entry[event.AttrFailedBy] = item.Text("crashed"), item.Text(by)
+			w.db.Put(resultsPrefix+"alpha", entry)
 		}
 		w := mapsTo(t, "alpha")
 		w.accepted("alpha")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/formattest"
@@ -14,10 +15,10 @@ import (
 
 func TestRouter_ReadsTheOutcomesOfTheConsumer(t *testing.T) {
 	for path, kept := range formattest.Items(t, "../consumer/testdata/outcome-v*") {
-		for _, item := range []formattest.Item{kept, formattest.NewerItem(kept)} {
+		for _, stored := range []formattest.Item{kept, formattest.NewerItem(kept)} {
 			w := newWorld(t)
-			item["id"] = text("acme#order-1")
-			w.db.Put(resultsPrefix+"alpha", item)
+			stored["id"] = item.Text("acme#order-1")
+			w.db.Put(resultsPrefix+"alpha", stored)
 			a := w.get("order-1", "acme")
 			require.Equal(t, http.StatusOK, a.StatusCode, path)
 			require.Equal(t, map[string]string{"processed.json": "processed", "failed.json": "failed"}[filepath.Base(path)], a.body["status"], path)
@@ -29,7 +30,7 @@ func TestRouter_TellsAnOutcomeOfALaterVersionAsAccepted(t *testing.T) {
 	w := newWorld(t)
 	w.post(order)
 	w.db.Put(resultsPrefix+"alpha", dynamotest.Item{
-		"id": text("acme#order-1"), "type": text("order.created"), "status": text("held"), "applied_at": text("2026-02-03T04:05:07.000Z"),
+		"id": item.Text("acme#order-1"), "type": item.Text("order.created"), "status": item.Text("held"), "applied_at": item.Text("2026-02-03T04:05:07.000Z"),
 	})
 	a := w.get("order-1", "acme")
 	require.Equal(t, http.StatusOK, a.StatusCode, a.Body)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/runtime/guard"
@@ -121,11 +122,11 @@ func TestNoSecretGetsIntoTheLog(t *testing.T) {
 		require.Equal(t, http.StatusOK, send("", get).StatusCode)
 
 		w.db.Put(resultsPrefix+"alpha", dynamotest.Item{
-			"id": text("acme#e1"), "applied_at": text("now"), "status": text("processed"), "result": text(secret),
+			"id": item.Text("acme#e1"), "applied_at": item.Text("now"), "status": item.Text("processed"), "result": item.Text(secret),
 		})
 		require.Equal(t, http.StatusInternalServerError, send("", get).StatusCode, "a result that is no JSON")
 		w.db.Put(dataPrefix+"alpha", dynamotest.Item{
-			"id": text("acme#e2"), "tenant_id": text("acme"), "event_id": text("e2"), "payload": text("{" + secret),
+			"id": item.Text("acme#e2"), "tenant_id": item.Text("acme"), "event_id": item.Text("e2"), "payload": item.Text("{" + secret),
 		})
 		require.Equal(t, http.StatusInternalServerError, send(strings.Replace(body, "e1", "e2", 1)).StatusCode, "a payload that is no JSON")
 		w.down("alpha")

@@ -4,13 +4,11 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/item"
 	"cellular/internal/testkit/dynamotest"
 )
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func TestStatusOfAnAcceptedEvent(t *testing.T) {
 	w := newWorld(t)
@@ -32,22 +30,22 @@ func TestStatusOfAnEventWithAnOutcome(t *testing.T) {
 		want map[string]any
 	}{
 		"processed": {
-			dynamotest.Item{"type": text("order.created"), "status": text("processed"), "result": text(`{"count": 3}`)},
+			dynamotest.Item{"type": item.Text("order.created"), "status": item.Text("processed"), "result": item.Text(`{"count": 3}`)},
 			map[string]any{"type": "order.created", "status": "processed", "result": map[string]any{"count": 3.0}},
 		},
 		"processed without a result": {
-			dynamotest.Item{"type": text("order.created"), "status": text("processed")},
+			dynamotest.Item{"type": item.Text("order.created"), "status": item.Text("processed")},
 			map[string]any{"type": "order.created", "status": "processed"},
 		},
 		"failed": {
-			dynamotest.Item{"status": text("failed"), "reason": text("malformed")},
+			dynamotest.Item{"status": item.Text("failed"), "reason": item.Text("malformed")},
 			map[string]any{"status": "failed", "reason": "malformed"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.post(order)
-			c.item["id"], c.item["applied_at"] = text("acme#order-1"), text("2026-02-03T04:05:07.000Z")
+			c.item["id"], c.item["applied_at"] = item.Text("acme#order-1"), item.Text("2026-02-03T04:05:07.000Z")
 			w.db.Put(resultsPrefix+"alpha", c.item)
 			a := w.get("order-1", "acme")
 			require.Equal(t, http.StatusOK, a.StatusCode, a.Body)
@@ -86,7 +84,7 @@ func TestStatusRefuses(t *testing.T) {
 // Counters and whatever else the business logic keeps share the results table, under keys that no event has.
 func TestStatusReachesNothingButEvents(t *testing.T) {
 	w := newWorld(t)
-	w.db.Put(resultsPrefix+"alpha", dynamotest.Item{"id": text("#counters#acme"), "status": text("processed")})
+	w.db.Put(resultsPrefix+"alpha", dynamotest.Item{"id": item.Text("#counters#acme"), "status": item.Text("processed")})
 	for _, c := range [][2]string{{"acme", "#counters"}, {"counters%23acme", ""}, {"%23counters%23acme", "acme"}} {
 		require.Equal(t, http.StatusBadRequest, w.get(c[0], c[1]).StatusCode)
 	}
@@ -94,15 +92,15 @@ func TestStatusReachesNothingButEvents(t *testing.T) {
 
 func TestStatusOfBadDataIsAnInternalError(t *testing.T) {
 	for _, item := range []dynamotest.Item{
-		{"id": text("acme#order-1"), "applied_at": text("now"), "status": text("Lost")},
-		{"id": text("acme#order-1"), "applied_at": text("now"), "status": text("processed"), "result": text("{")},
-		{"id": text("acme#order-1"), "status": text("failed")},
+		{"id": item.Text("acme#order-1"), "applied_at": item.Text("now"), "status": item.Text("Lost")},
+		{"id": item.Text("acme#order-1"), "applied_at": item.Text("now"), "status": item.Text("processed"), "result": item.Text("{")},
+		{"id": item.Text("acme#order-1"), "status": item.Text("failed")},
 	} {
 		w := newWorld(t)
 		w.db.Put(resultsPrefix+"alpha", item)
 		w.wantProblem(w.get("order-1", "acme"), http.StatusInternalServerError, "internal")
 	}
 	w := newWorld(t)
-	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": text("acme#order-1")})
+	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": item.Text("acme#order-1")})
 	w.wantProblem(w.get("order-1", "acme"), http.StatusInternalServerError, "internal")
 }

@@ -9,12 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/testkit/dynamotest"
@@ -345,7 +345,7 @@ func (l *losesAnswers) Write(ctx context.Context, cellID string, e event.Event) 
 
 func TestBadDataInACellIsNotTheClientsToRetry(t *testing.T) {
 	w := newWorld(t)
-	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": &types.AttributeValueMemberS{Value: "acme#order-1"}})
+	w.db.Put(dataPrefix+"alpha", dynamotest.Item{"id": item.Text("acme#order-1")})
 	a := w.post(order)
 	w.wantProblem(a, http.StatusInternalServerError, "internal")
 	require.Contains(t, w.lastLine(1)["error"], "attribute type is missing")

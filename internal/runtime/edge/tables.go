@@ -146,7 +146,7 @@ func (t Tables) get(ctx context.Context, table, key string, attributes ...string
 	}
 	out, err := t.Client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:                &table,
-		Key:                      map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
+		Key:                      map[string]types.AttributeValue{event.AttrKey: item.Text(key)},
 		ConsistentRead:           aws.Bool(true),
 		ProjectionExpression:     &projection,
 		ExpressionAttributeNames: names,

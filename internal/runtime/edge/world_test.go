@@ -18,10 +18,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/env"
+	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/runtime/guard"
@@ -114,12 +114,12 @@ func (w *world) pass(d time.Duration) {
 
 func (w *world) mapTenant(tenant, cell string, state mapping.State) {
 	w.db.Put(mappingTable, dynamotest.Item{
-		"tenant_id":  &types.AttributeValueMemberS{Value: tenant},
-		"cell_id":    &types.AttributeValueMemberS{Value: cell},
-		"epoch":      &types.AttributeValueMemberN{Value: "7"},
-		"state":      &types.AttributeValueMemberS{Value: string(state)},
-		"tier":       &types.AttributeValueMemberS{Value: "standard"},
-		"updated_at": &types.AttributeValueMemberS{Value: "2026-02-03T04:05:06.000Z"},
+		"tenant_id":  item.Text(tenant),
+		"cell_id":    item.Text(cell),
+		"epoch":      item.Number(7),
+		"state":      item.Text(string(state)),
+		"tier":       item.Text("standard"),
+		"updated_at": item.Text("2026-02-03T04:05:06.000Z"),
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
 	"cellular/internal/runtime/consumer"
@@ -61,11 +62,11 @@ func countEffect(c manifest.Cell) app.Apply {
 	return func(_ context.Context, e event.Event) (app.Effect, error) {
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                &c.ResultsTable,
-			Key:                      dynamotest.Item{event.AttrKey: text(effectPrefix + e.Key())},
+			Key:                      dynamotest.Item{event.AttrKey: item.Text(effectPrefix + e.Key())},
 			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #effects :one"),
 			ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#effects": "effects"},
 			ExpressionAttributeValues: dynamotest.Item{
-				":tenant": text(e.TenantID), ":one": &types.AttributeValueMemberN{Value: "1"},
+				":tenant": item.Text(e.TenantID), ":one": item.Number(1),
 			},
 		}}}}, nil
 	}
@@ -98,7 +99,7 @@ func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {
 			}
 			key := found[event.AttrKey].(*types.AttributeValueMemberS).Value
 			if tables[0] == from.DataTable {
-				found[event.AttrClonedFrom] = text(from.ID)
+				found[event.AttrClonedFrom] = item.Text(from.ID)
 			}
 			if w.Tables.Item(tables[1], key) == nil || w.Status(from, key) == event.Processed && w.Status(to, key) != event.Processed {
 				w.Tables.Put(tables[1], found)

@@ -4,12 +4,12 @@ package resendtest
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/ownership"
@@ -105,19 +105,19 @@ func (w *World) Accept(c manifest.Cell, tenantID, eventID string, epoch int64, a
 // Outcome puts an entry for an event into a cell's ledger, written age ago. One that was diverted waits.
 func (w *World) Outcome(c manifest.Cell, e event.Event, status event.Status, age time.Duration) {
 	entry := dynamotest.Item{
-		event.AttrKey:       text(e.Key()),
-		event.AttrTenantID:  text(e.TenantID),
-		event.AttrID:        text(e.ID),
-		event.AttrType:      text(e.Type),
-		event.AttrEpoch:     &types.AttributeValueMemberN{Value: strconv.FormatInt(e.Epoch, 10)},
-		event.AttrStatus:    text(string(status)),
-		event.AttrAppliedAt: text(event.FormatTime(w.Clock.Now().Add(-age))),
+		event.AttrKey:       item.Text(e.Key()),
+		event.AttrTenantID:  item.Text(e.TenantID),
+		event.AttrID:        item.Text(e.ID),
+		event.AttrType:      item.Text(e.Type),
+		event.AttrEpoch:     item.Number(e.Epoch),
+		event.AttrStatus:    item.Text(string(status)),
+		event.AttrAppliedAt: item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
 	}
 	switch status {
 	case event.Diverted:
-		entry[event.AttrWaiting] = text(e.TenantID)
+		entry[event.AttrWaiting] = item.Text(e.TenantID)
 	case event.Failed:
-		entry[event.AttrReason] = text("rejected")
+		entry[event.AttrReason] = item.Text("rejected")
 	}
 	w.Tables.Put(c.ResultsTable, entry)
 }
@@ -129,5 +129,3 @@ func (w *World) Status(c manifest.Cell, key string) event.Status {
 	}
 	return ""
 }
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -21,6 +21,7 @@ import (
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/restore"
 )
 
@@ -79,7 +80,7 @@ func dialAWS(ctx context.Context, o options) (*clients, error) {
 func newClients(cfg aws.Config) *clients {
 	return &clients{
 		region:     cfg.Region,
-		holder:     holder(),
+		holder:     record.Holder(),
 		dynamo:     dynamodb.NewFromConfig(cfg),
 		streams:    dynamodbstreams.NewFromConfig(cfg),
 		sqs:        sqs.NewFromConfig(cfg),

@@ -3,12 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -18,6 +13,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
+	"cellular/internal/operator/record"
 )
 
 func newMoves(a *app) *cobra.Command {
@@ -58,7 +54,7 @@ func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: remembered(s.Cell),
 		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
-		Holder: s.holder, Gone: gone, Observe: observe, HasQueue: s.hasQueue,
+		Holder: s.holder, Gone: record.Gone, Observe: observe, HasQueue: s.hasQueue,
 	})
 }
 
@@ -91,24 +87,4 @@ func remembered(find func(context.Context, string) (manifest.Cell, error)) func(
 		}
 		return cell, err
 	}
-}
-
-// holder is this process, for other operators to find.
-func holder() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s:%d", host, os.Getpid())
-}
-
-// gone reports whether a holder was a process of this host that is there no more. Of other hosts nothing is known here.
-func gone(holder string) bool {
-	host, err := os.Hostname()
-	if err != nil {
-		return false
-	}
-	process, local := strings.CutPrefix(holder, host+":")
-	pid, err := strconv.Atoi(process)
-	return local && err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

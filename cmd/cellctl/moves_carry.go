@@ -13,50 +13,26 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/wait"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
-)
-
-// A process that is at work on a move, and may be dead, is waited for as long as a mover takes to think so, 15 s, and some
-// more; it is looked at every second.
-const (
-	heldPatience = 20 * time.Second
-	heldEvery    = time.Second
+	"cellular/internal/operator/record"
 )
 
 // patiently carries a move on that another process may be at work on: it waits until that process is taken to be dead, or
 // shows that it is not. Whichever way the move is carried on, it comes back with the move as it is.
 func patiently(ctx context.Context, n *narrator, carry func() (move.Move, error)) (move.Move, error) {
-	return waitForHolder(ctx, n.say, move.ErrHeld, func(m move.Move) time.Time { return m.UpdatedAt }, carry, func(m move.Move) error {
-		return refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
+	m, err := record.Await(ctx, move.ErrHeld, func(m move.Move) time.Time { return m.UpdatedAt }, sayWaiting(n.say), carry)
+	if errors.Is(err, record.ErrAlive) {
+		err = refused("tenant %q: %s is alive and at work on the move; leave it to that process, or end it and try again; 'cellctl moves show %[1]s' shows how far it is",
 			m.TenantID, m.Holder)
-	})
+	}
+	return m, err
 }
 
-// waitForHolder carries on what another process may be at work on, which carry's error held says. It waits until that
-// process is taken to be dead, or shows that it is not: seen is its last sign of life, alive the error then.
-func waitForHolder[Work any](
-	ctx context.Context, say func(format string, args ...any), held error, seen func(Work) time.Time, carry func() (Work, error), alive func(Work) error,
-) (Work, error) {
-	var signOfLife time.Time
-	for deadline := time.Now().Add(heldPatience); ; {
-		w, err := carry()
-		if !errors.Is(err, held) {
-			return w, err
-		}
-		switch {
-		case signOfLife.IsZero():
-			signOfLife = seen(w)
-			say("waiting to see whether it is alive: %v", err)
-		case seen(w).After(signOfLife), !time.Now().Before(deadline):
-			return w, alive(w)
-		}
-		if err := wait.For(ctx, heldEvery); err != nil {
-			return w, err
-		}
-	}
+// sayWaiting says that another process is waited for.
+func sayWaiting(say func(format string, args ...any)) func(error) {
+	return func(err error) { say("waiting to see whether it is alive: %v", err) }
 }
 
 // explainStart says of a move that did not begin what to do instead.

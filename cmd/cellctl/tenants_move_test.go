@@ -396,17 +396,6 @@ func TestALiveHolderIsLeftToItsWork(t *testing.T) {
 	})
 }
 
-func TestOnlyAProcessOfThisHostIsKnownToBeGone(t *testing.T) {
-	host, err := os.Hostname()
-	require.NoError(t, err)
-	require.False(t, gone(holder()), "this process")
-	require.False(t, gone(fmt.Sprintf("%s:%d", host, os.Getppid())))
-	require.False(t, gone("other"+host+":1"))
-	for _, malformed := range []string{"", host, host + ":", host + ":x", host + ":0", host + ":-1"} {
-		require.False(t, gone(malformed), malformed)
-	}
-}
-
 func TestConflictsAreSaidWithWhereTheyAre(t *testing.T) {
 	busy(t, func(t *testing.T, w *world, q *sqstest.SQS) {
 		other := event.Event{TenantID: "acme", ID: "2", Type: "order.placed", Payload: []byte(`{"other":true}`), Epoch: 2, AcceptedAt: time.Now()}

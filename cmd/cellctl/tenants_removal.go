@@ -16,6 +16,7 @@ import (
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/move"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
@@ -37,7 +38,7 @@ func (s *session) observedRemover(lost string, observe func(removal.Removal)) *r
 			}
 			return byKind, err
 		},
-		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Holder: s.holder, Gone: gone, Observe: observe,
+		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Holder: s.holder, Gone: record.Gone, Observe: observe,
 	})
 }
 

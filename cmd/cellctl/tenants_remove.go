@@ -14,6 +14,7 @@ import (
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 	"cellular/internal/operator/tenantdata"
 )
@@ -165,17 +166,16 @@ func (a *app) finishRemoval(ctx context.Context, s *session, remover *removal.Re
 			e.removal = begun.Epoch
 		}
 	}
-	return waitForHolder(ctx, a.note, removal.ErrHeld,
-		func(m removal.Removal) time.Time { return m.UpdatedAt },
-		func() (removal.Removal, error) {
-			if r.backOut {
-				return remover.CallOff(ctx, r.tenant)
-			}
-			return remover.Run(ctx, r.tenant, fate)
-		},
-		func(m removal.Removal) error {
-			return refused("%s is alive and at work on the removal of tenant %q; leave it to that process, or end it and try again", m.Holder, r.tenant)
-		})
+	done, err = record.Await(ctx, removal.ErrHeld, func(m removal.Removal) time.Time { return m.UpdatedAt }, sayWaiting(a.note), func() (removal.Removal, error) {
+		if r.backOut {
+			return remover.CallOff(ctx, r.tenant)
+		}
+		return remover.Run(ctx, r.tenant, fate)
+	})
+	if errors.Is(err, record.ErrAlive) {
+		err = refused("%s is alive and at work on the removal of tenant %q; leave it to that process, or end it and try again", done.Holder, r.tenant)
+	}
+	return done, err
 }
 
 // checkRemovable refuses what stands against a removal, asks, and waits where that is wanted. What may have changed

@@ -25,6 +25,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/restore"
 	"cellular/internal/operator/terminal"
 	"cellular/internal/testkit/dynamotest"
@@ -53,7 +54,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, holder: holder}
+	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, holder: record.Holder}
 	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
 	control, err := manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()

@@ -84,9 +84,3 @@ func Create(table string, first Item) types.TransactWriteItem {
 		ExpressionAttributeNames: map[string]string{"#phase": AttrPhase},
 	}}
 }
-
-// Held reports whether a process seems to be at work, other than the one that asks: it has shown itself quiet ago, which
-// is less than HolderTimeout, and is not known to be gone.
-func Held(holder, asks string, quiet time.Duration, gone func(holder string) bool) bool {
-	return holder != "" && holder != asks && quiet < HolderTimeout && !gone(holder)
-}

@@ -2,6 +2,7 @@ package dynamotest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -143,17 +144,27 @@ func (db *DB) BatchWriteItem(
 		}
 		out := &dynamodb.BatchWriteItemOutput{UnprocessedItems: map[string][]types.WriteRequest{}}
 		for i, m := range mutations {
-			if i >= n {
+			leave := i >= n
+			if !leave {
+				_, err := db.mutate(m)
+				if leave = passing(err); err != nil && !leave {
+					return nil, err
+				}
+			}
+			if leave {
 				name := *targets[i].table
 				out.UnprocessedItems[name] = append(out.UnprocessedItems[name], writes[i])
-				continue
-			}
-			if _, err := db.mutate(m); err != nil {
-				return nil, err
 			}
 		}
 		return out, nil
 	})
+}
+
+// passing reports whether one write of a batch has met another request, or a throttled table: the batch leaves it.
+func passing(err error) bool {
+	var met *types.TransactionConflictException
+	var throttled *types.ThrottlingException
+	return errors.As(err, &met) || errors.As(err, &throttled)
 }
 
 func keyOf(w types.WriteRequest) Item {

@@ -58,7 +58,7 @@ func (db *DB) Drop(table string) {
 	defer db.mu.Unlock()
 	t := db.mustTable(table)
 	hook := t.onInsert
-	*t = *newTable(t.schema)
+	*t = *newTable(t.name, t.schema)
 	t.onInsert, t.gone = hook, true
 }
 
@@ -68,7 +68,7 @@ func (db *DB) Make(table string) {
 	defer db.mu.Unlock()
 	t := db.mustTable(table)
 	hook := t.onInsert
-	*t = *newTable(t.schema)
+	*t = *newTable(t.name, t.schema)
 	t.onInsert = hook
 }
 
@@ -84,7 +84,7 @@ func (db *DB) MakeIndex(table, index string) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	t := db.mustTable(table)
-	made := newTable(t.schema).indexes[index]
+	made := newTable(t.name, t.schema).indexes[index]
 	for _, e := range t.base.entries {
 		made.replace(nil, e.item)
 	}

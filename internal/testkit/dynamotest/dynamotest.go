@@ -4,7 +4,8 @@
 // that the real service would read differently.
 //
 // A test can stand between a caller and its tables: Intercept fails a request before it takes effect, After loses the
-// answer to one that has, PageItems and Leave make pages and batches short, and LagIndexes keeps indexes behind.
+// answer to one that has, PageItems and Leave make pages and batches short, and LagIndexes keeps indexes behind. Concurrent
+// makes requests take time, transactions that meet cancel each other, and tables and keys run out of capacity.
 package dynamotest
 
 import (
@@ -58,6 +59,7 @@ type DB struct {
 	// inserts are the hooks of the operation under way that are to be called once it has taken effect.
 	inserts []func()
 	tokens  map[string][]types.TransactWriteItem // the transactions that took effect, by their request tokens
+	traffic *traffic                             // nil unless Concurrent was called
 }
 
 // New returns a database with the given tables, each with the name of its hash key, which is a text. It refuses reads of
@@ -79,7 +81,7 @@ func NewTables(tables map[string]Table) *DB {
 		if err := schema.check(); err != nil {
 			panic(fmt.Sprintf("dynamotest: table %s: %v", name, err))
 		}
-		db.tables[name] = newTable(schema)
+		db.tables[name] = newTable(name, schema)
 	}
 	return db
 }
@@ -150,10 +152,12 @@ func (db *DB) arrive(ctx context.Context, call Call) error {
 	db.mu.Lock()
 	db.calls = append(db.calls, call)
 	db.mu.Unlock()
-	if db.Intercept == nil {
-		return nil
+	if db.Intercept != nil {
+		if err := db.Intercept(ctx, call); err != nil {
+			return err
+		}
 	}
-	return db.Intercept(ctx, call)
+	return db.pause(ctx, call)
 }
 
 // find is the table of a request. The lock is held.

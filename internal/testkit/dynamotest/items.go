@@ -53,7 +53,11 @@ func (db *DB) read(name *string, keys []Item, consistent bool, projected *string
 		if err := t.exactly(accepted); err != nil {
 			return nil, err
 		}
-		if item := from.lookup(accepted); item != nil {
+		item := from.lookup(accepted)
+		if err := db.payRead(t.name, "", scalar(accepted[t.base.hash.Name]), size(item), consistent); err != nil {
+			return nil, err
+		}
+		if item != nil {
 			items = append(items, projection.of(item))
 		}
 	}

@@ -118,9 +118,20 @@ func (m mutation) decide() (c change, holds bool, err error) {
 
 // mutate does a write on its own.
 func (db *DB) mutate(m mutation) (change, error) {
+	if db.inTheWay(m) {
+		db.traffic.usage.Blocked++
+		return change{}, conflict()
+	}
 	c, holds, err := m.decide()
 	if err != nil {
 		return c, err
+	}
+	paid := c
+	if !holds {
+		paid.item = c.old
+	}
+	if err := db.payWrite(m, paid); err != nil {
+		return change{}, err
 	}
 	if !holds {
 		return c, conditionFailed(c.old, m.returnOld)

@@ -26,6 +26,7 @@ type page struct {
 	items          []Item
 	count, scanned int32
 	last           Item
+	bytes          int // read
 }
 
 // parse reads the expressions that Query and Scan have in common, the last ones of a request.
@@ -61,10 +62,9 @@ func (r *reading) page() (page, error) {
 	if err != nil {
 		return p, err
 	}
-	bytes := 0
 	for _, e := range entries {
 		p.scanned++
-		bytes += e.bytes
+		p.bytes += e.bytes
 		if r.filter.holds(e.item) {
 			p.count++
 			if r.selected != types.SelectCount {
@@ -72,7 +72,7 @@ func (r *reading) page() (page, error) {
 			}
 		}
 		full := r.limit != nil && p.scanned >= *r.limit || r.bound > 0 && int(p.scanned) >= r.bound
-		if full || bytes >= maxPageBytes {
+		if full || p.bytes >= maxPageBytes {
 			p.last = projection(r.view.position()).of(e.item)
 			break
 		}

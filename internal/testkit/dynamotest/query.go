@@ -48,6 +48,9 @@ func (db *DB) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dyn
 			return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")
 		}
 		p, err := r.page()
+		if err == nil {
+			err = db.payRead(*in.TableName, aws.ToString(in.IndexName), key.hash, p.bytes, aws.ToBool(in.ConsistentRead))
+		}
 		return &dynamodb.QueryOutput{Items: p.items, Count: p.count, ScannedCount: p.scanned, LastEvaluatedKey: p.last}, err
 	})
 }
@@ -93,6 +96,9 @@ func (db *DB) Scan(ctx context.Context, in *dynamodb.ScanInput, _ ...func(*dynam
 			return nil, err
 		}
 		p, err := r.page()
+		if err == nil {
+			err = db.payRead(*in.TableName, aws.ToString(in.IndexName), "", p.bytes, aws.ToBool(in.ConsistentRead))
+		}
 		return &dynamodb.ScanOutput{Items: p.items, Count: p.count, ScannedCount: p.scanned, LastEvaluatedKey: p.last}, err
 	})
 }

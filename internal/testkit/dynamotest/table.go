@@ -5,6 +5,7 @@ import "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 // table is a table with its indexes. What is read without consistency comes from the replica, which like an index may
 // lag behind. Items are never changed once they are stored.
 type table struct {
+	name          string
 	base, replica view
 	indexes       map[string]*view
 	pending       []change // what the replica and the indexes do not show yet
@@ -16,9 +17,9 @@ type table struct {
 // change is what a write did to one item; nil is an item that is not there.
 type change struct{ old, item Item }
 
-func newTable(schema Table) *table {
+func newTable(name string, schema Table) *table {
 	base := view{hash: schema.Hash, rng: schema.Range, table: schema, projection: types.ProjectionTypeAll}
-	t := &table{base: base, replica: base, indexes: map[string]*view{}, schema: schema}
+	t := &table{name: name, base: base, replica: base, indexes: map[string]*view{}, schema: schema}
 	for name, index := range schema.Indexes {
 		t.indexes[name] = &view{hash: index.Hash, rng: index.Range, table: schema, projection: index.Projection}
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -45,11 +48,8 @@ func (db *DB) TransactWriteItems(
 				return &dynamodb.TransactWriteItemsOutput{}, nil
 			}
 		}
-		if err := db.transact(mutations); err != nil {
+		if err := db.transact(ctx, mutations, in); err != nil {
 			return nil, err
-		}
-		if in.ClientRequestToken != nil {
-			db.tokens[*in.ClientRequestToken] = in.TransactItems
 		}
 		return &dynamodb.TransactWriteItemsOutput{}, nil
 	})
@@ -133,40 +133,137 @@ func (db *DB) mutation(w types.TransactWriteItem) (mutation, error) {
 	}
 }
 
+// prepared is a transaction after its first phase.
+type prepared struct {
+	mutations []mutation
+	changes   []change
+	free      []mutation // those whose items no other transaction is at, and whose conditions hold
+	canceled  error      // what was in the way, for each
+}
+
 // transact does all, or says for each what was in its way.
-func (db *DB) transact(mutations []mutation) error {
-	changes := make([]change, len(mutations))
+func (db *DB) transact(ctx context.Context, mutations []mutation, in *dynamodb.TransactWriteItemsInput) error {
+	p, err := db.prepare(mutations)
+	if err != nil {
+		return err
+	}
+	commit := func() error {
+		if p.canceled != nil {
+			return p.canceled
+		}
+		if in.ClientRequestToken != nil {
+			db.tokens[*in.ClientRequestToken] = in.TransactItems
+		}
+		return db.commit(p)
+	}
+	if db.traffic == nil {
+		return commit()
+	}
+	d, token := db.traffic.Transaction, aws.ToString(in.ClientRequestToken)
+	if p.canceled != nil {
+		d /= 2
+	}
+	if db.traffic.underWay[token] {
+		return &types.TransactionInProgressException{Message: new("The transaction with the given request token is already in progress")}
+	}
+	if token != "" {
+		db.traffic.underWay[token] = true
+	}
+	return db.atItems(ctx, p.free, d, func() error {
+		delete(db.traffic.underWay, token)
+		return commit()
+	})
+}
+
+// prepare works out what each operation of a transaction would do, and what is in its way.
+func (db *DB) prepare(mutations []mutation) (prepared, error) {
+	p := prepared{mutations: mutations, changes: make([]change, len(mutations))}
 	reasons := make([]types.CancellationReason, len(mutations))
 	codes := make([]string, len(mutations))
-	canceled := false
+	cancel := func(at int, code, message string) {
+		codes[at], reasons[at].Message = code, &message
+	}
 	for i, m := range mutations {
+		codes[i] = "None"
+		if db.inTheWay(m) {
+			cancel(i, "TransactionConflict", "Transaction is ongoing for the item")
+			continue
+		}
 		c, holds, err := m.decide()
-		changes[i] = c
-		switch codes[i] = "None"; {
+		p.changes[i] = c
+		switch {
 		case err != nil:
 			refused, ok := errors.AsType[*smithy.GenericAPIError](err)
 			if !ok {
-				return err
+				return p, err
 			}
-			codes[i], canceled = "ValidationError", true
-			reasons[i].Message = new(refused.Message)
+			cancel(i, "ValidationError", refused.Message)
 		case !holds:
-			codes[i], canceled = "ConditionalCheckFailed", true
-			reasons[i].Message = new("The conditional request failed")
+			cancel(i, "ConditionalCheckFailed", "The conditional request failed")
 			if m.returnOld == types.ReturnValuesOnConditionCheckFailureAllOld {
 				reasons[i].Item = cloneItem(c.old)
 			}
+		case db.payPrepare(m, c) != nil:
+			cancel(i, "ThrottlingError", throttledMessage)
+		default:
+			p.free = append(p.free, m)
 		}
-		reasons[i].Code = new(codes[i])
 	}
-	if canceled {
-		return &types.TransactionCanceledException{
+	for i := range reasons {
+		reasons[i].Code = &codes[i]
+	}
+	if len(p.free) < len(mutations) {
+		p.canceled = &types.TransactionCanceledException{
 			Message:             new("Transaction cancelled, please refer cancellation reasons for specific reasons [" + strings.Join(codes, ", ") + "]"),
 			CancellationReasons: reasons,
 		}
 	}
-	for i, m := range mutations {
-		db.store(m.table, changes[i])
+	if db.traffic != nil {
+		db.traffic.usage.count(codes, p.canceled != nil)
+	}
+	return p, nil
+}
+
+func (u *Usage) count(codes []string, canceled bool) {
+	u.Transactions++
+	if canceled {
+		u.Canceled++
+	}
+	if slices.Contains(codes, "TransactionConflict") {
+		u.Conflicts++
+	}
+}
+
+// payPrepare takes the capacity for the first phase of an operation, and makes sure that its indexes have some: one that
+// is behind holds its table back. The lock is held.
+func (db *DB) payPrepare(m mutation, c change) error {
+	if db.traffic == nil {
+		return nil
+	}
+	now, base := time.Now(), m.base(c)
+	if err := db.traffic.afford(slices.Concat(base, m.table.ofIndexes(c)), now); err != nil {
+		return err
+	}
+	db.traffic.spend(base, now)
+	return nil
+}
+
+// commit does what was prepared. Only a test's own hand, Put or Drop, can have been at the items since.
+func (db *DB) commit(p prepared) error {
+	if db.traffic != nil {
+		for i, m := range p.mutations {
+			old := m.table.get(m.key)
+			item, err := m.apply(old)
+			if err != nil {
+				return err
+			}
+			c := change{old, item}
+			p.changes[i] = c
+			db.traffic.spend(slices.Concat(m.base(c), m.table.ofIndexes(c)), time.Now())
+		}
+	}
+	for i, m := range p.mutations {
+		db.store(m.table, p.changes[i])
 	}
 	return nil
 }

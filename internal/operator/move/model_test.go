@@ -178,33 +178,41 @@ func (m *model) carryOn(mover *move.Mover) {
 }
 
 func TestI8NothingIsLostOrAppliedTwiceWhateverHappensToAMove(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m := &model{world: newWorld(t), t: t, routers: []*router{{}, {}, {}}}
-		m.beforePass = m.inTime
-		t.Repeat(map[string]func(*rapid.T){
-			"things happen": func(t *rapid.T) {
-				m.t = t
-				for range rapid.IntRange(1, 8).Draw(t, "steps") {
-					m.step()
-				}
-			},
-			"an operator asks a mover": func(t *rapid.T) {
-				m.t = t
-				m.carryOn(m.mover(m.life()))
-			},
-		})
-		m.t = t
-		for _, r := range m.routers {
-			m.land(r)
-		}
-		if m.place().State == mapping.Suspended {
-			_, err := m.placement().Resume(context.Background(), tenant)
-			require.NoError(t, err)
-		}
-		if _, err := m.mover(&hooks{}).Run(context.Background(), tenant, ""); !errors.Is(err, move.ErrNoMove) {
-			require.NoError(t, err)
-		}
-		m.quiesce()
-		m.settled()
+	rapid.Check(t, func(t *rapid.T) { newModel(t).run() })
+}
+
+func newModel(t *rapid.T) *model {
+	m := &model{world: newWorld(t), t: t, routers: []*router{{}, {}, {}}}
+	m.beforePass = m.inTime
+	return m
+}
+
+// run lets anything happen, and then checks that all is well once everybody is done.
+func (m *model) run() {
+	t := m.t
+	t.Repeat(map[string]func(*rapid.T){
+		"things happen": func(t *rapid.T) {
+			m.t = t
+			for range rapid.IntRange(1, 8).Draw(t, "steps") {
+				m.step()
+			}
+		},
+		"an operator asks a mover": func(t *rapid.T) {
+			m.t = t
+			m.carryOn(m.mover(m.life()))
+		},
 	})
+	m.t, m.meet = t, nil
+	for _, r := range m.routers {
+		m.land(r)
+	}
+	if m.place().State == mapping.Suspended {
+		_, err := m.placement().Resume(context.Background(), tenant)
+		require.NoError(t, err)
+	}
+	if _, err := m.mover(&hooks{}).Run(context.Background(), tenant, ""); !errors.Is(err, move.ErrNoMove) {
+		require.NoError(t, err)
+	}
+	m.quiesce()
+	m.settled()
 }

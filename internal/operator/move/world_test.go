@@ -68,6 +68,7 @@ type world struct {
 	noQueue  string          // a queue that is not there
 
 	beforePass func(time.Duration) // what has to happen before time goes by, or nil
+	meet       func(call func())   // makes a mover's transaction meet others, or nil
 }
 
 // cellWorld is one cell.
@@ -473,8 +474,14 @@ func (d hooked) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput
 func (d hooked) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
-	out, err := around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (*dynamodb.TransactWriteItemsOutput, error) {
-		return d.w.db.TransactWriteItems(ctx, in)
+	out, err := around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
+		call := func() { out, err = d.w.db.TransactWriteItems(ctx, in) }
+		if d.w.meet == nil {
+			call()
+		} else {
+			d.w.meet(call)
+		}
+		return out, err
 	})
 	d.w.look()
 	return out, err

@@ -1,0 +1,65 @@
+package move_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"cellular/internal/testkit/dynamotest"
+)
+
+// noDeadline hides the deadline of a test, which rapid asks for and a bubble does not have.
+type noDeadline struct{ testing.TB }
+
+// The same as for any move, where transactions take time: those of the mover and of consumers are at the same items at the
+// same moment, and cancel each other, whichever was first.
+func TestI8NothingIsLostOrAppliedTwiceWhereAMoveMeetsOtherTransactions(t *testing.T) {
+	met := 0
+	synctest.Test(t, func(t *testing.T) {
+		rapid.Check(noDeadline{t}, func(t *rapid.T) {
+			m := newModel(t)
+			m.db.Concurrent(dynamotest.Concurrency{Transaction: 8 * time.Millisecond})
+			m.meet = m.meeting
+			m.run()
+			met += m.db.Usage().Conflicts
+		})
+	})
+	if met == 0 {
+		t.Error("no transactions have met")
+	}
+}
+
+// meeting makes a mover's transaction, and has others at work while it is under way, or have begun before.
+func (m *model) meeting(call func()) {
+	switch rapid.SampledFrom([]string{"alone", "alone", "first", "second"}).Draw(m.t, "the transaction is") {
+	case "alone":
+		call()
+	case "first":
+		done := m.begun(call)
+		m.step()
+		<-done
+	case "second":
+		c := m.cells[rapid.SampledFrom(cellIDs).Draw(m.t, "cell")]
+		if len(c.queue) == 0 {
+			call()
+			return
+		}
+		at := rapid.IntRange(0, len(c.queue)-1).Draw(m.t, "message")
+		done := m.begun(func() { m.consume(c, at, false) })
+		call()
+		<-done
+	}
+}
+
+// begun starts something, and returns when it waits: a transaction is at its items then.
+func (m *model) begun(what func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		what()
+	}()
+	synctest.Wait()
+	return done
+}

@@ -15,7 +15,8 @@ import (
 
 // divert notes that an event, which the fence kept from being applied, waits to be sent to its tenant's cell. From then
 // on the message is done: the entry is what stands for the event, and whoever moves the tenant finds it in the index of
-// what waits. It has to be durable before the message goes, and it is not written where the event has been applied.
+// what waits. It has to be durable before the message goes, and it is not written where the event has been applied, or has
+// been tried and given up on under a newer epoch.
 //
 // MustDivert is in the transaction because the fence was read by another one. In between, a move may have been backed
 // out: the fence is gone, and so is whoever would have sent on what waits. An entry that is written then waits for
@@ -27,7 +28,7 @@ func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 	entry[event.AttrEpoch] = item.Number(e.Epoch)
 	entry[event.AttrWaiting] = item.Text(e.TenantID)
 	err := c.transact(ctx, []types.TransactWriteItem{
-		ledgerAt: {Put: c.ledgerPut(entry, e.Epoch)},
+		ledgerAt: {Put: c.ledgerPut(entry, e.Epoch, unlessOutdated)},
 		fenceAt:  ownership.MustDivert(c.ResultsTable, e.TenantID, e.Epoch),
 	})
 	switch {

@@ -3,6 +3,7 @@ package consumer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -149,6 +150,47 @@ func TestI6AnEventThatWasGivenUpOnIsDivertedWhenItIsReplayedLate(t *testing.T) {
 	c.fence(2)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Equal(t, event.Diverted, c.status("e-1"))
+}
+
+// A tenant has left under epoch 8 and come back under 9. What failed there under 9 is in a dead letter queue; a delivery from
+// before the tenant left, which nobody would send on, does not take its place.
+func TestI6ALateDeliveryDoesNotDivertWhatWasGivenUpOnSince(t *testing.T) {
+	for name, c := range map[string]struct {
+		failed int64 // the epoch of the delivery that was given up on; 0 for a message that is no event
+		late   int64
+		want   event.Status
+	}{
+		"a delivery from before":                {failed: 9, late: 7, want: event.Failed},
+		"the last epoch before":                 {failed: 9, late: 8, want: event.Failed},
+		"the one that failed, redriven by hand": {failed: 7, late: 7, want: event.Diverted},
+		"a newer one":                           {failed: 7, late: 8, want: event.Diverted},
+		"a message that was no event":           {late: 7, want: event.Diverted},
+	} {
+		for receives, kind := range map[int]string{1: "t", maxReceives: badType} {
+			t.Run(fmt.Sprintf("%s, receive %d", name, receives), func(t *testing.T) {
+				cell := newCell()
+				cell.fence(c.failed)
+				cell.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
+				failing := deliverBody("e-1", "?", maxReceives)
+				if c.failed > 0 {
+					failing = deliverOf(c.failed, "e-1", badType, maxReceives)
+				}
+				require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, failing))
+				require.Equal(t, event.Failed, cell.status("e-1"))
+
+				cell.fence(9)
+				before := cell.entry("e-1")
+				require.Empty(t, cell.handle(t.Context(), t, deliverOf(c.late, "e-1", kind, receives)))
+				require.Equal(t, c.want, cell.status("e-1"))
+				require.Equal(t, c.want == event.Diverted, cell.entry("e-1")[event.AttrWaiting] != nil)
+				if c.want == event.Failed {
+					require.Equal(t, before, cell.entry("e-1"))
+					require.Contains(t, cell.log.String(), "outcome=duplicate")
+				}
+				require.Zero(t, cell.effects("e-1"))
+			})
+		}
+	}
 }
 
 // What is given up on leaves an event alone that waits, unless it is the one that was sent instead.

@@ -23,12 +23,18 @@ import (
 // if it has been sent again since: then it carries a newer epoch. A delivery of the epoch that was diverted is a duplicate.
 const unlessSettled = "attribute_not_exists(#key) OR #status = :failed OR (#status = :diverted AND #epoch < :epoch)"
 
-// ledgerPut writes an entry for an event that was delivered with an epoch, unless the event is settled.
-func (c *Consumer) ledgerPut(entry map[string]types.AttributeValue, epoch int64) *types.Put {
+// unlessOutdated is the condition of a diversion: unlessSettled, and that the event was not given up on under a newer epoch.
+// Such an event was sent to its tenant's cell and tried there, so that a delivery from before is a duplicate. Were it to
+// wait, it would wait in a cell that the tenant has come back to, where no move is under way that sends it on.
+const unlessOutdated = "attribute_not_exists(#key) OR (#status = :failed AND attribute_not_exists(#epoch)) OR " +
+	"(#status = :failed AND #epoch <= :epoch) OR (#status = :diverted AND #epoch < :epoch)"
+
+// ledgerPut writes an entry for an event that was delivered with an epoch, on one of the conditions above.
+func (c *Consumer) ledgerPut(entry map[string]types.AttributeValue, epoch int64, condition string) *types.Put {
 	return &types.Put{
 		TableName:           aws.String(c.ResultsTable),
 		Item:                entry,
-		ConditionExpression: aws.String(unlessSettled),
+		ConditionExpression: aws.String(condition),
 		ExpressionAttributeNames: map[string]string{
 			"#key": event.AttrKey, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
 		},
@@ -71,7 +77,7 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect app.Effect)
 	}
 	items := make([]types.TransactWriteItem, 0, fenceAt+1+len(effect.Writes))
 	items = append(items,
-		types.TransactWriteItem{Put: c.ledgerPut(entry, e.Epoch)},
+		types.TransactWriteItem{Put: c.ledgerPut(entry, e.Epoch, unlessSettled)},
 		ownership.MayApply(c.ResultsTable, e.TenantID, e.Epoch))
 	items = append(items, effect.Writes...)
 
@@ -116,7 +122,7 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, 
 		}
 		fence = append(fence, removals)
 	}
-	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch)}}, fence...))
+	err = c.transact(ctx, append([]types.TransactWriteItem{ledgerAt: {Put: c.ledgerPut(entry, epoch, unlessSettled)}}, fence...))
 	switch {
 	case transact.ConditionFailed(err, ledgerAt):
 		return true, nil

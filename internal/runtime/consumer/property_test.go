@@ -121,6 +121,11 @@ func (c *chaos) waits(id string) bool {
 	return c.status(id) == event.Diverted && str(c.entry(id)[event.AttrWaiting]) == "acme"
 }
 
+// failedSince reports whether a message's event was given up on under a newer epoch than the message's.
+func (c *chaos) failedSince(m sent) bool {
+	return c.status(m.eventID) == event.Failed && int64(num(c.entry(m.eventID)[event.AttrEpoch])) > m.epoch
+}
+
 // run delivers the messages until each is done or ejected, and returns those that are in the dead letter queue. A queue
 // delivers at least once, in any order, and ejects what fails too often.
 func (c *chaos) run(t *rapid.T, waiting []sent) (ejected []sent) {
@@ -173,8 +178,8 @@ func (c *chaos) deliverBatch(t *rapid.T, batch []sent) (reported map[string]bool
 		case m.malformed:
 			require.True(t, reported[m.messageID], "%s is malformed", m.messageID)
 		case !reported[m.messageID]:
-			// Its event is applied or waits, unless another copy of it, of a newer epoch, was given up on after that.
-			require.True(t, processed || c.waits(m.eventID) || copies[m.eventID] > 1, "%s succeeded", m.messageID)
+			// Its event is applied or waits, unless another copy of it, of a newer epoch, was given up on before or after that.
+			require.True(t, processed || c.waits(m.eventID) || copies[m.eventID] > 1 || c.failedSince(m), "%s succeeded", m.messageID)
 		default:
 			// It failed. Its event is processed only if it was before, by another copy of it in the batch, or by a
 			// transaction whose answer got lost.

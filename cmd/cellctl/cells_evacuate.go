@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -97,24 +98,18 @@ func (a *app) evacuated(ctx context.Context, s *session, v evacuationView, e eva
 
 // movesInto are the open moves that bring a tenant into a cell: those that began before it was drained, and those that
 // take a tenant back.
-func (s *session) movesInto(ctx context.Context, cell string) ([]moveView, error) {
+func (s *session) movesInto(ctx context.Context, cell string) ([]move.Move, error) {
 	open, err := s.mover().Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(s.viewOfMoves(open, cell), func(m moveView) bool {
-		// Restore leaves the tenant where it is, and so does a move that is ended without the cell.
-		return m.To != cell || m.Phase == move.Restore || m.Abandoned != nil && *m.Abandoned == cell
-	}), nil
+	return move.Into(open, cell), err
 }
 
-func (a *app) tellIncoming(cell string, incoming []moveView) {
+func (a *app) tellIncoming(cell string, incoming []move.Move) {
 	if len(incoming) == 0 {
 		return
 	}
 	var some []string
 	for _, m := range incoming[:min(len(incoming), maxOthers)] {
-		some = append(some, m.String())
+		some = append(some, fmt.Sprintf("%s from %s to %s, phase %s", m.TenantID, m.From, m.To, m.Phase))
 	}
 	if more := len(incoming) - len(some); more > 0 {
 		some = append(some, fmt.Sprintf("and %d more", more))
@@ -238,13 +233,7 @@ func (p *evacuationProgress) tell() {
 
 // finishable is when the last of the moves can be finished.
 func (p *evacuationProgress) finishable() time.Time {
-	var last time.Time
-	for _, m := range p.moves {
-		if !m.Phase.Ended() && !m.FlippedAt.IsZero() {
-			last = later(last, m.FlippedAt.Add(p.quarantine))
-		}
-	}
-	return last
+	return move.FinishableAt(slices.Collect(maps.Values(p.moves)), p.quarantine)
 }
 
 type evacuationView struct {

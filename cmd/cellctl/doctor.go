@@ -87,7 +87,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 				open, err := mover.Open(ctx)
 				moves := make([]health.Move, len(open))
 				for i, m := range open {
-					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: stalled(m, time.Now())}
+					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: m.Stalled(time.Now())}
 				}
 				return moves, err
 			}, OpenRemovals: func(ctx context.Context) ([]health.Removal, error) {
@@ -101,17 +101,6 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 			}}
 		},
 	}
-}
-
-// stalled reports whether nobody is at work on a move in a phase in which no cell applies the tenant's events.
-func stalled(m move.Move, now time.Time) bool {
-	//exhaustive:enforce
-	switch m.Phase {
-	case move.Fence, move.Copy, move.Flip, move.Restore, move.Abandon:
-		return m.Holder == "" || now.Sub(m.UpdatedAt) > move.HolderTimeout
-	case move.Clone, move.Redirect, move.Verify, move.Forget, move.Done, move.BackedOut, move.Reversed:
-	}
-	return false
 }
 
 func fails(n int) string {

@@ -12,7 +12,6 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/health"
-	"cellular/internal/operator/move"
 	"cellular/internal/operator/terminal"
 )
 
@@ -85,22 +84,4 @@ func TestProbeRefusesWhatItCannotDo(t *testing.T) {
 	_, stderr, code := w.run("probe", "c01", "c09")
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, stderr, `unknown cell "c09"`)
-}
-
-func TestAMoveThatKeepsItsTenantWaitingWithNobodyAtWorkIsStalled(t *testing.T) {
-	now := time.Now()
-	silent := now.Add(-move.HolderTimeout - time.Second)
-	for _, c := range []struct {
-		move    move.Move
-		stalled bool
-	}{
-		{move.Move{Phase: move.Copy, UpdatedAt: now}, true}, // its mover has let go
-		{move.Move{Phase: move.Copy, UpdatedAt: silent, Holder: "host:1"}, true},
-		{move.Move{Phase: move.Restore, UpdatedAt: silent, Holder: "host:1"}, true},
-		{move.Move{Phase: move.Copy, UpdatedAt: now, Holder: "host:1"}, false},
-		{move.Move{Phase: move.Clone, UpdatedAt: silent}, false},    // the old cell works on
-		{move.Move{Phase: move.Redirect, UpdatedAt: silent}, false}, // the new cell does
-	} {
-		require.Equal(t, c.stalled, stalled(c.move, now), c.move)
-	}
 }

@@ -179,7 +179,7 @@ func (s *session) upAgain() string {
 // waysOn are the commands by which an open move goes on whose cells lack nothing.
 func waysOn(m move.Move) string {
 	on := fmt.Sprintf("'cellctl tenants move %s --resume' carries it on", m.TenantID)
-	if m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget || m.Phase == move.Abandon {
+	if m.MayBackOut() != nil {
 		return on
 	}
 	return on + fmt.Sprintf(", 'cellctl tenants move %s --back-out' takes the tenant back to cell %s", m.TenantID, m.From)

@@ -230,7 +230,7 @@ func (v resumedView) text(s *sheet) {
 // outcome says what is left to be done, and returns the command's error.
 func (v resumedView) outcome(a *app, s *session) error {
 	failed, forbidden, left := 0, 0, 0
-	var finishable time.Time
+	var unfinished []move.Move
 	for _, m := range v.Moves {
 		switch {
 		case m.Error != nil:
@@ -240,7 +240,7 @@ func (v resumedView) outcome(a *app, s *session) error {
 			}
 		case !m.move.Phase.Ended():
 			left++
-			finishable = later(finishable, s.redirectUntil(m.move))
+			unfinished = append(unfinished, m.move)
 		}
 	}
 	if len(v.Moves) == 0 {
@@ -248,7 +248,7 @@ func (v resumedView) outcome(a *app, s *session) error {
 	}
 	if left > 0 {
 		a.note("%s left where the new cell serves the tenant; after %s 'cellctl moves resume --all' finishes all of them at once.",
-			counted(left, "move"), event.FormatTime(finishable))
+			counted(left, "move"), event.FormatTime(move.FinishableAt(unfinished, s.quarantine())))
 	}
 	if forbidden > 0 && forbidden == len(v.Moves) {
 		return refused("%d of %d moves cannot be carried on; the lines above say why", failed, len(v.Moves))
@@ -257,11 +257,4 @@ func (v resumedView) outcome(a *app, s *session) error {
 		return fmt.Errorf("%d of %d moves were not carried on; the lines above say why", failed, len(v.Moves))
 	}
 	return nil
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

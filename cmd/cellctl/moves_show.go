@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cellular/internal/operator/move"
 	"cellular/internal/operator/removal"
 )
 
@@ -55,13 +56,7 @@ func (a *app) showMove(ctx context.Context, tenant string) error {
 	if len(moves) == 0 {
 		return refused("tenant %q has not been moved in the last 90 days; 'cellctl tenants show %[1]s' shows where it is", tenant)
 	}
-	shown := moves[0]
-	for _, m := range moves {
-		if !m.Phase.Ended() {
-			shown = m
-			break
-		}
-	}
+	shown := move.Latest(moves)
 	if err := a.print(moveDetailView{s.viewOfMove(shown), time.Now()}); err != nil {
 		return err
 	}

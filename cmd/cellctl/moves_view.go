@@ -74,16 +74,8 @@ func (s *session) viewOfMove(m move.Move) moveView {
 	return v
 }
 
-// redirectUntil is when a move's redirect phase ends, if it has begun: from then on no router knows the old cell.
-func (s *session) redirectUntil(m move.Move) time.Time {
-	if m.Phase == move.Abandon && !m.AbandonedAt.IsZero() {
-		return m.AbandonedAt.Add(s.quarantine())
-	}
-	if m.FlippedAt.IsZero() {
-		return time.Time{}
-	}
-	return m.FlippedAt.Add(s.quarantine())
-}
+// redirectUntil is when a move's redirect phase ends, if it has begun.
+func (s *session) redirectUntil(m move.Move) time.Time { return m.RedirectEnds(s.quarantine()) }
 
 // viewOfMoves are those of the moves that go into or out of a cell.
 func (s *session) viewOfMoves(moves []move.Move, cell string) []moveView {

@@ -44,12 +44,9 @@ func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move
 		return move, wrap(move.newer())
 	case move.Phase == Restore:
 		return m.carryOn(ctx, move, until)
-	case move.Phase == Abandon:
-		return move, wrap(fmt.Errorf("%w, %s: carry it on", ErrAbandoning, move.Abandoned))
-	case move.BackingOut:
-		return move, wrap(fmt.Errorf("%w already: carry it on", ErrBackingOut))
-	case move.Phase == Forget:
-		return move, wrap(fmt.Errorf("%w: carry the move on, then move it back", ErrTooLate))
+	}
+	if err := move.MayBackOut(); err != nil {
+		return move, wrap(err)
 	}
 	if err := m.whole(ctx, move, true); err != nil {
 		return move, wrap(err)

@@ -326,11 +326,6 @@ func (v *evacuation) round(ctx context.Context, open []Move) {
 
 // over reports whether a move's quarantine is.
 func (v *evacuation) over(move Move) bool {
-	switch {
-	case move.Phase != Redirect:
-		return true
-	case move.FlippedAt.IsZero():
-		return false
-	}
-	return !v.Now().Before(move.FlippedAt.Add(v.Quarantine))
+	ends := move.RedirectEnds(v.Quarantine)
+	return move.Phase != Redirect || !ends.IsZero() && !v.Now().Before(ends)
 }

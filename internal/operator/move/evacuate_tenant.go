@@ -179,7 +179,7 @@ func (w *Watch) StuckFor(now time.Time, move Move, quarantine time.Duration) tim
 		*w = Watch{phase: move.Phase, epoch: move.Epoch, counts: move.Counts, since: now}
 	}
 	since := w.since
-	if end := move.FlippedAt.Add(quarantine); move.Phase == Redirect && end.After(since) {
+	if end := move.RedirectEnds(quarantine); move.Phase == Redirect && end.After(since) {
 		since = end
 	}
 	return now.Sub(since)

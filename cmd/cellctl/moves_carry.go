@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -60,8 +59,9 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 		return s.explainNoPlace(ctx, err, tenant, to)
 	}
 	if lack, ok := errors.AsType[*move.LackError](err); ok {
-		remedy := s.makeAgain(lack.Lacks)
-		if slices.ContainsFunc(lack.Lacks, func(l move.Lack) bool { return l.Ledger }) {
+		r := move.RemedyOf(lack.Lacks)
+		remedy := s.makeAgain(r)
+		if r.Ledger {
 			remedy = strings.TrimSuffix(restoreTable, ", ")
 		}
 		return refused("move tenant %q to cell %s: %v: nothing was done; %s", tenant, to, lack, remedy)
@@ -110,29 +110,17 @@ func (s *session) ways(ctx context.Context, m move.Move) string {
 func (s *session) insteadOf(ctx context.Context, m move.Move) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lackPatience)
 	defer cancel()
-	if m.Phase == move.Abandon {
-		return ""
-	}
-	on, err := s.mover().Lacks(ctx, m, false)
-	if err != nil {
-		return ""
-	}
-	back, err := s.mover().Lacks(ctx, m, true)
-	if err != nil {
-		return ""
-	}
-	if m.Phase == move.Restore {
-		on = back
-	}
-	onlyOn := m.BackingOut || m.Phase == move.Restore || m.Phase == move.Forget
+	w, err := s.mover().Ways(ctx, m)
 	switch {
-	case len(on) > 0 && (onlyOn || len(back) > 0):
-		return fmt.Sprintf("it goes neither on nor back, for %v; %s", &move.LackError{Lacks: on}, s.mend(m, on))
-	case len(on) > 0:
+	case err != nil:
+		return ""
+	case !w.GoesOn() && !w.GoesBack():
+		return fmt.Sprintf("it goes neither on nor back, for %v; %s", &move.LackError{Lacks: w.On}, s.mend(m, w.On))
+	case !w.GoesOn():
 		return fmt.Sprintf("it does not go on, for %v; %s; or 'cellctl tenants move %s --back-out' takes the tenant back to cell %s",
-			&move.LackError{Lacks: on}, s.mend(m, on), m.TenantID, m.From)
-	case len(back) > 0 && !onlyOn:
-		return fmt.Sprintf("'cellctl tenants move %s --resume' carries it on; it cannot go back, for %v", m.TenantID, &move.LackError{Lacks: back})
+			&move.LackError{Lacks: w.On}, s.mend(m, w.On), m.TenantID, m.From)
+	case !w.GoesBack() && !w.OnlyOn:
+		return fmt.Sprintf("'cellctl tenants move %s --resume' carries it on; it cannot go back, for %v", m.TenantID, &move.LackError{Lacks: w.Back})
 	}
 	return ""
 }
@@ -143,30 +131,23 @@ const restoreTable = "restore the table under its own name from the backup that 
 // mend says what makes a move go on, or end, whose cells lack something.
 func (s *session) mend(m move.Move, lacks []move.Lack) string {
 	on := fmt.Sprintf("then 'cellctl tenants move %s --resume' carries it on", m.TenantID)
-	var lost, other []move.Lack
-	for _, l := range lacks {
-		if l.Ledger {
-			lost = append(lost, l)
-		} else {
-			other = append(other, l)
-		}
-	}
+	r := move.RemedyOf(lacks)
 	switch {
-	case len(lost) == 0:
-		return s.makeAgain(lacks) + ", " + on
-	case len(lost) == 1 && len(other) == 0:
+	case !r.Ledger:
+		return s.makeAgain(r) + ", " + on
+	case r.Abandon == "":
+		return restoreTable + on
+	case r.AgainFirst == "":
 		return restoreTable + on + fmt.Sprintf("; if it is gone for good, 'cellctl tenants move %s --abandon %s' says what is lost, and ends the move in the other cell",
-			m.TenantID, lost[0].Cell)
-	case len(lost) == 1:
-		return restoreTable + on + fmt.Sprintf("; if it is gone for good, %s what cell %s lacks, and 'cellctl tenants move %s --abandon %s' ends the move there",
-			s.upAgain(), other[0].Cell, m.TenantID, lost[0].Cell)
+			m.TenantID, r.Abandon)
 	}
-	return restoreTable + on
+	return restoreTable + on + fmt.Sprintf("; if it is gone for good, %s what cell %s lacks, and 'cellctl tenants move %s --abandon %s' ends the move there",
+		s.upAgain(), r.AgainFirst, m.TenantID, r.Abandon)
 }
 
 // makeAgain says what brings back parts that no ledger is among.
-func (s *session) makeAgain(lacks []move.Lack) string {
-	if slices.ContainsFunc(lacks, func(l move.Lack) bool { return l.Table }) {
+func (s *session) makeAgain(r move.Remedy) string {
+	if r.Table {
 		return restoreTable + "or, if it is gone for good, make an empty one with 'pulumi up --refresh -s " + string(s.Stack) + "'"
 	}
 	return s.upAgain() + " that"

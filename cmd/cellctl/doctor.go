@@ -25,7 +25,6 @@ import (
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
-	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 )
 
@@ -95,7 +94,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 				removals := make([]health.Removal, len(open))
 				for i, m := range open {
 					removals[i] = health.Removal{TenantID: m.TenantID, Cell: m.CellID, Phase: string(m.Phase), StartedAt: m.StartedAt,
-						Left: m.Holder == "" || time.Since(m.UpdatedAt) > record.HolderTimeout, Ways: removalWays(m)}
+						Left: m.Unattended(time.Now()), Ways: removalWays(m)}
 				}
 				return removals, err
 			}}

@@ -97,6 +97,6 @@ func (v movesView) text(s *sheet) {
 	s.row("REMOVED TENANT", "FROM", "EPOCH", "PHASE", "STARTED", "AT WORK", "SEEN", "DELETED")
 	for _, m := range v.Removals {
 		s.row(m.TenantID, m.Cell, m.Epoch, m.phase(), ago(m.removal.StartedAt, v.now), orDash(m.Holder), ago(m.removal.UpdatedAt, v.now),
-			deletedItems(m.removal.Counts))
+			m.removal.Counts.Items())
 	}
 }

@@ -187,14 +187,6 @@ func hold(cells []manifest.Cell) string {
 	return "cells " + strings.Join(ids, ", ") + " hold"
 }
 
-func deletedItems(counts removal.Counts) int {
-	n := 0
-	for _, c := range counts {
-		n += c.Events + c.Outcomes + c.State
-	}
-	return n
-}
-
 // reportRemoved says what was deleted where, and what may still come.
 func (a *app) reportRemoved(m removal.Removal) {
 	for _, cell := range slices.Sorted(maps.Keys(m.Counts)) {
@@ -241,7 +233,7 @@ func (a *app) noteInterrupted(tenant string, m removal.Removal, maybeBegun bool)
 	case m.Phase.Ended():
 		a.note("The removal of tenant %s is over: %s.", tenant, m.Phase)
 	case m.Phase.Deleting():
-		a.note("The removal of tenant %s is safe where it is, in phase %s; %s deleted so far, as far as it was noted.", tenant, m.Phase, counted(deletedItems(m.Counts), "item"))
+		a.note("The removal of tenant %s is safe where it is, in phase %s; %s deleted so far, as far as it was noted.", tenant, m.Phase, counted(m.Counts.Items(), "item"))
 		a.note("%s.", removalWays(m))
 	default:
 		a.note("The removal of tenant %s is safe where it is, in phase %s; nothing was deleted.", tenant, m.Phase)

@@ -12,11 +12,9 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
-	"cellular/internal/operator/tenantdata"
 )
 
 // removalRequest is a tenant's removal as it was asked for.
@@ -105,7 +103,7 @@ func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {
 	}
 	remover := s.observedRemover(r.lost, func(now removal.Removal) {
 		last = now
-		if n := deletedItems(now.Counts); n > 0 && !now.Phase.Ended() {
+		if n := now.Counts.Items(); n > 0 && !now.Phase.Ended() {
 			p.at(int64(n))
 		}
 	})
@@ -207,46 +205,27 @@ func (s *session) obstacles(ctx context.Context, remover *removal.Remover, r rem
 	if err != nil {
 		return from, "", s.explainUnknownTenant(ctx, err, r.tenant)
 	}
-	if from, err = s.atRest(ctx, remover, m, r.wait); err != nil {
-		return from, "", err
+	o, err := remover.Check(ctx, m, r.wait, r.export != "" || r.forget)
+	switch {
+	case errors.Is(err, removal.ErrTooSoon):
+		err = refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
+			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(o.From))
+	case errors.Is(err, removal.ErrOtherCell):
+		err = refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.lost)
+	case errors.Is(err, removal.ErrCellLost):
+		err = s.cellLost(ctx, m)
+	case errors.Is(err, removal.ErrUnsettled):
+		err = refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
+			counted(o.Unsettled, "event"), m.TenantID, m.CellID)
+	case errors.Is(err, removal.ErrHolds):
+		err = refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(o.Holding), r.tenant)
+	default:
+		err = s.explainNotBegun(ctx, err, m)
 	}
-	if r.lost != "" && r.lost != m.CellID {
-		return from, "", refused("tenant %q is in cell %s, not in cell %s: nothing was done", r.tenant, m.CellID, r.lost)
-	}
-	if r.lost == "" {
-		if err := s.checkSettled(ctx, m, time.Now().Before(from)); err != nil {
-			return from, "", err
-		}
-	}
-	holding, err := remover.Holding(ctx, r.tenant)
 	if err != nil {
-		return from, "", err
+		return o.From, "", err
 	}
-	if len(holding) > 0 && r.export == "" && !r.forget {
-		return from, "", refused("%s data of tenant %q; add --export FILE to keep a copy, or --forget to give it up", hold(holding), r.tenant)
-	}
-	return from, r.warning(s, holding), r.checkExport()
-}
-
-// checkSettled refuses a tenant whose cell is lost, and one with events that its cell has neither processed nor given up on.
-// Before a wait, in which they may be, it leaves these alone: they are checked when it is over.
-func (s *session) checkSettled(ctx context.Context, m mapping.Mapping, waits bool) error {
-	cell, err := s.Cell(ctx, m.CellID)
-	if errors.Is(err, fleet.ErrUnknownCell) {
-		return s.cellLost(ctx, m)
-	}
-	if err != nil || waits {
-		return err
-	}
-	unsettled, err := tenantdata.Unsettled(ctx, s.dynamo, cell, m.TenantID, time.Now())
-	if err != nil {
-		return err
-	}
-	if unsettled > 0 {
-		return refused("tenant %[2]q has %[1]s that the cell has neither processed nor given up on; wait, or redrive the DLQs of cell %[3]s, then try again",
-			counted(unsettled, "event"), m.TenantID, cell.ID)
-	}
-	return nil
+	return o.From, r.warning(s, o.Holding), r.checkExport()
 }
 
 // confirmRest refuses a file that is there and is no copy of the removal, and asks before a removal goes on that has deleted
@@ -265,21 +244,7 @@ func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remov
 	return a.confirmName(cmd, r.warning(s, holding), r.tenant)
 }
 
-// atRest refuses a tenant of which a router may still send something: one that is not suspended, or, unless that is to be
-// waited for, has not been for as long as a router may use a mapping and then take for its write. It answers with the time
-// from which on it has been.
-func (s *session) atRest(ctx context.Context, remover *removal.Remover, m mapping.Mapping, wait bool) (from time.Time, err error) {
-	from, err = remover.Ready(m)
-	switch {
-	case !errors.Is(err, removal.ErrTooSoon):
-		return from, s.explainNotBegun(ctx, err, m)
-	case !wait:
-		return from, refused("tenant %q has been suspended for %s, and a router may still know it as active; try again after %s, or add --wait",
-			m.TenantID, short(time.Since(m.UpdatedAt)), event.FormatTime(from))
-	}
-	return from, nil
-}
-
+// explainNotBegun says of a removal that cannot begin what to do first.
 func (s *session) explainNotBegun(ctx context.Context, err error, m mapping.Mapping) error {
 	switch {
 	case errors.Is(err, removal.ErrNotSuspended):

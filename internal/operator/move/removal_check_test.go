@@ -1,0 +1,81 @@
+package move_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"cellular/internal/model/manifest"
+	"cellular/internal/operator/removal"
+)
+
+// check is Check of the tenant as it is now.
+func (w *world) check(lost string, wait, decided bool) (removal.Outlook, error) {
+	m := w.remover(&hooks{})
+	m.Lost = lost
+	return m.Check(context.Background(), w.place(), wait, decided)
+}
+
+func TestRemovalCheck_NamesOneObstacleAfterTheOther(t *testing.T) {
+	w := newWorld(t)
+	r := &router{}
+	w.send(r, "1", "visit")
+	_, err := w.check("", true, true)
+	require.ErrorIs(t, err, removal.ErrNotSuspended, "also for one who waits")
+
+	_, err = w.placement().Suspend(t.Context(), tenant)
+	require.NoError(t, err)
+	o, err := w.check("", false, true)
+	require.ErrorIs(t, err, removal.ErrTooSoon)
+	require.Equal(t, w.place().UpdatedAt.Add(quarantine), o.From)
+
+	o, err = w.check("", true, true)
+	require.NoError(t, err, "who waits is told of events that are not settled when the wait is over")
+	require.Equal(t, w.place().UpdatedAt.Add(quarantine), o.From)
+
+	w.pass(quarantine)
+	o, err = w.check("", true, true)
+	require.ErrorIs(t, err, removal.ErrUnsettled)
+	require.Equal(t, 1, o.Unsettled)
+
+	w.quiesce()
+	o, err = w.check("", false, false)
+	require.ErrorIs(t, err, removal.ErrHolds)
+	require.Equal(t, []manifest.Cell{w.cells["alpha"].Cell}, o.Holding)
+
+	o, err = w.check("", false, true)
+	require.NoError(t, err)
+	require.Equal(t, []manifest.Cell{w.cells["alpha"].Cell}, o.Holding)
+	require.False(t, w.now.Before(o.From))
+}
+
+func TestRemovalCheck_OfALostCellWantsItsName(t *testing.T) {
+	w := newWorld(t)
+	w.suspend()
+	_, err := w.check("beta", false, true)
+	require.ErrorIs(t, err, removal.ErrOtherCell)
+
+	m := w.remover(&hooks{})
+	m.Cells = func(context.Context) ([]manifest.Cell, error) { return []manifest.Cell{w.cells["beta"].Cell}, nil }
+	_, err = m.Check(t.Context(), w.place(), true, true)
+	require.ErrorIs(t, err, removal.ErrCellLost)
+	m.Lost = "alpha"
+	_, err = m.Check(t.Context(), w.place(), false, true)
+	require.NoError(t, err)
+}
+
+func TestRemoval_IsUnattendedWhenItsHolderIsSilent(t *testing.T) {
+	now := time.Unix(1000, 0)
+	require.True(t, removal.Removal{UpdatedAt: now}.Unattended(now))
+	require.False(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.Unattended(now.Add(15*time.Second)))
+	require.True(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.Unattended(now.Add(16*time.Second)))
+}
+
+func TestRemovalCounts_AddUpItemsOfAllCells(t *testing.T) {
+	require.Zero(t, removal.Counts(nil).Items())
+	require.Equal(t, 21, removal.Counts{
+		"c1": {Events: 1, Outcomes: 2, State: 3, Letters: map[string]int{"consumer": 9}}, "c2": {Events: 4, Outcomes: 5, State: 6},
+	}.Items())
+}

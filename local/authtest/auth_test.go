@@ -15,18 +15,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
 )
 
 func TestOnlyAuthorizedRequestsReachTheRouter(t *testing.T) {
 	s := &site{logs: &accessLog{entries: map[string]entry{}}}
-	cloud, err := local.Start(t.Context(), local.Options{
-		Dir: t.TempDir(), Tools: "../../.local", Logs: s.logs, Progress: func(line string) { t.Log(line) },
-		Config: map[string]any{"cellular:cells": []any{map[string]any{"id": "solo"}}},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cloud.Close()) })
-	s.cloud, s.tables = cloud, dynamodb.NewFromConfig(cloud.AWS)
+	s.cloud = cloudtest.New(t, local.Options{Logs: s.logs, Config: map[string]any{"cellular:cells": cloudtest.Cells("solo")}})
+	s.tables = dynamodb.NewFromConfig(s.cloud.AWS)
 
 	s.up(t, map[string]any{"type": "jwt", "issuer": issuer, "audience": []any{audience}, "tenantClaim": claim})
 	s.place(t, "acme", "victim")
@@ -61,16 +57,16 @@ func (s *site) testTokens(t *testing.T) {
 				r.Header.Set("Authorization", authorization)
 			}
 			answer, reached := s.send(t, r)
-			require.Equal(t, http.StatusUnauthorized, answer.status)
-			require.JSONEq(t, `{"message":"Unauthorized"}`, answer.body)
-			require.Contains(t, answer.header.Get("Www-Authenticate"), "Bearer")
+			require.Equal(t, http.StatusUnauthorized, answer.Status)
+			require.JSONEq(t, `{"message":"Unauthorized"}`, string(answer.Body))
+			require.Contains(t, answer.Header.Get("Www-Authenticate"), "Bearer")
 			require.False(t, reached)
 		})
 	}
 	t.Run("good", func(t *testing.T) {
 		r := s.post(t, refusedBody)
 		r.Header.Set("Authorization", good)
-		requireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
+		cloudtest.RequireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
 	})
 }
 
@@ -95,8 +91,8 @@ func (s *site) testSignatures(t *testing.T) {
 			r := s.post(t, refusedBody)
 			prepare(r)
 			answer, reached := s.send(t, r)
-			require.Equal(t, http.StatusForbidden, answer.status)
-			require.JSONEq(t, `{"message":"Forbidden"}`, answer.body)
+			require.Equal(t, http.StatusForbidden, answer.Status)
+			require.JSONEq(t, `{"message":"Forbidden"}`, string(answer.Body))
 			require.False(t, reached)
 		})
 	}
@@ -106,17 +102,17 @@ func (s *site) testSignatures(t *testing.T) {
 		r := s.post(t, refusedBody)
 		s.signAs(t, r, refusedBody, as, "execute-api", time.Now())
 		answer, reached := s.send(t, r)
-		require.Equal(t, http.StatusForbidden, answer.status, "its policies do not let it call the API")
+		require.Equal(t, http.StatusForbidden, answer.Status, "its policies do not let it call the API")
 		require.False(t, reached)
 		s.allow(t, "local-cellctl-operator", "execute-api:Invoke", "arn:aws:execute-api:us-east-1:123456789012:*/*/POST/v1/events")
 		r = s.post(t, refusedBody)
 		s.signAs(t, r, refusedBody, as, "execute-api", time.Now())
-		requireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
+		cloudtest.RequireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
 	})
 	t.Run("good", func(t *testing.T) {
 		r := s.post(t, refusedBody)
 		s.sign(t, r, refusedBody)
-		requireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
+		cloudtest.RequireProblem(t, s.reach(t, r), http.StatusNotFound, "unknown-tenant")
 	})
 }
 

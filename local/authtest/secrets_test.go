@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // testLogs looks for whatever was sent and is nobody's business in everything that was logged, at the level debug. It is
@@ -51,35 +52,32 @@ func (s *site) sendWhatFails(t *testing.T) {
 		return `{"tenant_id":"acme","id":"` + id + `","type":"visit","payload":` + payload + `}`
 	}
 
-	requireProblem(t, signed(visit("used", `1`)+secret("trailing-secret")), http.StatusBadRequest, "malformed-request")
-	requireProblem(t, signed(`{"`+secret("secret-field")+`":1}`), http.StatusBadRequest, "malformed-request")
-	requireProblem(t, signed(visit(secret("secret id"), `1`)), http.StatusBadRequest, "malformed-request")
-	requireProblem(t, signed(visit("used", `1`), "Idempotency-Key", secret("secret key")), http.StatusBadRequest, "malformed-request")
-	requireProblem(t, signed(visit("used", `1`), "Content-Type", secret("text/secret")), http.StatusUnsupportedMediaType, "unsupported-media-type")
-	requireProblem(t, signed(visit("used", `"`+secret("large-secret")+strings.Repeat("x", 1<<20)+`"`)), http.StatusRequestEntityTooLarge, "too-large")
-	requireProblem(t, signed(visit("own", `"`+secret("conflicting-secret")+`"`)), http.StatusConflict, "id-conflict")
+	cloudtest.RequireProblem(t, signed(visit("used", `1`)+secret("trailing-secret")), http.StatusBadRequest, "malformed-request")
+	cloudtest.RequireProblem(t, signed(`{"`+secret("secret-field")+`":1}`), http.StatusBadRequest, "malformed-request")
+	cloudtest.RequireProblem(t, signed(visit(secret("secret id"), `1`)), http.StatusBadRequest, "malformed-request")
+	cloudtest.RequireProblem(t, signed(visit("used", `1`), "Idempotency-Key", secret("secret key")), http.StatusBadRequest, "malformed-request")
+	cloudtest.RequireProblem(t, signed(visit("used", `1`), "Content-Type", secret("text/secret")), http.StatusUnsupportedMediaType, "unsupported-media-type")
+	cloudtest.RequireProblem(t, signed(visit("used", `"`+secret("large-secret")+strings.Repeat("x", 1<<20)+`"`)), http.StatusRequestEntityTooLarge, "too-large")
+	cloudtest.RequireProblem(t, signed(visit("own", `"`+secret("conflicting-secret")+`"`)), http.StatusConflict, "id-conflict")
 
 	order := `{"order_id":"` + secret("secret-order") + `","customer":"` + secret("secret-customer") + `","lines":` + secret("3141592653589") + `}`
 	a := signed(`{"tenant_id":"acme","id":"bad-order","type":"order.placed","payload":` + order + `}`)
-	require.Equal(t, http.StatusAccepted, a.status, "%s", a)
-	s.awaitStatus(t, event.Failed, func() *http.Request { return ask(a.header.Get("Location")) })
+	cloudtest.RequireAccepted(t, a)
+	s.awaitStatus(t, event.Failed, func() *http.Request { return ask(a.Header.Get("Location")) })
 
-	requireProblem(t, s.reach(t, ask("/v1/events/the-last?tenant_id=acme&token="+secret("secret-in-query"))), http.StatusNotFound, "unknown-event")
+	cloudtest.RequireProblem(t, s.reach(t, ask("/v1/events/the-last?tenant_id=acme&token="+secret("secret-in-query"))), http.StatusNotFound, "unknown-event")
 }
 
 // awaitLogged returns everything that was logged, as soon as some text was.
 func (s *site) awaitLogged(t *testing.T, text string) string {
-	var all string
-	await(t, "the logs have "+text, func() bool {
+	return cloudtest.Await(t, "the logs have "+text, func() (all string, ok bool) {
 		files, err := filepath.Glob(filepath.Join(s.cloud.Dir, "logs", "*"))
 		require.NoError(t, err)
-		all = ""
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			all += string(content)
 		}
-		return strings.Contains(all, text)
+		return all, strings.Contains(all, text)
 	})
-	return all
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
 )
 
@@ -35,10 +34,8 @@ type site struct {
 	cloud  *local.Cloud
 	logs   *accessLog
 	tables *dynamodb.Client
-	url    string
-
-	mappingTable string
-	cell         manifest.Cell
+	client *cloudtest.Client
+	cell   manifest.Cell
 
 	secrets []string // what was sent and belongs in no log
 }
@@ -47,13 +44,13 @@ type site struct {
 func (s *site) up(t *testing.T, auth map[string]any) {
 	out, _, err := s.cloud.Up(t.Context(), map[string]any{"cellular:router": map[string]any{"auth": auth}})
 	require.NoError(t, err)
-	s.url, s.mappingTable, s.cell = out.URL, out.MappingTable, out.Cells["solo"]
+	s.client, s.cell = cloudtest.NewClient(strings.TrimSuffix(out.URL, "/")), out.Cells["solo"]
 }
 
 // post is a request that sends an event.
 func (s *site) post(t *testing.T, body string) *http.Request {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.TrimSuffix(s.url, "/")+"/v1/events", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.client.URL+"/v1/events", strings.NewReader(body))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/json")
 	return r
@@ -62,7 +59,7 @@ func (s *site) post(t *testing.T, body string) *http.Request {
 // get is a request that asks what became of an event, in the words of a Location header or by the event's id alone.
 func (s *site) get(t *testing.T, pathAndQuery string) *http.Request {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(s.url, "/")+pathAndQuery, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.client.URL+pathAndQuery, nil)
 	require.NoError(t, err)
 	return r
 }
@@ -98,24 +95,15 @@ func (s *site) signAs(t *testing.T, r *http.Request, body string, by aws.Credent
 	s.secrets = append(s.secrets, signature)
 }
 
-type reply struct {
-	status int
-	header http.Header
-	body   string
-}
-
-func (r reply) String() string { return fmt.Sprintf("%d %s", r.status, r.body) }
+type reply = cloudtest.Answer
 
 // send sends a request, and tells whether it reached the function.
 func (s *site) send(t *testing.T, r *http.Request) (reply, bool) {
-	resp, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	id := resp.Header.Get("Apigw-Requestid")
+	a := s.client.Send(r)
+	require.NoError(t, a.Err)
+	id := a.Header.Get("Apigw-Requestid")
 	require.NotEmpty(t, id)
-	return reply{resp.StatusCode, resp.Header, string(text)}, s.logs.await(t, id).IntegrationStatus != "-"
+	return a, s.logs.await(t, id).IntegrationStatus != "-"
 }
 
 // reach sends a request that gets as far as the router.
@@ -124,27 +112,6 @@ func (s *site) reach(t *testing.T, r *http.Request) reply {
 	answer, reached := s.send(t, r)
 	require.True(t, reached, "%s", answer)
 	return answer
-}
-
-// await polls until a condition holds, which may fail the test.
-func await(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	late := time.After(2 * time.Minute)
-	for !holds() {
-		select {
-		case <-late:
-			t.Fatal("not within two minutes: " + what)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// requireProblem checks the form of a refusal by the router.
-func requireProblem(t *testing.T, a reply, status int, kind string) {
-	t.Helper()
-	require.Equal(t, status, a.status, "%s", a)
-	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"))
-	require.Contains(t, a.body, `"urn:cellular:problem:`+kind+`"`)
 }
 
 // entry is a line of the router's access log.
@@ -171,13 +138,10 @@ func (l *accessLog) Write(line []byte) (int, error) {
 }
 
 func (l *accessLog) await(t *testing.T, id string) entry {
-	var found entry
-	require.Eventually(t, func() bool {
+	return cloudtest.Await(t, "request "+id+" is in the access log", func() (entry, bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		e, ok := l.entries[id]
-		found = e
-		return ok
-	}, 30*time.Second, 5*time.Millisecond, "the request %s is not in the access log", id)
-	return found
+		return e, ok
+	})
 }

@@ -1,42 +1,29 @@
 package authtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/manifest"
-	"cellular/internal/model/naming"
-	"cellular/internal/operator/placement"
-	"cellular/local"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // place maps tenants to the one cell: what keeps them apart is the router alone.
 func (s *site) place(t *testing.T, tenants ...string) {
-	store := placement.NewStore(s.tables, manifest.ControlPlane{
-		MappingTable: s.mappingTable, CellTable: naming.Stack(local.StackName).CellTable(), MoveTable: naming.Stack(local.StackName).MoveTable(),
-	})
 	for _, tenant := range tenants {
-		_, err := store.Assign(t.Context(), []manifest.Cell{s.cell}, placement.Request{TenantID: tenant, CellID: s.cell.ID})
-		require.NoError(t, err)
+		cloudtest.Place(t, s.tables, tenant, s.cell)
 	}
 }
 
 // has tells whether the cell has an event.
 func (s *site) has(t *testing.T, tenant, id string) bool {
-	out, err := s.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: &s.cell.DataTable,
-		Key:       map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: event.Key(tenant, id)}},
-	})
+	item, err := cloudtest.Item(t.Context(), s.tables, s.cell.DataTable, event.Key(tenant, id))
 	require.NoError(t, err)
-	return out.Item != nil
+	return item != nil
 }
 
 // An event's payload has a text in it that belongs in no log.
@@ -49,10 +36,9 @@ func (s *site) event(tenant, id, eventType string) string {
 // awaitStatus asks for an event until it has that status. Each request has to be authorized anew.
 func (s *site) awaitStatus(t *testing.T, status event.Status, ask func() *http.Request) {
 	t.Helper()
-	await(t, "the event is "+string(status), func() bool {
+	cloudtest.Await(t, "the event is "+string(status), func() (reply, bool) {
 		a := s.reach(t, ask())
-		var fields struct{ Status event.Status }
-		return a.status == http.StatusOK && json.Unmarshal([]byte(a.body), &fields) == nil && fields.Status == status
+		return a, a.Status == http.StatusOK && a.Field("status") == string(status)
 	})
 }
 
@@ -65,7 +51,7 @@ func (s *site) testTenantsOfTokens(t *testing.T) {
 	}
 	accept := func(t *testing.T, token, tenant, id string) {
 		a := s.reach(t, as(token, s.post(t, s.event(tenant, id, "visit"))))
-		require.Equal(t, http.StatusAccepted, a.status, "%s", a)
+		cloudtest.RequireAccepted(t, a)
 	}
 
 	t.Run("its own tenant", func(t *testing.T) {
@@ -86,16 +72,16 @@ func (s *site) testTenantsOfTokens(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				a := s.reach(t, as(acme, r))
-				requireProblem(t, a, http.StatusForbidden, "foreign-tenant")
-				require.Empty(t, a.header.Get("X-Cell-Id"), "where the other tenant is")
-				require.NotContains(t, a.body, s.cell.ID)
+				cloudtest.RequireProblem(t, a, http.StatusForbidden, "foreign-tenant")
+				require.Empty(t, a.Header.Get("X-Cell-Id"), "where the other tenant is")
+				require.NotContains(t, string(a.Body), s.cell.ID)
 			})
 		}
 		require.False(t, s.has(t, "victim", "foreign"), "what was refused reaches no cell")
 		a := s.reach(t, as(acme, s.get(t, "/v1/events/private")))
-		requireProblem(t, a, http.StatusNotFound, "unknown-event") // of the caller's own tenant
+		cloudtest.RequireProblem(t, a, http.StatusNotFound, "unknown-event") // of the caller's own tenant
 		a = s.reach(t, as(acme, s.get(t, "/v1/events/private?tenant_id=acme&tenant_id=victim")))
-		requireProblem(t, a, http.StatusBadRequest, "malformed-request") // "acme,victim" is no tenant
+		cloudtest.RequireProblem(t, a, http.StatusBadRequest, "malformed-request") // "acme,victim" is no tenant
 	})
 	for name, claims := range map[string]map[string]any{
 		"no tenant":           {},
@@ -109,8 +95,8 @@ func (s *site) testTenantsOfTokens(t *testing.T) {
 			token := s.bearer(t, audience, claims, time.Hour)
 			for _, r := range []*http.Request{s.post(t, s.event("acme", "nobodys", "visit")), s.get(t, "/v1/events/own?tenant_id=acme")} {
 				a := s.reach(t, as(token, r))
-				requireProblem(t, a, http.StatusUnauthorized, "unauthorized")
-				require.Equal(t, "Bearer", a.header.Get("Www-Authenticate"))
+				cloudtest.RequireProblem(t, a, http.StatusUnauthorized, "unauthorized")
+				require.Equal(t, "Bearer", a.Header.Get("Www-Authenticate"))
 			}
 			require.False(t, s.has(t, "acme", "nobodys"))
 		})
@@ -124,10 +110,10 @@ func (s *site) testTenantsOfSigners(t *testing.T) {
 		r := s.post(t, body)
 		s.sign(t, r, body)
 		a := s.reach(t, r)
-		require.Equal(t, http.StatusAccepted, a.status, "%s", a)
+		cloudtest.RequireAccepted(t, a)
 		require.True(t, s.has(t, tenant, "signed"))
 		s.awaitStatus(t, event.Processed, func() *http.Request {
-			r := s.get(t, a.header.Get("Location"))
+			r := s.get(t, a.Header.Get("Location"))
 			s.sign(t, r, "")
 			return r
 		})

@@ -29,7 +29,7 @@ func testAutonomy(t *testing.T, w *world, lose func(*testing.T) (restore func())
 	resume := c.pause(t, c.Producer)
 	ids := w.acceptOrders(t, tenant, "held", 5)
 	for _, id := range ids {
-		require.Equal(t, "accepted", w.get(t, tenant, id).field(t, "status"))
+		require.Equal(t, "accepted", w.get(t, tenant, id).Field("status"))
 	}
 
 	restore := lose(t)
@@ -39,7 +39,7 @@ func testAutonomy(t *testing.T, w *world, lose func(*testing.T) (restore func())
 
 	restore()
 	for _, id := range ids {
-		w.awaitStatus(t, tenant, "processed", id)
+		w.AwaitStatus(t, tenant, "processed", id)
 	}
 	c.requireUnseenElsewhere(t, tenant)
 }

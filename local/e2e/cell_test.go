@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +17,7 @@ import (
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // cell is one cell, seen by an operator.
@@ -59,33 +59,18 @@ func (c *cell) dlqs() []string {
 	return []string{c.StreamDLQURL, c.SubscriptionDLQURL, c.ConsumerDLQURL}
 }
 
-// pause stops the function's event source mapping when it has finished what it works on, until resume is called or the
-// test ends.
+// pause stops what feeds a function of the cell, until resume is called or the test ends.
 func (c *cell) pause(t *testing.T, function string) (resume func()) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // what is paused has to go on, even after a test that failed
-	set := func(enabled bool) {
-		m, err := c.world.cloud.Lambda.GetMapping(ctx, c.world.mappings[function])
-		require.NoError(t, err)
-		if m.Config.Enabled != enabled {
-			m.Config.Enabled = enabled
-			_, err = c.world.cloud.Lambda.UpdateMapping(ctx, c.world.mappings[function], m.Config)
-			require.NoError(t, err)
-		}
-	}
-	set(false)
-	t.Cleanup(func() { set(true) })
-	return func() { set(true) }
+	return cloudtest.Pause(t, c.world.cloud, function)
 }
 
 // item reads an item; nil if there is none.
 func (c *cell) item(t *testing.T, table, key string) map[string]types.AttributeValue {
 	t.Helper()
-	out, err := c.world.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: &table, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
-	})
+	item, err := cloudtest.Item(t.Context(), c.world.tables, table, key)
 	require.NoError(t, err)
-	return out.Item
+	return item
 }
 
 // counters are what the business logic has counted of a tenant, by event type.
@@ -100,8 +85,8 @@ func (c *cell) counters(t *testing.T, tenant string) map[string]int {
 func (c *cell) awaitApplied(t *testing.T, tenant string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		await(t, fmt.Sprintf("cell %s applied event %s of tenant %s", c.ID, id, tenant), func() (string, bool) {
-			status := text(c.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
+		cloudtest.Await(t, fmt.Sprintf("cell %s applied event %s of tenant %s", c.ID, id, tenant), func() (string, bool) {
+			status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
 			return status, status == string(event.Processed)
 		})
 	}
@@ -110,7 +95,7 @@ func (c *cell) awaitApplied(t *testing.T, tenant string, ids ...string) {
 // awaitWaiting polls until so many messages wait in the cell's queue.
 func (c *cell) awaitWaiting(t *testing.T, n int) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d messages wait in the queue of cell %s", n, c.ID), func() (int, bool) {
+	cloudtest.Await(t, fmt.Sprintf("%d messages wait in the queue of cell %s", n, c.ID), func() (int, bool) {
 		waiting, _ := c.depth(t, c.QueueURL)
 		return waiting, waiting == n
 	})
@@ -119,25 +104,18 @@ func (c *cell) awaitWaiting(t *testing.T, n int) {
 // awaitDrained polls until the cell's queue holds nothing, not even a message that is to be delivered again.
 func (c *cell) awaitDrained(t *testing.T) {
 	t.Helper()
-	await(t, "the queue of cell "+c.ID+" is empty", func() (string, bool) {
-		waiting, received := c.depth(t, c.QueueURL)
-		return fmt.Sprintf("%d messages wait, %d are received and not deleted", waiting, received), waiting+received == 0
+	cloudtest.Await(t, "the queue of cell "+c.ID+" is empty", func() (string, bool) {
+		waiting, hidden := c.depth(t, c.QueueURL)
+		return fmt.Sprintf("%d messages wait, %d are hidden", waiting, hidden), waiting+hidden == 0
 	})
 }
 
-// depth is the number of a queue's messages that may be received, and of those that were and are not deleted yet.
-func (c *cell) depth(t *testing.T, queue string) (waiting, received int) {
+// depth is how many of a queue's messages may be received, and how many are hidden.
+func (c *cell) depth(t *testing.T, queue string) (waiting, hidden int) {
 	t.Helper()
-	out, err := c.world.queues.GetQueueAttributes(context.WithoutCancel(t.Context()), &sqs.GetQueueAttributesInput{
-		QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
-	})
+	waiting, hidden, err := cloudtest.Depth(context.WithoutCancel(t.Context()), c.world.queues, queue)
 	require.NoError(t, err)
-	number := func(name sqstypes.QueueAttributeName) int {
-		n, err := strconv.Atoi(out.Attributes[string(name)])
-		require.NoError(t, err)
-		return n
-	}
-	return number(sqstypes.QueueAttributeNameApproximateNumberOfMessages), number(sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
+	return waiting, hidden
 }
 
 // letters are the messages of a DLQ, at most ten. They stay in it.
@@ -196,7 +174,7 @@ func (c *cell) requireDead(t *testing.T, ids ...string) {
 // awaitLetters polls until the DLQ holds as many messages as there are parts, each with one of the parts in it.
 func (c *cell) awaitLetters(t *testing.T, queue string, parts ...string) []string {
 	t.Helper()
-	list := await(t, fmt.Sprintf("%d messages in DLQ %s", len(parts), queue), func() ([]string, bool) {
+	list := cloudtest.Await(t, fmt.Sprintf("%d messages in DLQ %s", len(parts), queue), func() ([]string, bool) {
 		list := c.letters(t, queue)
 		return list, len(list) >= len(parts)
 	})
@@ -215,8 +193,8 @@ func (c *cell) traces(t *testing.T, tenant string) []string {
 		out, err := c.world.tables.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 		require.NoError(t, err)
 		for _, item := range out.Items {
-			if strings.Contains(text(item, event.AttrKey), tenant) {
-				found = append(found, table+": "+text(item, event.AttrKey))
+			if strings.Contains(cloudtest.Text(item, event.AttrKey), tenant) {
+				found = append(found, table+": "+cloudtest.Text(item, event.AttrKey))
 			}
 		}
 	}
@@ -262,13 +240,6 @@ func (c *cell) send(t *testing.T, tenant, id, body string) {
 		},
 	})
 	require.NoError(t, err)
-}
-
-func text(item map[string]types.AttributeValue, name string) string {
-	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
 }
 
 // decode reads a JSON document.

@@ -8,10 +8,6 @@ package e2e_test
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,23 +16,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/naming"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
-	"cellular/local/emulator"
-	"cellular/local/gate/calls"
 )
 
-const stack = naming.Stack(local.StackName)
+const stack = cloudtest.Stack
 
 // recordTimeout bounds one record in the consumer. It leaves a loaded machine room for a transaction.
 const recordTimeout = time.Second
+
+// ids are the cells.
+var ids = []string{"east", "north", "west"}
 
 // config is laid over Pulumi.local.yaml: as impatient as the stack's rules allow, but for the router, whose deadlines leave
 // a loaded machine room, because no request may be refused for a lookup that is late. A function's timeout of four seconds
 // leaves the consumer two for its records (consumer.AnswerMargin), and makes the queue's visibility timeout 24 s, which
 // is what a batch waits whose consumer died.
 var config = map[string]any{
-	"cellular:cells": []any{map[string]any{"id": "east"}, map[string]any{"id": "north"}, map[string]any{"id": "west"}},
+	"cellular:cells": cloudtest.Cells(ids...),
 	"cellular:router": map[string]any{
 		"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
 	},
@@ -51,62 +48,34 @@ var config = map[string]any{
 
 // world is the deployed system, and the ways to look into it.
 type world struct {
-	cloud    *local.Cloud
-	outputs  local.Outputs
-	logs     *lineBuffer // everything the functions logged, behind the names of their parts
-	tables   *dynamodb.Client
-	queues   *sqs.Client
-	mappings map[string]string // event source mapping's id, by its function's name
-	free     chan *cell        // the cells that no test has
+	*cloudtest.Client // of the router
+
+	cloud   *local.Cloud
+	outputs local.Outputs
+	logs    *lineBuffer // everything the functions logged, behind the names of their parts
+	tables  *dynamodb.Client
+	queues  *sqs.Client
+	free    chan *cell // the cells that no test has
 }
 
 var theWorld = sync.OnceValues(func() (*world, error) {
-	dir, err := os.MkdirTemp("", "cellular-e2e-")
-	if err != nil {
-		return nil, err
-	}
 	w := &world{logs: &lineBuffer{}}
-	// Several clouds may share one emulator's installation, but not one emulator.
-	if err := os.Unsetenv(emulator.EndpointVariable); err != nil {
+	var err error
+	if w.cloud, err = cloudtest.Start(context.Background(), local.Options{Config: config, Logs: w.logs}); err != nil {
 		return nil, err
 	}
-	w.cloud, err = local.Start(context.Background(), local.Options{
-		Dir: dir, Tools: "../../.local", Config: config, Logs: w.logs,
-		Progress: func(line string) { fmt.Println(line) },
-	})
-	if err != nil {
+	if w.outputs, _, err = w.cloud.Up(context.Background(), nil); err != nil {
 		return nil, err
 	}
-	started = w.cloud
-	return w, w.deploy(context.Background())
-})
-
-// started is what has to be taken down in the end; nil if no test needed it.
-var started *local.Cloud
-
-func (w *world) deploy(ctx context.Context) (err error) {
-	if w.outputs, _, err = w.cloud.Up(ctx, nil); err != nil {
-		return err
-	}
-	state, err := w.cloud.State(ctx)
-	if err != nil {
-		return err
-	}
-	w.mappings = map[string]string{}
-	for _, r := range state.Resources {
-		if r.Type == "aws:lambda/eventSourceMapping:EventSourceMapping" {
-			function, _ := r.Inputs["functionName"].(string)
-			w.mappings[function[strings.LastIndex(function, ":")+1:]] = string(r.ID)
-		}
-	}
+	w.Client = cloudtest.NewClient(w.outputs.URL)
 	w.tables = dynamodb.NewFromConfig(w.cloud.AWS)
 	w.queues = sqs.NewFromConfig(w.cloud.AWS)
 	w.free = make(chan *cell, len(w.outputs.Cells))
 	for _, published := range w.outputs.Cells {
 		w.free <- &cell{Cell: published, world: w}
 	}
-	return nil
-}
+	return w, nil
+})
 
 // start returns the system, which the first test deploys.
 func start(t *testing.T) *world {
@@ -117,33 +86,6 @@ func start(t *testing.T) *world {
 }
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	// The tests wait far more than they compute: as many may run as there are cells, and those that need none.
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if started != nil {
-		if err := calls.Save("../gate/calls/testdata/e2e.txt", code == 0, started.Calls(), started.AWS.Region, local.StackName, []string{"east", "north", "west"}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		if err := stop(started, code != 0); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-// stop takes the cloud down. What a failed run logged is kept.
-func stop(c *local.Cloud, failed bool) error {
-	if err := c.Close(); err != nil {
-		return err
-	}
-	if failed {
-		fmt.Fprintf(os.Stderr, "the logs of this run are in %s/logs\n", c.Dir)
-		return nil
-	}
-	return os.RemoveAll(c.Dir)
+	cloudtest.Main(m, cloudtest.Suite{Parallel: 8, Calls: "e2e.txt", Cells: ids})
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 // lineBuffer collects the functions' logs. Each Write is one line.
@@ -58,7 +60,7 @@ func (w *world) logged(t *testing.T, tenant, id string) []record {
 // awaitLogged polls until so many records of an event meet the condition.
 func (w *world) awaitLogged(t *testing.T, tenant, id, what string, n int, meets func(record) bool) {
 	t.Helper()
-	await(t, what, func() ([]record, bool) {
+	cloudtest.Await(t, what, func() ([]record, bool) {
 		list := w.logged(t, tenant, id)
 		count := 0
 		for _, r := range list {
@@ -78,9 +80,9 @@ func TestEveryLineOfACellsFunctionsNamesTheCell(t *testing.T) {
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
 	ids := w.acceptOrders(t, tenant, "logged", 3)
-	w.accept(t, tenant, "bad", placed, `{}`)
-	w.awaitStatus(t, tenant, "processed", ids...)
-	w.awaitStatus(t, tenant, "failed", "bad")
+	w.Accept(t, tenant, "bad", placed, `{}`)
+	w.AwaitStatus(t, tenant, "processed", ids...)
+	w.AwaitStatus(t, tenant, "failed", "bad")
 	c.awaitLetters(t, c.ConsumerDLQURL, `"bad"`)
 
 	own := map[string]int{} // part -> lines that the function itself wrote

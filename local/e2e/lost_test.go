@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
 
 func TestI6RedeliveryHasOneEffect(t *testing.T) {
@@ -19,8 +20,8 @@ func TestI6RedeliveryHasOneEffect(t *testing.T) {
 	w := start(t)
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
-	w.accept(t, tenant, "again", placed, order)
-	w.awaitStatus(t, tenant, "processed", "again")
+	w.Accept(t, tenant, "again", placed, order)
+	w.AwaitStatus(t, tenant, "processed", "again")
 	before := c.item(t, c.ResultsTable, event.Key(tenant, "again"))
 
 	message := c.message(t, tenant, "again")
@@ -44,13 +45,13 @@ func TestI6AConsumerThatDiesMidBatchAppliesNothingTwice(t *testing.T) {
 	tenant := w.tenant(t, c.ID)
 	resume := c.pause(t, c.Consumer)
 	ids := w.acceptOrders(t, tenant, "before", 3)
-	w.accept(t, tenant, "crash", "fault.exit-after-apply", `{}`)
+	w.Accept(t, tenant, "crash", "fault.exit-after-apply", `{}`)
 	ids = append(ids, w.acceptOrders(t, tenant, "after", 3)...)
 	c.awaitWaiting(t, 7)
 	resume()
 
 	ids = append(ids, "crash")
-	w.awaitStatus(t, tenant, "processed", ids...)
+	w.AwaitStatus(t, tenant, "processed", ids...)
 	w.awaitLogged(t, tenant, "crash", "the event that crashed the consumer comes again", 1, isDuplicate)
 	c.awaitDrained(t)
 	require.Equal(t, map[string]int{placed: 6, "fault.exit-after-apply": 1}, c.counters(t, tenant))
@@ -79,8 +80,8 @@ func TestI6ConcurrentDuplicatesAreOneEvent(t *testing.T) {
 	require.NoError(t, g.Wait())
 	first := 0
 	for _, a := range answers {
-		require.Equal(t, http.StatusAccepted, a.Status, "%s", a)
-		require.Equal(t, "same", a.field(t, "id"))
+		cloudtest.RequireAccepted(t, a)
+		require.Equal(t, "same", a.Field("id"))
 		if a.Header.Get("Idempotent-Replayed") == "" {
 			first++
 		}
@@ -91,9 +92,9 @@ func TestI6ConcurrentDuplicatesAreOneEvent(t *testing.T) {
 		w.post(t, tenant, "same", placed, strings.Replace(order, "1999", "1998", 1)),
 		w.post(t, tenant, "same", "order.cancelled", order),
 	} {
-		requireProblem(t, other, http.StatusConflict, "id-conflict")
+		cloudtest.RequireProblem(t, other, http.StatusConflict, "id-conflict")
 	}
-	w.awaitStatus(t, tenant, "processed", "same")
+	w.AwaitStatus(t, tenant, "processed", "same")
 	require.Equal(t, map[string]int{placed: 1}, c.counters(t, tenant))
 }
 
@@ -107,13 +108,13 @@ func TestI6ALargePayloadIsAppliedByReference(t *testing.T) {
 	note := strings.Repeat("x", limit-len(order)-len(`,"note":""`))
 	payload := strings.TrimSuffix(order, "}") + `,"note":"` + note + `"}`
 	require.Len(t, payload, limit)
-	w.accept(t, tenant, "large", placed, payload)
-	requireProblem(t, w.post(t, tenant, "too-large", placed, strings.Replace(payload, "x", "xx", 1)),
+	w.Accept(t, tenant, "large", placed, payload)
+	cloudtest.RequireProblem(t, w.post(t, tenant, "too-large", placed, strings.Replace(payload, "x", "xx", 1)),
 		http.StatusRequestEntityTooLarge, "too-large")
 
 	c.awaitWaiting(t, 1)
 	resume()
-	a := w.awaitStatus(t, tenant, "processed", "large")
+	a := w.AwaitStatus(t, tenant, "processed", "large")
 	require.JSONEq(t, `{"total":3998,"currency":"EUR"}`, string(decode[map[string]json.RawMessage](t, string(a.Body))["result"]))
 	require.Equal(t, map[string]int{placed: 1}, c.counters(t, tenant))
 }
@@ -123,14 +124,14 @@ func TestI6ARedriveAppliesWhatHadFailed(t *testing.T) {
 	w := start(t)
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
-	w.accept(t, tenant, "mended", placed, order)
-	w.awaitStatus(t, tenant, "processed", "mended")
+	w.Accept(t, tenant, "mended", placed, order)
+	w.AwaitStatus(t, tenant, "processed", "mended")
 	// A message that no consumer can read ends as failed; the same event, sent in a form that it can, is applied.
 	good := c.message(t, tenant, "mended")
 	good = strings.ReplaceAll(good, `"mended"`, `"redriven"`)
 	c.send(t, tenant, "redriven", strings.Replace(good, `"v":1`, `"v":9`, 1))
-	await(t, "the event is given up on", func() (string, bool) {
-		status := text(c.item(t, c.ResultsTable, event.Key(tenant, "redriven")), event.AttrStatus)
+	cloudtest.Await(t, "the event is given up on", func() (string, bool) {
+		status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, "redriven")), event.AttrStatus)
 		return status, status == string(event.Failed)
 	})
 	c.awaitLetters(t, c.ConsumerDLQURL, `"redriven"`)

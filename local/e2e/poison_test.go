@@ -23,23 +23,23 @@ func TestI7PoisonIsEjectedAlone(t *testing.T) {
 
 	reasons := map[string]string{"rejects": "rejected", "panics": "panic", "fails": "error", "garbled": "malformed"}
 	good := w.acceptOrders(t, tenant, "before", 2)
-	w.accept(t, tenant, "rejects", placed, `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[]}`)
-	w.accept(t, tenant, "panics", "fault.panic", `{}`)
-	w.accept(t, tenant, "fails", "fault.error", `{}`)
+	w.Accept(t, tenant, "rejects", placed, `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[]}`)
+	w.Accept(t, tenant, "panics", "fault.panic", `{}`)
+	w.Accept(t, tenant, "fails", "fault.error", `{}`)
 	c.send(t, tenant, "garbled", "not a message")
 	good = append(good, w.acceptOrders(t, tenant, "after", 2)...)
 	c.awaitWaiting(t, len(good)+len(reasons)) // no more than a batch holds
 	resume()
 
 	for id, reason := range reasons {
-		a := w.awaitStatus(t, tenant, "failed", id)
-		require.Equal(t, reason, a.field(t, "reason"), "%s", a)
+		a := w.AwaitStatus(t, tenant, "failed", id)
+		require.Equal(t, reason, a.Field("reason"), "%s", a)
 	}
 	c.awaitLetters(t, c.ConsumerDLQURL, `"rejects"`, `"panics"`, `"fails"`, "not a message")
 	c.awaitDrained(t)
 	c.requireDead(t, slices.Collect(maps.Keys(reasons))...)
 
-	w.awaitStatus(t, tenant, "processed", good...)
+	w.AwaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
 	batch := map[string]bool{}
 	for _, id := range slices.Concat(good, slices.Collect(maps.Keys(reasons))) {
@@ -61,17 +61,17 @@ func TestI7ARecordThatHangsFailsAlone(t *testing.T) {
 	tenant := w.tenant(t, c.ID)
 	resume := c.pause(t, c.Consumer)
 	good := w.acceptOrders(t, tenant, "before", 2)
-	w.accept(t, tenant, "hangs", "fault.hang", `{}`)
+	w.Accept(t, tenant, "hangs", "fault.hang", `{}`)
 	good = append(good, w.acceptOrders(t, tenant, "after", 2)...)
 	c.awaitWaiting(t, len(good)+1)
 	resume()
 
-	a := w.awaitStatus(t, tenant, "failed", "hangs")
-	require.Equal(t, "deadline", a.field(t, "reason"), "%s", a)
+	a := w.AwaitStatus(t, tenant, "failed", "hangs")
+	require.Equal(t, "deadline", a.Field("reason"), "%s", a)
 	c.awaitLetters(t, c.ConsumerDLQURL, `"hangs"`)
 	c.awaitDrained(t)
 	c.requireDead(t, "hangs")
-	w.awaitStatus(t, tenant, "processed", good...)
+	w.AwaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
 }
 
@@ -111,7 +111,7 @@ func TestI7ABadStreamRecordIsEjectedAloneAndItsShardMovesOn(t *testing.T) {
 	require.NotContains(t, body, "confidential", "the letter has no payload")
 
 	good = append(good, w.acceptOrders(t, tenant, "later", 1)...)
-	w.awaitStatus(t, tenant, "processed", good...)
+	w.AwaitStatus(t, tenant, "processed", good...)
 	require.Equal(t, map[string]int{placed: len(good)}, c.counters(t, tenant))
 	require.Equal(t, []string{body}, c.letters(t, c.StreamDLQURL), "it is the only letter, and there is one of it")
 	for _, other := range c.others() {
@@ -128,18 +128,18 @@ func TestI7RecordsThatKillTheConsumerAreEjectedAlone(t *testing.T) {
 	tenant := w.tenant(t, c.ID)
 	resume := c.pause(t, c.Consumer)
 	good := w.acceptOrders(t, tenant, "before", 2)
-	w.accept(t, tenant, "kills", "fault.exit", `{}`)
-	w.accept(t, tenant, "kills-too", "fault.exit", `{}`)
-	w.accept(t, tenant, "kills-once", "fault.exit-after-apply", `{}`)
+	w.Accept(t, tenant, "kills", "fault.exit", `{}`)
+	w.Accept(t, tenant, "kills-too", "fault.exit", `{}`)
+	w.Accept(t, tenant, "kills-once", "fault.exit-after-apply", `{}`)
 	good = append(good, w.acceptOrders(t, tenant, "after", 3)...)
 	c.awaitWaiting(t, len(good)+3)
 	resume()
 
-	w.awaitStatus(t, tenant, "processed", append(good, "kills-once")...)
+	w.AwaitStatus(t, tenant, "processed", append(good, "kills-once")...)
 	c.awaitDrained(t)
 	for _, id := range []string{"kills", "kills-too"} {
-		a := w.awaitStatus(t, tenant, "failed", id)
-		require.Equal(t, "crashed", a.field(t, "reason"), "%s", a)
+		a := w.AwaitStatus(t, tenant, "failed", id)
+		require.Equal(t, "crashed", a.Field("reason"), "%s", a)
 	}
 	c.requireDead(t, "kills", "kills-too")
 	require.Equal(t, map[string]int{placed: len(good), "fault.exit-after-apply": 1}, c.counters(t, tenant))

@@ -9,28 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
-
-// requireProblem checks an error answer: its status, its form, its kind, and that it names nothing of the inside.
-func requireProblem(t *testing.T, a answer, status int, kind string) {
-	t.Helper()
-	require.Equal(t, status, a.Status, "%s", a)
-	require.Equal(t, "application/problem+json", a.Header.Get("Content-Type"), "%s", a)
-	require.Equal(t, "urn:cellular:problem:"+kind, a.field(t, "type"), "%s", a)
-	require.NotEmpty(t, a.field(t, "detail"), "%s", a)
-	requireNoInternals(t, a)
-}
-
-// requireNoInternals checks that an answer names no table, queue, function, ARN or endpoint.
-func requireNoInternals(t *testing.T, a answer) {
-	t.Helper()
-	body := strings.ToLower(string(a.Body))
-	for _, word := range []string{
-		strings.ToLower(string(stack)) + "-", "arn:", "amazonaws", "127.0.0.1", "localhost", "dynamodb", "table", "queue", "topic", "lambda", "goroutine",
-	} {
-		require.NotContains(t, body, word)
-	}
-}
 
 func TestRefusalsAreProblemsThatNameNothingInternal(t *testing.T) {
 	t.Parallel()
@@ -62,7 +42,7 @@ func TestRefusalsAreProblemsThatNameNothingInternal(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireProblem(t, w.request(t, c.method, c.path, c.contentType, []byte(c.body)), c.status, c.kind)
+			cloudtest.RequireProblem(t, w.request(t, c.method, c.path, c.contentType, []byte(c.body)), c.status, c.kind)
 		})
 	}
 }
@@ -82,8 +62,8 @@ func TestTheHTTPAPIsOwnRefusalsNameNothingInternal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := w.request(t, c.method, c.path, "application/json", []byte(c.body))
 			require.Equal(t, c.status, a.Status, "%s", a)
-			require.NotEmpty(t, a.field(t, "message"), "%s", a)
-			requireNoInternals(t, a)
+			require.NotEmpty(t, a.Field("message"), "%s", a)
+			cloudtest.RequireNoInternals(t, a)
 		})
 	}
 }
@@ -113,7 +93,7 @@ func TestTheWayOfAnEventAsItsClientSeesIt(t *testing.T) {
 
 	payload := strings.Replace(order, "jane", "Zoë 漢字 🚲 \uFFFF", 1)
 	sent := w.post(t, tenant, "e:1", placed, payload)
-	require.Equal(t, http.StatusAccepted, sent.Status, "%s", sent)
+	cloudtest.RequireAccepted(t, sent)
 	require.JSONEq(t, `{"id":"e:1","cell":"`+c.ID+`","status":"accepted"}`, string(sent.Body))
 	require.Equal(t, c.ID, sent.Header.Get("X-Cell-Id"))
 
@@ -128,13 +108,13 @@ func TestTheWayOfAnEventAsItsClientSeesIt(t *testing.T) {
 	require.Nil(t, accepted["result"])
 
 	resume()
-	processed := await(t, "the event is processed", func() (map[string]json.RawMessage, bool) {
+	processed := cloudtest.Await(t, "the event is processed", func() (map[string]json.RawMessage, bool) {
 		fields := seen()
 		return fields, string(fields["status"]) == `"processed"`
 	})
 	require.JSONEq(t, `{"total":3998,"currency":"EUR"}`, string(processed["result"]))
 	require.NotEmpty(t, processed["applied_at"])
-	require.Equal(t, payload, text(c.item(t, c.DataTable, event.Key(tenant, "e:1")), event.AttrPayload), "what the client sent is kept as it is")
+	require.Equal(t, payload, cloudtest.Text(c.item(t, c.DataTable, event.Key(tenant, "e:1")), event.AttrPayload), "what the client sent is kept as it is")
 
 	// The same event once more is the same 202; a client that leaves the id to the router gets one.
 	again := w.post(t, tenant, "e:1", placed, payload)
@@ -143,7 +123,7 @@ func TestTheWayOfAnEventAsItsClientSeesIt(t *testing.T) {
 	body, err := json.Marshal(map[string]any{"tenant_id": tenant, "type": "visit", "payload": nil})
 	require.NoError(t, err)
 	unnamed := w.request(t, http.MethodPost, "/v1/events", "application/json", body)
-	require.Equal(t, http.StatusAccepted, unnamed.Status, "%s", unnamed)
-	w.awaitStatus(t, tenant, "processed", unnamed.field(t, "id"))
+	cloudtest.RequireAccepted(t, unnamed)
+	w.AwaitStatus(t, tenant, "processed", unnamed.Field("id"))
 	require.Equal(t, map[string]int{placed: 1, "visit": 1}, c.counters(t, tenant))
 }

@@ -133,11 +133,11 @@ func TestI6WhatAConsumerIsDeniedEndsInTheDLQAndIsAppliedWhenItIsAllowed(t *testi
 	w := start(t)
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
-	w.accept(t, tenant, "allowed", placed, order)
-	w.awaitStatus(t, tenant, "processed", "allowed")
+	w.Accept(t, tenant, "allowed", placed, order)
+	w.AwaitStatus(t, tenant, "processed", "allowed")
 
 	allow := w.takeAway(t, stack.Cell(c.ID).ConsumerRole(), "consumer", "dynamodb:PutItem")
-	w.accept(t, tenant, "denied", placed, order)
+	w.Accept(t, tenant, "denied", placed, order)
 	c.awaitLetters(t, c.ConsumerDLQURL, `"denied"`)
 	c.awaitDrained(t)
 	denied := 0
@@ -151,7 +151,7 @@ func TestI6WhatAConsumerIsDeniedEndsInTheDLQAndIsAppliedWhenItIsAllowed(t *testi
 
 	allow()
 	require.Equal(t, 1, c.redriveAsOperator(t).Redriven)
-	w.awaitStatus(t, tenant, "processed", "denied")
+	w.AwaitStatus(t, tenant, "processed", "denied")
 	require.Equal(t, map[string]int{placed: 2}, c.counters(t, tenant))
 }
 
@@ -161,12 +161,12 @@ func TestI6WhatTheQueueRefusesIsInTheSubscriptionDLQ(t *testing.T) {
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
 	admit := c.refuseTopic(t)
-	w.accept(t, tenant, "refused", placed, order)
+	w.Accept(t, tenant, "refused", placed, order)
 	c.awaitLetters(t, c.SubscriptionDLQURL, `"refused"`)
-	require.Equal(t, "accepted", w.get(t, tenant, "refused").field(t, "status"))
+	require.Equal(t, "accepted", w.get(t, tenant, "refused").Field("status"))
 	admit()
 	require.Equal(t, 1, c.redriveAsOperator(t).Redriven)
-	w.awaitStatus(t, tenant, "processed", "refused")
+	w.AwaitStatus(t, tenant, "processed", "refused")
 	require.Equal(t, map[string]int{placed: 1}, c.counters(t, tenant))
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 func TestI5KnownTenantsAreRoutedWithoutTheMappingTable(t *testing.T) {
@@ -13,11 +15,11 @@ func TestI5KnownTenantsAreRoutedWithoutTheMappingTable(t *testing.T) {
 	c := w.take(t)
 	tenant := w.tenant(t, c.ID)
 	// One request at a time lands in one environment of the router, which so gets to know the tenant.
-	w.accept(t, tenant, "before", placed, order)
+	w.Accept(t, tenant, "before", placed, order)
 	// awaitRouted asks for the event until the router's log says that it came by the tenant's mapping in that way. The
 	// tenant's cell has to answer all the time.
 	awaitRouted := func(way string) {
-		await(t, "the router's mapping of the tenant is "+way, func() (record, bool) {
+		cloudtest.Await(t, "the router's mapping of the tenant is "+way, func() (record, bool) {
 			a := w.get(t, tenant, "before")
 			require.Equal(t, http.StatusOK, a.Status, "%s", a)
 			require.Equal(t, c.ID, a.Header.Get("X-Cell-Id"))
@@ -35,27 +37,27 @@ func TestI5KnownTenantsAreRoutedWithoutTheMappingTable(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprint("during-", i)
 		a := w.post(t, tenant, ids[i], placed, order)
-		require.Equal(t, http.StatusAccepted, a.Status, "%s", a)
+		cloudtest.RequireAccepted(t, a)
 		require.Equal(t, c.ID, a.Header.Get("X-Cell-Id"))
 	}
 	restore()
 	awaitRouted("refreshed")
 
 	ids = append(ids, "before")
-	w.awaitStatus(t, tenant, "processed", ids...)
+	w.AwaitStatus(t, tenant, "processed", ids...)
 	require.Equal(t, map[string]int{placed: len(ids)}, c.counters(t, tenant))
 	c.requireUnseenElsewhere(t, tenant)
 }
 
 func TestI5UnknownTenantsAreNeverGuessed(t *testing.T) {
 	w := start(t)
-	stranger := unplaced()
+	stranger := cloudtest.Unplaced()
 	restore := w.loseMappingTable(t)
 	for _, a := range []answer{
 		w.post(t, stranger, "e-1", placed, order),
 		w.get(t, stranger, "e-1"),
 	} {
-		requireProblem(t, a, http.StatusServiceUnavailable, "unavailable")
+		cloudtest.RequireProblem(t, a, http.StatusServiceUnavailable, "unavailable")
 		require.NotEmpty(t, a.Header.Get("Retry-After"))
 		require.Empty(t, a.Header.Get("X-Cell-Id"))
 	}
@@ -65,18 +67,18 @@ func TestI5UnknownTenantsAreNeverGuessed(t *testing.T) {
 	}
 
 	restore()
-	a := await(t, "the router says that it does not know the tenant", func() (answer, bool) {
+	a := cloudtest.Await(t, "the router says that it does not know the tenant", func() (answer, bool) {
 		a := w.post(t, stranger, "e-1", placed, order)
 		return a, a.Status != http.StatusServiceUnavailable
 	})
-	requireProblem(t, a, http.StatusNotFound, "unknown-tenant")
+	cloudtest.RequireProblem(t, a, http.StatusNotFound, "unknown-tenant")
 
 	c := w.take(t)
 	w.place(t, stranger, c.ID)
-	await(t, "the router knows the tenant", func() (answer, bool) {
+	cloudtest.Await(t, "the router knows the tenant", func() (answer, bool) {
 		a := w.post(t, stranger, "e-1", placed, order)
 		return a, a.Status == http.StatusAccepted
 	})
-	w.awaitStatus(t, stranger, "processed", "e-1")
+	w.AwaitStatus(t, stranger, "processed", "e-1")
 	require.Equal(t, map[string]int{placed: 1}, c.counters(t, stranger))
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/naming"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
 )
 
-const stack = naming.Stack(local.StackName)
+const stack = cloudtest.Stack
 
 // operator works on one cloud.
 type operator struct {
@@ -34,14 +34,12 @@ type operator struct {
 
 func start(t *testing.T) operator {
 	t.Helper()
-	cloud, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), Tools: "../../.local", Progress: func(s string) { t.Log(s) }})
-	require.NoError(t, err)
+	cloud := cloudtest.New(t, local.Options{})
 	t.Cleanup(func() {
 		if t.Failed() {
 			text, _ := os.ReadFile(cloud.Dir + "/logs/engine.log")
 			t.Logf("the engine said:\n%s", text)
 		}
-		require.NoError(t, cloud.Close())
 	})
 	return operator{t, cloud}
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
-	"cellular/local/emulator"
 	"cellular/local/gateway"
 	"cellular/local/internal/proc"
 	"cellular/local/loopback"
@@ -30,10 +30,7 @@ import (
 // listeners are the ports that a cloud with everything in it listens on.
 func listeners(t *testing.T) (c *local.Cloud, ports []int) {
 	t.Helper()
-	t.Setenv(emulator.EndpointVariable, "")
-	c, err := local.Start(t.Context(), local.Options{Dir: t.TempDir(), Tools: "../../.local", Progress: func(line string) { t.Log(line) }})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	c = cloudtest.New(t, local.Options{})
 	api, err := c.Gateway.CreateAPI(gateway.APIConfig{Name: "edge"})
 	require.NoError(t, err)
 	_, err = c.Gateway.CreateAuthorizer(api.ID, gateway.AuthorizerConfig{ // which has an issuer's keys served

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 // account is what must be true of a tenant from now on, in whichever cell it is.
@@ -61,21 +63,19 @@ func (w *world) check(ctx context.Context, a account) error {
 
 // audit waits until no message is on its way, and checks all accounts.
 func (w *world) audit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the queues are not empty within %s", patience))
-	defer cancel()
 	for id, c := range w.outputs.Cells {
 		for {
-			waiting, received, err := w.depth(ctx, c.QueueURL)
+			waiting, hidden, err := cloudtest.Depth(ctx, w.queues, c.QueueURL)
 			if err != nil {
 				return fmt.Errorf("queue of cell %s: %w", id, err)
 			}
-			if waiting+received == 0 {
+			if waiting+hidden == 0 {
 				break
 			}
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("cell %s: %w", id, context.Cause(ctx))
-			case <-time.After(tick):
+				return fmt.Errorf("%d messages wait in the queue of cell %s, and %d are hidden: %w", waiting, id, hidden, ctx.Err())
+			case <-time.After(100 * time.Millisecond):
 			}
 		}
 	}

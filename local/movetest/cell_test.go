@@ -11,8 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/functions/consumer/counters"
@@ -20,6 +18,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/ownership"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // cell is one cell, seen by an operator.
@@ -38,23 +37,10 @@ func (w *world) takeSouth(t *testing.T) *cell {
 	return w.cell("south")
 }
 
-// pause stops the delivery of the cell's queue to its consumer, when that has finished what it works on, until resume is
-// called or the test ends.
+// pause stops the delivery of the cell's queue to its consumer, until resume is called or the test ends.
 func (c *cell) pause(t *testing.T) (resume func()) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // what is paused has to go on, even after a test that failed
-	set := func(enabled bool) {
-		for _, m := range c.world.cloud.Lambda.Mappings() {
-			if m.Config.EventSourceARN == c.QueueARN && m.Config.Enabled != enabled {
-				m.Config.Enabled = enabled
-				_, err := c.world.cloud.Lambda.UpdateMapping(ctx, m.UUID, m.Config)
-				require.NoError(t, err)
-			}
-		}
-	}
-	set(false)
-	t.Cleanup(func() { set(true) })
-	return func() { set(true) }
+	return cloudtest.Pause(t, c.world.cloud, c.Consumer)
 }
 
 // injectFaults deploys the cell's consumer with fault injection or without.
@@ -84,7 +70,7 @@ func (c *cell) count(ctx context.Context, tenant string) (map[string]int, error)
 // awaitCounters polls until the business logic has counted that much.
 func (c *cell) awaitCounters(t *testing.T, tenant string, want map[string]int) {
 	t.Helper()
-	await(t, fmt.Sprintf("cell %s has counted %v of tenant %s", c.ID, want, tenant), func() (map[string]int, bool) {
+	cloudtest.Await(t, fmt.Sprintf("cell %s has counted %v of tenant %s", c.ID, want, tenant), func() (map[string]int, bool) {
 		got := c.counters(t, tenant)
 		return got, maps.Equal(got, want)
 	})
@@ -115,7 +101,7 @@ func (c *cell) kept(ctx context.Context, tenant string) ([]item, error) {
 				return nil, err
 			}
 			for _, attributes := range page.Items {
-				i := item{table, text(attributes, event.AttrKey), text(attributes, event.AttrStatus)}
+				i := item{table, cloudtest.Text(attributes, event.AttrKey), cloudtest.Text(attributes, event.AttrStatus)}
 				if !i.isOfAMove() {
 					found = append(found, i)
 				}
@@ -125,35 +111,12 @@ func (c *cell) kept(ctx context.Context, tenant string) ([]item, error) {
 	return found, nil
 }
 
-func text(attributes map[string]types.AttributeValue, name string) string {
-	if v, ok := attributes[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
-}
-
-// depth is the number of a queue's messages that may be received, and of those that were and are not deleted yet.
-func (w *world) depth(ctx context.Context, queue string) (waiting, received int, err error) {
-	out, err := w.queues.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
-		QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	waiting, err = strconv.Atoi(out.Attributes[string(sqstypes.QueueAttributeNameApproximateNumberOfMessages)])
-	if err != nil {
-		return 0, 0, err
-	}
-	received, err = strconv.Atoi(out.Attributes[string(sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible)])
-	return waiting, received, err
-}
-
 // awaitWaiting polls until so many messages wait in a queue, and none is being looked at.
 func (w *world) awaitWaiting(t *testing.T, queue string, n int) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d messages wait in the queue %s", n, queue), func() (string, bool) {
-		waiting, received, err := w.depth(t.Context(), queue)
+	cloudtest.Await(t, fmt.Sprintf("%d messages wait in the queue %s", n, queue), func() (string, bool) {
+		waiting, hidden, err := cloudtest.Depth(t.Context(), w.queues, queue)
 		require.NoError(t, err)
-		return fmt.Sprintf("%d wait, %d are received", waiting, received), waiting == n && received == 0
+		return fmt.Sprintf("%d wait, %d are hidden", waiting, hidden), waiting == n && hidden == 0
 	})
 }

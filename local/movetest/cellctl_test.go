@@ -1,12 +1,7 @@
 package movetest_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,44 +18,36 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
 
-// cellctl builds the command once, into the cloud's directory.
-var cellctl = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(started.Dir, "cellctl")
-	out, err := exec.Command("go", "build", "-o", path, "cellular/cmd/cellctl").CombinedOutput()
+// cellctl is the command.
+var cellctl = sync.OnceValues(func() (cloudtest.Cellctl, error) {
+	w, err := theWorld()
 	if err != nil {
-		return "", fmt.Errorf("build cellctl: %w\n%s", err, out)
+		return cloudtest.Cellctl{}, err
 	}
-	return path, nil
+	return cloudtest.NewCellctl(w.cloud)
 })
 
-// operate runs cellctl as an operator does who has read the file that 'make local' prints, and returns what it prints. The
-// exit code must be one of codes, or 0 if there are none.
-func (w *world) operate(t *testing.T, codes []int, args ...string) []byte {
+// operate runs cellctl, and returns what it prints. The exit code must be one of codes, or 0 if there are none.
+func operate(t *testing.T, codes []int, args ...string) []byte {
 	t.Helper()
-	path, err := cellctl()
+	command, err := cellctl()
 	require.NoError(t, err)
-	environment, err := w.cloud.Env()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), path, append(args, "--yes")...)
-	cmd.Env = append(os.Environ(), environment...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
 	if len(codes) == 0 {
-		codes = []int{0}
+		return []byte(command.Do(t, args...))
 	}
-	require.Contains(t, codes, cmd.ProcessState.ExitCode(), "cellctl %v: %v\n%s\n%s", args, err, stdout.String(), stderr.String())
-	require.NotContains(t, stdout.String()+stderr.String(), "not authorized", "cellctl %v", args)
-	return stdout.Bytes()
+	code, stdout, stderr := command.Run(t, args...)
+	require.Contains(t, codes, code, "cellctl %v: %s\n%s", args, stdout, stderr)
+	return []byte(stdout)
 }
 
 func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	south := w.takeSouth(t)
-	run := func(args ...string) []byte { return w.operate(t, nil, args...) }
+	run := func(args ...string) []byte { return operate(t, nil, args...) }
 	south.injectFaults(t, true)
 	tenant := "operated"
 	run("tenants", "assign", tenant, "--cell", south.ID)
@@ -90,8 +77,8 @@ func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
 	run("cells", "show", south.ID)
 	run("tenants", "list")
 	run("tenants", "show", tenant)
-	w.operate(t, []int{0, 1}, "doctor", "--all") // it finds what the local cloud does not have
-	w.operate(t, []int{0, 1}, "doctor", "--fix")
+	operate(t, []int{0, 1}, "doctor", "--all") // it finds what the local cloud does not have
+	operate(t, []int{0, 1}, "doctor", "--fix")
 	run("probe", south.ID)
 	run("iam-policy", "read")
 	run("iam-policy", "operate", "--any-cell")
@@ -120,15 +107,15 @@ func (w *world) restore(t *testing.T, c *cell, tenant string) {
 	t.Helper()
 	id := w.accept(t, tenant, visit, 1)[0]
 	before := c.counters(t, tenant)
-	await(t, "the event is applied", func() (string, bool) {
-		status := text(w.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
+	cloudtest.Await(t, "the event is applied", func() (string, bool) {
+		status := cloudtest.Text(w.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
 		return status, status == string(event.Processed)
 	})
 	at := time.Now().UTC().Format(time.RFC3339)
 	cell := []string{"restore", "cell", c.ID, "--at", at, "--tenant", tenant}
 	mappings := []string{"restore", "mapping", "--at", at}
-	w.operate(t, nil, append(cell, "--dry-run", "--keep")...)
-	w.operate(t, nil, append(mappings, "--dry-run", "--keep")...)
+	operate(t, nil, append(cell, "--dry-run", "--keep")...)
+	operate(t, nil, append(mappings, "--dry-run", "--keep")...)
 
 	lost := map[string]map[string]types.AttributeValue{}
 	for table, key := range map[string]map[string]types.AttributeValue{
@@ -141,11 +128,11 @@ func (w *world) restore(t *testing.T, c *cell, tenant string) {
 		require.NotEmpty(t, out.Attributes, "item %v of %s", key, table)
 		lost[table] = out.Attributes
 	}
-	w.operate(t, nil, append(mappings, "--tenant", tenant)...)
-	w.operate(t, nil, cell...)
+	operate(t, nil, append(mappings, "--tenant", tenant)...)
+	operate(t, nil, cell...)
 	require.Equal(t, c.ID, w.place(t, tenant).CellID)
 	for _, table := range []string{c.DataTable, c.ResultsTable} {
-		require.Equal(t, text(lost[table], event.AttrKey), text(w.item(t, table, event.Key(tenant, id)), event.AttrKey), table)
+		require.Equal(t, cloudtest.Text(lost[table], event.AttrKey), cloudtest.Text(w.item(t, table, event.Key(tenant, id)), event.AttrKey), table)
 	}
 	require.GreaterOrEqual(t, c.counters(t, tenant)[visit], before[visit])
 }
@@ -153,11 +140,9 @@ func (w *world) restore(t *testing.T, c *cell, tenant string) {
 // item reads an item of a cell's table; nil if there is none.
 func (w *world) item(t *testing.T, table, key string) map[string]types.AttributeValue {
 	t.Helper()
-	out, err := w.tables.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: &table, Key: map[string]types.AttributeValue{event.AttrKey: &types.AttributeValueMemberS{Value: key}},
-	})
+	item, err := cloudtest.Item(t.Context(), w.tables, table, key)
 	require.NoError(t, err)
-	return out.Item
+	return item
 }
 
 // conflict has the old cell of a tenant that moves hold an event that a router with an old mapping wrote, whose id the new
@@ -165,7 +150,7 @@ func (w *world) item(t *testing.T, table, key string) map[string]types.Attribute
 func (w *world) conflict(t *testing.T, old, now *cell, tenant string) {
 	t.Helper()
 	var key string
-	late := await(t, "the router writes to the new cell", func() (map[string]types.AttributeValue, bool) {
+	late := cloudtest.Await(t, "the router writes to the new cell", func() (map[string]types.AttributeValue, bool) {
 		key = event.Key(tenant, w.accept(t, tenant, visit, 1)[0])
 		item := w.item(t, now.DataTable, key)
 		return item, item != nil
@@ -175,8 +160,8 @@ func (w *world) conflict(t *testing.T, old, now *cell, tenant string) {
 	late[event.AttrEpoch] = &types.AttributeValueMemberN{Value: strconv.FormatInt(m.Epoch-1, 10)}
 	_, err := w.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &old.DataTable, Item: late})
 	require.NoError(t, err)
-	await(t, "the old cell diverts the event", func() (string, bool) {
-		status := text(w.item(t, old.ResultsTable, key), event.AttrStatus)
+	cloudtest.Await(t, "the old cell diverts the event", func() (string, bool) {
+		status := cloudtest.Text(w.item(t, old.ResultsTable, key), event.AttrStatus)
 		return status, status == string(event.Diverted)
 	})
 }

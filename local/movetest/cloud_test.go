@@ -9,8 +9,6 @@ package movetest_test
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -25,32 +23,36 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/naming"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
-	"cellular/local/emulator"
-	"cellular/local/gate/calls"
 )
 
-const stack = naming.Stack(local.StackName)
+const stack = cloudtest.Stack
 
-// config is laid over Pulumi.local.yaml. The hard TTL is short, because every move waits for it; the deadlines leave a
-// loaded machine room, because no writer is to be refused.
+// ids are the cells.
+var ids = []string{"east", "south", "west"}
+
+// config is laid over Pulumi.local.yaml. The hard TTL is short, because every move waits for it. All deadlines leave a machine
+// room that is busy with other things: no writer is to be refused, and no event to be given up on, because something is slow.
 var config = map[string]any{
-	"cellular:cells": []any{map[string]any{"id": "east"}, map[string]any{"id": "south"}, map[string]any{"id": "west"}},
+	"cellular:cells": cloudtest.Cells(ids...),
 	"cellular:router": map[string]any{
-		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
+		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "5s", "cellTimeout": "10s", "timeout": "25s",
 	},
-	"cellular:functions": map[string]any{"timeout": "6s"},
+	"cellular:functions": map[string]any{"timeout": "30s"},
 	"cellular:pipeline": map[string]any{
-		"consumer": map[string]any{"retryBackoff": map[string]any{"base": "100ms", "max": "5s"}},
+		"stream":   map[string]any{"maxRecordAge": "1h"},
+		"consumer": map[string]any{"recordTimeout": "10s", "retryBackoff": map[string]any{"base": "100ms", "max": "5s"}},
 	},
 }
 
 // world is the deployed system, and the ways to look into it.
 type world struct {
+	*cloudtest.Client // of the stack's own router, each of whose environments reads a mapping again when it is a second old
+
 	cloud   *local.Cloud
 	outputs local.Outputs
 	fleet   fleet.Fleet
@@ -71,32 +73,19 @@ type world struct {
 }
 
 var theWorld = sync.OnceValues(func() (*world, error) {
-	dir, err := os.MkdirTemp("", "cellular-move-")
-	if err != nil {
-		return nil, err
-	}
-	// Several clouds may share one emulator's installation, but not one emulator.
-	if err := os.Unsetenv(emulator.EndpointVariable); err != nil {
-		return nil, err
-	}
 	w := &world{}
-	w.cloud, err = local.Start(context.Background(), local.Options{
-		Dir: dir, Tools: "../../.local", Config: config, Progress: func(line string) { fmt.Println(line) },
-	})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	var err error
+	if w.cloud, err = cloudtest.Start(context.Background(), local.Options{Config: config}); err != nil {
+		return nil, err
 	}
-	started = w.cloud
 	return w, w.deploy(context.Background())
 })
-
-// started is what has to be taken down in the end; nil if no test needed it.
-var started *local.Cloud
 
 func (w *world) deploy(ctx context.Context) (err error) {
 	if w.outputs, _, err = w.cloud.Up(ctx, nil); err != nil {
 		return err
 	}
+	w.Client = cloudtest.NewClient(w.outputs.URL)
 	operator := w.cloud.Operator()
 	w.operator.tables, w.operator.queues = dynamodb.NewFromConfig(operator), sqs.NewFromConfig(operator)
 	w.operator.streams = dynamodbstreams.NewFromConfig(operator)
@@ -120,45 +109,23 @@ func TestMain(m *testing.M) {
 	if task := os.Getenv(childTask); task != "" {
 		os.Exit(beMover(task))
 	}
-	flag.Parse()
-	// The tests wait more than they compute, but the emulator serves a hundred requests per second and no more.
-	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	if started != nil {
-		if err := calls.Save("../gate/calls/testdata/movetest.txt", code == 0, started.Calls(), started.AWS.Region, local.StackName, []string{"east", "south", "west"}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		if denied := started.Denied(); len(denied) > 0 {
-			fmt.Fprintf(os.Stderr, "policies denied what a function or an operator did: %+v\n", denied)
-			code = 1
-		}
-		if w, err := theWorld(); err == nil && code == 0 {
-			if err := w.audit(context.Background()); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
+	cloudtest.Main(m, cloudtest.Suite{
+		Parallel: 4, // the tests wait more than they compute, but the emulator serves a hundred requests per second and no more
+		Calls:    "movetest.txt", Cells: ids,
+		Audit: func(ctx context.Context, passed bool) error {
+			w, err := theWorld()
+			if err != nil {
+				return nil // the tests have failed for it
 			}
-		}
-		if err := stop(started, code != 0); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-// stop takes the cloud down. What a failed run logged is kept.
-func stop(c *local.Cloud, failed bool) error {
-	if err := c.Close(); err != nil {
-		return err
-	}
-	if failed {
-		fmt.Fprintf(os.Stderr, "the logs of this run are in %s/logs\n", c.Dir)
-		return nil
-	}
-	return os.RemoveAll(c.Dir)
+			if denied := w.cloud.Denied(); len(denied) > 0 {
+				return fmt.Errorf("policies denied what a function or an operator did: %+v", denied)
+			}
+			if !passed {
+				return nil
+			}
+			return w.audit(ctx)
+		},
+	})
 }
 
 // quarantine is the real one, but for the ten seconds that it allows for clocks that differ and for requests that began

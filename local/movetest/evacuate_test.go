@@ -72,7 +72,7 @@ func TestI8AnEvacuationThatIsInterruptedGoesOn(t *testing.T) {
 	for range 3 {
 		tenant := w.tenant(t, south.ID)
 		late[tenant] = w.lateRouter(t, tenant)
-		loads = append(loads, w.load(t, tenant, 0.3, w, late[tenant]))
+		loads = append(loads, w.load(t, tenant, 0.3, w.Client, late[tenant].Client))
 	}
 	for _, l := range loads {
 		l.awaitAccepted(t, 4)

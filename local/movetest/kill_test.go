@@ -29,7 +29,7 @@ func (w *world) departure(t *testing.T) departure {
 	t.Helper()
 	tenant := w.tenant(t, "west")
 	late := w.lateRouter(t, tenant)
-	d := departure{w.load(t, tenant, 0.5, w, late), late}
+	d := departure{w.load(t, tenant, 0.5, w.Client, late.Client), late}
 	d.awaitAccepted(t, 10)
 	_, err := w.mover(nil).Start(t.Context(), tenant, "east")
 	require.NoError(t, err)

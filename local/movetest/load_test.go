@@ -14,18 +14,18 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
 
-const visit = "visit" // a type of events that the shipped business logic counts
+const visit = cloudtest.Visit
 
 // load is what clients do to one tenant: through each router one writes at a steady rate, and one reads events that were
 // accepted before.
 type load struct {
 	world   *world
 	tenant  string
-	routers []router
-	cancel  context.CancelFunc
-	clients sync.WaitGroup
+	routers []*cloudtest.Client
+	clients *cloudtest.Crowd
 
 	mu       sync.Mutex
 	accepted []acceptance // of an event that was sent more than once, the first
@@ -41,48 +41,33 @@ type acceptance struct {
 
 // load starts clients, so many requests per second each, until it is stopped or the test ends. The emulator answers about
 // a hundred requests per second, and an event needs a dozen on its way: what all tests send together has to stay below.
-func (w *world) load(t *testing.T, tenant string, perSecond float64, routers ...router) *load {
+func (w *world) load(t *testing.T, tenant string, perSecond rate.Limit, routers ...*cloudtest.Client) *load {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{world: w, tenant: tenant, routers: routers, cancel: cancel, known: map[string]bool{}}
-	t.Cleanup(func() { cancel(); l.clients.Wait() })
+	l := &load{world: w, tenant: tenant, routers: routers, clients: cloudtest.NewCrowd(t.Context()), known: map[string]bool{}}
+	t.Cleanup(l.clients.Stop)
 	for i, r := range routers {
-		n := 0
-		l.client(ctx, perSecond, func(ctx context.Context) {
-			n++
-			l.write(ctx, r, fmt.Sprintf("%d-%d", i, n))
-		})
-		l.client(ctx, perSecond, func(ctx context.Context) { l.read(ctx, r) })
+		l.clients.Go(perSecond, func(ctx context.Context, n int) { l.write(ctx, r, fmt.Sprintf("%d-%d", i, n)) })
+		l.clients.Go(perSecond, func(ctx context.Context, _ int) { l.read(ctx, r) })
 	}
 	return l
 }
 
-// client calls do at the rate, until the context ends. What is under way then is brought to its end.
-func (l *load) client(ctx context.Context, perSecond float64, do func(context.Context)) {
-	limit := rate.NewLimiter(rate.Limit(perSecond), 1)
-	l.clients.Go(func() {
-		for limit.Wait(ctx) == nil {
-			do(context.WithoutCancel(ctx))
-		}
-	})
-}
-
-func (l *load) write(ctx context.Context, r router, id string) {
+func (l *load) write(ctx context.Context, r *cloudtest.Client, id string) {
 	sent := time.Now()
-	a := post(ctx, r, l.tenant, id, visit)
+	a := r.Post(ctx, l.tenant, id, visit, cloudtest.Page)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.Status != http.StatusAccepted {
-		l.wrong = append(l.wrong, fmt.Sprintf("POST of %s through a %T: %+v", id, r, a))
+		l.wrong = append(l.wrong, fmt.Sprintf("POST of %s to %s: %s", id, r.URL, a))
 		return
 	}
 	if !l.known[id] {
 		l.known[id] = true
-		l.accepted = append(l.accepted, acceptance{id, a.field("cell"), sent})
+		l.accepted = append(l.accepted, acceptance{id, a.Field("cell"), sent})
 	}
 }
 
-func (l *load) read(ctx context.Context, r router) {
+func (l *load) read(ctx context.Context, r *cloudtest.Client) {
 	l.mu.Lock()
 	if len(l.accepted) == 0 {
 		l.mu.Unlock()
@@ -90,10 +75,10 @@ func (l *load) read(ctx context.Context, r router) {
 	}
 	id := l.accepted[rand.N(len(l.accepted))].ID
 	l.mu.Unlock()
-	if a := get(ctx, r, l.tenant, id); a.Status != http.StatusOK {
+	if a := r.Get(ctx, l.tenant, id); a.Status != http.StatusOK {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.wrong = append(l.wrong, fmt.Sprintf("GET of %s through a %T: %+v", id, r, a))
+		l.wrong = append(l.wrong, fmt.Sprintf("GET of %s from %s: %s", id, r.URL, a))
 	}
 }
 
@@ -106,7 +91,7 @@ func (l *load) awaitAccepted(t *testing.T, more int) {
 		return len(l.accepted)
 	}
 	before := count()
-	await(t, fmt.Sprintf("%d more events of tenant %s are accepted", more, l.tenant), func() (int, bool) {
+	cloudtest.Await(t, fmt.Sprintf("%d more events of tenant %s are accepted", more, l.tenant), func() (int, bool) {
 		return count(), count() >= before+more
 	})
 }
@@ -114,8 +99,7 @@ func (l *load) awaitAccepted(t *testing.T, more int) {
 // stop ends the clients. None of them may have had a wrong answer.
 func (l *load) stop(t *testing.T) {
 	t.Helper()
-	l.cancel()
-	l.clients.Wait()
+	l.clients.Stop()
 	require.NotEmpty(t, l.accepted)
 	require.Empty(t, l.wrong, "of tenant %s, %d events accepted", l.tenant, len(l.accepted))
 }
@@ -138,7 +122,7 @@ func (l *load) requireAppliedOnce(t *testing.T, cellID string) {
 	l.stop(t)
 	home := l.world.cell(cellID)
 	want := map[string]int{visit: len(l.accepted)}
-	await(t, fmt.Sprintf("cell %s has counted %v of tenant %s", cellID, want, l.tenant), func() (map[string]int, bool) {
+	cloudtest.Await(t, fmt.Sprintf("cell %s has counted %v of tenant %s", cellID, want, l.tenant), func() (map[string]int, bool) {
 		got := home.counters(t, l.tenant)
 		return got, got[visit] >= want[visit]
 	})
@@ -147,9 +131,9 @@ func (l *load) requireAppliedOnce(t *testing.T, cellID string) {
 		group.SetLimit(4)
 		for _, a := range l.accepted {
 			group.Go(func() error {
-				got := get(t.Context(), r, l.tenant, a.ID)
-				if got.Status != http.StatusOK || got.field("status") != string(event.Processed) {
-					return fmt.Errorf("event %s, accepted by cell %s, through a %T: %+v", a.ID, a.Cell, r, got)
+				got := r.Get(t.Context(), l.tenant, a.ID)
+				if got.Status != http.StatusOK || got.Field("status") != string(event.Processed) {
+					return fmt.Errorf("event %s, accepted by cell %s, from %s: %s", a.ID, a.Cell, r.URL, got)
 				}
 				return nil
 			})

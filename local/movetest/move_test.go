@@ -14,11 +14,11 @@ func TestI8ATenantMovesThereAndBackUnderLoad(t *testing.T) {
 	w := start(t)
 	tenant := w.tenant(t, "west")
 	late := w.lateRouter(t, tenant)
-	moved := w.load(t, tenant, 1, w, late)
+	moved := w.load(t, tenant, 1, w.Client, late.Client)
 	var bystanders []*load
 	for _, id := range []string{"west", "east"} {
 		bystander := w.tenant(t, id)
-		bystanders = append(bystanders, w.load(t, bystander, 0.25, w, w.lateRouter(t, bystander)))
+		bystanders = append(bystanders, w.load(t, bystander, 0.25, w.Client, w.lateRouter(t, bystander).Client))
 	}
 	moved.awaitAccepted(t, 16)
 
@@ -47,7 +47,7 @@ func TestI8AMoveLastsUntilNoRouterKnowsTheOldCell(t *testing.T) {
 	w := start(t)
 	tenant := w.tenant(t, "east")
 	late := w.lateRouter(t, tenant)
-	moved := w.load(t, tenant, 2, late)
+	moved := w.load(t, tenant, 2, late.Client)
 	moved.awaitAccepted(t, 1)
 	m := w.move(t, moved, "west", late)
 	moved.awaitAccepted(t, 3)
@@ -80,7 +80,7 @@ func (w *world) move(t *testing.T, l *load, to string, late *lateRouter) move.Mo
 			late.renew(t, l.tenant)
 		case m.Phase == move.Redirect && !m.FlippedAt.IsZero():
 			// However slow the clients are, and however often this is called: one event comes late for sure.
-			l.write(t.Context(), late, "late-to-"+to)
+			l.write(t.Context(), late.Client, "late-to-"+to)
 		}
 	})
 	_, err := mover.Start(t.Context(), l.tenant, to)

@@ -4,96 +4,76 @@
 package partstest_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/naming"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
-	"cellular/local/emulator"
 )
 
-const stack = naming.Stack(local.StackName)
+const stack = cloudtest.Stack
 
-// config is laid over Pulumi.local.yaml. A record waits for its topic for as long as a busy machine may take, and what a
-// consumer that is gone has received is visible again after 24 s.
+// config is laid over Pulumi.local.yaml. All deadlines leave a machine room that is busy with other things. A record of the
+// stream waits for its topic for as long as the test takes, and what a consumer that is gone has received is visible again
+// after a minute.
 func config(cells []string) map[string]any {
-	var list []any
-	for _, id := range cells {
-		list = append(list, map[string]any{"id": id})
-	}
 	return map[string]any{
-		"cellular:cells":     list,
-		"cellular:functions": map[string]any{"timeout": "4s"},
+		"cellular:cells":     cloudtest.Cells(cells...),
+		"cellular:router":    map[string]any{"refreshTimeout": "5s", "cellTimeout": "10s", "timeout": "25s"},
+		"cellular:functions": map[string]any{"timeout": "10s"},
 		"cellular:pipeline": map[string]any{
 			"stream":   map[string]any{"maxRecordAge": "1h"},
-			"consumer": map[string]any{"recordTimeout": "1s", "retryBackoff": map[string]any{"base": "100ms", "max": "500ms"}},
+			"consumer": map[string]any{"recordTimeout": "5s", "retryBackoff": map[string]any{"base": "100ms", "max": "500ms"}},
 		},
 	}
 }
 
 // world is the deployed system, and the ways to look into it.
 type world struct {
+	*cloudtest.Client // of the router
+
 	cloud   *local.Cloud
 	cells   map[string]manifest.Cell // as deployed, whatever is deleted since
-	url     string
 	tables  *dynamodb.Client
 	queues  *sqs.Client
-	cellctl string // the binary
+	cellctl cloudtest.Cellctl
 }
 
 // theWorld is the one cloud of the package, with a cell for each row.
 var theWorld = sync.OnceValues(func() (*world, error) {
-	dir, err := os.MkdirTemp("", "cellular-parts-")
+	ctx := context.Background()
+	cloud, err := cloudtest.Start(ctx, local.Options{Config: config(slices.Sorted(maps.Keys(rows())))})
 	if err != nil {
 		return nil, err
 	}
-	// Several clouds may share one emulator's installation, but not one emulator.
-	if err := os.Unsetenv(emulator.EndpointVariable); err != nil {
+	outputs, _, err := cloud.Up(ctx, nil)
+	if err != nil {
 		return nil, err
 	}
-	cloud, err := local.Start(context.Background(), local.Options{
-		Dir: dir, Tools: "../../.local", Config: config(slices.Sorted(maps.Keys(rows()))), Progress: func(line string) { fmt.Println(line) },
-	})
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	w := &world{
+		Client: cloudtest.NewClient(outputs.URL), cloud: cloud, cells: outputs.Cells,
+		tables: dynamodb.NewFromConfig(cloud.AWS), queues: sqs.NewFromConfig(cloud.AWS),
 	}
-	started = cloud
-	w := &world{cloud: cloud, tables: dynamodb.NewFromConfig(cloud.AWS), queues: sqs.NewFromConfig(cloud.AWS), cellctl: filepath.Join(dir, "cellctl")}
-	if out, err := exec.Command("go", "build", "-o", w.cellctl, "cellular/cmd/cellctl").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build cellctl: %w\n%s", err, out)
-	}
-	outputs, _, err := cloud.Up(context.Background(), nil)
-	w.cells, w.url = outputs.Cells, outputs.URL
+	w.cellctl, err = cloudtest.NewCellctl(cloud)
 	return w, err
 })
-
-// started is what has to be taken down in the end; nil if no test needed it.
-var started *local.Cloud
 
 // start returns the system, which the first test deploys.
 func start(t *testing.T) *world {
@@ -103,51 +83,13 @@ func start(t *testing.T) *world {
 	return w
 }
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	if started != nil {
-		if err := stop(started, code != 0); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { cloudtest.Main(m, cloudtest.Suite{}) }
 
-// stop takes the cloud down. What a failed run logged is kept.
-func stop(c *local.Cloud, failed bool) error {
-	if err := c.Close(); err != nil {
-		return err
-	}
-	if failed {
-		fmt.Fprintf(os.Stderr, "the logs of this run are in %s/logs\n", c.Dir)
-		return nil
-	}
-	return os.RemoveAll(c.Dir)
-}
-
-// run runs cellctl as an operator does who has read the file that 'make local' prints. It returns the exit code and all that
-// the command printed, as one line per line of a table with single spaces.
+// run runs cellctl. It returns the exit code and all that the command printed, with single spaces.
 func (w *world) run(t *testing.T, args ...string) (code int, said string) {
 	t.Helper()
-	code, stdout, stderr := w.exec(t, args...)
+	code, stdout, stderr := w.cellctl.Run(t, args...)
 	return code, strings.Join(strings.Fields(stdout+stderr), " ")
-}
-
-func (w *world) exec(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	environment, err := w.cloud.Env()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), w.cellctl, append(args, "--yes")...)
-	cmd.Env = append(os.Environ(), environment...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
-		require.NoError(t, err)
-	}
-	require.NotContains(t, out.String()+errs.String(), "not authorized", "cellctl %v", args)
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
 // does runs a command that has to succeed.
@@ -164,7 +106,7 @@ type finding struct{ Check, Subject, Level, Text, Fix string }
 // doctor returns what doctor finds to be a fail or a warning, and its exit code.
 func (w *world) doctor(t *testing.T) (code int, found []finding) {
 	t.Helper()
-	code, stdout, stderr := w.exec(t, "doctor", "--output", "json")
+	code, stdout, stderr := w.cellctl.Run(t, "doctor", "--output", "json")
 	var v struct{ Findings []finding }
 	require.NoError(t, json.Unmarshal([]byte(stdout), &v), "%s\n%s", stdout, stderr)
 	for _, f := range v.Findings {
@@ -183,75 +125,25 @@ func (w *world) refresh(t *testing.T) local.Changes {
 	return changes
 }
 
-const (
-	patience = 3 * time.Minute // of a condition that a test awaits; seconds are usual
-	tick     = 100 * time.Millisecond
-)
-
-// await polls until the condition holds. What it saw last is in the failure.
-func await[T any](t *testing.T, what string, look func() (seen T, ok bool)) T {
-	t.Helper()
-	late := time.After(patience)
-	for {
-		seen, ok := look()
-		if ok {
-			return seen
-		}
-		select {
-		case <-late:
-			t.Fatalf("not within %s: %s; last seen: %+v", patience, what, seen)
-		case <-time.After(tick):
-		}
-	}
-}
-
-const (
-	placed = "order.placed"
-	order  = `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[{"sku":"tea","quantity":2,"unit_price":1999}]}`
-	bad    = `{}` // the business logic rejects it
-)
-
-var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxConnsPerHost: 8, MaxIdleConnsPerHost: 8}}
-
-func (w *world) request(t *testing.T, method, path, body string) (status int, fields map[string]any) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := client.Do(req)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &fields), "%s", text)
-	return resp.StatusCode, fields
-}
+const bad = `{}` // the business logic rejects it as an order
 
 // post sends an event, and returns the HTTP status of the answer.
 func (w *world) post(t *testing.T, tenant, id, payload string) int {
 	t.Helper()
-	status, _ := w.request(t, http.MethodPost, "/v1/events", fmt.Sprintf(`{"tenant_id":%q,"id":%q,"type":%q,"payload":%s}`, tenant, id, placed, payload))
-	return status
+	a := w.Post(t.Context(), tenant, id, cloudtest.OrderPlaced, payload)
+	require.NoError(t, a.Err)
+	return a.Status
 }
 
 // status is what the router tells of an event: accepted, processed, failed.
 func (w *world) status(t *testing.T, tenant, id string) string {
 	t.Helper()
-	status, fields := w.request(t, http.MethodGet, "/v1/events/"+url.PathEscape(id)+"?tenant_id="+url.QueryEscape(tenant), "")
-	if status != http.StatusOK {
-		return strconv.Itoa(status)
+	a := w.Get(t.Context(), tenant, id)
+	require.NoError(t, a.Err)
+	if a.Status != http.StatusOK {
+		return strconv.Itoa(a.Status)
 	}
-	return fields["status"].(string)
-}
-
-func (w *world) awaitStatus(t *testing.T, tenant, want string, ids ...string) {
-	t.Helper()
-	for _, id := range ids {
-		await(t, fmt.Sprintf("event %s of tenant %s is %s", id, tenant, want), func() (string, bool) {
-			is := w.status(t, tenant, id)
-			return is, is == want
-		})
-	}
+	return a.Field("status")
 }
 
 // applied is how many events of the tenant have had their effect, by the business logic's own count.
@@ -259,27 +151,13 @@ func (w *world) applied(t *testing.T, c manifest.Cell, tenant string) int {
 	t.Helper()
 	counts, err := counters.Read(t.Context(), w.tables, c.ResultsTable, tenant)
 	require.NoError(t, err)
-	return counts.ByType[placed]
-}
-
-// depth is how many messages a queue holds.
-func (w *world) depth(t *testing.T, queue string) int {
-	t.Helper()
-	out, err := w.queues.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &queue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll}})
-	require.NoError(t, err)
-	total := 0
-	for _, name := range []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible} {
-		n, err := strconv.Atoi(out.Attributes[string(name)])
-		require.NoError(t, err)
-		total += n
-	}
-	return total
+	return counts.ByType[cloudtest.OrderPlaced]
 }
 
 func (w *world) awaitDepth(t *testing.T, queue string, want int) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d messages in %s", want, queue), func() (int, bool) {
-		n := w.depth(t, queue)
+	cloudtest.Await(t, fmt.Sprintf("%d messages in %s", want, queue), func() (int, bool) {
+		n := cloudtest.Messages(t, w.queues, queue)
 		return n, n == want
 	})
 }
@@ -287,7 +165,7 @@ func (w *world) awaitDepth(t *testing.T, queue string, want int) {
 // awaitPublished polls the producer's log until it says of so many records that they were published.
 func (c *cell) awaitPublished(t *testing.T, want int) {
 	t.Helper()
-	await(t, fmt.Sprintf("the producer of cell %s published %d records", c.ID, want), func() (n int, ok bool) {
+	cloudtest.Await(t, fmt.Sprintf("the producer of cell %s published %d records", c.ID, want), func() (n int, ok bool) {
 		text, err := os.ReadFile(filepath.Join(c.cloud.Dir, "logs", c.Producer+".log"))
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {
@@ -298,29 +176,6 @@ func (c *cell) awaitPublished(t *testing.T, want int) {
 		}
 		return n, n >= want
 	})
-}
-
-// mapping is the id of the event source mapping of a function.
-func (w *world) mapping(t *testing.T, function string) string {
-	t.Helper()
-	for _, m := range w.cloud.Lambda.Mappings() {
-		if m.Config.FunctionName == function || strings.HasSuffix(m.Config.FunctionName, ":"+function) {
-			return m.UUID
-		}
-	}
-	t.Fatalf("function %s has no event source mapping", function)
-	return ""
-}
-
-// feed stops or starts the event source mapping of a function.
-func (w *world) feed(t *testing.T, function string, enabled bool) {
-	t.Helper()
-	id := w.mapping(t, function)
-	m, err := w.cloud.Lambda.GetMapping(t.Context(), id)
-	require.NoError(t, err)
-	m.Config.Enabled = enabled
-	_, err = w.cloud.Lambda.UpdateMapping(t.Context(), id, m.Config)
-	require.NoError(t, err)
 }
 
 // restorable makes a backup of a table and deletes the table. restore brings it back as DynamoDB restores a backup: with its

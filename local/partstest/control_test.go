@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // The cells and the tenants that the router knows go on without the control plane's tables, and it is whole again once they are
@@ -16,8 +17,8 @@ func TestI5ADeletedControlPlaneIsNamedAndRestored(t *testing.T) {
 	w := start(t)
 	const tenant = "tenant-without-control"
 	w.does(t, "tenants", "assign", tenant, "--cell", "calm")
-	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "before", order))
-	w.awaitStatus(t, tenant, "processed", "before")
+	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "before", cloudtest.Order))
+	w.AwaitStatus(t, tenant, "processed", "before")
 
 	w.dropIndex(t, stack.MappingTable(), mapping.CellIndex)
 	w.dropIndex(t, stack.MoveTable(), controltables.OpenIndex)
@@ -41,8 +42,8 @@ func TestI5ADeletedControlPlaneIsNamedAndRestored(t *testing.T) {
 	for _, table := range tables {
 		require.Regexp(t, table+": could not be read: .* -> restore it under its own name from the backup", texts(found))
 	}
-	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "during", order), "the router knows the tenant")
-	w.awaitStatus(t, tenant, "processed", "during")
+	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "during", cloudtest.Order), "the router knows the tenant")
+	w.AwaitStatus(t, tenant, "processed", "during")
 
 	for _, restore := range restores {
 		restore(t)
@@ -50,8 +51,8 @@ func TestI5ADeletedControlPlaneIsNamedAndRestored(t *testing.T) {
 	w.refresh(t)
 	code, found = w.doctor(t)
 	require.Zero(t, code, "%+v", found)
-	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "after", order))
-	w.awaitStatus(t, tenant, "processed", "after")
+	require.Equal(t, http.StatusAccepted, w.post(t, tenant, "after", cloudtest.Order))
+	w.AwaitStatus(t, tenant, "processed", "after")
 	require.Equal(t, 3, w.applied(t, w.cells["calm"], tenant))
 	require.Contains(t, w.does(t, "tenants", "list", "--cell", "calm"), tenant)
 	w.does(t, "moves", "list")

@@ -20,6 +20,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/restore"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // row is a row of the table in docs/operations.md: a part of a cell that somebody deletes.
@@ -53,7 +54,7 @@ type cell struct {
 func (c *cell) accept(t *testing.T, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
-		require.Equal(t, http.StatusAccepted, c.post(t, c.tenant, id, order), "cell %s, event %s", c.ID, id)
+		require.Equal(t, http.StatusAccepted, c.post(t, c.tenant, id, cloudtest.Order), "cell %s, event %s", c.ID, id)
 	}
 	c.accepted = append(c.accepted, ids...)
 }
@@ -66,7 +67,7 @@ func (c *cell) reject(t *testing.T, id string) {
 
 func (c *cell) processed(t *testing.T, ids ...string) {
 	t.Helper()
-	c.awaitStatus(t, c.tenant, "processed", ids...)
+	c.AwaitStatus(t, c.tenant, "processed", ids...)
 }
 
 // replayed demands that a replay finds and sends so many events.
@@ -160,7 +161,7 @@ func rows() map[string]row {
 		},
 		"queue": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
-				c.feed(t, c.Consumer, false)
+				cloudtest.Feed(t, c.cloud, c.Consumer, false)
 				c.accept(t, "held-0", "held-1")
 				c.awaitDepth(t, c.QueueURL, 2)
 				c.deleteQueue(t, c.QueueURL)
@@ -197,10 +198,10 @@ func rows() map[string]row {
 		},
 		"mappings": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
-				require.NoError(t, c.cloud.Lambda.DeleteMapping(t.Context(), c.mapping(t, c.Consumer)))
+				require.NoError(t, c.cloud.Lambda.DeleteMapping(t.Context(), cloudtest.Feeding(t, c.cloud, c.Consumer).UUID))
 				c.accept(t, "held-0", "held-1")
 				c.awaitDepth(t, c.QueueURL, 2)
-				require.NoError(t, c.cloud.Lambda.DeleteMapping(t.Context(), c.mapping(t, c.Producer)))
+				require.NoError(t, c.cloud.Lambda.DeleteMapping(t.Context(), cloudtest.Feeding(t, c.cloud, c.Producer).UUID))
 				return nil
 			},
 			says: map[string][]string{"doctor": {
@@ -246,7 +247,7 @@ func rows() map[string]row {
 		},
 		"data": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
-				c.feed(t, c.Producer, false)
+				cloudtest.Feed(t, c.cloud, c.Producer, false)
 				c.accept(t, "held-0", "held-1")
 				return c.restorable(t, c.DataTable)
 			},
@@ -266,7 +267,7 @@ func rows() map[string]row {
 		// Its name was taken by an empty table before anybody restored it: what the backups have comes back through scratch tables.
 		"data-gone": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
-				c.feed(t, c.Producer, false)
+				cloudtest.Feed(t, c.cloud, c.Producer, false)
 				c.accept(t, "held-0", "held-1")
 				c.at = time.Now().UTC().Truncate(time.Second)
 				for _, table := range []string{c.DataTable, c.ResultsTable} {
@@ -337,7 +338,7 @@ func TestI6WhatADeletedPartOfACellHeldUpIsAppliedOnceItIsMadeAgain(t *testing.T)
 	})
 	each("during", func(t *testing.T, c *cell, r row) {
 		if r.refused {
-			require.Equal(t, http.StatusServiceUnavailable, c.post(t, c.tenant, during[0], order))
+			require.Equal(t, http.StatusServiceUnavailable, c.post(t, c.tenant, during[0], cloudtest.Order))
 			return
 		}
 		c.accept(t, during...)
@@ -394,15 +395,15 @@ func TestI6WhatADeletedPartOfACellHeldUpIsAppliedOnceItIsMadeAgain(t *testing.T)
 		if r.mend != nil {
 			r.mend(t, c)
 		}
-		await(t, "the router writes to cell "+c.ID, func() (status int, ok bool) {
-			status = c.post(t, c.tenant, "after-0", order) // for a moment it still answers 503 where the table was gone
+		cloudtest.Await(t, "the router writes to cell "+c.ID, func() (status int, ok bool) {
+			status = c.post(t, c.tenant, "after-0", cloudtest.Order) // for a moment it still answers 503 where the table was gone
 			return status, status == http.StatusAccepted
 		})
 		c.accept(t, "after-0", "after-1")
 		c.processed(t, c.accepted...)
 		c.awaitDepth(t, c.QueueURL, 0)
 		require.Equal(t, len(c.accepted), c.applied(t, c.Cell, c.tenant), "every event has had its effect once")
-		c.awaitStatus(t, c.tenant, "failed", c.rejected...)
+		c.AwaitStatus(t, c.tenant, "failed", c.rejected...)
 		c.awaitDepth(t, c.ConsumerDLQURL, len(c.rejected))
 		require.Contains(t, c.does(t, "replay", "--cell", c.ID, "--since", "1h", "--grace", "0s"), "Nothing to replay")
 	})

@@ -8,10 +8,6 @@ package routertest_test
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -20,15 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
-	"cellular/local/emulator"
-	"cellular/local/gate"
-	"cellular/local/gate/calls"
 )
 
 // environments is the router's reserved concurrency: so many processes answer requests, each with a cache, breakers and
 // buckets of its own. What is sent one after another lands in the same one.
-const environments = 8
+const environments = cloudtest.Connections
 
 // The cloud with wide limits.
 const (
@@ -57,51 +51,43 @@ var narrow = deployed(map[string]any{
 
 // world is a deployed system, and the ways to look into it.
 type world struct {
+	*cloudtest.Client // of the router
+
 	wire    *wire
-	cloud   *local.Cloud
 	outputs local.Outputs
 	tables  *dynamodb.Client // past the wire
 }
 
-// worlds are those to take down in the end, as far as they came up.
-var worlds []*world
-
 // deployed returns a cloud with these settings laid over the router's in Pulumi.local.yaml. The first test that needs
 // it deploys it.
 func deployed(router map[string]any) func() (*world, error) {
-	return sync.OnceValues(func() (*world, error) {
-		w := &world{wire: &wire{taps: map[string]*tap{}}}
-		worlds = append(worlds, w)
-		return w, w.deploy(context.Background(), router)
-	})
+	return sync.OnceValues(func() (*world, error) { return deploy(context.Background(), router) })
 }
 
-func (w *world) deploy(ctx context.Context, router map[string]any) error {
-	const tools = "../../.local"
-	progress := func(line string) { fmt.Println(line) }
-	if err := os.Unsetenv(emulator.EndpointVariable); err != nil { // the emulator is one of our own
-		return err
-	}
-	dir, err := os.MkdirTemp("", "cellular-router-")
-	if err != nil {
-		return err
-	}
-	w.cloud, err = local.Start(ctx, local.Options{
-		Dir: dir, Tools: tools, Progress: progress, Gate: w.wire.gate,
+func deploy(ctx context.Context, router map[string]any) (*world, error) {
+	w := &world{wire: &wire{taps: map[string]*tap{}}}
+	cloud, err := cloudtest.Start(ctx, local.Options{
+		Gate: w.wire.gate,
 		Config: map[string]any{
-			"cellular:cells":  []any{map[string]any{"id": "alpha"}, map[string]any{"id": "beta"}},
+			"cellular:cells":  cloudtest.Cells(ids...),
 			"cellular:router": map[string]any{"reservedConcurrency": environments},
 		},
 	})
 	if err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
+		return nil, err
 	}
-	past := w.cloud.AWS.Copy()
+	past := cloud.AWS.Copy()
 	past.AppID = pastTheWire
 	w.tables = dynamodb.NewFromConfig(past)
-	w.outputs, _, err = w.cloud.Up(ctx, map[string]any{"cellular:router": router})
-	return err
+	if w.outputs, _, err = cloud.Up(ctx, map[string]any{"cellular:router": router}); err != nil {
+		return nil, err
+	}
+	w.Client = cloudtest.NewClient(w.outputs.URL)
+	return w, nil
 }
+
+// ids are the cells of each cloud.
+var ids = []string{"alpha", "beta"}
 
 // start returns the cloud.
 func start(t *testing.T, cloud func() (*world, error)) *world {
@@ -114,38 +100,4 @@ func start(t *testing.T, cloud func() (*world, error)) *world {
 func (w *world) alpha() manifest.Cell { return w.outputs.Cells["alpha"] }
 func (w *world) beta() manifest.Cell  { return w.outputs.Cells["beta"] }
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	var made []gate.Call
-	for _, w := range worlds {
-		if w.cloud != nil {
-			made = append(made, w.cloud.Calls()...)
-		}
-	}
-	if err := calls.Save("../gate/calls/testdata/routertest.txt", code == 0, made, "us-east-1", local.StackName, []string{"alpha", "beta"}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	for _, w := range worlds {
-		if err := w.takeDown(code != 0); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-// takeDown ends everything. What a failed run logged is kept.
-func (w *world) takeDown(failed bool) error {
-	var errs []error
-	if w.cloud != nil {
-		errs = append(errs, w.cloud.Close())
-		if failed {
-			fmt.Fprintf(os.Stderr, "the logs of this run are in %s/logs\n", w.cloud.Dir)
-		} else {
-			errs = append(errs, os.RemoveAll(w.cloud.Dir))
-		}
-	}
-	return errors.Join(errs...)
-}
+func TestMain(m *testing.M) { cloudtest.Main(m, cloudtest.Suite{Calls: "routertest.txt", Cells: ids}) }

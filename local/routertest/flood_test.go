@@ -1,16 +1,19 @@
 package routertest_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 func TestATenantThatFloodsIsRefusedAndItsNeighbourIsNot(t *testing.T) {
@@ -21,32 +24,20 @@ func TestATenantThatFloodsIsRefusedAndItsNeighbourIsNot(t *testing.T) {
 	// its requests land in the environments that the flood has been to.
 	const floodClients = 2
 	begun := time.Now()
-	var clients sync.WaitGroup
+	clients := cloudtest.NewCrowd(t.Context())
+	defer clients.Stop()
 	var refusals atomic.Int64
-	quit := make(chan struct{})
-	stop := sync.OnceFunc(func() {
-		close(quit)
-		clients.Wait()
-	})
-	defer stop()
 	flood := make([][]answer, floodClients)
 	for i := range flood {
-		clients.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-quit:
-					return
-				default:
-				}
-				a := w.visit(flooder, fmt.Sprintf("flood-%d-%d", i, n))
-				flood[i] = append(flood[i], a)
-				if a.Status == http.StatusTooManyRequests {
-					refusals.Add(1)
-				}
+		clients.Go(rate.Inf, func(_ context.Context, n int) {
+			a := w.visit(flooder, fmt.Sprintf("flood-%d-%d", i, n))
+			flood[i] = append(flood[i], a)
+			if a.Status == http.StatusTooManyRequests {
+				refusals.Add(1)
 			}
 		})
 	}
-	await(t, "the flood is being refused", func() (int64, bool) {
+	cloudtest.Await(t, "the flood is being refused", func() (int64, bool) {
 		n := refusals.Load()
 		return n, n >= 50
 	})
@@ -54,27 +45,27 @@ func TestATenantThatFloodsIsRefusedAndItsNeighbourIsNot(t *testing.T) {
 	for n := range tenantBurst {
 		calm = append(calm, w.visit(neighbour, fmt.Sprint("calm-", n)))
 	}
-	stop()
+	clients.Stop()
 	elapsed := time.Since(begun)
 
 	for _, a := range calm {
-		requireAccepted(t, a)
+		cloudtest.RequireAccepted(t, a)
 	}
 	require.Len(t, w.kept(t, w.alpha(), neighbour), tenantBurst)
 	var accepted []string
 	for _, a := range slices.Concat(flood...) {
 		if a.Status == http.StatusAccepted {
-			accepted = append(accepted, a.field(t, "id"))
+			accepted = append(accepted, a.Field("id"))
 			continue
 		}
 		requireComeBack(t, a, http.StatusTooManyRequests, "too-many-requests", time.Second/tenantRate)
-		require.Equal(t, a.field(t, "event_id"), a.Header.Get("Idempotency-Key"), "what to send again")
+		require.Equal(t, a.Field("event_id"), a.Header.Get("Idempotency-Key"), "what to send again")
 	}
 	// The limit counts in each environment. So many clients, with the neighbour, are in as many environments.
 	require.LessOrEqual(t, len(accepted), (floodClients+1)*(tenantBurst+tenantRate*int(elapsed/time.Second+1)))
 	require.ElementsMatch(t, accepted, slices.Collect(maps.Keys(w.kept(t, w.alpha(), flooder))), "what was refused is in no cell")
 
-	await(t, "the tenant that has waited is let in again", func() (answer, bool) {
+	cloudtest.Await(t, "the tenant that has waited is let in again", func() (answer, bool) {
 		a := w.visit(flooder, "later")
 		return a, a.Status == http.StatusAccepted
 	})

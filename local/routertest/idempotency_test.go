@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 func TestAnIDIsUsedForOneContent(t *testing.T) {
@@ -14,7 +16,7 @@ func TestAnIDIsUsedForOneContent(t *testing.T) {
 	tenant := w.tenant(t, w.alpha())
 	const payload = `{"page":1,"from":"a/b"}`
 	first := w.post(tenant, "e-1", visit, payload)
-	requireAccepted(t, first)
+	cloudtest.RequireAccepted(t, first)
 
 	for name, same := range map[string]string{
 		"the same text":    payload,
@@ -24,7 +26,7 @@ func TestAnIDIsUsedForOneContent(t *testing.T) {
 	} {
 		t.Run("again "+name, func(t *testing.T) {
 			a := w.post(tenant, "e-1", visit, same)
-			requireAccepted(t, a)
+			cloudtest.RequireAccepted(t, a)
 			require.Equal(t, string(first.Body), string(a.Body))
 			require.Equal(t, first.Header.Get("Location"), a.Header.Get("Location"))
 			require.Equal(t, "true", a.Header.Get("Idempotent-Replayed"))
@@ -40,13 +42,13 @@ func TestAnIDIsUsedForOneContent(t *testing.T) {
 		"another type, in case":      {"Visit", payload},
 	} {
 		t.Run(name, func(t *testing.T) {
-			requireProblem(t, w.post(tenant, "e-1", other.eventType, other.payload), http.StatusConflict, "id-conflict")
+			cloudtest.RequireProblem(t, w.post(tenant, "e-1", other.eventType, other.payload), http.StatusConflict, "id-conflict")
 		})
 	}
 	require.Equal(t, map[string]string{"e-1": payload}, w.kept(t, w.alpha(), tenant), "the first content stays")
 
 	other := w.tenant(t, w.alpha())
-	requireAccepted(t, w.post(other, "e-1", "visits", `null`)) // an id is the tenant's own
+	cloudtest.RequireAccepted(t, w.post(other, "e-1", "visits", `null`)) // an id is the tenant's own
 }
 
 func TestOfConcurrentContentsOfOneIDOneWins(t *testing.T) {
@@ -66,10 +68,10 @@ func TestOfConcurrentContentsOfOneIDOneWins(t *testing.T) {
 	firsts := 0
 	for i, a := range answers {
 		if contents[i%2] != kept["e-1"] {
-			requireProblem(t, a, http.StatusConflict, "id-conflict")
+			cloudtest.RequireProblem(t, a, http.StatusConflict, "id-conflict")
 			continue
 		}
-		requireAccepted(t, a)
+		cloudtest.RequireAccepted(t, a)
 		require.JSONEq(t, `{"id":"e-1","cell":"alpha","status":"accepted"}`, string(a.Body))
 		if a.Header.Get("Idempotent-Replayed") == "" {
 			firsts++
@@ -88,24 +90,24 @@ func TestAnEventWhoseAnswerGotLostIsAcceptedOnce(t *testing.T) {
 		tenant := w.tenant(t, w.alpha())
 		losing := w.wire.tapWrites(t, w.alpha().DataTable, loseAnswers(1))
 		a := w.send(unnamed(tenant))
-		requireAccepted(t, a)
+		cloudtest.RequireAccepted(t, a)
 		require.Equal(t, 2, losing.seen())
 		require.Empty(t, a.Header.Get("Idempotent-Replayed"), "the client has sent it once")
-		require.Equal(t, map[string]string{a.field(t, "id"): `{"page":1}`}, w.kept(t, w.alpha(), tenant))
+		require.Equal(t, map[string]string{a.Field("id"): `{"page":1}`}, w.kept(t, w.alpha(), tenant))
 	})
 	t.Run("the client tries again", func(t *testing.T) {
 		w := start(t, wide)
 		tenant := w.tenant(t, w.alpha())
 		losing := w.wire.tapWrites(t, w.alpha().DataTable, loseAnswers(2))
 		refused := w.send(unnamed(tenant))
-		requireProblem(t, refused, http.StatusServiceUnavailable, "unavailable")
+		cloudtest.RequireProblem(t, refused, http.StatusServiceUnavailable, "unavailable")
 		require.Equal(t, 2, losing.seen(), "the router tries once more, and no more")
 		key := refused.Header.Get("Idempotency-Key")
 		require.NotEmpty(t, key)
 
 		a := w.send(unnamed(tenant), "Idempotency-Key", key)
-		requireAccepted(t, a)
-		require.Equal(t, key, a.field(t, "id"))
+		cloudtest.RequireAccepted(t, a)
+		require.Equal(t, key, a.Field("id"))
 		require.Equal(t, "true", a.Header.Get("Idempotent-Replayed"))
 		require.Equal(t, map[string]string{key: `{"page":1}`}, w.kept(t, w.alpha(), tenant))
 	})

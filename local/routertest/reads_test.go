@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 func TestAThousandRequestsOfOneTenantReadTheMappingOncePerEnvironment(t *testing.T) {
@@ -15,7 +17,7 @@ func TestAThousandRequestsOfOneTenantReadTheMappingOncePerEnvironment(t *testing
 		status int
 	}{
 		"a tenant that nobody has asked for": {w.tenant(t, w.alpha()), http.StatusAccepted},
-		"a tenant that is not there":         {unplaced(), http.StatusNotFound},
+		"a tenant that is not there":         {cloudtest.Unplaced(), http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			reads := w.wire.tap(t, w.outputs.MappingTable, watch)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"cellular/internal/testkit/cloudtest"
 )
 
 // wire is in front of the emulator. It passes everything on as it is, unless a test has tapped a table.
@@ -73,9 +75,7 @@ func hang(_ int64, opened <-chan struct{}, rw http.ResponseWriter, r *http.Reque
 
 // fail answers that the service cannot answer.
 func fail(_ int64, _ <-chan struct{}, rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
-	rw.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	rw.WriteHeader(http.StatusInternalServerError)
-	_, _ = io.WriteString(rw, `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"it is a bad day"}`)
+	cloudtest.AnswerFailure(rw)
 }
 
 // loseAnswers has the first requests carried out, and cuts the connection instead of answering.

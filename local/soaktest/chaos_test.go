@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/testkit/cloudtest"
 	"cellular/local/internal/proc"
 )
 
@@ -111,7 +112,7 @@ func (w *world) move(ctx context.Context, tenant, to string) *mover {
 		defer close(m.done)
 		args := []string{"tenants", "move", tenant, "--to", to}
 		for attempts := 0; attempts < 100 && ctx.Err() == nil; attempts++ {
-			cmd := w.operator(ctx, args...)
+			cmd := w.cellctl.Command(ctx, args...)
 			m.says.Reset()
 			cmd.Stdout, cmd.Stderr = &m.says, &m.says
 			if m.err = cmd.Start(); m.err != nil {
@@ -148,11 +149,14 @@ func (m *mover) kill() bool {
 
 func (m *mover) await(t *testing.T) {
 	t.Helper()
-	select {
-	case <-m.done:
-	case <-time.After(patience):
-		t.Fatal("the move does not end")
-	}
+	cloudtest.Await(t, "the move ends", func() (struct{}, bool) {
+		select {
+		case <-m.done:
+			return struct{}{}, true
+		default:
+			return struct{}{}, false
+		}
+	})
 	var exit *exec.ExitError
 	if m.err != nil {
 		require.ErrorAs(t, m.err, &exit)

@@ -2,6 +2,7 @@ package soaktest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/manifest"
+	"cellular/internal/testkit/cloudtest"
 )
 
 // lengthVariable is how long the clients write: a duration such as 2m.
@@ -34,8 +37,7 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	const traveller, destination = "traveller", "east"
 	tenants := slices.Sorted(maps.Keys(homes))
 	for tenant, cell := range homes {
-		out, err := w.operator(t.Context(), "tenants", "assign", tenant, "--cell", cell).CombinedOutput()
-		require.NoError(t, err, string(out))
+		w.cellctl.Do(t, "tenants", "assign", tenant, "--cell", cell)
 	}
 
 	load, stop := context.WithTimeout(t.Context(), length)
@@ -75,13 +77,13 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	}
 	drained := func() bool {
 		for _, c := range w.outputs.Cells {
-			if w.depth(t, c.QueueURL) > 0 {
+			if cloudtest.Messages(t, w.queues, c.QueueURL) > 0 {
 				return false
 			}
 		}
 		return true
 	}
-	await(t, "every accepted event is applied or in a DLQ", func() (any, bool) {
+	cloudtest.Await(t, "every accepted event is applied or in a DLQ", func() ([]string, bool) {
 		lacking := missing()
 		if len(lacking) == 0 {
 			return nil, drained()
@@ -97,7 +99,7 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	ejected := w.letters(t)
 
 	// And what is in a DLQ is applied when it is redriven.
-	await(t, "what was redriven is applied, and no DLQ has anything", func() (any, bool) {
+	cloudtest.Await(t, "what was redriven is applied, and no DLQ has anything", func() ([]string, bool) {
 		w.redrive(t)
 		lacking := missing()
 		return lacking, len(lacking) == 0 && drained() && len(w.letters(t)) == 0
@@ -133,18 +135,28 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	require.NotZero(t, len(h.kills)+len(h.freezes), "nobody was harmed")
 }
 
+// dead is how many messages are in the DLQs of a cell.
+func (w *world) dead(t *testing.T, c manifest.Cell) int {
+	t.Helper()
+	n := 0
+	for _, queue := range []string{c.ConsumerDLQURL, c.StreamDLQURL, c.SubscriptionDLQURL} {
+		n += cloudtest.Messages(t, w.queues, queue)
+	}
+	return n
+}
+
 // letters are the events that messages in the cells' DLQs are about.
 func (w *world) letters(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
 	for id, c := range w.outputs.Cells {
-		if w.depth(t, c.ConsumerDLQURL)+w.depth(t, c.StreamDLQURL)+w.depth(t, c.SubscriptionDLQURL) == 0 {
+		if w.dead(t, c) == 0 {
 			continue
 		}
 		var v struct {
 			Letters []struct{ Events []string } `json:"letters"`
 		}
-		w.operate(t, &v, "dlq", "list", "--cell", id, "--limit", "1000")
+		require.NoError(t, json.Unmarshal([]byte(w.cellctl.Do(t, "dlq", "list", "--cell", id, "--limit", "1000", "--output", "json")), &v))
 		for _, letter := range v.Letters {
 			for _, key := range letter.Events {
 				found[key] = true
@@ -158,9 +170,8 @@ func (w *world) letters(t *testing.T) map[string]bool {
 func (w *world) redrive(t *testing.T) {
 	t.Helper()
 	for id, c := range w.outputs.Cells {
-		if w.depth(t, c.ConsumerDLQURL)+w.depth(t, c.StreamDLQURL)+w.depth(t, c.SubscriptionDLQURL) > 0 {
-			out, err := w.operator(t.Context(), "dlq", "redrive", "--cell", id).CombinedOutput()
-			require.NoError(t, err, string(out))
+		if w.dead(t, c) > 0 {
+			w.cellctl.Do(t, "dlq", "redrive", "--cell", id)
 		}
 	}
 }

@@ -2,31 +2,19 @@ package soaktest_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/cloudtest"
 )
 
 const (
 	writers   = 50
 	perSecond = 0.4 // of one writer; the emulator carries some twenty events per second to their end
-	eventType = "visit"
 )
-
-// client has fewer connections than the local Lambda has environments of the router: what is refused is refused by the
-// router, or was under way in a process that died.
-var client = &http.Client{
-	Timeout:   30 * time.Second, // above what the gateway waits for the router
-	Transport: &http.Transport{MaxConnsPerHost: 9, MaxIdleConnsPerHost: 9},
-}
 
 // sent is what came of the requests of all writers, by the key of the event; a writer never sends an id twice.
 type sent struct {
@@ -40,45 +28,28 @@ type sent struct {
 // to its end.
 func (w *world) write(ctx context.Context, tenants []string) *sent {
 	s := &sent{accepted: map[string]time.Time{}, refused: map[string]int{}}
-	var all sync.WaitGroup
+	all := cloudtest.NewCrowd(ctx)
 	for i := range writers {
-		all.Go(func() {
-			limit := rate.NewLimiter(perSecond, 1)
-			for n := 0; limit.Wait(ctx) == nil; n++ {
-				s.post(context.WithoutCancel(ctx), w.outputs.URL, tenants[(i+n)%len(tenants)], fmt.Sprintf("w%d-%d", i, n))
-			}
+		all.Go(perSecond, func(ctx context.Context, n int) {
+			s.post(ctx, w.Client, tenants[(i+n)%len(tenants)], fmt.Sprintf("w%d-%d", i, n))
 		})
 	}
 	all.Wait()
 	return s
 }
 
-func (s *sent) post(ctx context.Context, url, tenant, id string) {
-	body := fmt.Sprintf(`{"tenant_id":%q,"id":%q,"type":%q,"payload":{"page":1}}`, tenant, id, eventType)
-	begun, status := time.Now(), 0
-	var answer struct{ ID, Status string }
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/events", strings.NewReader(body))
-	if err == nil {
-		req.Header.Set("Content-Type", "application/json")
-		var resp *http.Response
-		if resp, err = client.Do(req); err == nil {
-			var text []byte
-			text, err = io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if status = resp.StatusCode; err == nil && status == http.StatusAccepted {
-				err = json.Unmarshal(text, &answer)
-			}
-		}
-	}
+func (s *sent) post(ctx context.Context, c *cloudtest.Client, tenant, id string) {
+	begun := time.Now()
+	a := c.Post(ctx, tenant, id, cloudtest.Visit, cloudtest.Page)
 	key := event.Key(tenant, id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case err != nil:
-		s.silent = append(s.silent, fmt.Sprintf("%s: %d %v", key, status, err))
-	case status == http.StatusAccepted && answer.ID == id:
+	case a.Err != nil:
+		s.silent = append(s.silent, fmt.Sprintf("%s: %d %v", key, a.Status, a.Err))
+	case a.Status == http.StatusAccepted && a.Field("id") == id:
 		s.accepted[key] = begun
 	default:
-		s.refused[key] = status
+		s.refused[key] = a.Status
 	}
 }

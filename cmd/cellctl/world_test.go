@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, holder: record.Holder}
 	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
-	control, err := manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
+	control, err := dynamotest.ControlPlaneOf(stack).JSON()
 	require.NoError(t, err)
 	router, err := manifest.Router{
 		URL: "https://abc123.execute-api.eu-west-1.amazonaws.com", Function: stack.Router(), Role: "arn:aws:iam::123456789012:role/" + stack.RouterRole(),

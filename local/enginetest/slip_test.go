@@ -9,6 +9,7 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/dynamotest"
 	"cellular/local"
 )
 
@@ -20,9 +21,7 @@ func with(config map[string]any, key string, value any) map[string]any {
 }
 
 func (o operator) placement() *placement.Store {
-	return placement.NewStore(dynamodb.NewFromConfig(o.cloud.Operator()), manifest.ControlPlane{
-		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
-	})
+	return placement.NewStore(dynamodb.NewFromConfig(o.cloud.Operator()), dynamotest.ControlPlaneOf(stack))
 }
 
 // slip is a configuration that is refused, and what the refusal says.

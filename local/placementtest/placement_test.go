@@ -29,6 +29,7 @@ import (
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
+	"cellular/internal/testkit/dynamotest"
 	"cellular/local/emulator"
 	"cellular/local/process"
 )
@@ -71,7 +72,7 @@ func newPlane(t *testing.T, cells ...manifest.Cell) *plane {
 	stack := naming.Stack("t" + uuid.NewString()[:8])
 	p := &plane{
 		db:       dynamodb.NewFromConfig(shared.emulator.AWS("us-east-1")),
-		manifest: manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
+		manifest: dynamotest.ControlPlaneOf(stack),
 		cells:    cells,
 	}
 	p.create(t, stack.MappingTable(), mapping.AttrTenantID, mapping.CellIndex, mapping.AttrCellID, mapping.AttrTenantID)

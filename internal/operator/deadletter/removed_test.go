@@ -26,7 +26,7 @@ func (w *world) removedUpTo(epoch, last int64) (met *[]string) {
 		}, nil
 	}
 	w.letters.Places = func(ctx context.Context, tenantIDs []string) (map[string]mapping.Mapping, error) {
-		return mapping.GetAll(ctx, w.Tables, MappingTable, tenantIDs)
+		return mapping.GetAll(ctx, w.Tables, Control.MappingTable, tenantIDs)
 	}
 	w.letters.OnRemoved = func(_ manifest.Cell, l deadletter.Letter) { *met = append(*met, l.MessageID) }
 	return met
@@ -98,7 +98,7 @@ func TestLetters_KeepTheUnreadableOnesOfTheNextTenant(t *testing.T) {
 	w.Map("acme", Alpha, 5)
 	list()
 	require.Empty(t, *met, "placed by a version that writes no record")
-	w.Tables.Delete(MappingTable, "acme")
+	w.Tables.Delete(Control.MappingTable, "acme")
 	list()
 	require.Equal(t, []string{id}, *met)
 }

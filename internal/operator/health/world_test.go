@@ -36,6 +36,7 @@ import (
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/dynamotest"
 )
 
 const (
@@ -102,7 +103,7 @@ func healthy(t *testing.T) *world {
 		shards: []streamtypes.Shard{{}, {SequenceNumberRange: &streamtypes.SequenceNumberRange{EndingSequenceNumber: aws.String("1")}}, {}},
 		states: map[string]placement.CellState{}, placed: map[string][]string{}, stranded: map[string][]string{}, statuses: map[string]cellstatus.Status{},
 	}
-	control, err := manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}.JSON()
+	control, err := dynamotest.ControlPlaneOf(stack).JSON()
 	require.NoError(t, err)
 	router, err := manifest.Router{
 		URL: "http://router", Function: stack.Router(), Role: role, Auth: "iam",

@@ -106,7 +106,7 @@ func (f *fleet) sleep(_ context.Context, d time.Duration) error {
 func (f *fleet) time() time.Time { return f.now }
 
 func (f *fleet) store() *placement.Store {
-	s := placement.NewStore(f.db, (&world{}).controlPlane())
+	s := placement.NewStore(f.db, control)
 	s.Now, s.Sleep = f.time, f.sleep
 	return s
 }
@@ -122,7 +122,7 @@ func (f *fleet) cell(_ context.Context, id string) (manifest.Cell, error) {
 
 func (f *fleet) mover() *move.Mover {
 	return move.New(move.Options{
-		DynamoDB: f.db, Queue: hooked{}, ControlPlane: (&world{}).controlPlane(), Cell: f.cell,
+		DynamoDB: f.db, Queue: hooked{}, ControlPlane: control, Cell: f.cell,
 		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },
 		Now: f.time, Sleep: f.sleep,
 	})
@@ -130,7 +130,7 @@ func (f *fleet) mover() *move.Mover {
 
 func (f *fleet) remover() *removal.Remover {
 	return removal.New(removal.Options{
-		DynamoDB: f.db, Queue: hooked{}, ControlPlane: (&world{}).controlPlane(),
+		DynamoDB: f.db, Queue: hooked{}, ControlPlane: control,
 		Cells: func(context.Context) ([]manifest.Cell, error) { return f.cells, nil },
 		SweepLetters: func(context.Context, manifest.Cell, string, func(context.Context) error) (map[string]int, error) {
 			return nil, nil

@@ -36,7 +36,7 @@ type site struct {
 
 func newSite(t *testing.T, tenants int) *site {
 	s := &site{T: t, db: dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta", "gamma")), now: time.Now()}
-	s.store = placement.NewStore(s.db, (&world{}).controlPlane())
+	s.store = placement.NewStore(s.db, control)
 	for _, id := range []string{"alpha", "beta", "gamma"} {
 		s.cells = append(s.cells, manifestOf(id))
 	}
@@ -72,7 +72,7 @@ func (s *site) time() time.Time {
 
 func (s *site) mover() *move.Mover {
 	return move.New(move.Options{
-		DynamoDB: s.db, Queue: s, ControlPlane: (&world{}).controlPlane(),
+		DynamoDB: s.db, Queue: s, ControlPlane: control,
 		Cell:       func(_ context.Context, id string) (manifest.Cell, error) { return manifestOf(id), nil },
 		Quarantine: quarantine, Poll: time.Second, Holder: "mover", Gone: func(string) bool { return true },
 		Now: s.time,

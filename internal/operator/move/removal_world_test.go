@@ -29,7 +29,7 @@ func (w *world) all() []manifest.Cell {
 func (w *world) remover(h *hooks) *removal.Remover {
 	client := hooked{w, h}
 	return removal.New(removal.Options{
-		DynamoDB: client, Queue: client, ControlPlane: w.controlPlane(),
+		DynamoDB: client, Queue: client, ControlPlane: control,
 		Cells:        func(context.Context) ([]manifest.Cell, error) { return w.all(), nil },
 		SweepLetters: w.sweeper(h),
 		Quarantine:   quarantine, IndexSettle: time.Second, Parallel: 1, Holder: "remover", Gone: func(string) bool { return true },

@@ -43,6 +43,9 @@ const (
 	quarantine = 63 * time.Second // hardTTL, cellTime, and a margin
 )
 
+// control names the control plane.
+var control = dynamotest.ControlPlaneOf(stack)
+
 // T is what a test and a property have in common.
 type T interface {
 	require.TestingT
@@ -128,12 +131,8 @@ func newWorld(t T) *world {
 	return w
 }
 
-func (w *world) controlPlane() manifest.ControlPlane {
-	return manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
-}
-
 func (w *world) placement() *placement.Store {
-	store := placement.NewStore(w.db, w.controlPlane())
+	store := placement.NewStore(w.db, control)
 	store.Now = func() time.Time { return w.now }
 	return store
 }
@@ -393,7 +392,7 @@ func (w *world) quiesce() {
 func (w *world) mover(h *hooks) *move.Mover {
 	client := hooked{w, h}
 	return move.New(move.Options{
-		DynamoDB: client, Queue: client, ControlPlane: w.controlPlane(),
+		DynamoDB: client, Queue: client, ControlPlane: control,
 		Cell: func(_ context.Context, id string) (manifest.Cell, error) {
 			if c := w.cells[id]; c != nil && !w.vanished[id] {
 				return c.Cell, nil

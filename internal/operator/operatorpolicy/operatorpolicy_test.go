@@ -14,6 +14,7 @@ import (
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/operatorpolicy"
 	"cellular/internal/operator/restore"
+	"cellular/internal/testkit/dynamotest"
 )
 
 const stack naming.Stack = "dev"
@@ -32,7 +33,7 @@ func cell(id string) manifest.Cell {
 func scope(cells ...manifest.Cell) operatorpolicy.Scope {
 	return operatorpolicy.Scope{
 		Partition: "aws", Region: "eu-west-1", Account: "123456789012", Stack: stack,
-		ControlPlane: manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()},
+		ControlPlane: dynamotest.ControlPlaneOf(stack),
 		Router: manifest.Router{
 			URL: "https://abc123.execute-api.eu-west-1.amazonaws.com", Function: stack.Router(), Auth: "iam",
 			Role: "arn:aws:iam::123456789012:role/" + stack.RouterRole(),

@@ -209,7 +209,7 @@ func TestAbandon_PlacesOnceWhereItsAnswerIsLost(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10), cell("beta", "standard", 10))
 	w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha"})
 	db := &losesAnswer{DB: w.db}
-	store := placement.NewStore(db, manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()})
+	store := placement.NewStore(db, dynamotest.ControlPlaneOf(stack))
 	_, err := store.Abandon(t.Context(), w.cells[1:], placement.Request{TenantID: "acme"}, "alpha")
 	require.ErrorIs(t, err, errDown)
 	_, err = w.Abandon(t.Context(), w.cells[1:], placement.Request{TenantID: "acme"}, "alpha")

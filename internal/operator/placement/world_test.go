@@ -32,9 +32,7 @@ type world struct {
 
 func newWorld(cells ...manifest.Cell) *world {
 	w := &world{db: dynamotest.NewTables(dynamotest.Deployment(stack, ids(cells)...)), cells: cells}
-	w.Store = placement.NewStore(w.db, manifest.ControlPlane{
-		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
-	})
+	w.Store = placement.NewStore(w.db, dynamotest.ControlPlaneOf(stack))
 	return w
 }
 

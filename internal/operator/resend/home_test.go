@@ -104,7 +104,7 @@ func TestWhatIsNotSent(t *testing.T) {
 			return e
 		}, resend.Malformed},
 		"of a tenant that has gone": {func(w *World) event.Event {
-			w.Tables.Delete(MappingTable, "acme")
+			w.Tables.Delete(Control.MappingTable, "acme")
 			return w.Accept(Alpha, "acme", "e", 1, time.Hour)
 		}, resend.Unmapped},
 	} {
@@ -127,7 +127,7 @@ func TestWhatIsSentAllTheSame(t *testing.T) {
 	for name, set := range map[string]func(*World) event.Event{
 		"nothing known": func(w *World) event.Event { return w.Accept(Alpha, "acme", "e", 1, time.Hour) },
 		"its tenant is suspended": func(w *World) event.Event {
-			w.Tables.Put(MappingTable, mapping.Mapping{
+			w.Tables.Put(Control.MappingTable, mapping.Mapping{
 				TenantID: "acme", CellID: "alpha", Epoch: 1, State: mapping.Suspended, Tier: mapping.TierStandard,
 			}.Item())
 			return w.Accept(Alpha, "acme", "e", 1, time.Hour)

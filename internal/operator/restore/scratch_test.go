@@ -17,7 +17,7 @@ func TestATableThatCannotBeRestoredIsRefusedWithTheWindow(t *testing.T) {
 	w.recovery.From, w.recovery.To = w.at.Add(time.Hour), w.at.Add(2*time.Hour)
 	_, err := w.restoreCell(restore.Options{})
 	require.ErrorIs(t, err, restore.ErrUnavailable)
-	require.ErrorContains(t, err, "restore table alpha-data: ")
+	require.ErrorContains(t, err, "restore table "+alpha.DataTable+": ")
 	require.ErrorContains(t, err, "it can be restored to times from 2026-03-04T06:06:07Z to 2026-03-04T07:06:07Z; AWS says: InvalidRestoreTimeException")
 
 	w.recovery.Off = true
@@ -49,6 +49,6 @@ func TestScratchTablesAreWaitedForAndFoundAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, scratch[0].Ready && scratch[1].Ready)
 		require.Equal(t, []string{alpha.DataTable, alpha.ResultsTable}, w.recovery.Restored(), "each once")
-		require.Equal(t, "alpha-data-restore-20260304050607", scratch[0].Name)
+		require.Equal(t, alpha.DataTable+"-restore-20260304050607", scratch[0].Name)
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
@@ -25,7 +24,7 @@ import (
 
 var (
 	alpha, beta = resendtest.Alpha, resendtest.Beta
-	control     = manifest.ControlPlane{MappingTable: resendtest.MappingTable, CellTable: "cells", MoveTable: "moves"}
+	control     = resendtest.Control
 )
 
 // world is two cells that can be restored to the time at which remember was called.
@@ -42,24 +41,7 @@ type world struct {
 func newWorld(t require.TestingT) *world {
 	w := &world{World: resendtest.New(), t: t, ctx: context.Background(), moves: moves{}}
 	w.at = w.Clock.Now()
-	id, tenant := dynamotest.S(event.AttrKey), dynamotest.S(event.AttrTenantID)
-	tables := map[string]dynamotest.Table{
-		control.MappingTable: {Hash: tenant},
-		control.CellTable:    {Hash: dynamotest.S(controltables.AttrCellID)},
-		control.MoveTable: {Hash: tenant, Range: dynamotest.N(controltables.AttrEpoch), Indexes: map[string]dynamotest.Index{
-			controltables.OpenIndex: {Hash: dynamotest.S(controltables.AttrOpen), Range: tenant, Projection: types.ProjectionTypeAll},
-		}},
-	}
-	for _, c := range []manifest.Cell{alpha, beta} {
-		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
-			event.TenantTimeIndex: {Hash: tenant, Range: dynamotest.S(event.AttrAcceptedAt), Projection: types.ProjectionTypeKeysOnly},
-		}}
-		tables[c.ResultsTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
-			event.TenantIndex:  {Hash: tenant, Range: id, Projection: types.ProjectionTypeKeysOnly},
-			event.WaitingIndex: {Hash: dynamotest.S(event.AttrWaiting), Range: id, Projection: types.ProjectionTypeKeysOnly},
-		}}
-	}
-	w.Tables = dynamotest.NewTables(restoretest.WithScratch(tables, w.at))
+	w.Tables = dynamotest.NewTables(restoretest.WithScratch(resendtest.Tables(), w.at))
 	w.recovery = &restoretest.Recovery{DB: w.Tables}
 	return w
 }

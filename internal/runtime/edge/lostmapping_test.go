@@ -11,15 +11,14 @@ import (
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/dynamotest"
 )
 
 // An operator deletes a mapping by hand, by mistake, and assigns the tenant again.
 func TestI6AcceptedEventsAreFoundAfterAMappingWasLostAndAssignedAgain(t *testing.T) {
 	const stack = naming.Stack("dev")
 	w := newWorld(t)
-	store := placement.NewStore(w.db, manifest.ControlPlane{
-		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(),
-	})
+	store := placement.NewStore(w.db, dynamotest.ControlPlaneOf(stack))
 	var cells []manifest.Cell
 	for _, id := range []string{"alpha", "beta"} {
 		cells = append(cells, manifest.Cell{

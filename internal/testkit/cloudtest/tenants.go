@@ -9,11 +9,12 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/dynamotest"
 )
 
 // ControlPlane is the control plane of the stack.
 func ControlPlane() manifest.ControlPlane {
-	return manifest.ControlPlane{MappingTable: Stack.MappingTable(), CellTable: Stack.CellTable(), MoveTable: Stack.MoveTable()}
+	return dynamotest.ControlPlaneOf(Stack)
 }
 
 // Unplaced makes up a tenant that no other test has, and that is in no cell.

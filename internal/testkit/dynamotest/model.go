@@ -7,6 +7,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 )
@@ -39,6 +40,11 @@ func ControlPlane(stack naming.Stack) map[string]Table {
 			},
 		},
 	}
+}
+
+// ControlPlaneOf names the tables of the control plane.
+func ControlPlaneOf(stack naming.Stack) manifest.ControlPlane {
+	return manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
 }
 
 // Cell is the data table and the results table of a cell.

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/resend"
@@ -25,15 +26,17 @@ var (
 	Beta  = cell("beta")
 )
 
-// MappingTable is the name of the world's mapping table.
-const MappingTable = "mapping"
+const stack = naming.Stack("dev")
+
+// Control names the world's control plane.
+var Control = dynamotest.ControlPlaneOf(stack)
 
 // ResultTTL is for how long the ledgers remember.
 const ResultTTL = 30 * 24 * time.Hour
 
 func cell(id string) manifest.Cell {
 	c := manifest.Cell{
-		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: id + "-data", ResultsTable: id + "-results",
+		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: stack.Cell(id).DataTable(), ResultsTable: stack.Cell(id).ResultsTable(),
 		QueueURL: "https://sqs/" + id + "-queue", ConsumerDLQURL: "https://sqs/" + id + "-consumer-dlq",
 		SubscriptionDLQURL: "https://sqs/" + id + "-subscription-dlq", StreamDLQURL: "https://sqs/" + id + "-stream-dlq",
 	}
@@ -48,27 +51,19 @@ type World struct {
 	Queues *sqstest.SQS
 }
 
+// Tables are those of a world.
+func Tables() map[string]dynamotest.Table { return dynamotest.Deployment(stack, Alpha.ID, Beta.ID) }
+
 // New returns a world without tenants.
 func New() *World {
-	id, tenant := dynamotest.S(event.AttrKey), dynamotest.S(event.AttrTenantID)
-	tables := map[string]dynamotest.Table{MappingTable: {Hash: dynamotest.S(mapping.AttrTenantID)}}
-	for _, c := range []manifest.Cell{Alpha, Beta} {
-		tables[c.DataTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
-			event.TenantTimeIndex: {Hash: tenant, Range: dynamotest.S(event.AttrAcceptedAt), Projection: types.ProjectionTypeKeysOnly},
-		}}
-		tables[c.ResultsTable] = dynamotest.Table{Hash: id, Indexes: map[string]dynamotest.Index{
-			event.TenantIndex:  {Hash: tenant, Range: id, Projection: types.ProjectionTypeKeysOnly},
-			event.WaitingIndex: {Hash: dynamotest.S(event.AttrWaiting), Range: id, Projection: types.ProjectionTypeKeysOnly},
-		}}
-	}
 	clock := &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
-	return &World{Clock: clock, Tables: dynamotest.NewTables(tables), Queues: newQueues(clock.Now)}
+	return &World{Clock: clock, Tables: dynamotest.NewTables(Tables()), Queues: newQueues(clock.Now)}
 }
 
 // Home returns a home that sends to queue.
 func (w *World) Home(queue resend.Queue) *resend.Home {
 	return &resend.Home{
-		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, MappingTable), Now: w.Clock.Now,
+		Tables: w.Tables, Queue: queue, Mappings: mapping.NewStore(w.Tables, Control.MappingTable), Now: w.Clock.Now,
 		Cells: func(_ context.Context, id string) (manifest.Cell, error) {
 			for _, c := range []manifest.Cell{Alpha, Beta} {
 				if c.ID == id {
@@ -82,7 +77,7 @@ func (w *World) Home(queue resend.Queue) *resend.Home {
 
 // Map gives a tenant a place.
 func (w *World) Map(tenantID string, c manifest.Cell, epoch int64) {
-	w.Tables.Put(MappingTable, mapping.Mapping{
+	w.Tables.Put(Control.MappingTable, mapping.Mapping{
 		TenantID: tenantID, CellID: c.ID, Epoch: epoch, State: mapping.Active, Tier: mapping.TierStandard, UpdatedAt: w.Clock.Now(),
 	}.Item())
 }

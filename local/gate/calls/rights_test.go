@@ -14,6 +14,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/operatorpolicy"
+	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/pulumitest"
 	"cellular/local/gate"
 	"cellular/local/gate/calls"
@@ -134,7 +135,7 @@ func scope(api string, anyCell bool) operatorpolicy.Scope {
 	url := "https://sqs." + pulumitest.Region + ".amazonaws.com/" + pulumitest.Account + "/"
 	return operatorpolicy.Scope{
 		Partition: pulumitest.Partition, Region: pulumitest.Region, Account: pulumitest.Account, Stack: deployment, AnyCell: anyCell,
-		ControlPlane: manifest.ControlPlane{MappingTable: deployment.MappingTable(), CellTable: deployment.CellTable(), MoveTable: deployment.MoveTable()},
+		ControlPlane: dynamotest.ControlPlaneOf(deployment),
 		Router: manifest.Router{
 			URL: "https://" + api + ".execute-api." + pulumitest.Region + ".amazonaws.com", Function: deployment.Router(), Auth: "iam",
 			Role: roleARN(deployment.RouterRole()),

@@ -84,7 +84,8 @@ func (r *lateRouter) renew(t *testing.T, tenants ...string) {
 	}
 	next := r.world.environment(config.Name)
 	for _, tenant := range tenants {
-		if a := next.Get(t.Context(), tenant, "nothing-of-that-name"); a.Status != http.StatusNotFound {
+		a := insist(t.Context(), func() cloudtest.Answer { return next.Get(t.Context(), tenant, "nothing-of-that-name") })
+		if a.Status != http.StatusNotFound {
 			t.Errorf("a late router reads the mapping of tenant %s: %s", tenant, a)
 		}
 	}

@@ -167,10 +167,10 @@ func TestManifestIsPublished(t *testing.T) {
 		StreamDLQURL:       queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
 		Producer:           "test-producer-cell-alpha", Consumer: "test-consumer-cell-alpha",
 		Settings: manifest.Settings{
-			Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256,
-			StreamBatchSize: 101, StreamRetries: 932, StreamMaxRecordAge: 21600, StreamParallelization: 3, InlinePayloadBytes: 65536,
-			QueueBatchSize: 9, QueueVisibilityTimeout: 184, QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
-			QueueRetention: 345600, DLQRetention: 1209600, ResultTTL: 7776000,
+			Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(30 * time.Second), FunctionMemory: 256,
+			StreamBatchSize: 101, StreamRetries: 932, StreamMaxRecordAge: manifest.Duration(6 * time.Hour), StreamParallelization: 3, InlinePayloadBytes: 65536,
+			QueueBatchSize: 9, QueueVisibilityTimeout: manifest.Duration(184 * time.Second), QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
+			QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
 		},
 	}, got)
 

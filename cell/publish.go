@@ -3,7 +3,6 @@ package cell
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -49,25 +48,24 @@ func (b *builder) publishManifest(t tables, top topic, q queues, producer, consu
 
 // settings are the arguments as the cell publishes them.
 func (a *Args) settings() manifest.Settings {
-	inSeconds := func(d time.Duration) int { return int(d / time.Second) }
 	p := a.Pipeline
 	return manifest.Settings{
 		Protect:                     a.Protect,
 		Architecture:                a.Functions.Architecture,
-		FunctionTimeout:             inSeconds(a.Functions.Timeout),
+		FunctionTimeout:             manifest.Duration(a.Functions.Timeout),
 		FunctionMemory:              a.Functions.Memory,
 		StreamBatchSize:             p.Stream.BatchSize,
 		StreamRetries:               config.StreamRetries(a.Functions, p.Stream),
-		StreamMaxRecordAge:          inSeconds(p.Stream.MaxRecordAge),
+		StreamMaxRecordAge:          manifest.Duration(p.Stream.MaxRecordAge),
 		StreamParallelization:       p.Stream.Parallelization,
 		InlinePayloadBytes:          p.InlinePayloadBytes,
 		QueueBatchSize:              p.Queue.BatchSize,
-		QueueVisibilityTimeout:      inSeconds(a.visibilityTimeout()),
+		QueueVisibilityTimeout:      manifest.Duration(a.visibilityTimeout()),
 		QueueMaxReceiveCount:        p.Queue.MaxReceiveCount,
 		QueueMaxConcurrency:         p.Queue.MaxConcurrency,
-		QueueRetention:              inSeconds(p.Queue.Retention),
-		DLQRetention:                inSeconds(p.Queue.DLQRetention),
-		ResultTTL:                   inSeconds(p.Consumer.ResultTTL),
+		QueueRetention:              manifest.Duration(p.Queue.Retention),
+		DLQRetention:                manifest.Duration(p.Queue.DLQRetention),
+		ResultTTL:                   manifest.Duration(p.Consumer.ResultTTL),
 		ProducerReservedConcurrency: p.ProducerReservedConcurrency,
 		ConsumerReservedConcurrency: p.ConsumerReservedConcurrency,
 		FaultInjection:              a.Functions.FaultInjection,

@@ -17,7 +17,7 @@ import (
 
 // declared are the parameters in which a cell may differ, where its manifest has them; the JSON is a string within
 // JSON, twice.
-var declared = regexp.MustCompile(`\\+"wave\\+":\d+,\\+"tier\\+":\\+"[a-z]+\\+",\\+"maxTenants\\+":\d+`)
+var declared = regexp.MustCompile(`\\+"wave\\+":\d+,\\+"tier\\+":\\+"[a-z]+\\+",\\+"max_tenants\\+":\d+`)
 
 // recognizable draws cells whose ids occur in no other word, so that an id can be found by its text.
 func recognizable() *rapid.Generator[[]stack.Cell] {

@@ -120,8 +120,8 @@ func TestConfigurationReachesTheParts(t *testing.T) {
 		require.False(t, res.Protect, res)
 	}
 	require.Equal(t, "7s", r.Named(t, "aws:lambda/function:Function", "router-function").Str(t, "environment.variables.CACHE_SOFT_TTL"))
-	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "router-facts").Str(t, "value"), `"auth":"none","softTTL":"7s"`)
-	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "cell-alpha-facts").Str(t, "value"), `"queueMaxConcurrency":9,`)
+	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "router-facts").Str(t, "value"), `"auth":"none","soft_ttl":"7s"`)
+	require.Contains(t, r.Named(t, "aws:ssm/parameter:Parameter", "cell-alpha-facts").Str(t, "value"), `"queue_max_concurrency":9,`)
 	require.EqualValues(t, 9, r.Named(t, "aws:lambda/eventSourceMapping:EventSourceMapping", "cell-alpha-consumer-mapping").Value(t, "scalingConfig.maximumConcurrency"))
 	for _, group := range r.OfType("aws:cloudwatch/logGroup:LogGroup") {
 		require.EqualValues(t, 7, group.Value(t, "retentionInDays"), group)

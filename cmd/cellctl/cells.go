@@ -33,7 +33,7 @@ type cellView struct {
 	Tenants         int                `json:"tenants"`
 	MaxTenants      int                `json:"max_tenants"`
 	Queue           *queueView         `json:"queue"`
-	OldestSeconds   *int64             `json:"oldest_seconds"` // null too where the queue is empty
+	Oldest          *manifest.Duration `json:"oldest"` // age of the oldest message; null too where the queue is empty
 	StreamDLQ       *int               `json:"stream_dlq"`
 	SubscriptionDLQ *int               `json:"subscription_dlq"`
 	ConsumerDLQ     *int               `json:"consumer_dlq"`

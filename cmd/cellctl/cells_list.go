@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -113,7 +114,7 @@ func (a *app) noteLostCells(ctx context.Context, s *session, there []string) {
 // addAge adds the age of the oldest message. CloudWatch may still have one of a queue that has just been emptied.
 func (v *cellView) addAge(ages map[string]time.Duration) {
 	if age, known := ages[v.ID]; known && v.read.Queue.Total() > 0 {
-		v.OldestSeconds = new(int64(age / time.Second))
+		v.Oldest = new(manifest.Duration(age.Truncate(time.Second)))
 	}
 }
 
@@ -136,10 +137,10 @@ func (v cellView) oldest() string {
 	switch {
 	case v.read.Queue.Total() == 0:
 		return "-"
-	case v.OldestSeconds == nil:
+	case v.Oldest == nil:
 		return "?"
 	}
-	return short(time.Duration(*v.OldestSeconds) * time.Second)
+	return short(time.Duration(*v.Oldest))
 }
 
 func depth(d cellstatus.Depth) string {

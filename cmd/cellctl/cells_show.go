@@ -18,7 +18,7 @@ func newCellsShow(a *app) *cobra.Command {
 		Use:   "show CELL",
 		Short: "Show one cell: what it is made of, how it is set, and what waits in it",
 		Long: `show prints all that is known of CELL: its state and depths as 'cellctl cells list' has them, for which tenants diverted
-events wait in it, the moves into and out of it that are under way, the names of its parts, and its settings. Durations of the settings are in seconds.`,
+events wait in it, the moves into and out of it that are under way, the names of its parts, and its settings.`,
 		Example: `  cellctl cells show c01
   cellctl cells show c01 --output json | jq .settings`,
 		Args:              cli.Named("CELL"),
@@ -56,7 +56,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	}
 	v.OpenMoves = s.viewOfMoves(moves, id)
 	v.Parts = partsOf(cell)
-	v.Settings = settingsOf(cell.Settings)
+	v.Settings = cell.Settings
 	if err := a.print(v); err != nil {
 		return err
 	}
@@ -68,11 +68,11 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 
 type cellDetailView struct {
 	cellView
-	UpdatedAt       *string        `json:"updated_at"`
-	WaitingByTenant map[string]int `json:"waiting_by_tenant"`
-	OpenMoves       []moveView     `json:"open_moves"`
-	Parts           parts          `json:"parts"`
-	Settings        settings       `json:"settings"`
+	UpdatedAt       *string           `json:"updated_at"`
+	WaitingByTenant map[string]int    `json:"waiting_by_tenant"`
+	OpenMoves       []moveView        `json:"open_moves"`
+	Parts           parts             `json:"parts"`
+	Settings        manifest.Settings `json:"settings"`
 
 	now time.Time
 }

@@ -63,7 +63,7 @@ func TestCellsListAsJSON(t *testing.T) {
         "in_flight": 1,
         "delayed": 0
       },
-      "oldest_seconds": 7,
+      "oldest": "7s",
       "stream_dlq": 0,
       "subscription_dlq": 0,
       "consumer_dlq": 0,
@@ -146,7 +146,7 @@ func TestCellsShow(t *testing.T) {
 			"",
 			"data_table            dev-app-data-cell-c01",
 		))
-		require.Contains(t, stdout, "result_ttl                     86400\n")
+		require.Contains(t, stdout, "result_ttl                     24h0m0s\n")
 
 		stdout, stderr, code = w.run("cells", "show", "c02", "--output", "json")
 		require.Zero(t, code, stderr)

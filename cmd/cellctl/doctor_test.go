@@ -74,8 +74,8 @@ c01   ok      5 ms      70 ms      e1
 c02   failed  6 ms      -          e2
 `, rendered(t, outputTable, v))
 	require.JSONEq(t, `{"cells":[
-		{"cell":"c01","event":"e1","ok":true,"accepted_ms":5,"processed_ms":70},
-		{"cell":"c02","event":"e2","ok":false,"accepted_ms":6,"processed_ms":null,"error":"not processed in time"}]}`, rendered(t, outputJSON, v))
+		{"cell":"c01","event":"e1","ok":true,"accepted_after":"5ms","processed_after":"70ms"},
+		{"cell":"c02","event":"e2","ok":false,"accepted_after":"6ms","processed_after":null,"error":"not processed in time"}]}`, rendered(t, outputJSON, v))
 }
 
 func TestProbeRefusesWhatItCannotDo(t *testing.T) {

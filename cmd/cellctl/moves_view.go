@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
 )
 
@@ -33,9 +34,9 @@ type moveView struct {
 }
 
 type phaseView struct {
-	Phase     move.Phase `json:"phase"`
-	StartedAt *string    `json:"started_at"`
-	TookMS    int64      `json:"took_ms"`
+	Phase     move.Phase        `json:"phase"`
+	StartedAt *string           `json:"started_at"`
+	Took      manifest.Duration `json:"took"`
 }
 
 // moveCounts are those of move.Counts under the names that cellctl gives everything. A count that only one of the two has
@@ -69,7 +70,7 @@ func (s *session) viewOfMove(m move.Move) moveView {
 		v.Abandoned = &m.Abandoned
 	}
 	for _, p := range m.Phases {
-		v.Phases = append(v.Phases, phaseView{p.Phase, jsonTime(p.StartedAt), p.Took.Milliseconds()})
+		v.Phases = append(v.Phases, phaseView{p.Phase, jsonTime(p.StartedAt), manifest.Duration(p.Took.Truncate(time.Millisecond))})
 	}
 	return v
 }

@@ -92,18 +92,18 @@ type probesView struct {
 }
 
 type probeView struct {
-	Cell        string `json:"cell"`
-	Event       string `json:"event"`
-	OK          bool   `json:"ok"`
-	AcceptedMS  *int64 `json:"accepted_ms"`  // null: it was not accepted
-	ProcessedMS *int64 `json:"processed_ms"` // null: it was not seen to be processed
-	Error       string `json:"error,omitempty"`
+	Cell           string             `json:"cell"`
+	Event          string             `json:"event"`
+	OK             bool               `json:"ok"`
+	AcceptedAfter  *manifest.Duration `json:"accepted_after"`  // null: it was not accepted
+	ProcessedAfter *manifest.Duration `json:"processed_after"` // null: it was not seen to be processed
+	Error          string             `json:"error,omitempty"`
 }
 
 func viewOfProbes(results []health.Probed) probesView {
 	v := probesView{Cells: []probeView{}}
 	for _, r := range results {
-		p := probeView{Cell: r.Cell, Event: r.Event, OK: r.Err == nil, AcceptedMS: milliseconds(r.Accepted), ProcessedMS: milliseconds(r.Processed)}
+		p := probeView{Cell: r.Cell, Event: r.Event, OK: r.Err == nil, AcceptedAfter: after(r.Accepted), ProcessedAfter: after(r.Processed)}
 		if r.Err != nil {
 			p.Error = r.Err.Error()
 		}
@@ -112,12 +112,12 @@ func viewOfProbes(results []health.Probed) probesView {
 	return v
 }
 
-// milliseconds is nil for what did not come about.
-func milliseconds(d time.Duration) *int64 {
+// after returns nil for what did not come about.
+func after(d time.Duration) *manifest.Duration {
 	if d == 0 {
 		return nil
 	}
-	return new(d.Milliseconds())
+	return new(manifest.Duration(d.Truncate(time.Millisecond)))
 }
 
 func (v probesView) text(s *sheet) {
@@ -127,13 +127,13 @@ func (v probesView) text(s *sheet) {
 		if !p.OK {
 			verdict = coloured{"failed", red}
 		}
-		s.row(p.Cell, verdict, orNothing(p.AcceptedMS), orNothing(p.ProcessedMS), p.Event)
+		s.row(p.Cell, verdict, orNothing(p.AcceptedAfter), orNothing(p.ProcessedAfter), p.Event)
 	}
 }
 
-func orNothing(ms *int64) string {
-	if ms == nil {
+func orNothing(d *manifest.Duration) string {
+	if d == nil {
 		return "-"
 	}
-	return fmt.Sprintf("%d ms", *ms)
+	return fmt.Sprintf("%d ms", time.Duration(*d).Milliseconds())
 }

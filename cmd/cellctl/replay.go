@@ -97,7 +97,7 @@ func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, e
 
 // sinceDefault is how far back to look in a cell: not quite as far as its memory, which goes on fading.
 func sinceDefault(cell manifest.Cell, now time.Time) time.Time {
-	memory := time.Duration(cell.Settings.ResultTTL)*time.Second - time.Minute
+	memory := time.Duration(cell.Settings.ResultTTL) - time.Minute
 	return now.Add(-min(defaultSince, memory))
 }
 

@@ -152,22 +152,22 @@ func TestAMoveAsJSON(t *testing.T) {
     {
       "phase": "clone",
       "started_at": "2000-01-01T00:00:00.000Z",
-      "took_ms": 0
+      "took": "0s"
     },
     {
       "phase": "fence",
       "started_at": "2000-01-01T00:00:00.000Z",
-      "took_ms": 0
+      "took": "0s"
     },
     {
       "phase": "copy",
       "started_at": "2000-01-01T00:00:00.000Z",
-      "took_ms": 2000
+      "took": "2s"
     },
     {
       "phase": "flip",
       "started_at": "2000-01-01T00:00:02.000Z",
-      "took_ms": 0
+      "took": "0s"
     }
   ],
   "counts": {

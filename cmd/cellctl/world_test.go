@@ -80,7 +80,7 @@ func cellManifest(id string, wave, most int) manifest.Cell {
 		TopicARN: "arn:aws:sns:eu-west-1:123456789012:" + n.Topic(), QueueURL: url + n.Queue(), QueueARN: arn + n.Queue(),
 		ConsumerDLQURL: url + n.ConsumerDLQ(), SubscriptionDLQURL: url + n.SubscriptionDLQ(), StreamDLQURL: url + n.StreamDLQ(),
 		Producer: n.Producer(), Consumer: n.Consumer(),
-		Settings: manifest.Settings{InlinePayloadBytes: 1024, ResultTTL: 86400, Architecture: "arm64"},
+		Settings: manifest.Settings{InlinePayloadBytes: 1024, ResultTTL: manifest.Duration(24 * time.Hour), Architecture: "arm64"},
 	}
 }
 

@@ -10,44 +10,44 @@ import (
 // Cell is one cell's manifest.
 type Cell struct {
 	ID                 string `json:"id"`
-	Wave               int    `json:"wave"`       // release wave
-	Tier               string `json:"tier"`       // standard | dedicated
-	MaxTenants         int    `json:"maxTenants"` // the cap that placement honours
-	DataTable          string `json:"dataTable"`
-	ResultsTable       string `json:"resultsTable"`
-	TopicARN           string `json:"topicArn"`
-	QueueURL           string `json:"queueUrl"`
-	QueueARN           string `json:"queueArn"`
-	ConsumerDLQURL     string `json:"consumerDlqUrl"`
-	SubscriptionDLQURL string `json:"subscriptionDlqUrl"`
-	StreamDLQURL       string `json:"streamDlqUrl"`
+	Wave               int    `json:"wave"`        // release wave
+	Tier               string `json:"tier"`        // standard | dedicated
+	MaxTenants         int    `json:"max_tenants"` // the cap that placement honours
+	DataTable          string `json:"data_table"`
+	ResultsTable       string `json:"results_table"`
+	TopicARN           string `json:"topic_arn"`
+	QueueURL           string `json:"queue_url"`
+	QueueARN           string `json:"queue_arn"`
+	ConsumerDLQURL     string `json:"consumer_dlq_url"`
+	SubscriptionDLQURL string `json:"subscription_dlq_url"`
+	StreamDLQURL       string `json:"stream_dlq_url"`
 	Producer           string `json:"producer"` // name of the function
 	Consumer           string `json:"consumer"` // name of the function
 
 	Settings Settings `json:"settings"`
 }
 
-// Settings is how a cell's parts are configured, as far as its operation depends on it. Durations are in seconds.
+// Settings is how a cell's parts are configured, as far as its operation depends on it.
 type Settings struct {
-	Protect                     bool   `json:"protect"`
-	Architecture                string `json:"architecture"`
-	FunctionTimeout             int    `json:"functionTimeout"`
-	FunctionMemory              int    `json:"functionMemory"` // MiB
-	StreamBatchSize             int    `json:"streamBatchSize"`
-	StreamRetries               int    `json:"streamRetries"`
-	StreamMaxRecordAge          int    `json:"streamMaxRecordAge"`
-	StreamParallelization       int    `json:"streamParallelization"`
-	InlinePayloadBytes          int    `json:"inlinePayloadBytes"`
-	QueueBatchSize              int    `json:"queueBatchSize"`
-	QueueVisibilityTimeout      int    `json:"queueVisibilityTimeout"`
-	QueueMaxReceiveCount        int    `json:"queueMaxReceiveCount"`
-	QueueMaxConcurrency         int    `json:"queueMaxConcurrency"`
-	QueueRetention              int    `json:"queueRetention"`
-	DLQRetention                int    `json:"dlqRetention"`
-	ResultTTL                   int    `json:"resultTtl"`
-	ProducerReservedConcurrency int    `json:"producerReservedConcurrency"` // 0 reserves none
-	ConsumerReservedConcurrency int    `json:"consumerReservedConcurrency"` // 0 reserves none
-	FaultInjection              bool   `json:"faultInjection"`
+	Protect                     bool     `json:"protect"`
+	Architecture                string   `json:"architecture"`
+	FunctionTimeout             Duration `json:"function_timeout"`
+	FunctionMemory              int      `json:"function_memory"` // MiB
+	StreamBatchSize             int      `json:"stream_batch_size"`
+	StreamRetries               int      `json:"stream_retries"`
+	StreamMaxRecordAge          Duration `json:"stream_max_record_age"`
+	StreamParallelization       int      `json:"stream_parallelization"`
+	InlinePayloadBytes          int      `json:"inline_payload_bytes"`
+	QueueBatchSize              int      `json:"queue_batch_size"`
+	QueueVisibilityTimeout      Duration `json:"queue_visibility_timeout"`
+	QueueMaxReceiveCount        int      `json:"queue_max_receive_count"`
+	QueueMaxConcurrency         int      `json:"queue_max_concurrency"`
+	QueueRetention              Duration `json:"queue_retention"`
+	DLQRetention                Duration `json:"dlq_retention"`
+	ResultTTL                   Duration `json:"result_ttl"`
+	ProducerReservedConcurrency int      `json:"producer_reserved_concurrency"` // 0 reserves none
+	ConsumerReservedConcurrency int      `json:"consumer_reserved_concurrency"` // 0 reserves none
+	FaultInjection              bool     `json:"fault_injection"`
 }
 
 // JSON is the document as the cell publishes it.
@@ -63,15 +63,15 @@ func Parse(text string) (Cell, error) {
 	of := fmt.Sprintf("cell %q", c.ID)
 	errs := []error{missing(of, []field{
 		{"id", c.ID != ""}, {"tier", c.Tier != ""},
-		{"dataTable", c.DataTable != ""}, {"resultsTable", c.ResultsTable != ""},
-		{"topicArn", c.TopicARN != ""}, {"queueUrl", c.QueueURL != ""}, {"queueArn", c.QueueARN != ""},
-		{"consumerDlqUrl", c.ConsumerDLQURL != ""}, {"subscriptionDlqUrl", c.SubscriptionDLQURL != ""}, {"streamDlqUrl", c.StreamDLQURL != ""},
+		{"data_table", c.DataTable != ""}, {"results_table", c.ResultsTable != ""},
+		{"topic_arn", c.TopicARN != ""}, {"queue_url", c.QueueURL != ""}, {"queue_arn", c.QueueARN != ""},
+		{"consumer_dlq_url", c.ConsumerDLQURL != ""}, {"subscription_dlq_url", c.SubscriptionDLQURL != ""}, {"stream_dlq_url", c.StreamDLQURL != ""},
 		{"producer", c.Producer != ""}, {"consumer", c.Consumer != ""},
 		// Two that no cell can be without stand for all of the settings: most of the others may be 0.
 		{"settings", c.Settings.InlinePayloadBytes > 0 && c.Settings.ResultTTL > 0},
 	})}
 	if c.MaxTenants < 1 {
-		errs = append(errs, fmt.Errorf("read the manifest of %s: maxTenants is %d, want at least 1", of, c.MaxTenants))
+		errs = append(errs, fmt.Errorf("read the manifest of %s: max_tenants is %d, want at least 1", of, c.MaxTenants))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Cell{}, err

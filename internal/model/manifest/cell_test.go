@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -16,9 +17,9 @@ var alpha = manifest.Cell{
 	QueueURL: "qu", QueueARN: "qa", ConsumerDLQURL: "c", SubscriptionDLQURL: "s", StreamDLQURL: "st",
 	Producer: "p", Consumer: "co",
 	Settings: manifest.Settings{
-		Protect: true, Architecture: "arm64", FunctionTimeout: 1, FunctionMemory: 2, StreamBatchSize: 3, StreamRetries: 4,
-		StreamMaxRecordAge: 5, StreamParallelization: 6, InlinePayloadBytes: 7, QueueBatchSize: 8, QueueVisibilityTimeout: 9,
-		QueueMaxReceiveCount: 10, QueueMaxConcurrency: 11, QueueRetention: 12, DLQRetention: 13, ResultTTL: 14,
+		Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(1 * time.Second), FunctionMemory: 2, StreamBatchSize: 3, StreamRetries: 4,
+		StreamMaxRecordAge: manifest.Duration(5 * time.Second), StreamParallelization: 6, InlinePayloadBytes: 7, QueueBatchSize: 8, QueueVisibilityTimeout: manifest.Duration(9 * time.Second),
+		QueueMaxReceiveCount: 10, QueueMaxConcurrency: 11, QueueRetention: manifest.Duration(12 * time.Second), DLQRetention: manifest.Duration(13 * time.Second), ResultTTL: manifest.Duration(14 * time.Second),
 		ProducerReservedConcurrency: 15, ConsumerReservedConcurrency: 16,
 	},
 }
@@ -27,12 +28,12 @@ var alpha = manifest.Cell{
 func TestACellsManifestSurvivesTheDocument(t *testing.T) {
 	text, err := alpha.JSON()
 	require.NoError(t, err)
-	require.Equal(t, `{"id":"alpha","wave":1,"tier":"standard","maxTenants":100,"dataTable":"d","resultsTable":"r","topicArn":"t",`+
-		`"queueUrl":"qu","queueArn":"qa","consumerDlqUrl":"c","subscriptionDlqUrl":"s","streamDlqUrl":"st","producer":"p","consumer":"co",`+
-		`"settings":{"protect":true,"architecture":"arm64","functionTimeout":1,"functionMemory":2,"streamBatchSize":3,"streamRetries":4,`+
-		`"streamMaxRecordAge":5,"streamParallelization":6,"inlinePayloadBytes":7,"queueBatchSize":8,"queueVisibilityTimeout":9,`+
-		`"queueMaxReceiveCount":10,"queueMaxConcurrency":11,"queueRetention":12,"dlqRetention":13,"resultTtl":14,`+
-		`"producerReservedConcurrency":15,"consumerReservedConcurrency":16,"faultInjection":false}}`, text)
+	require.Equal(t, `{"id":"alpha","wave":1,"tier":"standard","max_tenants":100,"data_table":"d","results_table":"r","topic_arn":"t",`+
+		`"queue_url":"qu","queue_arn":"qa","consumer_dlq_url":"c","subscription_dlq_url":"s","stream_dlq_url":"st","producer":"p","consumer":"co",`+
+		`"settings":{"protect":true,"architecture":"arm64","function_timeout":"1s","function_memory":2,"stream_batch_size":3,"stream_retries":4,`+
+		`"stream_max_record_age":"5s","stream_parallelization":6,"inline_payload_bytes":7,"queue_batch_size":8,"queue_visibility_timeout":"9s",`+
+		`"queue_max_receive_count":10,"queue_max_concurrency":11,"queue_retention":"12s","dlq_retention":"13s","result_ttl":"14s",`+
+		`"producer_reserved_concurrency":15,"consumer_reserved_concurrency":16,"fault_injection":false}}`, text)
 	got, err := manifest.Parse(text)
 	require.NoError(t, err)
 	require.Equal(t, alpha, got)
@@ -47,17 +48,17 @@ func TestParseLetsANewerFieldPass(t *testing.T) {
 }
 
 func TestParseReportsEveryMissingFieldInOrder(t *testing.T) {
-	_, err := manifest.Parse(`{"id":"alpha","producer":"p","queueArn":"q","topicArn":"t"}`)
+	_, err := manifest.Parse(`{"id":"alpha","producer":"p","queue_arn":"q","topic_arn":"t"}`)
 	require.EqualError(t, err, `read the manifest of cell "alpha": tier is missing
-read the manifest of cell "alpha": dataTable is missing
-read the manifest of cell "alpha": resultsTable is missing
-read the manifest of cell "alpha": queueUrl is missing
-read the manifest of cell "alpha": consumerDlqUrl is missing
-read the manifest of cell "alpha": subscriptionDlqUrl is missing
-read the manifest of cell "alpha": streamDlqUrl is missing
+read the manifest of cell "alpha": data_table is missing
+read the manifest of cell "alpha": results_table is missing
+read the manifest of cell "alpha": queue_url is missing
+read the manifest of cell "alpha": consumer_dlq_url is missing
+read the manifest of cell "alpha": subscription_dlq_url is missing
+read the manifest of cell "alpha": stream_dlq_url is missing
 read the manifest of cell "alpha": consumer is missing
 read the manifest of cell "alpha": settings is missing
-read the manifest of cell "alpha": maxTenants is 0, want at least 1`)
+read the manifest of cell "alpha": max_tenants is 0, want at least 1`)
 }
 
 func TestACellWithoutSettingsIsRefused(t *testing.T) {
@@ -92,7 +93,7 @@ func TestEveryFieldThatIsNeededIsMissedByName(t *testing.T) {
 	}{
 		{`cell "`, alpha.JSON, func(s string) error { _, err := manifest.Parse(s); return err }, []string{"wave"}}, // 0 is a wave
 		{"the control plane", controlPlane.JSON, func(s string) error { _, err := manifest.ParseControlPlane(s); return err }, nil},
-		{"the router", edge.JSON, func(s string) error { _, err := manifest.ParseRouter(s); return err }, []string{"throttleRate"}},
+		{"the router", edge.JSON, func(s string) error { _, err := manifest.ParseRouter(s); return err }, []string{"throttle_rate"}},
 	} {
 		text, err := document.write()
 		require.NoError(t, err)

@@ -21,7 +21,11 @@ func encode(of string, document any) (string, error) {
 }
 
 func decode(of, text string, document any) error {
-	if err := json.Unmarshal([]byte(text), document); err != nil {
+	today, err := renamed([]byte(text))
+	if err == nil {
+		err = json.Unmarshal(today, document)
+	}
+	if err != nil {
 		return fmt.Errorf("read the manifest of %s: %w", of, err)
 	}
 	return nil

@@ -1,8 +1,6 @@
 package manifest_test
 
 import (
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,7 +9,8 @@ import (
 	"cellular/internal/testkit/formattest"
 )
 
-// Each document has one file for each set of fields that it ever had; the first lacks those that came later.
+// Each document has one file for each set of fields that it ever had. The files of v1 are in camelCase, with a cell's durations
+// in seconds; the router's first lacks a field that came later.
 func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 	earlier := edge
 	earlier.ThrottleRate = 0
@@ -19,23 +18,38 @@ func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 		name  string
 		write func() (string, error)
 		parse func(string) (any, error)
-		today string
 		want  map[string]any
 	}{
-		{"cell", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) }, "manifest", map[string]any{"manifest": alpha}},
-		{"control-plane", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) }, "manifest", map[string]any{"manifest": controlPlane}},
-		{"router", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) }, "throttle-rate",
-			map[string]any{"manifest": earlier, "throttle-rate": edge}},
+		{"cell", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) },
+			map[string]any{"cell-v1/manifest": alpha, "cell-v2/manifest": alpha}},
+		{"control-plane", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
+			map[string]any{"control-plane-v1/manifest": controlPlane, "control-plane-v2/manifest": controlPlane}},
+		{"router", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
+			map[string]any{"router-v1/manifest": earlier, "router-v1/throttle-rate": edge, "router-v2/manifest": edge}},
 	} {
 		text, err := kind.write()
 		require.NoError(t, err)
-		formattest.WritesDocument(t, "testdata/"+kind.name+"-v1/"+kind.today+".json", text)
-		for path, kept := range formattest.Documents(t, "testdata/"+kind.name+"-v*") {
-			for _, text := range append(formattest.NewerDocuments(t, kept), kept) {
+		formattest.WritesDocument(t, "testdata/"+kind.name+"-v2/manifest.json", text)
+		documents := formattest.Documents(t, "testdata/"+kind.name+"-v*")
+		require.Len(t, documents, len(kind.want))
+		for file, want := range kind.want {
+			path := "testdata/" + file + ".json"
+			for _, text := range append(formattest.NewerDocuments(t, documents[path]), documents[path]) {
 				got, err := kind.parse(text)
 				require.NoError(t, err, path)
-				require.Equal(t, kind.want[strings.TrimSuffix(filepath.Base(path), ".json")], got, path)
+				require.Equal(t, want, got, path)
 			}
 		}
+	}
+}
+
+// A field that has both names counts as it is named today.
+func TestTheNameOfTodayGoesBeforeTheOlderOne(t *testing.T) {
+	text, err := controlPlane.JSON()
+	require.NoError(t, err)
+	for _, both := range []string{`{"moveTable":"older",` + text[1:], text[:len(text)-1] + `,"moveTable":"older"}`} {
+		got, err := manifest.ParseControlPlane(both)
+		require.NoError(t, err)
+		require.Equal(t, controlPlane, got)
 	}
 }

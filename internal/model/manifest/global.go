@@ -1,10 +1,5 @@
 package manifest
 
-import (
-	"encoding/json"
-	"time"
-)
-
 // What the documents of the global plane are called in errors.
 const (
 	ofControlPlane = "the control plane"
@@ -13,9 +8,9 @@ const (
 
 // ControlPlane is the control plane's manifest.
 type ControlPlane struct {
-	MappingTable string `json:"mappingTable"`
-	CellTable    string `json:"cellTable"`
-	MoveTable    string `json:"moveTable"`
+	MappingTable string `json:"mapping_table"`
+	CellTable    string `json:"cell_table"`
+	MoveTable    string `json:"move_table"`
 }
 
 // JSON is the document as the control plane publishes it.
@@ -28,7 +23,7 @@ func ParseControlPlane(text string) (ControlPlane, error) {
 		return ControlPlane{}, err
 	}
 	err := missing(ofControlPlane, []field{
-		{"mappingTable", c.MappingTable != ""}, {"cellTable", c.CellTable != ""}, {"moveTable", c.MoveTable != ""},
+		{"mapping_table", c.MappingTable != ""}, {"cell_table", c.CellTable != ""}, {"move_table", c.MoveTable != ""},
 	})
 	if err != nil {
 		return ControlPlane{}, err
@@ -36,19 +31,19 @@ func ParseControlPlane(text string) (ControlPlane, error) {
 	return c, nil
 }
 
-// Router is the router's manifest. A Duration is written in Go's notation, such as "1h0m0s".
+// Router is the router's manifest.
 type Router struct {
 	URL            string   `json:"url"`
 	Function       string   `json:"function"` // name
 	Role           string   `json:"role"`     // ARN
 	Auth           string   `json:"auth"`     // iam | jwt | none
-	SoftTTL        Duration `json:"softTTL"`
-	HardTTL        Duration `json:"hardTTL"`        // the age past which no router uses a mapping
-	RefreshTimeout Duration `json:"refreshTimeout"` // of one read of the mapping table
-	CellTimeout    Duration `json:"cellTimeout"`    // of one call into a cell
+	SoftTTL        Duration `json:"soft_ttl"`
+	HardTTL        Duration `json:"hard_ttl"`        // the age past which no router uses a mapping
+	RefreshTimeout Duration `json:"refresh_timeout"` // of one read of the mapping table
+	CellTimeout    Duration `json:"cell_timeout"`    // of one call into a cell
 	// ThrottleRate is how many requests a second the API lets in, over all tenants. It is 0 in the manifest of a router of a
 	// version that did not publish it; readers of that version pass it over.
-	ThrottleRate int `json:"throttleRate,omitempty"`
+	ThrottleRate int `json:"throttle_rate,omitempty"`
 }
 
 // JSON is the document as the router publishes it.
@@ -62,27 +57,10 @@ func ParseRouter(text string) (Router, error) {
 	}
 	err := missing(ofRouter, []field{
 		{"url", r.URL != ""}, {"function", r.Function != ""}, {"role", r.Role != ""}, {"auth", r.Auth != ""},
-		{"softTTL", r.SoftTTL > 0}, {"hardTTL", r.HardTTL > 0}, {"refreshTimeout", r.RefreshTimeout > 0}, {"cellTimeout", r.CellTimeout > 0},
+		{"soft_ttl", r.SoftTTL > 0}, {"hard_ttl", r.HardTTL > 0}, {"refresh_timeout", r.RefreshTimeout > 0}, {"cell_timeout", r.CellTimeout > 0},
 	})
 	if err != nil {
 		return Router{}, err
 	}
 	return r, nil
-}
-
-// Duration is a time.Duration that is text in JSON.
-type Duration time.Duration
-
-// MarshalJSON writes the duration in Go's notation.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
-
-// UnmarshalJSON is the inverse of MarshalJSON.
-func (d *Duration) UnmarshalJSON(text []byte) error {
-	var s string
-	if err := json.Unmarshal(text, &s); err != nil {
-		return err
-	}
-	parsed, err := time.ParseDuration(s)
-	*d = Duration(parsed)
-	return err
 }

@@ -23,7 +23,7 @@ var (
 func TestTheControlPlanesManifestSurvivesTheDocument(t *testing.T) {
 	text, err := controlPlane.JSON()
 	require.NoError(t, err)
-	require.Equal(t, `{"mappingTable":"m","cellTable":"c","moveTable":"mo"}`, text)
+	require.Equal(t, `{"mapping_table":"m","cell_table":"c","move_table":"mo"}`, text)
 	got, err := manifest.ParseControlPlane(strings.Replace(text, "{", `{"newer":1,`, 1))
 	require.NoError(t, err)
 	require.Equal(t, controlPlane, got)
@@ -33,30 +33,30 @@ func TestTheRoutersManifestSurvivesTheDocument(t *testing.T) {
 	text, err := edge.JSON()
 	require.NoError(t, err)
 	require.Equal(t, `{"url":"https://u","function":"f","role":"r","auth":"iam",`+
-		`"softTTL":"30s","hardTTL":"1h0m0s","refreshTimeout":"500ms","cellTimeout":"3s","throttleRate":1000}`, text)
+		`"soft_ttl":"30s","hard_ttl":"1h0m0s","refresh_timeout":"500ms","cell_timeout":"3s","throttle_rate":1000}`, text)
 	got, err := manifest.ParseRouter(strings.Replace(text, "{", `{"newer":1,`, 1))
 	require.NoError(t, err)
 	require.Equal(t, edge, got)
 }
 
 func TestTheGlobalPlanesMissingFieldsAreReportedInOrder(t *testing.T) {
-	_, err := manifest.ParseControlPlane(`{"cellTable":"c"}`)
-	require.EqualError(t, err, `read the manifest of the control plane: mappingTable is missing
-read the manifest of the control plane: moveTable is missing`)
-	_, err = manifest.ParseRouter(`{"softTTL":"1s","hardTTL":"0s","role":"r"}`)
+	_, err := manifest.ParseControlPlane(`{"cell_table":"c"}`)
+	require.EqualError(t, err, `read the manifest of the control plane: mapping_table is missing
+read the manifest of the control plane: move_table is missing`)
+	_, err = manifest.ParseRouter(`{"soft_ttl":"1s","hard_ttl":"0s","role":"r"}`)
 	require.EqualError(t, err, `read the manifest of the router: url is missing
 read the manifest of the router: function is missing
 read the manifest of the router: auth is missing
-read the manifest of the router: hardTTL is missing
-read the manifest of the router: refreshTimeout is missing
-read the manifest of the router: cellTimeout is missing`)
+read the manifest of the router: hard_ttl is missing
+read the manifest of the router: refresh_timeout is missing
+read the manifest of the router: cell_timeout is missing`)
 }
 
 func TestWhatIsNoDocumentOfTheGlobalPlaneIsRefused(t *testing.T) {
-	_, err := manifest.ParseControlPlane(`{"mappingTable":`)
+	_, err := manifest.ParseControlPlane(`{"mapping_table":`)
 	require.ErrorContains(t, err, "read the manifest of the control plane: ")
-	for _, ttl := range []string{`"an hour"`, "3600"} {
-		_, err = manifest.ParseRouter(`{"hardTTL":` + ttl + `}`)
+	for _, ttl := range []string{`"an hour"`, "1.5", "true"} {
+		_, err = manifest.ParseRouter(`{"hard_ttl":` + ttl + `}`)
 		require.ErrorContains(t, err, "read the manifest of the router: ", ttl)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -50,7 +51,7 @@ func (p parameters) addCell(t *testing.T, id string, wave int) {
 	text, err := manifest.Cell{
 		ID: id, Wave: wave, Tier: "standard", MaxTenants: 10, DataTable: "d", ResultsTable: "r", TopicARN: "t",
 		QueueURL: "qu", QueueARN: "qa", ConsumerDLQURL: "c", SubscriptionDLQURL: "s", StreamDLQURL: "st",
-		Producer: "p", Consumer: "co", Settings: manifest.Settings{InlinePayloadBytes: 1, ResultTTL: 1},
+		Producer: "p", Consumer: "co", Settings: manifest.Settings{InlinePayloadBytes: 1, ResultTTL: manifest.Duration(time.Hour)},
 	}.JSON()
 	require.NoError(t, err)
 	p[stack.Cell(id).Parameter()] = text

@@ -41,7 +41,7 @@ func (d Doctor) cellFunctions(ctx context.Context, c manifest.Cell) []Finding {
 				same(l, "its architecture", f.Architectures[0], types.Architecture(s.Architecture))
 			}
 			same(l, "its memory in MB", int(aws.ToInt32(f.MemorySize)), s.FunctionMemory)
-			same(l, "its timeout in seconds", int(aws.ToInt32(f.Timeout)), s.FunctionTimeout)
+			same(l, "its timeout in seconds", int(aws.ToInt32(f.Timeout)), seconds(s.FunctionTimeout))
 			l.reserved(out.Concurrency, reserved)
 		}
 	}
@@ -94,7 +94,7 @@ func (d Doctor) cellMappings(ctx context.Context, c manifest.Cell) []Finding {
 			d.readsTheStream(ctx, l, c, m)
 			same(l, "its batch size", aws.ToInt32(m.BatchSize), int32(s.StreamBatchSize))
 			same(l, "its maximum of retries", aws.ToInt32(m.MaximumRetryAttempts), int32(s.StreamRetries))
-			same(l, "its maximum record age in seconds", aws.ToInt32(m.MaximumRecordAgeInSeconds), int32(s.StreamMaxRecordAge))
+			same(l, "its maximum record age in seconds", aws.ToInt32(m.MaximumRecordAgeInSeconds), int32(seconds(s.StreamMaxRecordAge)))
 			same(l, "its parallelization factor", aws.ToInt32(m.ParallelizationFactor), int32(s.StreamParallelization))
 			same(l, "bisecting on errors", aws.ToBool(m.BisectBatchOnFunctionError), true)
 			same(l, "its on-failure destination", onFailure(m.DestinationConfig), siblingARN(c.QueueARN, c.StreamDLQURL))

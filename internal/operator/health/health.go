@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+
+	"cellular/internal/model/manifest"
 )
 
 // Level says how bad a finding is.
@@ -119,3 +122,6 @@ func hasCode(err error, codes []string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
+
+// seconds is a duration as the services have theirs.
+func seconds(d manifest.Duration) int { return int(time.Duration(d) / time.Second) }

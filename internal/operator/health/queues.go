@@ -52,8 +52,8 @@ func (d Doctor) cellQueues(ctx context.Context, c manifest.Cell) []Finding {
 	nobody := redriveAllow{Permission: "denyAll"}
 	return slices.Concat(
 		d.queue(ctx, c.QueueURL, func(l *look, a attributes) {
-			same(l, "its visibility timeout in seconds", a.number(types.QueueAttributeNameVisibilityTimeout), s.QueueVisibilityTimeout)
-			same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), s.QueueRetention)
+			same(l, "its visibility timeout in seconds", a.number(types.QueueAttributeNameVisibilityTimeout), seconds(s.QueueVisibilityTimeout))
+			same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), seconds(s.QueueRetention))
 			var policy redrive
 			if err := a.document(types.QueueAttributeNameRedrivePolicy, &policy); err != nil {
 				l.fail("%v: a message that cannot be processed is received until its retention ends, and then lost", err)
@@ -70,7 +70,7 @@ func (d Doctor) cellQueues(ctx context.Context, c manifest.Cell) []Finding {
 
 func (d Doctor) dlq(ctx context.Context, url string, s manifest.Settings, allowed redriveAllow) []Finding {
 	return d.queue(ctx, url, func(l *look, a attributes) {
-		same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), s.DLQRetention)
+		same(l, "its retention in seconds", a.number(types.QueueAttributeNameMessageRetentionPeriod), seconds(s.DLQRetention))
 		if a[string(types.QueueAttributeNameRedriveAllowPolicy)] == "" {
 			d.openDLQ(ctx, l, url)
 			return

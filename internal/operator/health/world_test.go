@@ -84,9 +84,9 @@ func urlOf(queue string) string { return "http://sqs/" + account + "/" + queue }
 // settings are those of a cell; every value is another one, so that none is taken for another.
 func settings() manifest.Settings {
 	return manifest.Settings{
-		Protect: true, Architecture: "arm64", FunctionTimeout: 30, FunctionMemory: 256, StreamBatchSize: 100, StreamRetries: 5,
-		StreamMaxRecordAge: 21600, StreamParallelization: 2, InlinePayloadBytes: 65536, QueueBatchSize: 9, QueueVisibilityTimeout: 180,
-		QueueMaxReceiveCount: 4, QueueMaxConcurrency: 10, QueueRetention: 345600, DLQRetention: 1209600, ResultTTL: 7776000,
+		Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(30 * time.Second), FunctionMemory: 256, StreamBatchSize: 100, StreamRetries: 5,
+		StreamMaxRecordAge: manifest.Duration(6 * time.Hour), StreamParallelization: 2, InlinePayloadBytes: 65536, QueueBatchSize: 9, QueueVisibilityTimeout: manifest.Duration(180 * time.Second),
+		QueueMaxReceiveCount: 4, QueueMaxConcurrency: 10, QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
 		ProducerReservedConcurrency: 3,
 	}
 }
@@ -160,7 +160,7 @@ func (w *world) cell(t *testing.T, id string) {
 
 	queue := arnOf("sqs", n.Queue())
 	w.queues[n.Queue()] = map[string]string{
-		"VisibilityTimeout": strconv.Itoa(s.QueueVisibilityTimeout), "MessageRetentionPeriod": strconv.Itoa(s.QueueRetention),
+		"VisibilityTimeout": seconds(s.QueueVisibilityTimeout), "MessageRetentionPeriod": seconds(s.QueueRetention),
 		"RedrivePolicy": `{"deadLetterTargetArn":"` + arnOf("sqs", n.ConsumerDLQ()) + `","maxReceiveCount":"4"}`,
 	}
 	for name, allow := range map[string]string{
@@ -168,7 +168,7 @@ func (w *world) cell(t *testing.T, id string) {
 		n.SubscriptionDLQ(): `{"redrivePermission":"denyAll"}`,
 		n.StreamDLQ():       `{"redrivePermission":"denyAll"}`,
 	} {
-		w.queues[name] = map[string]string{"MessageRetentionPeriod": strconv.Itoa(s.DLQRetention), "RedriveAllowPolicy": allow}
+		w.queues[name] = map[string]string{"MessageRetentionPeriod": seconds(s.DLQRetention), "RedriveAllowPolicy": allow}
 	}
 	w.endpoints[arnOf("sns", n.Topic())] = []string{queue}
 	w.subscription[queue+" RawMessageDelivery"] = "true"
@@ -493,3 +493,6 @@ func (w *world) throttle(t *testing.T, rate int) {
 	w.parameters[stack.RouterParameter()], err = router.JSON()
 	require.NoError(t, err)
 }
+
+// seconds is a duration as the services have theirs.
+func seconds(d manifest.Duration) string { return strconv.Itoa(int(time.Duration(d).Seconds())) }

@@ -212,5 +212,5 @@ func hasExpired(data Item, cell manifest.Cell, now time.Time) bool {
 }
 
 func resultTTL(cell manifest.Cell) time.Duration {
-	return time.Duration(cell.Settings.ResultTTL) * time.Second
+	return time.Duration(cell.Settings.ResultTTL)
 }

@@ -94,7 +94,7 @@ func manifestOf(id string) manifest.Cell {
 	return manifest.Cell{
 		ID: id, Tier: mapping.TierStandard, MaxTenants: 10, DataTable: names.DataTable(), ResultsTable: names.ResultsTable(),
 		QueueURL: names.Queue(), ConsumerDLQURL: names.ConsumerDLQ(),
-		Settings: manifest.Settings{InlinePayloadBytes: 65536, ResultTTL: 90 * 24 * 3600},
+		Settings: manifest.Settings{InlinePayloadBytes: 65536, ResultTTL: manifest.Duration(90 * 24 * time.Hour)},
 	}
 }
 

@@ -57,7 +57,7 @@ var ErrTooOld = errors.New("outcomes of events that old may have expired, so tha
 
 // bounded returns the scope with its end set, or an error if it cannot be searched.
 func (s Scope) bounded(cell manifest.Cell, now time.Time) (Scope, error) {
-	memory := time.Duration(cell.Settings.ResultTTL) * time.Second
+	memory := time.Duration(cell.Settings.ResultTTL)
 	if oldest := now.Add(-memory); s.Since.Before(oldest) {
 		return s, fmt.Errorf("replay cell %s since %s: %w: it keeps them for %s, so the earliest is %s", cell.ID,
 			s.Since.UTC().Format(time.RFC3339), ErrTooOld, memory, oldest.UTC().Add(time.Second).Format(time.RFC3339))

@@ -169,7 +169,7 @@ func (f found) item(w Wanted, to target) (stored, clone tenantdata.Item) {
 
 // memory is for how long both cells' ledgers have surely remembered an event since it was accepted.
 func (t target) memory() time.Duration {
-	return time.Duration(min(t.from.Settings.ResultTTL, t.owner.Settings.ResultTTL)) * time.Second
+	return time.Duration(min(t.from.Settings.ResultTTL, t.owner.Settings.ResultTTL))
 }
 
 // ledgerEntry is an entry's status, "" for none, its reason, "" for none, and the epoch that the event was stamped with, 0

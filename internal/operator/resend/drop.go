@@ -109,7 +109,7 @@ func (h *Home) failed(key string, stored tenantdata.Item, to target) tenantdata.
 		event.AttrStatus:    item.Text(string(event.Failed)),
 		event.AttrEpoch:     item.Number(to.epoch),
 		event.AttrAppliedAt: item.Text(event.FormatTime(now)),
-		event.AttrExpiresAt: item.Number(now.Add(time.Duration(to.owner.Settings.ResultTTL) * time.Second).Unix()),
+		event.AttrExpiresAt: item.Number(now.Add(time.Duration(to.owner.Settings.ResultTTL)).Unix()),
 	}
 	for _, name := range []string{event.AttrTenantID, event.AttrID, event.AttrType} {
 		if v := stored[name]; v != nil {

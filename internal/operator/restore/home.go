@@ -153,5 +153,5 @@ func (l ledgers) lost(key string, now time.Time) bool {
 }
 
 func resultTTL(cell manifest.Cell) time.Duration {
-	return time.Duration(cell.Settings.ResultTTL) * time.Second
+	return time.Duration(cell.Settings.ResultTTL)
 }

@@ -15,7 +15,7 @@ import (
 // can be told: of an event that is older than the cell keeps outcomes, nothing says whether it ever had one.
 func Unsettled(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, now time.Time) (int, error) {
 	n := 0
-	since := now.Add(-time.Duration(cell.Settings.ResultTTL) * time.Second)
+	since := now.Add(-time.Duration(cell.Settings.ResultTTL))
 	err := EventKeys(ctx, client, cell.DataTable, tenantID, since, func(keys []string) error {
 		outcomes, err := Read(ctx, client, cell.ResultsTable, keys)
 		if err != nil {

@@ -19,7 +19,7 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 	names := naming.Stack("dev").Cell("alpha")
 	cell := manifest.Cell{
 		ID: "alpha", DataTable: names.DataTable(), ResultsTable: names.ResultsTable(),
-		Settings: manifest.Settings{ResultTTL: 3600},
+		Settings: manifest.Settings{ResultTTL: manifest.Duration(time.Hour)},
 	}
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db := dynamotest.NewTables(dynamotest.Deployment("dev", "alpha"))

@@ -40,7 +40,7 @@ func cell(id string) manifest.Cell {
 		QueueURL: "https://sqs/" + id + "-queue", ConsumerDLQURL: "https://sqs/" + id + "-consumer-dlq",
 		SubscriptionDLQURL: "https://sqs/" + id + "-subscription-dlq", StreamDLQURL: "https://sqs/" + id + "-stream-dlq",
 	}
-	c.Settings.InlinePayloadBytes, c.Settings.ResultTTL = 64<<10, int(ResultTTL.Seconds())
+	c.Settings.InlinePayloadBytes, c.Settings.ResultTTL = 64<<10, manifest.Duration(ResultTTL)
 	return c
 }
 

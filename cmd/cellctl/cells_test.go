@@ -156,7 +156,7 @@ func TestCellsShow(t *testing.T) {
 		require.Equal(t, []any{}, doc["open_moves"], "an array, not null")
 		require.Equal(t, map[string]any{}, doc["waiting_by_tenant"])
 		require.Equal(t, "dev-app-results-cell-c02", doc["parts"].(map[string]any)["results_table"])
-		require.Equal(t, 86400.0, doc["settings"].(map[string]any)["result_ttl"])
+		require.Equal(t, "24h0m0s", doc["settings"].(map[string]any)["result_ttl"])
 
 		w.queues["dev-processing-queue-cell-c02"] = [2]int{-1, 0}
 		stdout, stderr, code = w.run("cells", "show", "c02")

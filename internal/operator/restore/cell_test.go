@@ -306,30 +306,18 @@ func TestARestoreThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
 		w.lose(alpha.ResultsTable, "acme#done", "#effects#acme#done")
 		return w
 	}
-	kills := 0
-	for _, lost := range []bool{false, true} {
-		for n, over := 1, false; !over; n++ {
-			synctest.Test(t, func(t *testing.T) {
-				w := scene(t)
-				calls := w.killAt(n, lost)
-				_, err := w.restoreCell(restore.Options{})
-				if *calls < n {
-					require.NoError(t, err)
-					over = true
-					return
-				}
-				require.ErrorIs(t, err, errKilled)
-				kills++
-				w.revive()
-				report, err := w.restoreCell(restore.Options{})
-				require.NoError(t, err)
-				require.Equal(t, 1, report.Unsettled, "the second run tells of what the first one put back")
-				require.Empty(t, w.recovery.Scratch())
-				w.replay(alpha, "acme")
-				require.Equal(t, 1, w.Effects(alpha, "acme#done"))
-				require.Equal(t, 1, w.Effects(alpha, "acme#open"))
-			})
-		}
+	restoreCell := func(w *world) error {
+		_, err := w.restoreCell(restore.Options{})
+		return err
 	}
+	kills := killedAnywhere(t, scene, restoreCell, func(t *testing.T, w *world) {
+		report, err := w.restoreCell(restore.Options{})
+		require.NoError(t, err)
+		require.Equal(t, 1, report.Unsettled, "the second run tells of what the first one put back")
+		require.Empty(t, w.recovery.Scratch())
+		w.replay(alpha, "acme")
+		require.Equal(t, 1, w.Effects(alpha, "acme#done"))
+		require.Equal(t, 1, w.Effects(alpha, "acme#open"))
+	})
 	require.Greater(t, kills, 40)
 }

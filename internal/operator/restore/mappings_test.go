@@ -140,33 +140,24 @@ func TestATenantThatIsElsewhereGetsNoMapping(t *testing.T) {
 }
 
 func TestAMappingRestoreThatIsKilledAnywhereIsFinishedByTheNext(t *testing.T) {
-	kills := 0
-	for _, lost := range []bool{false, true} {
-		for n, over := 1, false; !over; n++ {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
-				w.Map("acme", alpha, 1)
-				w.Map("zeta", alpha, 1)
-				w.remember()
-				w.lose(control.MappingTable, "acme", "zeta")
-				calls := w.killAt(n, lost)
-				_, err := w.restoreMappings(restore.Options{})
-				if *calls < n {
-					require.NoError(t, err)
-					over = true
-					return
-				}
-				require.ErrorIs(t, err, errKilled)
-				kills++
-				w.revive()
-				_, err = w.restoreMappings(restore.Options{})
-				require.NoError(t, err)
-				require.Equal(t, "alpha", w.place("acme").CellID)
-				require.Equal(t, "alpha", w.place("zeta").CellID)
-				require.Empty(t, w.recovery.Scratch())
-			})
-		}
+	scene := func(t *testing.T) *world {
+		w := newWorld(t)
+		w.Map("acme", alpha, 1)
+		w.Map("zeta", alpha, 1)
+		w.remember()
+		w.lose(control.MappingTable, "acme", "zeta")
+		return w
 	}
+	restoreMappings := func(w *world) error {
+		_, err := w.restoreMappings(restore.Options{})
+		return err
+	}
+	kills := killedAnywhere(t, scene, restoreMappings, func(t *testing.T, w *world) {
+		require.NoError(t, restoreMappings(w))
+		require.Equal(t, "alpha", w.place("acme").CellID)
+		require.Equal(t, "alpha", w.place("zeta").CellID)
+		require.Empty(t, w.recovery.Scratch())
+	})
 	require.Greater(t, kills, 10)
 }
 

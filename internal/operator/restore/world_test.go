@@ -3,6 +3,8 @@ package restore_test
 import (
 	"context"
 	"errors"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -118,14 +120,19 @@ func (w *world) placement() *placement.Store {
 	return s
 }
 
-// remove removes a tenant as the command does, all of whose events are settled.
-func (w *world) remove(tenant string) {
+// startRemoval begins to remove a tenant as the command does.
+func (w *world) startRemoval(tenant string) {
 	_, err := w.placement().Suspend(w.ctx, tenant)
 	require.NoError(w.t, err)
 	w.Clock.Advance(time.Minute)
 	_, err = w.remover().Start(w.ctx, tenant)
 	require.NoError(w.t, err)
-	_, err = w.remover().Run(w.ctx, tenant, removal.Fate{GiveUp: true})
+}
+
+// remove removes a tenant as the command does, all of whose events are settled.
+func (w *world) remove(tenant string) {
+	w.startRemoval(tenant)
+	_, err := w.remover().Run(w.ctx, tenant, removal.Fate{GiveUp: true})
 	require.NoError(w.t, err)
 }
 
@@ -218,6 +225,31 @@ func (w *world) killAt(n int, lost bool) (calls *int) {
 func (w *world) revive() {
 	w.Mend()
 	w.recovery.Intercept, w.recovery.After = nil, nil
+}
+
+// killedAnywhere has run killed at each of its calls, each time in a scene of its own, and calls finish in what that has left.
+// It returns how many calls there are.
+func killedAnywhere(t *testing.T, scene func(t *testing.T) *world, run func(*world) error, finish func(t *testing.T, w *world)) (kills int) {
+	t.Helper()
+	for _, lost := range []bool{false, true} {
+		for n, over := 1, false; !over; n++ {
+			synctest.Test(t, func(t *testing.T) {
+				w := scene(t)
+				calls := w.killAt(n, lost)
+				err := run(w)
+				if *calls < n {
+					require.NoError(t, err)
+					over = true
+					return
+				}
+				require.ErrorIs(t, err, errKilled)
+				kills++
+				w.revive()
+				finish(t, w)
+			})
+		}
+	}
+	return kills
 }
 
 func textOf(item dynamotest.Item, name string) string {

@@ -152,6 +152,7 @@ func (c *cell) receive(t *testing.T, queue string) []sqstypes.Message {
 	}
 	out, err := c.world.queues.ReceiveMessage(context.WithoutCancel(t.Context()), &sqs.ReceiveMessageInput{
 		QueueUrl: &queue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameAll},
 	})
 	require.NoError(t, err)
 	return out.Messages

@@ -24,6 +24,13 @@ const (
 	MessageAttrID       = AttrID
 )
 
+// MessageGroup is the message group (MessageGroupId) of a tenant's messages: the tenant. Every message that carries an event
+// has it, on whatever way it comes to a queue. Groups make a standard queue a fair one: while one has a backlog, the
+// messages of all others are delivered first. They put nothing in order. A standard topic passes the group on, and SQS
+// keeps it when it moves a message to a dead letter queue. A message without one, of a version before, counts as a group of
+// its own. Any tenant id may be a group's: 128 letters, digits and punctuation, from the API reference of SendMessage.
+func MessageGroup(tenantID string) string { return tenantID }
+
 // MessageAttrCopyOf is the attribute of a message that a consumer has put into its queue in place of another one: the id of
 // the first of them.
 const MessageAttrCopyOf = "copy_of"

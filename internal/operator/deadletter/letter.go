@@ -102,6 +102,18 @@ func (l *Letter) readEvent() {
 	}
 }
 
+// group is the message group that a letter is sent with as it is: its own or, if it has none, its tenant's; nil for neither.
+func (l *Letter) group() *string {
+	group := l.message.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]
+	if group == "" && l.TenantID != "" {
+		group = event.MessageGroup(l.TenantID)
+	}
+	if group == "" {
+		return nil
+	}
+	return &group
+}
+
 // unwrap takes a message out of SNS's envelope, in which it is delivered to a subscription that is not, or was not once,
 // set to raw delivery.
 func unwrap(body string) string {

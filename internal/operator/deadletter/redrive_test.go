@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -44,6 +46,8 @@ func TestARedriveSendsToTheTenantsCellAndEmptiesTheQueue(t *testing.T) {
 	require.ElementsMatch(t, []string{stay.Key(), undelivered.Key()}, w.sent(Alpha))
 	require.Equal(t, []string{moved.Key()}, w.sent(Beta))
 	require.Equal(t, []string{kept}, w.left(Alpha))
+	require.Equal(t, map[string]string{stay.Key(): "acme", undelivered.Key(): "initech"}, w.Groups(Alpha.QueueURL))
+	require.Equal(t, map[string]string{moved.Key(): "globex"}, w.Groups(Beta.QueueURL))
 }
 
 func TestABodyThatCannotBeReadIsSentAsItIs(t *testing.T) {
@@ -51,10 +55,19 @@ func TestABodyThatCannotBeReadIsSentAsItIs(t *testing.T) {
 	const body = `{"v":2,"news":true}`
 	w.letterOf(Alpha.ConsumerDLQURL, body, "acme", "e1")
 	w.letter(Alpha.SubscriptionDLQURL, "hello")
+	_, err := w.Queues.SendMessage(t.Context(), &sqs.SendMessageInput{
+		QueueUrl: aws.String(Alpha.ConsumerDLQURL), MessageBody: aws.String("grouped"), MessageGroupId: aws.String("globex"),
+	})
+	require.NoError(t, err)
 	got := w.redrive(t, deadletter.Filter{})
-	require.Equal(t, deadletter.Summary{Received: 2, Redriven: 2, AsTheyAre: 2}, got)
+	require.Equal(t, deadletter.Summary{Received: 3, Redriven: 3, AsTheyAre: 3}, got)
 	require.Empty(t, w.left(Alpha))
-	require.ElementsMatch(t, []string{body, "hello"}, w.Bodies(Alpha.QueueURL))
+	groups := map[string]string{}
+	for _, m := range w.Queues.Messages(Alpha.QueueURL) {
+		groups[*m.Body] = m.Attributes["MessageGroupId"]
+	}
+	require.Equal(t, map[string]string{body: "acme", "hello": "", "grouped": "globex"}, groups,
+		"a message keeps its group, and gets its tenant's where it has none")
 	for _, m := range w.Queues.Messages(Alpha.QueueURL) {
 		if *m.Body == body {
 			require.Equal(t, "e1", *m.MessageAttributes[event.MessageAttrID].StringValue)

@@ -346,6 +346,7 @@ func (w *world) SendMessageBatch(
 	out := &sqs.SendMessageBatchOutput{}
 	for _, entry := range in.Entries {
 		m := message{body: *entry.MessageBody, eventID: *entry.MessageAttributes[event.MessageAttrID].StringValue}
+		require.Equal(w, tenant, aws.ToString(entry.MessageGroupId), "the message group")
 		found := false
 		for _, c := range w.cells {
 			switch *in.QueueUrl {

@@ -109,6 +109,11 @@ func TestAReplayFindsWhatAPurgedQueueHasLost(t *testing.T) {
 	require.Equal(t, map[resend.Verdict]int{resend.Sent: len(lost)}, got.Verdicts)
 	require.Len(t, got.First, 100)
 	require.ElementsMatch(t, lost, w.Keys(Alpha.QueueURL))
+	for key, group := range w.Groups(Alpha.QueueURL) {
+		tenantID, _, err := event.ParseKey(key)
+		require.NoError(t, err)
+		require.Equal(t, tenantID, group, "the message group of %s", key)
+	}
 
 	w.Consume(t, Alpha)
 	for _, key := range lost {

@@ -61,6 +61,7 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 		}
 		batch = append(batch, types.SendMessageBatchRequestEntry{
 			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(string(body)), MessageAttributes: Attributes(e.TenantID, e.ID),
+			MessageGroupId: aws.String(event.MessageGroup(e.TenantID)),
 		})
 		keys = append(keys, e.Key())
 		size += bytes

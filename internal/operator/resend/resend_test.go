@@ -53,6 +53,7 @@ func (o *outbox) messages(t require.TestingT, queueURL string) []event.Message {
 			require.NoError(t, err)
 			require.Equal(t, m.TenantID, *e.MessageAttributes[event.MessageAttrTenantID].StringValue)
 			require.Equal(t, m.ID, *e.MessageAttributes[event.MessageAttrID].StringValue)
+			require.Equal(t, m.TenantID, aws.ToString(e.MessageGroupId), "the message group")
 			if *call.QueueUrl == queueURL {
 				list = append(list, m)
 			}

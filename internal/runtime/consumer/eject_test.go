@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func TestI7WhatNoRetryMendsIsEjectedOnItsFirstReceiveAsItCame(t *testing.T) {
 	c := newCell()
 	c.reject()
 	rejected, garbled := deliver("e-1", badType, 1), deliverBody("e-2", "not a message", 1)
-	rejected.Attributes["MessageGroupId"] = "acme"
+	rejected.Attributes["MessageGroupId"] = "its own" // the other one has none, and gets its tenant's
 	require.Equal(t, []string{"e-1", "e-2"}, sorted(c.handle(t.Context(), t, rejected, deliver("e-3", "t", 1), garbled)))
 	require.Equal(t, []string{"e-1", "e-2"}, sorted(c.sent), "nothing is reported: the answer deletes them all")
 	require.Empty(t, c.queue.hidden)
@@ -52,9 +53,7 @@ func TestI7WhatNoRetryMendsIsEjectedOnItsFirstReceiveAsItCame(t *testing.T) {
 				event.MessageAttrTenantID: attribute("acme"), event.MessageAttrID: attribute(m.MessageId),
 			},
 		}
-		if group := m.Attributes["MessageGroupId"]; group != "" {
-			want.MessageGroupId = &group
-		}
+		want.MessageGroupId = aws.String(cmp.Or(m.Attributes["MessageGroupId"], "acme"))
 		require.Equal(t, want, letters[m.MessageId])
 	}
 }

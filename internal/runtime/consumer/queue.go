@@ -152,10 +152,19 @@ func same(d delivery, queueURL string) *sqs.SendMessageInput {
 	for name, a := range d.sqs.MessageAttributes {
 		input.MessageAttributes[name] = attributeOf(a)
 	}
-	if group := d.sqs.Attributes["MessageGroupId"]; group != "" {
+	if group := d.group(); group != "" {
 		input.MessageGroupId = aws.String(group)
 	}
 	return input
+}
+
+// group is the message group that a message is sent on with: its own or, if it comes from a producer that sets none, its
+// tenant's; "" where neither is known.
+func (d delivery) group() string {
+	if group := d.sqs.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]; group != "" || d.tenantID == "" {
+		return group
+	}
+	return event.MessageGroup(d.tenantID)
 }
 
 func attributeOf(a events.SQSMessageAttribute) types.MessageAttributeValue {

@@ -35,6 +35,7 @@ func newEntry(record int, e event.Event, inlineBytes int) (entry, error) {
 			event.MessageAttrTenantID: stringAttribute(e.TenantID),
 			event.MessageAttrID:       stringAttribute(e.ID),
 		},
+		MessageGroupId: aws.String(event.MessageGroup(e.TenantID)),
 	}}, nil
 }
 

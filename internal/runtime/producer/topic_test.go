@@ -73,6 +73,9 @@ func (tp *topic) PublishBatch(
 			out.Failed = append(out.Failed, failure)
 			continue
 		}
+		if aws.ToString(e.MessageGroupId) != m.TenantID {
+			return nil, fmt.Errorf("event %s of tenant %s is in message group %q", m.ID, m.TenantID, aws.ToString(e.MessageGroupId))
+		}
 		p := published{message: m, body: *e.Message, attributes: map[string]string{}}
 		for name, v := range e.MessageAttributes {
 			p.attributes[name] = *v.StringValue

@@ -91,6 +91,17 @@ func (w *World) Keys(queueURL string) []string {
 	return keys
 }
 
+// Groups returns the message groups of the events in a queue, by the events' keys, hidden ones too; "" is none.
+func (w *World) Groups(queueURL string) map[string]string {
+	groups := map[string]string{}
+	for _, m := range w.Queues.Messages(queueURL) {
+		if decoded, err := event.DecodeMessage([]byte(*m.Body)); err == nil {
+			groups[decoded.Key()] = m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]
+		}
+	}
+	return groups
+}
+
 // Purge deletes a queue's messages.
 func (w *World) Purge(t require.TestingT, queueURL string) {
 	w.Clock.Advance(time.Minute) // SQS refuses to do it more often

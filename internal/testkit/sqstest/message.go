@@ -3,6 +3,7 @@ package sqstest
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,9 +24,13 @@ const (
 	maxAttributes   = 10
 )
 
+// groupID is what a message group may be called, from the API reference of SendMessage.
+var groupID = regexp.MustCompile("\\A[a-zA-Z0-9!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]{1,128}\\z")
+
 type message struct {
 	id, body     string
 	attributes   map[string]types.MessageAttributeValue
+	group        string // its message group; "" for none
 	sentAt       time.Time
 	receives     int
 	firstReceive time.Time
@@ -43,7 +48,11 @@ func invalidParameter(format string, args ...any) error {
 func unknown(format string, args ...any) error { return strict.Unknown("sqstest", format, args...) }
 
 // checkMessage returns an error for a message that the service refuses, and the size of any other in bytes.
-func checkMessage(body *string, attributes map[string]types.MessageAttributeValue) (int, error) {
+func checkMessage(body *string, attributes map[string]types.MessageAttributeValue, group *string) (int, error) {
+	if group != nil && !groupID.MatchString(*group) {
+		return 0, invalidParameter("Value %s for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include "+
+			"alphanumeric and punctuation characters. 1 to 128 in length.", *group)
+	}
 	if aws.ToString(body) == "" {
 		return 0, &smithy.GenericAPIError{
 			Code: "MissingParameter", Message: "The request must contain the parameter MessageBody.", Fault: smithy.FaultClient,
@@ -123,6 +132,9 @@ func (m *message) system() map[types.MessageSystemAttributeName]string {
 	}
 	if !m.firstReceive.IsZero() {
 		attributes[types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp] = strconv.FormatInt(m.firstReceive.UnixMilli(), 10)
+	}
+	if m.group != "" {
+		attributes[types.MessageSystemAttributeNameMessageGroupId] = m.group
 	}
 	if m.deadFrom != "" {
 		attributes[types.MessageSystemAttributeNameDeadLetterQueueSourceArn] = m.deadFrom

@@ -22,7 +22,7 @@ const (
 var knownSystemAttributes = []types.MessageSystemAttributeName{
 	types.MessageSystemAttributeNameAll, types.MessageSystemAttributeNameSenderId, types.MessageSystemAttributeNameSentTimestamp,
 	types.MessageSystemAttributeNameApproximateReceiveCount, types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp,
-	types.MessageSystemAttributeNameDeadLetterQueueSourceArn,
+	types.MessageSystemAttributeNameDeadLetterQueueSourceArn, types.MessageSystemAttributeNameMessageGroupId,
 }
 
 // ReceiveMessage delivers up to 10 messages and hides them. A VisibilityTimeout of 0 means, as in the SDK, the queue's.
@@ -81,12 +81,13 @@ func (s *SQS) due(q *queue, url string, n int) []*message {
 			visible = append(visible, m)
 		}
 	}
+	if s.Pick == nil {
+		s.inFairOrder(q, visible)
+		return visible[:min(n, len(visible))]
+	}
 	var picked []*message
 	for len(picked) < n && len(visible) > 0 {
-		i := 0
-		if s.Pick != nil {
-			i = s.Pick(url, len(visible))
-		}
+		i := s.Pick(url, len(visible))
 		picked = append(picked, visible[i])
 		visible = slices.Delete(visible, i, i+1)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -16,17 +17,17 @@ import (
 // SendMessage puts a message into a queue.
 func (s *SQS) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
 	return run(ctx, s, "SendMessage", in.QueueUrl, func(q *queue, _ Call) (*sqs.SendMessageOutput, error) {
-		if err := strict.Only("sqstest", in, "QueueUrl", "MessageBody", "MessageAttributes"); err != nil {
+		if err := strict.Only("sqstest", in, "QueueUrl", "MessageBody", "MessageAttributes", "MessageGroupId"); err != nil {
 			return nil, err
 		}
-		bytes, err := checkMessage(in.MessageBody, in.MessageAttributes)
+		bytes, err := checkMessage(in.MessageBody, in.MessageAttributes, in.MessageGroupId)
 		if err != nil {
 			return nil, err
 		}
 		if bytes > maxMessageBytes {
 			return nil, invalidParameter("One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxMessageBytes)
 		}
-		return &sqs.SendMessageOutput{MessageId: new(s.send(q, *in.MessageBody, in.MessageAttributes))}, nil
+		return &sqs.SendMessageOutput{MessageId: new(s.send(q, *in.MessageBody, in.MessageAttributes, in.MessageGroupId))}, nil
 	})
 }
 
@@ -42,10 +43,10 @@ func (s *SQS) SendMessageBatch(
 		total := 0
 		checked := make([]error, len(in.Entries))
 		for i, e := range in.Entries {
-			if err := strict.Only("sqstest", e, "Id", "MessageBody", "MessageAttributes"); err != nil {
+			if err := strict.Only("sqstest", e, "Id", "MessageBody", "MessageAttributes", "MessageGroupId"); err != nil {
 				return nil, err
 			}
-			bytes, err := checkMessage(e.MessageBody, e.MessageAttributes)
+			bytes, err := checkMessage(e.MessageBody, e.MessageAttributes, e.MessageGroupId)
 			if api := (smithy.APIError)(nil); err != nil && !errors.As(err, &api) {
 				return nil, err
 			}
@@ -63,7 +64,7 @@ func (s *SQS) SendMessageBatch(
 			}
 			e := in.Entries[i]
 			out.Successful = append(out.Successful, types.SendMessageBatchResultEntry{
-				Id: e.Id, MessageId: new(s.send(q, *e.MessageBody, e.MessageAttributes)),
+				Id: e.Id, MessageId: new(s.send(q, *e.MessageBody, e.MessageAttributes, e.MessageGroupId)),
 			})
 			return nil
 		})
@@ -73,9 +74,14 @@ func (s *SQS) SendMessageBatch(
 }
 
 // send stores a message and returns its id.
-func (s *SQS) send(q *queue, body string, attributes map[string]types.MessageAttributeValue) string {
+func (s *SQS) send(q *queue, body string, attributes map[string]types.MessageAttributeValue, group *string) string {
 	s.last++
-	m := &message{id: fmt.Sprintf("message-%d", s.last), body: body, attributes: maps.Clone(attributes), sentAt: s.now()}
+	m := &message{
+		id: fmt.Sprintf("message-%d", s.last), body: body, attributes: maps.Clone(attributes), group: aws.ToString(group), sentAt: s.now(),
+	}
 	q.messages = append(q.messages, m)
+	if m.group != "" {
+		q.sentAt[m.group] = m.sentAt
+	}
 	return m.id
 }

@@ -45,7 +45,7 @@ type SQS struct {
 	Refuse func(call Call, id string) bool
 
 	// Pick chooses which of n messages, oldest first, is delivered next: 0 to n-1. A standard queue promises no order.
-	// nil means the oldest.
+	// nil means the oldest, those of noisy message groups last.
 	Pick func(queueURL string, n int) int
 
 	// Now is the clock; nil is the system's.
@@ -63,6 +63,8 @@ type queue struct {
 	messages []*message
 	receipts map[string]*message // every receipt handle that was given out
 	purgedAt time.Time
+	noisy    map[string]bool      // message groups
+	sentAt   map[string]time.Time // the latest message of each group
 }
 
 // New returns SQS with the given queues, by their URLs. It panics on a dead letter queue that is not among them.
@@ -75,7 +77,7 @@ func New(queues map[string]Queue) *SQS {
 		if q.VisibilityTimeout == 0 {
 			q.VisibilityTimeout = 30 * time.Second
 		}
-		s.queues[url] = &queue{Queue: q, receipts: map[string]*message{}}
+		s.queues[url] = &queue{Queue: q, receipts: map[string]*message{}, noisy: map[string]bool{}, sentAt: map[string]time.Time{}}
 	}
 	return s
 }

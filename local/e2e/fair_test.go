@@ -34,7 +34,7 @@ func TestFairQueues_AMessageIsInTheGroupOfItsTenantOnItsWholeWay(t *testing.T) {
 	tenant := w.tenant(t, c.ID)
 	resume := c.pause(t, c.Consumer)
 	good := w.acceptOrders(t, tenant, "good", 1)[0]
-	w.accept(t, tenant, "rejects", placed, `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[]}`)
+	w.Accept(t, tenant, "rejects", placed, `{"order_id":"A-1","customer":"jane","currency":"EUR","lines":[]}`)
 	c.send(t, tenant, "ungrouped", "not a message")
 	_, err := w.queues.SendMessage(t.Context(), &sqs.SendMessageInput{
 		QueueUrl: &c.QueueURL, MessageBody: aws.String("not a message either"), MessageGroupId: aws.String("another"),
@@ -48,8 +48,8 @@ func TestFairQueues_AMessageIsInTheGroupOfItsTenantOnItsWholeWay(t *testing.T) {
 	require.Equal(t, map[string]string{good: tenant, "rejects": tenant, "ungrouped": "", "grouped": "another"}, c.groups(t, c.QueueURL))
 	resume()
 
-	w.awaitStatus(t, tenant, "processed", good)
-	w.awaitStatus(t, tenant, "failed", "rejects", "ungrouped", "grouped")
+	w.AwaitStatus(t, tenant, "processed", good)
+	w.AwaitStatus(t, tenant, "failed", "rejects", "ungrouped", "grouped")
 	c.awaitDrained(t)
 	require.Equal(t, map[string]string{"rejects": tenant, "ungrouped": tenant, "grouped": "another"}, c.groups(t, c.ConsumerDLQURL))
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -22,7 +21,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/controltables"
-	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -75,65 +73,17 @@ func newPlane(t *testing.T, cells ...manifest.Cell) *plane {
 		manifest: dynamotest.ControlPlaneOf(stack),
 		cells:    cells,
 	}
-	p.create(t, stack.MappingTable(), mapping.AttrTenantID, mapping.CellIndex, mapping.AttrCellID, mapping.AttrTenantID)
-	p.create(t, stack.CellTable(), controltables.AttrCellID, "", "", "")
-	p.createMoves(t, stack.MoveTable())
+	var ids []string
 	for i, c := range cells {
 		cells[i].DataTable, cells[i].ResultsTable = stack.Cell(c.ID).DataTable(), stack.Cell(c.ID).ResultsTable()
-		p.create(t, cells[i].DataTable, event.AttrKey, event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt)
-		p.create(t, cells[i].ResultsTable, event.AttrKey, event.TenantIndex, event.AttrTenantID, event.AttrKey)
+		ids = append(ids, c.ID)
+	}
+	for name, table := range dynamotest.Deployment(stack, ids...) {
+		_, err := p.db.CreateTable(t.Context(), table.Input(name))
+		require.NoError(t, err)
 	}
 	p.Store = placement.NewStore(p.db, p.manifest)
 	return p
-}
-
-// create makes a table with one index of all attributes, or none.
-func (p *plane) create(t *testing.T, name, key, index, indexHash, indexRange string) {
-	t.Helper()
-	in := &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		KeySchema: []types.KeySchemaElement{{AttributeName: &key, KeyType: types.KeyTypeHash}},
-	}
-	keys := []string{key}
-	if index != "" {
-		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
-			IndexName: &index, Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: &indexHash, KeyType: types.KeyTypeHash}, {AttributeName: &indexRange, KeyType: types.KeyTypeRange},
-			},
-		}}
-		keys = append(keys, indexHash, indexRange)
-	}
-	slices.Sort(keys)
-	for _, k := range slices.Compact(keys) {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(k), AttributeType: types.ScalarAttributeTypeS})
-	}
-	_, err := p.db.CreateTable(t.Context(), in)
-	require.NoError(t, err)
-}
-
-// createMoves makes the table of moves, where the records of tenants are.
-func (p *plane) createMoves(t *testing.T, name string) {
-	t.Helper()
-	attribute := func(name string, kind types.ScalarAttributeType) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: &name, AttributeType: kind}
-	}
-	key := func(name string, kind types.KeyType) types.KeySchemaElement {
-		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}
-	}
-	_, err := p.db.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		KeySchema: []types.KeySchemaElement{key(controltables.AttrTenantID, types.KeyTypeHash), key(controltables.AttrEpoch, types.KeyTypeRange)},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(controltables.OpenIndex), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
-			KeySchema: []types.KeySchemaElement{key(controltables.AttrOpen, types.KeyTypeHash), key(controltables.AttrTenantID, types.KeyTypeRange)},
-		}},
-		AttributeDefinitions: []types.AttributeDefinition{
-			attribute(controltables.AttrTenantID, types.ScalarAttributeTypeS), attribute(controltables.AttrEpoch, types.ScalarAttributeTypeN),
-			attribute(controltables.AttrOpen, types.ScalarAttributeTypeS),
-		},
-	})
-	require.NoError(t, err)
 }
 
 func (p *plane) state(t *testing.T, cellID string) placement.CellState {

@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -28,6 +29,35 @@ type Table struct {
 type Index struct {
 	Hash, Range Key                  // no Range: the zero Key
 	Projection  types.ProjectionType // KEYS_ONLY or ALL
+}
+
+// Input is what makes such a table on the service, or on an emulator of it.
+func (t Table) Input(name string) *dynamodb.CreateTableInput {
+	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
+	defined := map[Key]bool{}
+	keys := func(hash, rng Key) (schema []types.KeySchemaElement) {
+		for _, k := range []struct {
+			Key
+			as types.KeyType
+		}{{hash, types.KeyTypeHash}, {rng, types.KeyTypeRange}} {
+			if k.Key == (Key{}) {
+				continue
+			}
+			schema = append(schema, types.KeySchemaElement{AttributeName: &k.Name, KeyType: k.as})
+			if !defined[k.Key] {
+				defined[k.Key] = true
+				in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: &k.Name, AttributeType: k.Type})
+			}
+		}
+		return schema
+	}
+	in.KeySchema = keys(t.Hash, t.Range)
+	for name, index := range t.Indexes {
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: &name, KeySchema: keys(index.Hash, index.Range), Projection: &types.Projection{ProjectionType: index.Projection},
+		})
+	}
+	return in
 }
 
 // check returns an error for a schema that the service would not make a table of.

@@ -189,15 +189,7 @@ func (w *world) finished(t require.TestingT, applied map[string]manifest.Cell) {
 	require.Empty(t, w.left(Alpha))
 	w.Consume(t, Alpha)
 	w.Consume(t, Beta)
-	for key, c := range applied {
-		for _, other := range []manifest.Cell{Alpha, Beta} {
-			want := 0
-			if other.ID == c.ID {
-				want = 1
-			}
-			require.Equal(t, want, w.Effects(other, key), "effects of %s in cell %s", key, other.ID)
-		}
-	}
+	w.RequireEffects(t, applied)
 }
 
 var errBroken = errors.New("broken off")

@@ -352,15 +352,7 @@ func TestI6AReplayBrokenOffAtAnyCallAndRunAgainLosesNothing(t *testing.T) {
 			w.run(t, w.scope())
 			w.Consume(t, Alpha)
 			w.Consume(t, Beta)
-			for key, c := range where {
-				for _, other := range []manifest.Cell{Alpha, Beta} {
-					want := 0
-					if other.ID == c.ID {
-						want = 1
-					}
-					require.Equal(t, want, w.Effects(other, key), "effects of %s in %s after call %d", key, other.ID, n)
-				}
-			}
+			w.RequireEffects(t, where)
 			require.Zero(t, w.run(t, w.scope()).Found)
 			if *calls < n {
 				require.NoError(t, err)

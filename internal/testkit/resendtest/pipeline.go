@@ -85,6 +85,19 @@ func (w *World) Effects(c manifest.Cell, key string) int {
 	return count
 }
 
+// RequireEffects checks that each event has taken effect once, in its cell, and in no other.
+func (w *World) RequireEffects(t require.TestingT, home map[string]manifest.Cell) {
+	for key, c := range home {
+		for _, other := range []manifest.Cell{Alpha, Beta} {
+			want := 0
+			if other.ID == c.ID {
+				want = 1
+			}
+			require.Equal(t, want, w.Effects(other, key), "effects of %s in cell %s", key, other.ID)
+		}
+	}
+}
+
 // Move takes all that both cells have of a tenant to one of them, and gives it that tenant in a new epoch, as a move that
 // has come to its end. What the cell has already stays, unless the event was applied in the other one alone.
 func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {

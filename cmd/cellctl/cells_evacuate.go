@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -51,7 +50,7 @@ func (a *app) evacuateCell(cmd *cobra.Command, e evacuation) error {
 		Page: func(ctx context.Context, after string) ([]mapping.Mapping, string, error) {
 			return s.toEvacuate(ctx, cell.ID, after)
 		},
-		Choose: func(ctx context.Context, m mapping.Mapping) (string, error) { return s.choose(ctx, cells, m) },
+		Choose: func(ctx context.Context, m mapping.Mapping) (string, error) { return s.placement.Best(ctx, cells, m) },
 	})
 	p.end()
 	v := p.view()
@@ -123,20 +122,6 @@ func (a *app) tellIncoming(cell string, incoming []move.Move) {
 func (s *session) toEvacuate(ctx context.Context, cell, after string) ([]mapping.Mapping, string, error) {
 	page, next, err := s.placement.Page(ctx, cell, after, placement.MaxPage)
 	return slices.DeleteFunc(page, func(m mapping.Mapping) bool { return m.MovingTo == cell }), next, err
-}
-
-// choose is the best cell for a tenant, as the cells are now.
-func (s *session) choose(ctx context.Context, cells []manifest.Cell, m mapping.Mapping) (string, error) {
-	others := slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == m.CellID })
-	states, err := s.placement.States(ctx, cellIDs(others))
-	if err != nil {
-		return "", err
-	}
-	candidates, err := placement.Candidates(others, states, m.Tier)
-	if err != nil {
-		return "", err
-	}
-	return candidates[0].ID, nil
 }
 
 // evacuationProgress tells on stderr how far an evacuation is, first in tenants served by other cells, then in finished

@@ -100,7 +100,7 @@ func (a *app) noteRetired(v cellsView) {
 func (a *app) noteLostCells(ctx context.Context, s *session, there []string) {
 	lost, err := s.lostCells(ctx, there)
 	for _, id := range lost {
-		mapped, failed := s.hasTenant(ctx, id)
+		mapped, failed := s.placement.HasTenant(ctx, id)
 		err = errors.Join(err, failed)
 		if mapped {
 			a.note("Cell %s is not there, and tenants are mapped to it: 'cellctl tenants list --cell %[1]s' lists them.", id)

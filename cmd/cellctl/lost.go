@@ -30,24 +30,13 @@ func (s *session) lostCells(ctx context.Context, there []string) ([]string, erro
 	return lost, nil
 }
 
-// hasTenant reports whether a tenant is mapped to a cell, which may be lost.
-func (s *session) hasTenant(ctx context.Context, cellID string) (bool, error) {
-	for after := ""; ; {
-		tenants, next, err := s.placement.Page(ctx, cellID, after, 1)
-		if err != nil || len(tenants) > 0 || next == "" {
-			return len(tenants) > 0, err
-		}
-		after = next
-	}
-}
-
 // explainUnknown says of a cell that is unknown what to do: err is about it, and is returned if it says something else. A
 // cell that tenants are mapped to is no mistyped name.
 func (s *session) explainUnknown(ctx context.Context, err error, cellID string) error {
 	if !errors.Is(err, fleet.ErrUnknownCell) {
 		return err
 	}
-	if mapped, failed := s.hasTenant(ctx, cellID); failed == nil && mapped {
+	if mapped, failed := s.placement.HasTenant(ctx, cellID); failed == nil && mapped {
 		return refused("cell %s is not there, and tenants are mapped to it: 'cellctl tenants list --cell %[1]s' lists them, and %s", cellID, bringBack(cellID))
 	}
 	return fmt.Errorf("%w; 'cellctl cells list' shows them", err)

@@ -135,7 +135,7 @@ func (s *session) cellsToList(ctx context.Context, r listRequest) (cells, there 
 	there = cellIDs(known)
 	if r.cell != "" {
 		if _, err := fleet.Find(known, s.Stack, r.cell); err != nil {
-			if mapped, failed := s.hasTenant(ctx, r.cell); failed != nil || !mapped {
+			if mapped, failed := s.placement.HasTenant(ctx, r.cell); failed != nil || !mapped {
 				return nil, nil, "", s.explainUnknown(ctx, err, r.cell)
 			}
 		}

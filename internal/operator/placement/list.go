@@ -92,3 +92,14 @@ func tenantOf(attributes map[string]types.AttributeValue) string {
 	}
 	return ""
 }
+
+// HasTenant reports whether a tenant is mapped to a cell, which may be lost. Probe tenants do not count.
+func (s *Store) HasTenant(ctx context.Context, cellID string) (bool, error) {
+	for after := ""; ; {
+		tenants, next, err := s.Page(ctx, cellID, after, 1)
+		if err != nil || len(tenants) > 0 || next == "" {
+			return len(tenants) > 0, err
+		}
+		after = next
+	}
+}

@@ -2,11 +2,13 @@ package placement
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/mapping"
 )
 
 // Candidates are the cells that take another tenant of a tier, the best first: the one with most headroom by share of its
@@ -58,4 +60,22 @@ func noRoom(cells []manifest.Cell, states map[string]CellState, tier string) err
 	}
 	return fmt.Errorf("%w for a tenant of tier %s:%s\nadd a cell or raise maxTenants of one in the stack's configuration, or set a draining cell active again",
 		ErrNoRoom, tier, why.String())
+}
+
+// Best names the best cell for a tenant besides the one that it is in, as the cells are now: see Candidates.
+func (s *Store) Best(ctx context.Context, cells []manifest.Cell, m mapping.Mapping) (string, error) {
+	others := slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == m.CellID })
+	ids := make([]string, len(others))
+	for i, c := range others {
+		ids[i] = c.ID
+	}
+	states, err := s.States(ctx, ids)
+	if err != nil {
+		return "", err
+	}
+	candidates, err := Candidates(others, states, m.Tier)
+	if err != nil {
+		return "", err
+	}
+	return candidates[0].ID, nil
 }

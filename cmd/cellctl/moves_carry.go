@@ -270,7 +270,7 @@ func standing(m move.Move) string {
 	switch m.Phase {
 	case move.Clone:
 		return fmt.Sprintf("cell %s serves the tenant as before", m.From)
-	case move.Fence, move.Copy, move.Flip, move.Restore:
+	case move.Fence, move.Copy, move.Flip, move.GiveBack:
 		return "the tenant's events are accepted, and wait until it is carried on"
 	case move.Redirect:
 		return fmt.Sprintf("cell %s serves the tenant, and what reaches cell %s waits until it is carried on", m.To, m.From)

@@ -141,7 +141,7 @@ func (s *session) doing(m move.Move) string {
 		return fmt.Sprintf("looking at everything in cell %s once more, and comparing both cells", m.From)
 	case move.Forget:
 		return fmt.Sprintf("deleting in cell %s what has been seen in cell %s", m.From, m.To)
-	case move.Restore:
+	case move.GiveBack:
 		return fmt.Sprintf("giving the tenant back to cell %s, and having cell %s forget it", m.From, m.To)
 	case move.Abandon:
 		return fmt.Sprintf("cell %s serves the tenant, under epoch %d, without cell %s; bringing it the events that cell %[3]s still has",

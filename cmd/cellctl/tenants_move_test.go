@@ -314,7 +314,7 @@ func TestAMoveUnderWayIsNotBegunAgain(t *testing.T) {
 
 func TestAMoveIsBackedOut(t *testing.T) {
 	for at, want := range map[string]string{
-		"copy": "acme: restore: giving the tenant back to cell c01, and having cell c02 forget it (1 event, 1 outcome copied)\n" +
+		"copy": "acme: give-back: giving the tenant back to cell c01, and having cell c02 forget it (1 event, 1 outcome copied)\n" +
 			"acme: backed-out: the tenant is in cell c01, as if it had not moved (1 event, 1 outcome copied; 2 items forgotten)\n",
 		"redirect": "acme: reversed: cell c02 has served the tenant, so a move takes it back to cell c01 (2 events, 1 outcome copied)\n" +
 			"acme: clone: copying to cell c01 what can no longer change; cell c02 serves the tenant\n",

@@ -209,7 +209,7 @@ func (a *app) reportRemoved(m removal.Removal) {
 
 // removalWays are the commands by which an open removal goes on.
 func removalWays(m removal.Removal) string {
-	if m.Phase == removal.Restore {
+	if m.Phase == removal.GiveBack {
 		return fmt.Sprintf("'cellctl tenants remove %s' goes on calling it off", m.TenantID)
 	}
 	on := fmt.Sprintf("'cellctl tenants remove %s' with --export FILE or --forget goes on with it", m.TenantID)

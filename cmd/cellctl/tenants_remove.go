@@ -234,7 +234,7 @@ func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remov
 	if err := r.checkExportOf(open); err != nil {
 		return err
 	}
-	if open.Phase.Deleting() || open.Phase == removal.Restore {
+	if open.Phase.Deleting() || open.Phase == removal.GiveBack {
 		return nil
 	}
 	holding, err := remover.Holding(cmd.Context(), r.tenant)

@@ -78,7 +78,7 @@ func TestI8AMoveThatWasKilledIsBackedOut(t *testing.T) {
 	}{
 		"before the flip": {
 			task{DieIn: move.Copy, DieAfter: 6},
-			[]task{{BackOut: true, DieIn: move.Restore, DieAfter: 4}, {BackOut: true}},
+			[]task{{BackOut: true, DieIn: move.GiveBack, DieAfter: 4}, {BackOut: true}},
 			[]move.Phase{move.BackedOut},
 		},
 		"after the flip": {

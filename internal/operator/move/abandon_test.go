@@ -80,10 +80,10 @@ func (w *world) toPhase(t *testing.T, phase move.Phase, backwards bool) (stale *
 		require.ErrorIs(t, err, errDied)
 		return stale
 	}
-	if phase == move.Restore {
+	if phase == move.GiveBack {
 		_, err = stop(move.Copy).Run(t.Context(), tenant, "")
 		require.ErrorIs(t, err, errDied)
-		_, err = stop(move.Restore).BackOut(t.Context(), tenant, "")
+		_, err = stop(move.GiveBack).BackOut(t.Context(), tenant, "")
 		require.ErrorIs(t, err, errDied)
 		return stale
 	}
@@ -141,12 +141,12 @@ func (w *world) endedIn(t *testing.T, home, lost string) {
 // A move whose one side is lost in any phase can be ended without it, and what was accepted and is still anywhere is
 // applied in the cell that is left, once.
 func TestI6AMoveEndsWithoutACellThatIsLostInAnyPhase(t *testing.T) {
-	phases := []move.Phase{move.Clone, move.Fence, move.Copy, move.Flip, move.Redirect, move.Verify, move.Forget, move.Restore}
+	phases := []move.Phase{move.Clone, move.Fence, move.Copy, move.Flip, move.Redirect, move.Verify, move.Forget, move.GiveBack}
 	for _, l := range losses {
 		for _, lost := range cellIDs {
 			for _, backwards := range []bool{false, true} {
 				for _, phase := range phases {
-					if backwards && phase == move.Restore {
+					if backwards && phase == move.GiveBack {
 						continue
 					}
 					t.Run(fmt.Sprintf("%s of %s in %s, way back %t", l.name, lost, phase, backwards), func(t *testing.T) {

@@ -42,7 +42,7 @@ func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move
 	switch {
 	case !move.Phase.known():
 		return move, wrap(move.newer())
-	case move.Phase == Restore:
+	case move.Phase == GiveBack:
 		return m.carryOn(ctx, move, until)
 	}
 	if err := move.MayBackOut(); err != nil {
@@ -58,7 +58,7 @@ func (m *Mover) BackOut(ctx context.Context, tenantID string, until Phase) (Move
 		}
 		return m.carryOn(ctx, back, until)
 	}
-	r, err := m.take(ctx, move, Restore)
+	r, err := m.take(ctx, move, GiveBack)
 	if err != nil {
 		return move, wrap(err)
 	}
@@ -101,12 +101,12 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	return back, err
 }
 
-// restore gives the tenant back to its old cell, which never ceased to be its place, and has the new one forget it.
+// giveBack gives the tenant back to its old cell, which never ceased to be its place, and has the new one forget it.
 //
 // The old cell takes the tenant's events again under the epochs that it took before, and under the move's, which
 // the mapping gets now: an event that was diverted is sent again under that one, by which the cell's ledger tells that
 // the diversion is over.
-func (r *run) restore(ctx context.Context) error {
+func (r *run) giveBack(ctx context.Context) error {
 	err := r.write(ctx, []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName:           aws.String(r.ControlPlane.MappingTable),

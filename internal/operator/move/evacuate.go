@@ -215,7 +215,7 @@ func (v *evacuation) flipAll(ctx context.Context) (begun int, err error) {
 		return begun, err
 	}
 	for _, move := range open {
-		if move.From != v.Cell || move.Phase == Restore {
+		if move.From != v.Cell || move.Phase == GiveBack {
 			continue
 		}
 		if err := begin(move.TenantID); err != nil {

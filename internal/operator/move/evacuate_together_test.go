@@ -245,7 +245,7 @@ func TestEvacuate_MovesATenantOnceMoreThatWasTakenBack(t *testing.T) {
 		_, err := p.Start(t.Context(), "tenant-0", "beta")
 		require.NoError(t, err)
 		back := s.process("host:2", func(int) error {
-			if m, err := s.mover().Get(context.Background(), "tenant-0"); err == nil && m.Phase == move.Restore {
+			if m, err := s.mover().Get(context.Background(), "tenant-0"); err == nil && m.Phase == move.GiveBack {
 				return errDied
 			}
 			return nil

@@ -159,7 +159,7 @@ func (m *Mover) hasFence(ctx context.Context, move Move, cell manifest.Cell) (bo
 // fenced reports whether a cell of the move must have a fence for the tenant.
 func (m Move) fenced(cellID string) bool {
 	switch m.Phase {
-	case Clone, Fence, Restore:
+	case Clone, Fence, GiveBack:
 		return m.BackingOut || cellID == m.From && m.OldFloor > 1
 	case Abandon:
 		return false

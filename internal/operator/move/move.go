@@ -22,12 +22,16 @@
 // so finds its next write refused, and nothing of it done.
 package move
 
-import "time"
+import (
+	"time"
+
+	"cellular/internal/operator/record"
+)
 
 // Phase is what a move is doing, or has come to.
 type Phase string
 
-// The phases, in their order. Restore takes the place of what is left when a move is backed out before its flip.
+// The phases, in their order. GiveBack takes the place of what is left when a move is backed out before its flip.
 const (
 	Clone    Phase = "clone"
 	Fence    Phase = "fence"
@@ -36,7 +40,7 @@ const (
 	Redirect Phase = "redirect"
 	Verify   Phase = "verify"
 	Forget   Phase = "forget"
-	Restore  Phase = "restore"
+	GiveBack Phase = record.GiveBack
 	// Abandon takes the place of what is left when one of the cells is gone for good: see Mover.Abandon. Such a move ends as
 	// BackedOut or as Done, with the cell that was abandoned in its record.
 	Abandon Phase = "abandon"
@@ -67,7 +71,7 @@ func (p Phase) Flipped() bool {
 	switch p {
 	case Redirect, Verify, Forget, Done, Reversed:
 		return true
-	case Clone, Fence, Copy, Flip, Restore, Abandon, BackedOut:
+	case Clone, Fence, Copy, Flip, GiveBack, Abandon, BackedOut:
 	}
 	return false
 }
@@ -89,7 +93,7 @@ func (p Phase) Ended() bool { return p == Done || p == BackedOut || p == Reverse
 // known reports whether this version knows a phase.
 func (p Phase) known() bool {
 	switch p {
-	case Restore, Abandon, BackedOut, Reversed, Done:
+	case GiveBack, Abandon, BackedOut, Reversed, Done:
 		return true
 	default:
 		return p.before(Done)

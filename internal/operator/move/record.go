@@ -107,7 +107,7 @@ func fromItem(attributes Item) (Move, error) {
 		Epoch:      r.Int(controltables.AttrEpoch, 2),
 		OldEpoch:   r.Int(attrOldEpoch, 1),
 		OldFloor:   r.Int(attrOldFloor, 1),
-		Phase:      Phase(r.Checked(attrPhase, event.IsWord, event.WordPattern)),
+		Phase:      phaseOf(r.Checked(attrPhase, event.IsWord, event.WordPattern)),
 		BackingOut: r.OptionalString(attrBackingOut) != "",
 		StartedAt:  r.Time(attrStartedAt, event.TimeLayout),
 		UpdatedAt:  r.Time(attrUpdatedAt, event.TimeLayout),
@@ -117,7 +117,7 @@ func fromItem(attributes Item) (Move, error) {
 	documents := map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts}
 	if attributes[attrAbandoned] != nil {
 		m.Abandoned, m.HomeEpoch = cell(attrAbandoned), r.Int(attrHomeEpoch, 1)
-		m.AbandonedIn = Phase(r.Checked(attrAbandonedIn, event.IsWord, event.WordPattern))
+		m.AbandonedIn = phaseOf(r.Checked(attrAbandonedIn, event.IsWord, event.WordPattern))
 		documents[attrLosses] = &m.Losses
 	}
 	for name, t := range map[string]*time.Time{
@@ -136,5 +136,10 @@ func fromItem(attributes Item) (Move, error) {
 	if err := errors.Join(errs...); err != nil {
 		return Move{}, fmt.Errorf("%w: tenant %q, epoch %d: %w", ErrMalformed, m.TenantID, m.Epoch, err)
 	}
+	for i := range m.Phases {
+		m.Phases[i].Phase = phaseOf(string(m.Phases[i].Phase))
+	}
 	return m, nil
 }
+
+func phaseOf(recorded string) Phase { return Phase(record.PhaseOf(recorded)) }

@@ -14,7 +14,7 @@ func (m Move) MayBackOut() error {
 	switch {
 	case m.Phase == Abandon:
 		return fmt.Errorf("%w, %s: carry it on", ErrAbandoning, m.Abandoned)
-	case m.BackingOut, m.Phase == Restore:
+	case m.BackingOut, m.Phase == GiveBack:
 		return fmt.Errorf("%w already: carry it on", ErrBackingOut)
 	case m.Phase == Forget:
 		return fmt.Errorf("%w: carry the move on, then move it back", ErrTooLate)
@@ -26,7 +26,7 @@ func (m Move) MayBackOut() error {
 func (m Move) Stalled(now time.Time) bool {
 	//exhaustive:enforce
 	switch m.Phase {
-	case Fence, Copy, Flip, Restore, Abandon:
+	case Fence, Copy, Flip, GiveBack, Abandon:
 		return record.Unattended(m.Holder, now.Sub(m.UpdatedAt))
 	case Clone, Redirect, Verify, Forget, Done, BackedOut, Reversed:
 	}
@@ -62,7 +62,7 @@ func FinishableAt(moves []Move, quarantine time.Duration) time.Time {
 func Into(open []Move, cellID string) []Move {
 	var into []Move
 	for _, m := range open {
-		if m.To == cellID && m.Phase != Restore && m.Abandoned != cellID {
+		if m.To == cellID && m.Phase != GiveBack && m.Abandoned != cellID {
 			into = append(into, m)
 		}
 	}

@@ -18,7 +18,7 @@ func TestMayBackOut_IsRefusedWhereOneWayIsLeft(t *testing.T) {
 		{move.Move{Phase: move.Flip}, nil},
 		{move.Move{Phase: move.Verify}, nil},
 		{move.Move{Phase: move.Forget}, move.ErrTooLate},
-		{move.Move{Phase: move.Restore}, move.ErrBackingOut},
+		{move.Move{Phase: move.GiveBack}, move.ErrBackingOut},
 		{move.Move{Phase: move.Clone, BackingOut: true}, move.ErrBackingOut},
 		{move.Move{Phase: move.Forget, BackingOut: true}, move.ErrBackingOut},
 		{move.Move{Phase: move.Abandon}, move.ErrAbandoning},
@@ -37,7 +37,7 @@ func TestStalled_IsAMoveThatKeepsItsTenantWaitingWithNobodyAtWork(t *testing.T) 
 	}{
 		{move.Move{Phase: move.Copy, UpdatedAt: now}, true}, // its mover has let go
 		{move.Move{Phase: move.Copy, UpdatedAt: silent, Holder: "host:1"}, true},
-		{move.Move{Phase: move.Restore, UpdatedAt: silent, Holder: "host:1"}, true},
+		{move.Move{Phase: move.GiveBack, UpdatedAt: silent, Holder: "host:1"}, true},
 		{move.Move{Phase: move.Abandon, UpdatedAt: silent, Holder: "host:1"}, true},
 		{move.Move{Phase: move.Copy, UpdatedAt: now, Holder: "host:1"}, false},
 		{move.Move{Phase: move.Clone, UpdatedAt: silent}, false},    // the old cell works on
@@ -78,7 +78,7 @@ func TestInto_HasTheMovesThatMayBringATenant(t *testing.T) {
 		{TenantID: "comes", From: "c1", To: "c2", Phase: move.Clone},
 		{TenantID: "has-come", From: "c1", To: "c2", Phase: move.Redirect},
 		{TenantID: "comes-back", From: "c3", To: "c2", Phase: move.Copy, BackingOut: true},
-		{TenantID: "stays", From: "c1", To: "c2", Phase: move.Restore},
+		{TenantID: "stays", From: "c1", To: "c2", Phase: move.GiveBack},
 		{TenantID: "stays-without", From: "c1", To: "c2", Phase: move.Abandon, Abandoned: "c2"},
 		{TenantID: "comes-without", From: "c1", To: "c2", Phase: move.Abandon, Abandoned: "c1"},
 		{TenantID: "leaves", From: "c2", To: "c1", Phase: move.Clone},

@@ -217,8 +217,8 @@ func (r *run) carryOut(ctx context.Context, once bool) error {
 		return r.verify(ctx)
 	case Forget:
 		return r.forget(ctx)
-	case Restore:
-		return r.restore(ctx)
+	case GiveBack:
+		return r.giveBack(ctx)
 	case Abandon:
 		return r.abandon(ctx, once)
 	}

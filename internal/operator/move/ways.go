@@ -28,7 +28,7 @@ func (m *Mover) Ways(ctx context.Context, move Move) (Ways, error) {
 	if w.Back, err = m.Lacks(ctx, move, true); err != nil {
 		return Ways{}, err
 	}
-	if move.Phase == Restore { // its way on is back
+	if move.Phase == GiveBack { // its way on is back
 		w.On = w.Back
 	}
 	return w, nil

@@ -49,12 +49,17 @@ type At struct {
 	Run   int64
 }
 
-const unchanged = "#run = :run AND #phase = :phase"
+const unchanged = "#run = :run AND (#phase = :phase OR #phase = :older)"
 
 func (a At) condition() (names map[string]string, values Item) {
+	older := a.Phase
+	if a.Phase == GiveBack {
+		older = olderGiveBack
+	}
 	return map[string]string{"#run": AttrRun, "#phase": AttrPhase}, Item{
 		":run":   item.Number(a.Run),
 		":phase": item.Text(a.Phase),
+		":older": item.Text(older), // what a record of the version before has, if that name is another one
 	}
 }
 

@@ -18,9 +18,9 @@ import (
 	"cellular/internal/operator/tenantdata"
 )
 
-// restore gives the tenant back as it was. The mapping gets the removal's epoch, and what the sealed cell has diverted is
+// giveBack gives the tenant back as it was. The mapping gets the removal's epoch, and what the sealed cell has diverted is
 // sent again under that one, by which the cell's ledger tells that the diversion is over.
-func (r *run) restore(ctx context.Context) error {
+func (r *run) giveBack(ctx context.Context) error {
 	condition, names, values := r.unchangedCell()
 	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, item.Number(r.removal.Epoch)
 	*condition += " AND #epoch <= :epoch"

@@ -89,7 +89,7 @@ func fromItem(attributes Item) (Removal, error) {
 		Epoch:    r.Int(controltables.AttrEpoch, 2),
 		OldEpoch: r.Int(attrOldEpoch, 1),
 		OldFloor: r.Int(attrOldFloor, 1),
-		Phase:    Phase(r.Checked(record.AttrPhase, event.IsWord, event.WordPattern)),
+		Phase:    Phase(record.PhaseOf(r.Checked(record.AttrPhase, event.IsWord, event.WordPattern))),
 		GiveUp:   r.OptionalString(attrGiveUp) != "",
 		Run:      r.Int(record.AttrRun, 0),
 		Holder:   r.OptionalString(record.AttrHolder),

@@ -27,18 +27,22 @@
 // and the consumer can tell the two apart.
 package removal
 
-import "time"
+import (
+	"time"
+
+	"cellular/internal/operator/record"
+)
 
 // Phase is what a removal is doing, or has come to.
 type Phase string
 
-// The phases, in their order. Restore takes the place of what is left when a removal is called off.
+// The phases, in their order. GiveBack takes the place of what is left when a removal is called off.
 const (
-	Seal    Phase = "seal"
-	Keep    Phase = "keep"
-	Delete  Phase = "delete"
-	Letters Phase = "letters"
-	Restore Phase = "restore"
+	Seal     Phase = "seal"
+	Keep     Phase = "keep"
+	Delete   Phase = "delete"
+	Letters  Phase = "letters"
+	GiveBack Phase = record.GiveBack
 
 	Done      Phase = "done"
 	CalledOff Phase = "called-off"
@@ -53,7 +57,7 @@ func (p Phase) Deleting() bool { return p == Delete || p == Letters || p == Done
 // known reports whether this version knows a phase.
 func (p Phase) known() bool {
 	switch p {
-	case Seal, Keep, Delete, Letters, Restore, Done, CalledOff:
+	case Seal, Keep, Delete, Letters, GiveBack, Done, CalledOff:
 		return true
 	}
 	return false

@@ -76,7 +76,7 @@ func (m *Remover) CallOff(ctx context.Context, tenantID string) (Removal, error)
 	if removal.Phase.Deleting() {
 		return removal, fmt.Errorf("call off the removal of tenant %q: %w", tenantID, ErrTooLate)
 	}
-	return m.carryOn(ctx, removal, Restore, Fate{})
+	return m.carryOn(ctx, removal, GiveBack, Fate{})
 }
 
 func (m *Remover) carryOn(ctx context.Context, removal Removal, phase Phase, fate Fate) (Removal, error) {
@@ -246,8 +246,8 @@ func (r *run) work(ctx context.Context) error {
 			err = r.delete(ctx)
 		case Letters:
 			err = r.letters(ctx)
-		case Restore:
-			err = r.restore(ctx)
+		case GiveBack:
+			err = r.giveBack(ctx)
 		default:
 			err = fmt.Errorf("%w: it is in a phase that this program does not know", ErrStuck)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
 	"cellular/internal/model/ownership"
 )
@@ -44,27 +45,28 @@ type cellState struct {
 	Waiting   int            // messages in the queue, visible or in flight
 }
 
-// cell reads one cell. It scans: the sample is a few hundred items.
-func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
-	names := o.stack.Cell(id)
-	s := &cellState{
+func emptyState() *cellState {
+	return &cellState{
 		Tenants: map[string]bool{}, Accepted: map[string]time.Time{}, Processed: map[string]time.Time{},
 		Failed: map[string]string{}, Epochs: map[string]int64{}, Counters: map[string]map[string]int{},
 		Fences: map[string]ownership.Fence{}, DLQ: map[string]int{},
 	}
+}
+
+// cell reads one cell. It scans: the sample is a few hundred items.
+func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
+	names := o.stack.Cell(id)
+	s := emptyState()
 	accepted := &dynamodb.ScanInput{TableName: aws.String(names.DataTable()),
 		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantID, event.AttrAcceptedAt, event.AttrClonedFrom}, ", "))}
-	err := o.scan(ctx, accepted, func(item map[string]types.AttributeValue) error {
-		at, err := time.Parse(event.TimeLayout, text(item, event.AttrAcceptedAt))
-		if err != nil {
-			return err
-		}
-		s.Accepted[text(item, event.AttrKey)] = at
-		s.Tenants[text(item, event.AttrTenantID)] = true
-		if text(item, event.AttrClonedFrom) != "" {
+	err := o.scan(ctx, accepted, func(attributes map[string]types.AttributeValue) error {
+		r := item.Read(attributes)
+		s.Accepted[r.String(event.AttrKey)] = r.Time(event.AttrAcceptedAt, event.TimeLayout)
+		s.Tenants[r.String(event.AttrTenantID)] = true
+		if r.OptionalString(event.AttrClonedFrom) != "" {
 			s.MovedIn++
 		}
-		return nil
+		return r.Err()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read data table of cell %s: %w", id, err)
@@ -81,34 +83,30 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 	return s, err
 }
 
-func (s *cellState) addResult(item map[string]types.AttributeValue) error {
-	key := text(item, event.AttrKey)
+func (s *cellState) addResult(attributes map[string]types.AttributeValue) error {
+	r := item.Read(attributes)
+	key := r.String(event.AttrKey)
 	if tenant, ok := counters.TenantOf(key); ok {
 		sum := counters.Counts{ByType: s.Counters[tenant]}
-		if err := sum.Add(item); err != nil {
+		if err := sum.Add(attributes); err != nil {
 			return err
 		}
 		s.Counters[tenant] = sum.ByType
 		return nil
 	}
 	if strings.HasPrefix(key, ownership.Key("")) {
-		fence, err := ownership.FromItem(item)
+		fence, err := ownership.FromItem(attributes)
 		s.Fences[fence.TenantID] = fence
 		return err
 	}
-	switch event.Status(text(item, event.AttrStatus)) {
+	switch event.Status(r.OptionalString(event.AttrStatus)) { // none: state of the business logic
 	case event.Processed:
-		at, err := time.Parse(event.TimeLayout, text(item, event.AttrAppliedAt))
-		if err != nil {
-			return err
-		}
-		s.Processed[key] = at
-		s.Epochs[key], err = number(item[event.AttrEpoch])
-		return err
+		s.Processed[key] = r.Time(event.AttrAppliedAt, event.TimeLayout)
+		s.Epochs[key] = r.Int(event.AttrEpoch, 0)
 	case event.Failed:
-		s.Failed[key] = text(item, event.AttrReason)
+		s.Failed[key] = r.String(event.AttrReason)
 	}
-	return nil
+	return r.Err()
 }
 
 func (o *observer) scan(ctx context.Context, in *dynamodb.ScanInput, visit func(map[string]types.AttributeValue) error) error {
@@ -119,9 +117,9 @@ func (o *observer) scan(ctx context.Context, in *dynamodb.ScanInput, visit func(
 		if err != nil {
 			return err
 		}
-		for _, item := range page.Items {
-			if err := visit(item); err != nil {
-				return fmt.Errorf("item %s: %w", text(item, event.AttrKey), err)
+		for _, attributes := range page.Items {
+			if err := visit(attributes); err != nil {
+				return fmt.Errorf("item %s: %w", item.Read(attributes).OptionalString(event.AttrKey), err)
 			}
 		}
 	}
@@ -149,19 +147,4 @@ func (o *observer) depth(ctx context.Context, queue string) (int, error) {
 		total += n
 	}
 	return total, nil
-}
-
-func number(v types.AttributeValue) (int64, error) {
-	n, ok := v.(*types.AttributeValueMemberN)
-	if !ok {
-		return 0, fmt.Errorf("%T is no number", v)
-	}
-	return strconv.ParseInt(n.Value, 10, 64)
-}
-
-func text(item map[string]types.AttributeValue, name string) string {
-	if v, ok := item[name].(*types.AttributeValueMemberS); ok {
-		return v.Value
-	}
-	return ""
 }

@@ -119,7 +119,7 @@ func (m *Mover) History(ctx context.Context, tenantID string) ([]Move, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the moves of tenant %q: %w", tenantID, err)
 	}
-	return movesOf(items)
+	return record.Decode(items, fromItem)
 }
 
 // Open returns the moves that are under way, by tenant. A move that began or ended a moment ago may be told late.
@@ -128,17 +128,5 @@ func (m *Mover) Open(ctx context.Context) ([]Move, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the moves under way: %w", err)
 	}
-	return movesOf(items)
-}
-
-func movesOf(items []Item) ([]Move, error) {
-	moves := make([]Move, 0, len(items))
-	for _, item := range items {
-		move, err := fromItem(item)
-		if err != nil {
-			return nil, err
-		}
-		moves = append(moves, move)
-	}
-	return moves, nil
+	return record.Decode(items, fromItem)
 }

@@ -55,3 +55,16 @@ func Open(ctx context.Context, client Querier, table, value string) ([]Item, err
 		q.ExclusiveStartKey = out.LastEvaluatedKey
 	}
 }
+
+// Decode returns the work that records are about, in their order.
+func Decode[Work any](records []Item, from func(Item) (Work, error)) ([]Work, error) {
+	all := make([]Work, 0, len(records))
+	for _, r := range records {
+		work, err := from(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, work)
+	}
+	return all, nil
+}

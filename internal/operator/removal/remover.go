@@ -103,7 +103,7 @@ func (m *Remover) History(ctx context.Context, tenantID string, limit int) ([]Re
 	if err != nil {
 		return nil, fmt.Errorf("list the removals of tenant %q: %w", tenantID, err)
 	}
-	return removalsOf(items)
+	return record.Decode(items, fromItem)
 }
 
 // Open returns the removals that are under way, by tenant. One that began or ended a moment ago may be missing, or shown.
@@ -112,17 +112,5 @@ func (m *Remover) Open(ctx context.Context) ([]Removal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the removals under way: %w", err)
 	}
-	return removalsOf(items)
-}
-
-func removalsOf(items []Item) ([]Removal, error) {
-	removals := make([]Removal, 0, len(items))
-	for _, item := range items {
-		r, err := fromItem(item)
-		if err != nil {
-			return nil, err
-		}
-		removals = append(removals, r)
-	}
-	return removals, nil
+	return record.Decode(items, fromItem)
 }

@@ -19,9 +19,9 @@ const retryPause = 50 * time.Millisecond
 // A call that fails in a way that may be over at once is made once more, in the same cell and within the same deadline.
 // That is safe for a write too: the cell takes an event of an id once, and tells by its content that the second is the
 // first. No retry is made as a probe: the cell has just been down, and one call is enough to see whether it still is.
-func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Context) error) error {
-	start := r.config.Now()
-	pass, refusal, ok := r.cellGuards.Enter(start, x.cellID)
+func (h *Handler) inCell(ctx context.Context, x *exchange, call func(context.Context) error) error {
+	start := h.config.Now()
+	pass, refusal, ok := h.cellGuards.Enter(start, x.cellID)
 	x.guarded, x.breaker = true, pass.State
 	if !ok {
 		x.shed = refusal.Reason
@@ -29,16 +29,16 @@ func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Cont
 	}
 	outcome := guard.Neutral // of a call that panics
 	defer func() {
-		end := r.config.Now()
+		end := h.config.Now()
 		x.breakerOpened = pass.Leave(end, outcome)
 		x.dispatchTook = end.Sub(start)
 	}()
-	ctx, cancel := context.WithTimeout(ctx, r.config.CellTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.config.CellTimeout)
 	defer cancel()
 
 	x.attempts = 1
 	err := call(ctx)
-	if worthRetrying(err) && pass.State == guard.Closed && r.pause(ctx) {
+	if worthRetrying(err) && pass.State == guard.Closed && h.pause(ctx) {
 		x.attempts = 2
 		err = call(ctx)
 	}
@@ -47,8 +47,8 @@ func (r *Router) inCell(ctx context.Context, x *exchange, call func(context.Cont
 }
 
 // pause waits before a retry, or returns false at once where the deadline would come first.
-func (r *Router) pause(ctx context.Context) bool {
-	d := retryPause/2 + time.Duration(r.config.Random()*float64(retryPause/2))
+func (h *Handler) pause(ctx context.Context) bool {
+	d := retryPause/2 + time.Duration(h.config.Random()*float64(retryPause/2))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}

@@ -25,9 +25,9 @@ import (
 // by the wall clock here, which counts the freeze.
 const idleConnection = 20 * time.Second
 
-// FromEnvironment returns the router that the Lambda function runs, configured by the variables that package env
+// FromEnvironment returns the handler that the Lambda function runs, configured by the variables that package env
 // names. It writes its records of at least the level to out. Its error names everything that is wrong with them.
-func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level slog.Level) (*Router, error) {
+func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level slog.Level) (*Handler, error) {
 	tables := Tables{DataPrefix: vars.String(env.DataTablePrefix), ResultsPrefix: vars.String(env.ResultsTablePrefix)}
 	mappingTable := vars.String(env.MappingTable)
 	cache := mappingcache.Config{
@@ -78,7 +78,7 @@ func readAuth(vars *env.Reader) Auth {
 }
 
 // newClient returns the one client of the process, for the mapping table and for every cell. It tries a call once: the
-// router decides itself what is tried again (see Router.inCell), and a read of the mapping has the stale answer to fall
+// router decides itself what is tried again (see Handler.inCell), and a read of the mapping has the stale answer to fall
 // back on.
 //
 // The client has no limit on its connections. All tables are behind one host, so the connections that calls into one

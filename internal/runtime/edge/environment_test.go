@@ -36,7 +36,7 @@ func variables(changes map[string]string) *env.Reader {
 	}}
 }
 
-func fromEnvironment(t *testing.T, changes map[string]string) (*edge.Router, error) {
+func fromEnvironment(t *testing.T, changes map[string]string) (*edge.Handler, error) {
 	t.Helper()
 	return edge.FromEnvironment(t.Context(), variables(changes), io.Discard, slog.LevelInfo)
 }

@@ -17,22 +17,22 @@ import (
 //
 // The exchange's cell becomes the one that the answer is about: where the event was found or, where neither knows it,
 // the tenant's.
-func (r *Router) find(ctx context.Context, x *exchange) (Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.config.CellTimeout)
+func (h *Handler) find(ctx context.Context, x *exchange) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.config.CellTimeout)
 	defer cancel()
 	var record Record
 	var peer string
-	err := r.inCell(ctx, x, func(ctx context.Context) (err error) {
-		if record, err = r.cells.Read(ctx, x.cellID, x.tenantID, x.eventID); err != nil || record.conclusive() {
+	err := h.inCell(ctx, x, func(ctx context.Context) (err error) {
+		if record, err = h.cells.Read(ctx, x.cellID, x.tenantID, x.eventID); err != nil || record.conclusive() {
 			return err
 		}
-		peer, err = r.cells.Peer(ctx, x.cellID, x.tenantID)
+		peer, err = h.cells.Peer(ctx, x.cellID, x.tenantID)
 		return err
 	})
 	if err != nil || peer == "" {
 		return record.public(), err
 	}
-	return r.follow(ctx, x, peer, record)
+	return h.follow(ctx, x, peer, record)
 }
 
 // follow asks a peer for an event of which the exchange's cell knows only what is in known.
@@ -40,16 +40,16 @@ func (r *Router) find(ctx context.Context, x *exchange) (Record, error) {
 // Where the peer does not answer, what is known is the answer: an event that was diverted is accepted, whatever has
 // become of it since. An event that is not known at all may well be in the peer, so to say that there is none would be
 // wrong: the request fails, and as the peer's failure.
-func (r *Router) follow(ctx context.Context, x *exchange, peer string, known Record) (Record, error) {
+func (h *Handler) follow(ctx context.Context, x *exchange, peer string, known Record) (Record, error) {
 	x.peer = peer
-	if !r.leavesTimeForPeer(ctx) {
+	if !h.leavesTimeForPeer(ctx) {
 		return x.without(errNoTimeForPeer, known)
 	}
 	there := *x
 	there.cellID, there.attempts, there.dispatchTook = peer, 0, 0
 	var record Record
-	err := r.inCell(ctx, &there, func(ctx context.Context) (err error) {
-		record, err = r.cells.Read(ctx, peer, x.tenantID, x.eventID)
+	err := h.inCell(ctx, &there, func(ctx context.Context) (err error) {
+		record, err = h.cells.Read(ctx, peer, x.tenantID, x.eventID)
 		return err
 	})
 	if err == nil && record.Status == "" {
@@ -68,9 +68,9 @@ var errNoTimeForPeer = errors.New("the cell took so long that no time is left to
 
 // leavesTimeForPeer reports whether at least half of a cell's time is left. With less, a peer that is well might not
 // answer in time, and the slowness of one cell would open the breaker of another.
-func (r *Router) leavesTimeForPeer(ctx context.Context) bool {
+func (h *Handler) leavesTimeForPeer(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) >= r.config.CellTimeout/2
+	return !ok || time.Until(deadline) >= h.config.CellTimeout/2
 }
 
 // without is the answer where the peer did not give one.

@@ -11,7 +11,7 @@ import (
 
 // status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT. A caller that may speak for one tenant
 // alone need not name it.
-func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID string) (Response, error) {
+func (h *Handler) status(ctx context.Context, x *exchange, req Request, escapedID string) (Response, error) {
 	id, err := url.PathUnescape(escapedID)
 	if err != nil || !event.ValidID(id) {
 		return Response{}, malformedFields("The path is wrong:", mismatch("id", event.IDPattern))
@@ -27,10 +27,10 @@ func (r *Router) status(ctx context.Context, x *exchange, req Request, escapedID
 		return Response{}, malformedFields("The query is wrong:", mismatch("tenant_id", event.TenantIDPattern))
 	}
 	x.eventID = id
-	if _, err := r.place(ctx, x, tenantID); err != nil {
+	if _, err := h.place(ctx, x, tenantID); err != nil {
 		return Response{}, err
 	}
-	record, err := r.find(ctx, x)
+	record, err := h.find(ctx, x)
 	if err != nil {
 		return Response{}, cellFailure(err, "The cell did not answer.")
 	}

@@ -16,16 +16,16 @@ import (
 const envelopeRoom = 4096
 
 // submit accepts an event: POST /v1/events.
-func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response, error) {
-	s, err := r.readSubmission(req)
+func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Response, error) {
+	s, err := h.readSubmission(req)
 	if err != nil {
 		return Response{}, err
 	}
 	x.eventID = s.id
 	if x.eventID == "" {
-		x.eventID = r.config.NewID()
+		x.eventID = h.config.NewID()
 	}
-	m, err := r.place(ctx, x, s.tenantID)
+	m, err := h.place(ctx, x, s.tenantID)
 	if err != nil {
 		return Response{}, err
 	}
@@ -34,8 +34,8 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
 	}
 	var existing *event.Event
-	err = r.inCell(ctx, x, func(ctx context.Context) (err error) {
-		existing, err = r.cells.Write(ctx, m.CellID, e)
+	err = h.inCell(ctx, x, func(ctx context.Context) (err error) {
+		existing, err = h.cells.Write(ctx, m.CellID, e)
 		return err
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *Router) submit(ctx context.Context, x *exchange, req Request) (Response
 }
 
 // readSubmission reads the event out of a request.
-func (r *Router) readSubmission(req Request) (submission, error) {
+func (h *Handler) readSubmission(req Request) (submission, error) {
 	if mediaType := req.Headers.ContentType; !isJSONType(mediaType) {
 		return submission{}, unsupportedMedia.problem("The body's type is %q, want application/json.", shorten(mediaType))
 	}
@@ -64,15 +64,15 @@ func (r *Router) readSubmission(req Request) (submission, error) {
 			return submission{}, malformed.problem("The body is marked as base64 and is not: %s.", err)
 		}
 	}
-	if len(body) > r.config.MaxPayloadBytes+envelopeRoom {
-		return submission{}, tooLarge.problem("The body has %d bytes, at most %d are allowed.", len(body), r.config.MaxPayloadBytes+envelopeRoom)
+	if len(body) > h.config.MaxPayloadBytes+envelopeRoom {
+		return submission{}, tooLarge.problem("The body has %d bytes, at most %d are allowed.", len(body), h.config.MaxPayloadBytes+envelopeRoom)
 	}
 	s, p := decodeSubmission(body)
 	if p != nil {
 		return submission{}, p
 	}
-	if len(s.payload) > r.config.MaxPayloadBytes {
-		return submission{}, tooLarge.problem("The payload has %d bytes, at most %d are allowed.", len(s.payload), r.config.MaxPayloadBytes)
+	if len(s.payload) > h.config.MaxPayloadBytes {
+		return submission{}, tooLarge.problem("The payload has %d bytes, at most %d are allowed.", len(s.payload), h.config.MaxPayloadBytes)
 	}
 	if err := s.takeKey(req.Headers.IdempotencyKey); err != nil {
 		return submission{}, err

@@ -65,7 +65,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 	return c
 }
 
-func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Router {
+func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Handler {
 	t.Helper()
 	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo))
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config 
 type world struct {
 	*testing.T
 	db     *dynamotest.DB
-	router *edge.Router
+	router *edge.Handler
 	logs   *lines
 
 	mu     sync.Mutex

@@ -1,11 +1,11 @@
 // Package edge is the router's request path: it reads a request, finds the tenant's cell in the mapping, makes one call
 // into that cell, and answers. It never tries another cell because one fails: a tenant has one, and an event that makes
 // one cell fail must not get the chance to fail the next. What it may do is to look for an event where the cell itself
-// says that the tenant has come from, or gone to (Router.find).
+// says that the tenant has come from, or gone to (Handler.find).
 //
-// The path of a request is short and has one place for each concern: the routes (Router.serve), the body
-// (decodeSubmission), who calls (Auth.identify), who may be routed (Router.place), the call into the cell
-// (Router.inCell), the form of an error (problem), the log line and the metrics (exchange.record).
+// The path of a request is short and has one place for each concern: the routes (Handler.serve), the body
+// (decodeSubmission), who calls (Auth.identify), who may be routed (Handler.place), the call into the cell
+// (Handler.inCell), the form of an error (problem), the log line and the metrics (exchange.record).
 package edge
 
 import (
@@ -58,8 +58,8 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// Router answers the requests of the HTTP API. It is safe for concurrent use.
-type Router struct {
+// Handler answers the requests of the HTTP API. It is safe for concurrent use.
+type Handler struct {
 	directory  Directory
 	cells      Cells
 	config     Config
@@ -68,9 +68,9 @@ type Router struct {
 	records    *telemetry.Records
 }
 
-// New returns a router that finds cells in directory, reaches them through cells, and writes one record per request.
+// New returns a handler that finds cells in directory, reaches them through cells, and writes one record per request.
 // Its error names everything that is wrong with the configuration.
-func New(directory Directory, cells Cells, config Config, records *telemetry.Records) (*Router, error) {
+func New(directory Directory, cells Cells, config Config, records *telemetry.Records) (*Handler, error) {
 	tenants, tenantsErr := guard.NewBuckets(config.TenantLimit, config.Tenants)
 	cellGuards, cellsErr := guard.NewCells(config.Cell)
 	if err := errors.Join(config.validate(), tenantsErr, cellsErr); err != nil {
@@ -85,7 +85,7 @@ func New(directory Directory, cells Cells, config Config, records *telemetry.Rec
 	if config.Random == nil {
 		config.Random = rand.Float64
 	}
-	return &Router{
+	return &Handler{
 		directory: directory, cells: cells, config: config, tenants: tenants, cellGuards: cellGuards, records: records,
 	}, nil
 }
@@ -94,12 +94,12 @@ func New(directory Directory, cells Cells, config Config, records *telemetry.Rec
 // but it copies each event into a buffer that grows step by step, which is half of all memory that a request takes.
 //
 // Its error is that of an event that is no request of an HTTP API.
-func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var req Request
 	if err := json.Unmarshal(payload, &req); err != nil {
 		return nil, err
 	}
-	response, err := r.Handle(ctx, req)
+	response, err := h.Handle(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -107,13 +107,13 @@ func (r *Router) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // Handle answers one request. Its error is always nil: whatever goes wrong is an answer too.
-func (r *Router) Handle(ctx context.Context, req Request) (Response, error) {
-	x := &exchange{start: r.config.Now(), requestID: requestID(req), method: req.RequestContext.HTTP.Method}
-	response, err := r.serveSafely(ctx, x, req)
+func (h *Handler) Handle(ctx context.Context, req Request) (Response, error) {
+	x := &exchange{start: h.config.Now(), requestID: requestID(req), method: req.RequestContext.HTTP.Method}
+	response, err := h.serveSafely(ctx, x, req)
 	if err != nil {
 		response = x.refuse(err)
 	}
-	x.record(ctx, r.records, r.config.Now(), response.StatusCode, err)
+	x.record(ctx, h.records, h.config.Now(), response.StatusCode, err)
 	return response, nil
 }
 
@@ -128,35 +128,35 @@ func requestID(req Request) string {
 
 // serveSafely turns a panic into an error. Left alone it would end the process, and with it the mapping cache: one
 // request that hits a bug, sent again and again, would take the other tenants' static stability away.
-func (r *Router) serveSafely(ctx context.Context, x *exchange, req Request) (response Response, err error) {
+func (h *Handler) serveSafely(ctx context.Context, x *exchange, req Request) (response Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return r.serve(ctx, x, req)
+	return h.serve(ctx, x, req)
 }
 
 const eventsPath = "/v1/events"
 
 // serve is the router's routes. The API's only stage has no prefix in its paths. Who the caller is comes first: who may
 // not call learns nothing, not even what there is to call.
-func (r *Router) serve(ctx context.Context, x *exchange, req Request) (Response, error) {
+func (h *Handler) serve(ctx context.Context, x *exchange, req Request) (Response, error) {
 	var err error
-	if x.caller, err = r.config.Auth.identify(req.RequestContext.Authorizer); err != nil {
+	if x.caller, err = h.config.Auth.identify(req.RequestContext.Authorizer); err != nil {
 		return Response{}, err
 	}
 	if req.RawPath == eventsPath {
 		if x.method != http.MethodPost {
 			return Response{}, notAllowed(http.MethodPost)
 		}
-		return r.submit(ctx, x, req)
+		return h.submit(ctx, x, req)
 	}
 	if id, ok := strings.CutPrefix(req.RawPath, eventsPath+"/"); ok && id != "" && !strings.Contains(id, "/") {
 		if x.method != http.MethodGet {
 			return Response{}, notAllowed(http.MethodGet)
 		}
-		return r.status(ctx, x, req, id)
+		return h.status(ctx, x, req, id)
 	}
 	return Response{}, unknownResource.problem("There is POST %s and GET %s/{id}.", eventsPath, eventsPath)
 }
@@ -172,21 +172,21 @@ func notAllowed(allow string) *problem {
 //
 // The tenant's own limit comes before the mapping is looked up. A flood then costs the control plane no more than the
 // limit, even of a tenant that is not there; it is the tenant's alone, so that the answer is a 429.
-func (r *Router) place(ctx context.Context, x *exchange, tenantID string) (mapping.Mapping, error) {
+func (h *Handler) place(ctx context.Context, x *exchange, tenantID string) (mapping.Mapping, error) {
 	if p := x.caller.mayNot(tenantID); p != nil {
 		x.tenantID = x.caller.tenantID
 		return mapping.Mapping{}, p
 	}
 	x.tenantID = tenantID
-	start := r.config.Now()
-	if wait, ok := r.tenants.Take(start, tenantID); !ok {
+	start := h.config.Now()
+	if wait, ok := h.tenants.Take(start, tenantID); !ok {
 		x.shed = guard.TenantRate
 		p := tooManyRequests.problem("The tenant sends more than its limit; nothing was accepted.")
 		p.retryAfter = wait
 		return mapping.Mapping{}, p
 	}
-	m, outcome, err := r.directory.Lookup(ctx, tenantID)
-	x.lookup, x.lookupTook = outcome, r.config.Now().Sub(start)
+	m, outcome, err := h.directory.Lookup(ctx, tenantID)
+	x.lookup, x.lookupTook = outcome, h.config.Now().Sub(start)
 	switch {
 	case errors.Is(err, mapping.ErrUnknownTenant):
 		return mapping.Mapping{}, unknownTenant.problem("There is no tenant %q.", tenantID)

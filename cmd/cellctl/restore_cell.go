@@ -13,7 +13,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
-	"cellular/internal/operator/residence"
+	"cellular/internal/operator/removal"
 	"cellular/internal/operator/restore"
 )
 
@@ -84,29 +84,23 @@ func (s *session) checkAtHome(ctx context.Context, cell manifest.Cell, tenant st
 	if tenant == "" {
 		return nil
 	}
-	m, err := s.placement.Get(ctx, tenant)
-	if err != nil && !errors.Is(err, mapping.ErrUnknownTenant) {
-		return err
-	}
-	record, failed := residence.Get(ctx, s.dynamo, s.ControlPlane.MoveTable, tenant)
+	m, err := s.restorer().Check(ctx, cell, tenant, revive)
 	switch {
-	case failed != nil:
-		return failed
-	case err != nil && record.Removed():
+	case errors.Is(err, restore.ErrRemoved):
 		return refused("tenant %q was removed, and has no mapping; 'cellctl restore mapping --at %s --tenant %[1]s --revive %[1]s' brings that back first, if the removal was a mistake",
 			tenant, r.stamp())
 	case errors.Is(err, mapping.ErrUnknownTenant):
 		return refused("tenant %q has no mapping; 'cellctl restore mapping --tenant %[1]s' puts it back", tenant)
-	case m.CellID != cell.ID:
+	case errors.Is(err, restore.ErrElsewhere):
 		return refused("tenant %q is in cell %s now: what cell %s had of it must not come back", tenant, m.CellID, cell.ID)
-	case m.MovingTo != "":
+	case errors.Is(err, move.ErrMoving):
 		return s.explainMoving(ctx, move.ErrMoving, tenant)
-	case m.Removing != 0:
+	case errors.Is(err, removal.ErrUnderWay):
 		return s.explainRemoving(ctx, errors.New("a removal is under way"), tenant)
-	case revive && (!record.Revived() || record.RevivedEpoch != m.Epoch):
+	case errors.Is(err, restore.ErrNotRevived):
 		return refused("the mapping of tenant %q was not revived, or has changed since: what was removed is not added to what the tenant is now; leave out --revive", tenant)
 	}
-	return nil
+	return err
 }
 
 // explainRestoredCell tells what the table does not.

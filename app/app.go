@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // Event is one accepted event.
@@ -23,7 +24,7 @@ const (
 	// along.
 	TenantAttribute = event.AttrTenantID
 	// KeyPrefix begins every key of business state. No event's key begins with it.
-	KeyPrefix = event.StatePrefix
+	KeyPrefix = ledger.StatePrefix
 )
 
 // Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for

@@ -9,6 +9,7 @@ import (
 	"cellular/functions/deploy"
 	"cellular/internal/model/event"
 	"cellular/internal/model/iam"
+	"cellular/internal/model/ledger"
 )
 
 type tables struct{ data, results *dynamodb.Table }
@@ -34,14 +35,14 @@ func (b *builder) newTables() (tables, error) {
 	results, err := b.newTable("results", &dynamodb.TableArgs{
 		Name: pulumi.String(b.names.ResultsTable()),
 		Attributes: dynamodb.TableAttributeArray{
-			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(event.AttrWaiting),
+			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(ledger.AttrWaiting),
 		},
 		// What a move takes along with a tenant, and what it sends on. An item without the index's hash key is not in it.
 		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{
-			keysOnlyIndex(event.TenantIndex, event.AttrTenantID, event.AttrKey),
-			keysOnlyIndex(event.WaitingIndex, event.AttrWaiting, event.AttrKey),
+			keysOnlyIndex(ledger.TenantIndex, event.AttrTenantID, event.AttrKey),
+			keysOnlyIndex(ledger.WaitingIndex, ledger.AttrWaiting, event.AttrKey),
 		},
-		Ttl: dynamodb.TableTtlArgs{AttributeName: pulumi.String(event.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+		Ttl: dynamodb.TableTtlArgs{AttributeName: pulumi.String(ledger.AttrExpiresAt), Enabled: pulumi.Bool(true)},
 	}, "dynamodb:GetItem")
 	if err != nil {
 		return tables{}, err

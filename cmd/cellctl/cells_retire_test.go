@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 )
 
@@ -19,7 +19,7 @@ func TestOnlyAnEmptyCellIsRetired(t *testing.T) {
 		w.queues["dev-processing-queue-stream-dlq-cell-c01"] = [2]int{4, 0}
 		w.queues["dev-processing-queue-sub-dlq-cell-c01"] = [2]int{5, 0}
 		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{6, 0}
-		w.event("c01", "acme", "1", event.Diverted)
+		w.event("c01", "acme", "1", ledger.Diverted)
 		w.refuses(exitRefused, "cellctl: cell c01 is not empty, it has 1 tenant ('cellctl tenants list --cell c01'; 'cellctl moves list' has those that a move brings or takes), "+
 			"3 messages in its queue (wait until they are processed), 4 messages in its stream DLQ (redrive or drop them), "+
 			"5 messages in its subscription DLQ (redrive or drop them), 6 messages in its consumer DLQ (redrive or drop them), "+

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // inWorld runs a test in a deployment of its own, where the time is the test's.
@@ -30,7 +30,7 @@ func TestCellsListShowsWhatWaitsWhere(t *testing.T) {
 		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{3, 1}
 		w.ages["dev-processing-queue-cell-c01"] = 95
 		w.ages["dev-processing-queue-cell-canary"] = 7 // CloudWatch lags: the queue is empty
-		w.event("c01", "zeta", "1", event.Diverted)
+		w.event("c01", "zeta", "1", ledger.Diverted)
 		w.applied("c01", time.Now().Add(-3*time.Second))
 
 		w.prints(printed(
@@ -121,9 +121,9 @@ func TestAnAgeThatCannotBeReadIsSaidWhereOneIsMissing(t *testing.T) {
 func TestCellsShow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
-		w.event("c01", "zeta", "1", event.Diverted)
-		w.event("c01", "zeta", "2", event.Diverted)
-		w.event("c01", "beta", "1", event.Diverted)
+		w.event("c01", "zeta", "1", ledger.Diverted)
+		w.event("c01", "zeta", "2", ledger.Diverted)
+		w.event("c01", "beta", "1", ledger.Diverted)
 		w.does("cells", "drain", "c01")
 
 		stdout, stderr, code := w.run("cells", "show", "c01")

@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
-	"cellular/internal/model/event"
 	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
 )
@@ -108,7 +107,7 @@ func TestWhatIsDroppedIsNotSentAgain(t *testing.T) {
 
 func TestALetterWhoseTenantIsBeingMovedIsNotDropped(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
-		fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "c02", UpdatedAt: time.Now()}
+		fence := ledger.Fence{TenantID: "acme", Floor: 2, State: ledger.Outgoing, Peer: "c02", UpdatedAt: time.Now()}
 		w.db.Put(stack.Cell("c01").ResultsTable(), fence.Item())
 		w.fails(cli.ExitFailure, printed(
 			"KIND      DROPPED",
@@ -118,6 +117,6 @@ func TestALetterWhoseTenantIsBeingMovedIsNotDropped(t *testing.T) {
 			"consumer  acme#broken  "+id+"   "+resend.Moving.Explain(),
 		), "cellctl: 1 message was kept; drop again later\n", "dlq", "drop", "--cell", "c01", "--kind", "consumer", "--all", "--yes")
 		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
-		require.Equal(t, item.Text("rejected"), w.db.Item(stack.Cell("c01").ResultsTable(), "acme#broken")[event.AttrReason])
+		require.Equal(t, item.Text("rejected"), w.db.Item(stack.Cell("c01").ResultsTable(), "acme#broken")[ledger.AttrReason])
 	})
 }

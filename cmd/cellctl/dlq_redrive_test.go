@@ -9,13 +9,14 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
 )
 
 func TestLettersAreRedriven(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, _ string) {
-		w.event("c01", "acme", "done", event.Processed)
+		w.event("c01", "acme", "done", ledger.Processed)
 		w.letter(q, "acme", "done")
 		w.put(q, c01.SubscriptionDLQURL, "hello")
 		w.tells(printed(
@@ -78,7 +79,7 @@ func TestALetterThatNeedsTheOperatorIsKeptAndIsAFailure(t *testing.T) {
 
 func TestALetterThatALaterRedriveTakesIsNoFailure(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
-		w.event("c01", "acme", "broken", event.Diverted) // under a later epoch than the mapping has
+		w.event("c01", "acme", "broken", ledger.Diverted) // under a later epoch than the mapping has
 		entry := w.db.Item(stack.Cell("c01").ResultsTable(), "acme#broken")
 		entry[event.AttrEpoch] = &types.AttributeValueMemberN{Value: "1"}
 		w.db.Put(stack.Cell("c01").ResultsTable(), entry)

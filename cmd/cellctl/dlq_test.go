@@ -13,6 +13,7 @@ import (
 	"cellular/internal/model/ejection"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
 	"cellular/internal/runtime/consumer"
@@ -54,8 +55,8 @@ func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS,
 func (w *world) failed(cell, tenant, id, reason string) {
 	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
 		event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), event.AttrID: item.Text(id),
-		event.AttrStatus: item.Text(string(event.Failed)), event.AttrReason: item.Text(reason),
-		event.AttrAppliedAt: item.Text(event.FormatTime(time.Now())),
+		ledger.AttrStatus: item.Text(string(ledger.Failed)), ledger.AttrReason: item.Text(reason),
+		ledger.AttrAppliedAt: item.Text(event.FormatTime(time.Now())),
 	})
 }
 
@@ -133,7 +134,7 @@ func TestLettersAreListed(t *testing.T) {
 func TestAListHasNotesWhereThereIsSomethingToKnow(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
 		w.event("c01", "acme", "twin", "")
-		w.failed("c01", "acme", "twin", event.ReasonConflict)
+		w.failed("c01", "acme", "twin", ledger.ReasonConflict)
 		twin := w.letter(q, "acme", "twin")
 		strange := w.put(q, c01.StreamDLQURL, "hello")
 		w.prints(printed(
@@ -219,7 +220,7 @@ func TestWhatSomebodyElseLooksAtIsSaid(t *testing.T) {
 
 func TestALetterIsShown(t *testing.T) {
 	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
-		w.failed("c01", "acme", "broken", event.ReasonConflict)
+		w.failed("c01", "acme", "broken", ledger.ReasonConflict)
 		time.Sleep(time.Minute)
 		w.prints(printed(
 			"kind                 consumer",

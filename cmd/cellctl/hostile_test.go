@@ -18,6 +18,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/terminal"
@@ -43,7 +44,7 @@ func withHostility(t *testing.T, test func(t *testing.T, w *world, letter string
 		w.failed("c01", "acme", id, hostileText)
 		for _, tenant := range []string{"acme", "t" + hostileText} {
 			w.db.Put(stack.Cell("c01").ResultsTable(), dynamotest.Item{
-				event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(hostileText),
+				event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(hostileText),
 			})
 		}
 		place := w.mapping("beta")

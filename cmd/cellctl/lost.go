@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/spf13/cobra"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
@@ -84,7 +85,7 @@ func (s *session) checkAbandoned(ctx context.Context, cellID string) (unseen str
 	names := s.Stack.Cell(cellID)
 	var left []string
 	for _, table := range []string{names.DataTable(), names.ResultsTable()} {
-		_, err := tenantdata.Read(ctx, s.dynamo, table, []string{"#"})
+		_, err := tenantdata.Read(ctx, s.dynamo, table, []string{ledger.StatePrefix})
 		if _, gone := errors.AsType[*types.ResourceNotFoundException](err); gone {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/residence"
@@ -183,7 +184,7 @@ func TestTenant_IsNotPlacedAgainWhileItsCellsTablesAreThere(t *testing.T) {
 func TestTenant_OfALostCellIsPlacedAgainWithTheDataOfAnotherOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.lose("acme", mapping.Active)
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.refuses(exitRefused, "cellctl: place tenant \"acme\" without cell c07: refused: cell c01 holds data of it: name that cell with --cell, or have the data removed first\n",
 			"tenants", "assign", "acme", "--cell", "c02", "--lost", "c07", "--yes")
 		w.does("tenants", "assign", "acme", "--cell", "c01", "--lost", "c07", "--yes")
@@ -196,7 +197,7 @@ func TestTenant_OfALostCellIsRemoved(t *testing.T) {
 			w.sqs = sqstest.New(map[string]sqstest.Queue{c01.ConsumerDLQURL: {}, c01.SubscriptionDLQURL: {}, c01.StreamDLQURL: {}})
 			w.lose("acme", mapping.Suspended)
 			w.counts("c07", counted)
-			w.event("c01", "acme", "old", event.Processed)
+			w.event("c01", "acme", "old", ledger.Processed)
 			time.Sleep(rest)
 			_, stderr, code := w.run("tenants", "remove", "acme", "--lost", "c07", "--forget", "--yes")
 			require.Zero(t, code, stderr)

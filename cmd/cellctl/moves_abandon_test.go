@@ -10,6 +10,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/sqstest"
 )
 
@@ -25,7 +26,7 @@ func flipped(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
 	t.Helper()
 	busy(t, func(t *testing.T, w *world, q *sqstest.SQS) {
 		w.does("tenants", "move", "acme", "--to", "c02", "--no-wait")
-		w.event("c02", "acme", "3", event.Processed)
+		w.event("c02", "acme", "3", ledger.Processed)
 		test(t, w, q)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/sqstest"
 )
@@ -59,12 +60,12 @@ func deletedParts() map[string]part {
 			"tenant": not(noIndex, event.TenantTimeIndex), "replay": not(noIndex, event.TenantTimeIndex),
 			"move": not(madeAgain, event.TenantTimeIndex, data),
 		}},
-		"index " + event.TenantIndex: {table: results, index: event.TenantIndex, says: map[string]string{
-			"move": not(madeAgain, event.TenantIndex, results),
+		"index " + ledger.TenantIndex: {table: results, index: ledger.TenantIndex, says: map[string]string{
+			"move": not(madeAgain, ledger.TenantIndex, results),
 		}},
-		"index " + event.WaitingIndex: {table: results, index: event.WaitingIndex, says: map[string]string{
-			"list": not(noIndex, event.WaitingIndex), "show": not(noIndex, event.WaitingIndex), "replay": not(noIndex, event.WaitingIndex),
-			"move": not(madeAgain, event.WaitingIndex, results),
+		"index " + ledger.WaitingIndex: {table: results, index: ledger.WaitingIndex, says: map[string]string{
+			"list": not(noIndex, ledger.WaitingIndex), "show": not(noIndex, ledger.WaitingIndex), "replay": not(noIndex, ledger.WaitingIndex),
+			"move": not(madeAgain, ledger.WaitingIndex, results),
 		}},
 		"the cell's parameter": {parameter: stack.Cell("c01").Parameter(), says: map[string]string{
 			"show": notThere, "dlq": notThere, "replay": notThere, "move": "'cellctl tenants assign acme --lost c01'",

@@ -10,6 +10,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/restoretest"
@@ -34,7 +35,7 @@ func deleted(t *testing.T, test func(t *testing.T, w *world, r *restoretest.Reco
 		recovery := &restoretest.Recovery{DB: w.db, Slow: 1}
 		w.recovery = recovery
 		w.does("tenants", "assign", "acme", "--cell", "c01")
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.event("c01", "acme", "2", "")
 		time.Sleep(time.Until(at))
 		c01 := stack.Cell("c01")

@@ -17,6 +17,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/terminal"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
@@ -26,7 +27,7 @@ import (
 func busy(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS)) {
 	t.Helper()
 	withQueues(t, func(t *testing.T, w *world, q *sqstest.SQS) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.event("c01", "acme", "2", "")
 		test(t, w, q)
 	})

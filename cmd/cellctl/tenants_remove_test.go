@@ -16,7 +16,7 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 	"cellular/internal/testkit/dynamotest"
@@ -56,7 +56,7 @@ func (w *world) items(cell string) int {
 	names := stack.Cell(cell)
 	n := len(w.db.Items(names.DataTable()))
 	for _, item := range w.db.Items(names.ResultsTable()) {
-		if item[ownership.AttrTenant] == nil {
+		if item[ledger.AttrFencedTenant] == nil {
 			n++
 		}
 	}
@@ -117,7 +117,7 @@ func TestRemove_RefusesAndAsksBeforeItWaits(t *testing.T) {
 	file := filepath.Join(dir, "acme.jsonl")
 	withQueues(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.does("tenants", "suspend", "acme", "--yes")
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		began := time.Now()
 		w.refuses(exitRefused, "cellctl: cell c01 holds data of tenant \"acme\"; add --export FILE to keep a copy, or --forget to give it up\n",
 			"tenants", "remove", "acme", "--yes", "--wait")
@@ -134,7 +134,7 @@ func TestRemove_RefusesAndAsksBeforeItWaits(t *testing.T) {
 		require.Equal(t, began, time.Now(), "nothing was waited for")
 
 		w.event("c01", "acme", "2", "")
-		time.AfterFunc(time.Minute, func() { w.event("c01", "acme", "2", event.Processed) })
+		time.AfterFunc(time.Minute, func() { w.event("c01", "acme", "2", ledger.Processed) })
 		time.AfterFunc(time.Minute, func() { w.event("c01", "acme", "3", "") })
 		_, stderr, code = w.run("tenants", "remove", "acme", "--yes", "--wait", "--forget")
 		require.Equal(t, exitRefused, code)
@@ -163,7 +163,7 @@ func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
 		return errs.String()
 	}
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		stderr := interrupted(t, w, func(c dynamotest.Call) bool { return c.Operation == "GetItem" && c.Table == stack.MappingTable() }, "--forget")
 		require.Equal(t, "Nothing was done about the removal of tenant acme.\ncellctl: interrupted\n", stderr)
 		phase := func(phase string) func(dynamotest.Call) bool {
@@ -197,7 +197,7 @@ func TestATenantWithoutDataIsRemovedAndItsPlaceIsFree(t *testing.T) {
 
 func TestDataIsNeverLostByAccident(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.refuses(exitRefused, "cellctl: cell c01 holds data of tenant \"acme\"; add --export FILE to keep a copy, or --forget to give it up\n", "tenants", "remove", "acme", "--yes")
 		w.refuses(cli.ExitUsage, "cellctl: --export and --forget exclude each other: the one keeps what the other gives up; see 'cellctl tenants remove --help'\n",
 			"tenants", "remove", "acme", "--export", "x", "--forget")
@@ -212,9 +212,9 @@ func TestDataIsNeverLostByAccident(t *testing.T) {
 
 func TestWhatIsForgottenIsGone(t *testing.T) {
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
-		w.event("c01", "acme", "2", event.Failed)
-		w.event("c01", "zeta", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
+		w.event("c01", "acme", "2", ledger.Failed)
+		w.event("c01", "zeta", "1", ledger.Processed)
 		w.stdin = "acme\n"
 		_, stderr, code := w.run("tenants", "remove", "acme", "--forget")
 		require.Zero(t, code, stderr)
@@ -227,7 +227,7 @@ func TestWhatIsForgottenIsGone(t *testing.T) {
 func TestWhatIsExportedIsDeletedOnlyThen(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "acme.jsonl")
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		_, stderr, code := w.run("tenants", "remove", "acme", "--yes", "--export", file)
 		require.Zero(t, code, stderr)
 		require.Contains(t, stderr, file+" has 1 event, 1 outcome and 0 other items, ")
@@ -240,7 +240,7 @@ func TestWhatIsExportedIsDeletedOnlyThen(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode(), "it is a tenant's data")
 	})
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.refuses(exitRefused, "cellctl: "+file+" is there already; name another file with --export\n", "tenants", "remove", "acme", "--yes", "--export", file)
 		require.Equal(t, 2, w.items("c01"))
 
@@ -252,7 +252,7 @@ func TestWhatIsExportedIsDeletedOnlyThen(t *testing.T) {
 func TestATenantThatIsResumedMeanwhileKeepsItsData(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "acme.jsonl")
 	suspended(t, func(t *testing.T, w *world) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		tried := false
 		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
 			if c.Operation == "BatchGetItem" && c.Table == stack.Cell("c01").DataTable() && !tried {
@@ -272,7 +272,7 @@ func TestATenantThatIsResumedMeanwhileKeepsItsData(t *testing.T) {
 func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 	dir := t.TempDir()
 	begun := func(t *testing.T, w *world, phase string) {
-		w.event("c01", "acme", "1", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
 		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
 			if c.Operation == "TransactWriteItems" && w.removalPhase() == phase {
 				return errDown
@@ -338,8 +338,8 @@ func TestARemovalThatWasCutShortIsFinishedOrCalledOff(t *testing.T) {
 // A removal goes on with the file that it has written, whatever it was cut short in, and deletes nothing that is not in it.
 func TestTenantsRemove_GoesOnWithTheFileThatItWrote(t *testing.T) {
 	cutShort := func(t *testing.T, w *world, phase, file string) {
-		w.event("c01", "acme", "1", event.Processed)
-		w.event("c01", "acme", "2", event.Processed)
+		w.event("c01", "acme", "1", ledger.Processed)
+		w.event("c01", "acme", "2", ledger.Processed)
 		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
 			if c.Operation != "TransactWriteItems" || w.removalPhase() != phase {
 				return nil
@@ -385,7 +385,7 @@ func TestTenantsRemove_GoesOnWithTheFileThatItWrote(t *testing.T) {
 			"cut short":      {func(_ *testing.T, file []byte, _ *world) []byte { return file[:len(file)-20] }, "it is not complete. "},
 			"something else": {func(*testing.T, []byte, *world) []byte { return []byte("<html>") }, "it is no export of a tenant's data: "},
 			"not of all data": {func(_ *testing.T, file []byte, w *world) []byte {
-				w.event("c01", "acme", "3", event.Processed)
+				w.event("c01", "acme", "3", ledger.Processed)
 				return file
 			}, "there is data that is not in the copy: "},
 		} {

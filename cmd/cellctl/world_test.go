@@ -22,6 +22,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -143,16 +144,16 @@ func (w *world) mapping(tenant string) dynamotest.Item {
 }
 
 // event puts an event of a tenant into a cell, with an outcome where it has a status.
-func (w *world) event(cell, tenant, id string, status event.Status) {
+func (w *world) event(cell, tenant, id string, status ledger.Status) {
 	names := stack.Cell(cell)
 	e := event.Event{TenantID: tenant, ID: id, Type: "order.placed", Payload: []byte(`{}`), Epoch: 1, AcceptedAt: time.Now()}
 	w.db.Put(names.DataTable(), e.Item())
 	if status == "" {
 		return
 	}
-	outcome := dynamotest.Item{event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(string(status))}
-	if status == event.Diverted {
-		outcome[event.AttrWaiting] = item.Text(tenant)
+	outcome := dynamotest.Item{event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(string(status))}
+	if status == ledger.Diverted {
+		outcome[ledger.AttrWaiting] = item.Text(tenant)
 	}
 	w.db.Put(names.ResultsTable(), outcome)
 }
@@ -251,7 +252,7 @@ func printed(all ...string) string { return strings.Join(all, "\n") + "\n" }
 // applied notes in a cell when it last applied an event.
 func (w *world) applied(cell string, at time.Time) {
 	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
-		event.AttrKey: item.Text(event.AppliedKey), event.AttrAppliedAt: item.Text(event.FormatTime(at)),
+		event.AttrKey: item.Text(ledger.AppliedKey), ledger.AttrAppliedAt: item.Text(event.FormatTime(at)),
 	})
 }
 

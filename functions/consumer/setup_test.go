@@ -17,6 +17,7 @@ import (
 	"cellular/internal/model/config"
 	"cellular/internal/model/env"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/configtest"
 	"cellular/internal/testkit/dynamotest"
@@ -107,8 +108,8 @@ func TestI7AMalformedOrderIsInTheDeadLetterQueueAtOnce(t *testing.T) {
 	require.Len(t, db.Items(alpha.ResultsTable()), 1, "nothing is written but the outcome")
 	outcome := db.Item(alpha.ResultsTable(), event.Key("acme", "e-1"))
 	require.Equal(t, []types.AttributeValue{
-		&types.AttributeValueMemberS{Value: string(event.Failed)}, &types.AttributeValueMemberS{Value: string(consumer.Rejected)},
-	}, []types.AttributeValue{outcome[event.AttrStatus], outcome[event.AttrReason]})
+		&types.AttributeValueMemberS{Value: string(ledger.Failed)}, &types.AttributeValueMemberS{Value: string(consumer.Rejected)},
+	}, []types.AttributeValue{outcome[ledger.AttrStatus], outcome[ledger.AttrReason]})
 }
 
 // A configuration that is accepted is one that the function starts with: their bounds must not differ the wrong way.

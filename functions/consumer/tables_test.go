@@ -12,8 +12,8 @@ import (
 
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -54,20 +54,20 @@ func TestTheCountersMoveWithTheirTenant(t *testing.T) {
 			require.Equal(t, &types.AttributeValueMemberS{Value: "acme"}, item[event.AttrTenantID])
 		}
 	}
-	require.Equal(t, &types.AttributeValueMemberS{Value: "acme#e-2"}, db.Item(alpha.ResultsTable(), event.AppliedKey)[event.AttrEventKey])
+	require.Equal(t, &types.AttributeValueMemberS{Value: "acme#e-2"}, db.Item(alpha.ResultsTable(), ledger.AppliedKey)[ledger.AttrEventKey])
 }
 
 func TestI8TheFenceDecidesWhichEventsCount(t *testing.T) {
 	db, deliver := deliverOn(t)
-	fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0)}
+	fence := ledger.Fence{TenantID: "acme", Floor: 2, State: ledger.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0)}
 	db.Put(alpha.ResultsTable(), fence.Item())
 	deliver(1, "e-1", "e-2")
 	deliver(2, "e-3")
 	require.Equal(t, counters.Counts{ByType: map[string]int{"order.placed": 1}}, counted(t, db))
-	for i, want := range []event.Status{event.Diverted, event.Diverted, event.Processed} {
+	for i, want := range []ledger.Status{ledger.Diverted, ledger.Diverted, ledger.Processed} {
 		entry := db.Item(alpha.ResultsTable(), fmt.Sprintf("acme#e-%d", i+1))
-		require.Equal(t, &types.AttributeValueMemberS{Value: string(want)}, entry[event.AttrStatus])
-		require.Equal(t, want == event.Diverted, entry[event.AttrWaiting] != nil)
+		require.Equal(t, &types.AttributeValueMemberS{Value: string(want)}, entry[ledger.AttrStatus])
+		require.Equal(t, want == ledger.Diverted, entry[ledger.AttrWaiting] != nil)
 	}
 
 	deliver(2, "e-1") // the move was backed out, and what waits is sent again

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/cloudtest"
 )
 
@@ -63,7 +63,7 @@ func (s *site) sendWhatFails(t *testing.T) {
 	order := `{"order_id":"` + secret("secret-order") + `","customer":"` + secret("secret-customer") + `","lines":` + secret("3141592653589") + `}`
 	a := signed(`{"tenant_id":"acme","id":"bad-order","type":"order.placed","payload":` + order + `}`)
 	cloudtest.RequireAccepted(t, a)
-	s.awaitStatus(t, event.Failed, func() *http.Request { return ask(a.Header.Get("Location")) })
+	s.awaitStatus(t, ledger.Failed, func() *http.Request { return ask(a.Header.Get("Location")) })
 
 	cloudtest.RequireProblem(t, s.reach(t, ask("/v1/events/the-last?tenant_id=acme&token="+secret("secret-in-query"))), http.StatusNotFound, "unknown-event")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/cloudtest"
 )
 
@@ -34,7 +35,7 @@ func (s *site) event(tenant, id, eventType string) string {
 }
 
 // awaitStatus asks for an event until it has that status. Each request has to be authorized anew.
-func (s *site) awaitStatus(t *testing.T, status event.Status, ask func() *http.Request) {
+func (s *site) awaitStatus(t *testing.T, status ledger.Status, ask func() *http.Request) {
 	t.Helper()
 	cloudtest.Await(t, "the event is "+string(status), func() (reply, bool) {
 		a := s.reach(t, ask())
@@ -56,8 +57,8 @@ func (s *site) testTenantsOfTokens(t *testing.T) {
 
 	t.Run("its own tenant", func(t *testing.T) {
 		accept(t, acme, "acme", "own")
-		s.awaitStatus(t, event.Processed, func() *http.Request { return as(acme, s.get(t, "/v1/events/own?tenant_id=acme")) })
-		s.awaitStatus(t, event.Processed, func() *http.Request { return as(acme, s.get(t, "/v1/events/own")) }) // the token says whose
+		s.awaitStatus(t, ledger.Processed, func() *http.Request { return as(acme, s.get(t, "/v1/events/own?tenant_id=acme")) })
+		s.awaitStatus(t, ledger.Processed, func() *http.Request { return as(acme, s.get(t, "/v1/events/own")) }) // the token says whose
 	})
 	t.Run("another tenant", func(t *testing.T) {
 		accept(t, victim, "victim", "private")
@@ -112,7 +113,7 @@ func (s *site) testTenantsOfSigners(t *testing.T) {
 		a := s.reach(t, r)
 		cloudtest.RequireAccepted(t, a)
 		require.True(t, s.has(t, tenant, "signed"))
-		s.awaitStatus(t, event.Processed, func() *http.Request {
+		s.awaitStatus(t, ledger.Processed, func() *http.Request {
 			r := s.get(t, a.Header.Get("Location"))
 			s.sign(t, r, "")
 			return r

@@ -16,8 +16,8 @@ import (
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 )
 
 // observer looks into cells through the AWS APIs, as an operator could.
@@ -39,7 +39,7 @@ type cellState struct {
 	Failed    map[string]string         // event key -> reason class
 	Epochs    map[string]int64          // event key -> epoch under which it was applied
 	Counters  map[string]map[string]int // tenant -> event type -> count: what the business logic did
-	Fences    map[string]ownership.Fence
+	Fences    map[string]ledger.Fence
 	MovedIn   int            // items of the data table that came with a tenant from another cell
 	DLQ       map[string]int // queue name -> messages
 	Waiting   int            // messages in the queue, visible or in flight
@@ -49,7 +49,7 @@ func emptyState() *cellState {
 	return &cellState{
 		Tenants: map[string]bool{}, Accepted: map[string]time.Time{}, Processed: map[string]time.Time{},
 		Failed: map[string]string{}, Epochs: map[string]int64{}, Counters: map[string]map[string]int{},
-		Fences: map[string]ownership.Fence{}, DLQ: map[string]int{},
+		Fences: map[string]ledger.Fence{}, DLQ: map[string]int{},
 	}
 }
 
@@ -94,17 +94,19 @@ func (s *cellState) addResult(attributes map[string]types.AttributeValue) error 
 		s.Counters[tenant] = sum.ByType
 		return nil
 	}
-	if strings.HasPrefix(key, ownership.Key("")) {
-		fence, err := ownership.FromItem(attributes)
+	if ledger.IsFence(key) {
+		fence, err := ledger.FenceFromItem(attributes)
 		s.Fences[fence.TenantID] = fence
 		return err
 	}
-	switch event.Status(r.OptionalString(event.AttrStatus)) { // none: state of the business logic
-	case event.Processed:
-		s.Processed[key] = r.Time(event.AttrAppliedAt, event.TimeLayout)
-		s.Epochs[key] = r.Int(event.AttrEpoch, 0)
-	case event.Failed:
-		s.Failed[key] = r.String(event.AttrReason)
+	switch outcome := ledger.Peek(attributes); outcome.Status { // none: state of the business logic
+	case ledger.Processed:
+		if _, err := ledger.Decode(attributes); err != nil {
+			return err
+		}
+		s.Processed[key], s.Epochs[key] = outcome.AppliedAt, r.Int(event.AttrEpoch, 1)
+	case ledger.Failed:
+		s.Failed[key] = outcome.Reason
 	}
 	return r.Err()
 }

@@ -8,13 +8,14 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 )
 
 func TestCellState_TakesNoIncompleteOutcome(t *testing.T) {
 	outcome := func() map[string]types.AttributeValue {
 		return map[string]types.AttributeValue{
-			event.AttrKey: item.Text("acme#e-1"), event.AttrStatus: item.Text(string(event.Processed)),
-			event.AttrAppliedAt: item.Text("2026-03-04T05:06:07.008Z"), event.AttrEpoch: item.Number(int64(3)),
+			event.AttrKey: item.Text("acme#e-1"), ledger.AttrStatus: item.Text(string(ledger.Processed)),
+			ledger.AttrAppliedAt: item.Text("2026-03-04T05:06:07.008Z"), event.AttrEpoch: item.Number(int64(3)),
 		}
 	}
 	add := func(attributes map[string]types.AttributeValue) (*cellState, error) {
@@ -24,7 +25,7 @@ func TestCellState_TakesNoIncompleteOutcome(t *testing.T) {
 	s, err := add(outcome())
 	require.NoError(t, err)
 	require.EqualValues(t, 3, s.Epochs["acme#e-1"])
-	for _, name := range []string{event.AttrAppliedAt, event.AttrEpoch} {
+	for _, name := range []string{ledger.AttrAppliedAt, event.AttrEpoch} {
 		incomplete := outcome()
 		delete(incomplete, name)
 		_, err := add(incomplete)

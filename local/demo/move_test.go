@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 )
 
@@ -41,14 +41,14 @@ func acmeMoved() *moved {
 		states: map[string]*cellState{
 			"alpha": {
 				Tenants: map[string]bool{}, Processed: map[string]time.Time{}, Failed: map[string]string{}, Counters: map[string]map[string]int{},
-				Fences: map[string]ownership.Fence{"acme": {TenantID: "acme", Floor: 2, State: ownership.Left, Peer: "beta"}},
+				Fences: map[string]ledger.Fence{"acme": {TenantID: "acme", Floor: 2, State: ledger.Left, Peer: "beta"}},
 			},
 			"beta": {
 				Tenants:   map[string]bool{"acme": true},
 				Processed: map[string]time.Time{"acme#1": at, "acme#2": at, "acme#3": at},
 				Epochs:    map[string]int64{"acme#1": 1, "acme#2": 2, "acme#3": 2},
 				Counters:  map[string]map[string]int{"acme": {"order.placed": 3}},
-				Fences:    map[string]ownership.Fence{"acme": {TenantID: "acme", Floor: 2, State: ownership.Owner}},
+				Fences:    map[string]ledger.Fence{"acme": {TenantID: "acme", Floor: 2, State: ledger.Owner}},
 			},
 		},
 	}

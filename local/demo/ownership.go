@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/move"
 )
 
@@ -22,7 +22,7 @@ func (t *tally) ownership(m move.Move, applied map[string]map[string]int, states
 	if m.Counts.Conflicts > 0 {
 		errs = append(errs, fmt.Errorf("%d events were accepted with other content in the new cell", m.Counts.Conflicts))
 	}
-	if f := states[m.To].Fences[m.TenantID]; f.State != ownership.Owner || f.Floor != m.Epoch {
+	if f := states[m.To].Fences[m.TenantID]; f.State != ledger.Owner || f.Floor != m.Epoch {
 		errs = append(errs, fmt.Errorf("cell %s is not fenced as the owner under epoch %d: %+v", m.To, m.Epoch, f))
 	}
 	before, after := 0, 0
@@ -63,7 +63,7 @@ func (t *tally) refusedOf(tenant string) []error {
 // leftBehind says what the old cell still has of a tenant besides the fence that it must have.
 func leftBehind(m move.Move, old *cellState) []error {
 	var errs []error
-	if f := old.Fences[m.TenantID]; f.State != ownership.Left || f.Floor != m.Epoch {
+	if f := old.Fences[m.TenantID]; f.State != ledger.Left || f.Floor != m.Epoch {
 		errs = append(errs, fmt.Errorf("cell %s is not fenced as one that the tenant has left under epoch %d: %+v", m.From, m.Epoch, f))
 	}
 	if old.Tenants[m.TenantID] {

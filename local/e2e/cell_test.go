@@ -16,6 +16,7 @@ import (
 
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/cloudtest"
 )
@@ -86,8 +87,8 @@ func (c *cell) awaitApplied(t *testing.T, tenant string, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
 		cloudtest.Await(t, fmt.Sprintf("cell %s applied event %s of tenant %s", c.ID, id, tenant), func() (string, bool) {
-			status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
-			return status, status == string(event.Processed)
+			status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, id)), ledger.AttrStatus)
+			return status, status == string(ledger.Processed)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/cloudtest"
 )
 
@@ -131,8 +132,8 @@ func TestI6ARedriveAppliesWhatHadFailed(t *testing.T) {
 	good = strings.ReplaceAll(good, `"mended"`, `"redriven"`)
 	c.send(t, tenant, "redriven", strings.Replace(good, `"v":1`, `"v":9`, 1))
 	cloudtest.Await(t, "the event is given up on", func() (string, bool) {
-		status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, "redriven")), event.AttrStatus)
-		return status, status == string(event.Failed)
+		status := cloudtest.Text(c.item(t, c.ResultsTable, event.Key(tenant, "redriven")), ledger.AttrStatus)
+		return status, status == string(ledger.Failed)
 	})
 	c.awaitLetters(t, c.ConsumerDLQURL, `"redriven"`)
 	for range 2 {

@@ -16,8 +16,8 @@ import (
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/env"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/cloudtest"
 )
 
@@ -82,7 +82,7 @@ type item struct{ Table, Key, Status string }
 // isOfAMove reports whether an item is one that a move leaves in a cell: the fence, or the note that a late delivery of a
 // message got.
 func (i item) isOfAMove() bool {
-	return strings.HasPrefix(i.Key, ownership.Key("")) || i.Status == string(event.Diverted)
+	return strings.HasPrefix(i.Key, ledger.FenceKey("")) || i.Status == string(ledger.Diverted)
 }
 
 // kept are the items of the cell with the tenant's name in their key, without those that a move leaves.
@@ -101,7 +101,7 @@ func (c *cell) kept(ctx context.Context, tenant string) ([]item, error) {
 				return nil, err
 			}
 			for _, attributes := range page.Items {
-				i := item{table, cloudtest.Text(attributes, event.AttrKey), cloudtest.Text(attributes, event.AttrStatus)}
+				i := item{table, cloudtest.Text(attributes, event.AttrKey), cloudtest.Text(attributes, ledger.AttrStatus)}
 				if !i.isOfAMove() {
 					found = append(found, i)
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/cloudtest"
 )
 
@@ -108,8 +109,8 @@ func (w *world) restore(t *testing.T, c *cell, tenant string) {
 	id := w.accept(t, tenant, visit, 1)[0]
 	before := c.counters(t, tenant)
 	cloudtest.Await(t, "the event is applied", func() (string, bool) {
-		status := cloudtest.Text(w.item(t, c.ResultsTable, event.Key(tenant, id)), event.AttrStatus)
-		return status, status == string(event.Processed)
+		status := cloudtest.Text(w.item(t, c.ResultsTable, event.Key(tenant, id)), ledger.AttrStatus)
+		return status, status == string(ledger.Processed)
 	})
 	at := time.Now().UTC().Format(time.RFC3339)
 	cell := []string{"restore", "cell", c.ID, "--at", at, "--tenant", tenant}
@@ -161,8 +162,8 @@ func (w *world) conflict(t *testing.T, old, now *cell, tenant string) {
 	_, err := w.tables.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &old.DataTable, Item: late})
 	require.NoError(t, err)
 	cloudtest.Await(t, "the old cell diverts the event", func() (string, bool) {
-		status := cloudtest.Text(w.item(t, old.ResultsTable, key), event.AttrStatus)
-		return status, status == string(event.Diverted)
+		status := cloudtest.Text(w.item(t, old.ResultsTable, key), ledger.AttrStatus)
+		return status, status == string(ledger.Diverted)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/wait"
 	"cellular/internal/testkit/cloudtest"
@@ -179,7 +179,7 @@ func (l *load) requireAppliedOnce(t *testing.T, cellID string) {
 		for _, a := range l.accepted {
 			group.Go(func() error {
 				got := insist(t.Context(), func() cloudtest.Answer { return r.Get(t.Context(), l.tenant, a.ID) })
-				if got.Status != http.StatusOK || got.Field("status") != string(event.Processed) {
+				if got.Status != http.StatusOK || got.Field("status") != string(ledger.Processed) {
 					return fmt.Errorf("event %s, accepted by cell %s, from %s: %s", a.ID, a.Cell, r.URL, got)
 				}
 				return nil

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/restore"
 	"cellular/internal/testkit/cloudtest"
@@ -235,12 +236,12 @@ func rows() map[string]row {
 		"indexes": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
 				c.dropIndex(t, c.DataTable, event.TenantTimeIndex)
-				c.dropIndex(t, c.ResultsTable, event.TenantIndex)
-				c.dropIndex(t, c.ResultsTable, event.WaitingIndex)
+				c.dropIndex(t, c.ResultsTable, ledger.TenantIndex)
+				c.dropIndex(t, c.ResultsTable, ledger.WaitingIndex)
 				return nil
 			},
 			says: map[string][]string{
-				"doctor": {"it has no index " + event.TenantTimeIndex, "it has no index " + event.TenantIndex, "it has no index " + event.WaitingIndex},
+				"doctor": {"it has no index " + event.TenantTimeIndex, "it has no index " + ledger.TenantIndex, "it has no index " + ledger.WaitingIndex},
 				"list":   {"index"}, "show": {"index"}, "replay": {"index"},
 			},
 			meanwhile: goOn,

@@ -21,10 +21,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/controltables"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
 	"cellular/internal/testkit/dynamotest"
@@ -193,7 +193,7 @@ func TestATenantGoesThroughItsLife(t *testing.T) {
 	_, err = p.Resume(ctx, "acme")
 	require.ErrorIs(t, err, mapping.ErrUnknownTenant)
 
-	_, err = p.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &p.cells[0].ResultsTable, Item: ownership.Fence{TenantID: "acme", Floor: 4, State: ownership.Left}.Item()})
+	_, err = p.db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &p.cells[0].ResultsTable, Item: ledger.Fence{TenantID: "acme", Floor: 4, State: ledger.Left}.Item()})
 	require.NoError(t, err)
 	m, err = p.Assign(ctx, p.cells, acme)
 	require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 
 	"cellular/functions/consumer/counters"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/cloudtest"
 	"cellular/local"
@@ -88,12 +89,12 @@ func (b *weather) gate(emulator http.Handler) http.Handler {
 }
 
 // outcomes are the events of a cell that have an outcome of this status, by key, with the time when they got it.
-func (w *world) outcomes(t *testing.T, c manifest.Cell, status event.Status) map[string]time.Time {
+func (w *world) outcomes(t *testing.T, c manifest.Cell, status ledger.Status) map[string]time.Time {
 	t.Helper()
 	found := map[string]time.Time{}
 	for _, item := range w.scan(t, c.ResultsTable) {
-		key, at := cloudtest.Text(item, event.AttrKey), cloudtest.Text(item, event.AttrAppliedAt)
-		if !strings.HasPrefix(key, "#") && cloudtest.Text(item, event.AttrStatus) == string(status) {
+		key, at := cloudtest.Text(item, event.AttrKey), cloudtest.Text(item, ledger.AttrAppliedAt)
+		if !strings.HasPrefix(key, "#") && cloudtest.Text(item, ledger.AttrStatus) == string(status) {
 			applied, err := time.Parse(time.RFC3339, at)
 			require.NoError(t, err, "outcome of %s", key)
 			found[key] = applied

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/cloudtest"
 )
@@ -60,7 +61,7 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	processed := func() map[string]time.Time {
 		all := map[string]time.Time{}
 		for _, c := range w.outputs.Cells {
-			for key, at := range w.outcomes(t, c, event.Processed) {
+			for key, at := range w.outcomes(t, c, ledger.Processed) {
 				all[key] = at
 			}
 		}

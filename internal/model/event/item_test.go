@@ -96,21 +96,3 @@ func TestFromItemReadsACloneAsTheEventThatItIsACopyOf(t *testing.T) {
 	require.Equal(t, itemEvent(), got)
 	require.NotContains(t, got.Item(), event.AttrClonedFrom, "what is written of it again is no clone")
 }
-
-// What a cell says of itself stands among its outcomes: no event must be able to take its place.
-func TestTheKeyOfWhatWasLastAppliedIsNoEvents(t *testing.T) {
-	_, _, err := event.ParseKey(event.AppliedKey)
-	require.Error(t, err)
-}
-
-func TestTheAttributesOfAnItemAreDistinct(t *testing.T) {
-	seen := map[string]bool{}
-	for _, name := range []string{
-		event.AttrKey, event.AttrTenantID, event.AttrID, event.AttrType, event.AttrPayload, event.AttrEpoch, event.AttrAcceptedAt,
-		event.AttrClonedFrom, event.AttrStatus, event.AttrResult, event.AttrReason, event.AttrAppliedAt, event.AttrExpiresAt,
-		event.AttrWaiting, event.AttrEventKey,
-	} {
-		require.False(t, seen[name], "%s", name)
-		seen[name] = true
-	}
-}

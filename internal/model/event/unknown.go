@@ -11,12 +11,3 @@ const WordPattern = "a word of lower-case letters and -"
 // IsWord reports whether a value can be that of an enumeration: one that this version knows, or one that a later version
 // has added. Readers let both pass, and act on those alone that they know.
 func IsWord(s string) bool { return word.MatchString(s) }
-
-// Known reports whether this version knows a status.
-func (s Status) Known() bool {
-	switch s {
-	case Accepted, Processed, Failed, Diverted:
-		return true
-	}
-	return false
-}

@@ -17,6 +17,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
@@ -61,7 +62,7 @@ func waitingItem(tenant, id string) dynamotest.Item {
 	return dynamotest.Item{
 		event.AttrKey:      item.Text(tenant + "#" + id),
 		event.AttrTenantID: item.Text(tenant),
-		event.AttrWaiting:  item.Text(tenant),
+		ledger.AttrWaiting: item.Text(tenant),
 	}
 }
 
@@ -75,8 +76,8 @@ func TestACellIsReadWithAllThatWaitsInIt(t *testing.T) {
 	db.Put(alpha.ResultsTable, waitingItem("zeta", "1"))
 	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey:       item.Text(event.AppliedKey),
-		event.AttrAppliedAt: item.Text(event.FormatTime(at)),
+		event.AttrKey:        item.Text(ledger.AppliedKey),
+		ledger.AttrAppliedAt: item.Text(event.FormatTime(at)),
 	})
 	q := queues{}
 	q.add(alpha, [3]int{5, 3, 1}, [3]int{1, 0, 0}, [3]int{2, 0, 0}, [3]int{4, 1, 0})

@@ -5,12 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 )
 
 // Waiting is how many diverted events wait in a cell to be sent to their tenant's new one.
@@ -28,15 +23,15 @@ const maxWaitingPages = 20
 // therefore to read little, however many tenants and events the cell has.
 func readWaiting(ctx context.Context, client DynamoDB, resultsTable string) (Waiting, error) {
 	w := Waiting{ByTenant: map[string]int{}}
-	in := &dynamodb.ScanInput{TableName: &resultsTable, IndexName: aws.String(event.WaitingIndex)}
+	in := ledger.AllWaiting(resultsTable)
 	for range maxWaitingPages {
 		out, err := client.Scan(ctx, in)
 		if err != nil {
 			return Waiting{}, fmt.Errorf("count the diverted events in table %s: %w", resultsTable, err)
 		}
 		for _, attributes := range out.Items {
-			if tenant, ok := attributes[event.AttrWaiting].(*types.AttributeValueMemberS); ok {
-				w.ByTenant[tenant.Value]++
+			if tenant := ledger.WaitingTenant(attributes); tenant != "" {
+				w.ByTenant[tenant]++
 				w.Total++
 			}
 		}
@@ -51,21 +46,13 @@ func readWaiting(ctx context.Context, client DynamoDB, resultsTable string) (Wai
 
 // readApplied reads when the cell last applied an event.
 func readApplied(ctx context.Context, client DynamoDB, resultsTable string) (time.Time, error) {
-	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      &resultsTable,
-		Key:            map[string]types.AttributeValue{event.AttrKey: item.Text(event.AppliedKey)},
-		ConsistentRead: aws.Bool(true),
-	})
+	out, err := client.GetItem(ctx, ledger.GetApplied(resultsTable))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read when table %s last changed: %w", resultsTable, err)
 	}
-	if len(out.Item) == 0 {
-		return time.Time{}, nil
-	}
-	r := item.Read(out.Item)
-	at := r.Time(event.AttrAppliedAt, event.TimeLayout)
-	if err := r.Err(); err != nil {
-		return time.Time{}, fmt.Errorf("item %s of table %s: %w", event.AppliedKey, resultsTable, err)
+	at, err := ledger.AppliedFromItem(out.Item)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("table %s: %w", resultsTable, err)
 	}
 	return at, nil
 }

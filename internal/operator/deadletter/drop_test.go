@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/replay"
 	"cellular/internal/operator/resend"
@@ -68,11 +68,11 @@ func TestADropTakesWhatIsNamedAndNothingByAccident(t *testing.T) {
 func TestWhatWasDroppedIsNeitherReplayedNorRedriven(t *testing.T) {
 	for name, letter := range map[string]func(w *world, e event.Event) string{
 		"failed": func(w *world, e event.Event) string {
-			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 			return w.deadMessage(Alpha.ConsumerDLQURL, e)
 		},
 		"failed, its body broken": func(w *world, e event.Event) string {
-			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 			return w.letterOf(Alpha.ConsumerDLQURL, "broken", e.TenantID, e.ID)
 		},
 		"never delivered": func(w *world, e event.Event) string { return w.deadMessage(Alpha.SubscriptionDLQURL, e) },
@@ -88,7 +88,7 @@ func TestWhatWasDroppedIsNeitherReplayedNorRedriven(t *testing.T) {
 			id := letter(w, e)
 			w.drop(t, deadletter.Dropping{Filter: deadletter.Filter{MessageIDs: []string{id}}})
 			require.Empty(t, w.left(Alpha))
-			require.Equal(t, event.Failed, w.Status(Alpha, e.Key()), "who asks for it is told that it failed")
+			require.Equal(t, ledger.Failed, w.Status(Alpha, e.Key()), "who asks for it is told that it failed")
 			w.Clock.Advance(time.Hour)
 
 			got := w.replay(t, "acme")
@@ -111,7 +111,7 @@ func TestADropIsKnownWhereTheTenantIsNow(t *testing.T) {
 	w := newWorld(t)
 	w.Map("acme", Alpha, 1)
 	e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-	w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+	w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 	w.deadMessage(Alpha.ConsumerDLQURL, e)
 	w.Move("acme", Beta, 2)
 	w.drop(t, deadletter.Dropping{All: true})
@@ -125,9 +125,9 @@ func TestADropIsKnownWhereTheTenantIsNow(t *testing.T) {
 func TestALetterIsNotDroppedWhileItsTenantIsBeingMoved(t *testing.T) {
 	w := newWorld(t)
 	w.Map("acme", Alpha, 1)
-	w.Fence(Alpha, "acme", 2, ownership.Outgoing)
+	w.Fence(Alpha, "acme", 2, ledger.Outgoing)
 	e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-	w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+	w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 	id := w.deadMessage(Alpha.ConsumerDLQURL, e)
 	before := w.Tables.Items(Alpha.ResultsTable)
 	got := w.drop(t, deadletter.Dropping{All: true})
@@ -140,7 +140,7 @@ func TestALetterIsNotDroppedWhileItsTenantIsBeingMoved(t *testing.T) {
 func TestADropOfABatchLeavesAloneWhatWasPublished(t *testing.T) {
 	w := newWorld(t)
 	w.Map("acme", Alpha, 1)
-	for _, status := range []event.Status{event.Processed, event.Failed} {
+	for _, status := range []ledger.Status{ledger.Processed, ledger.Failed} {
 		e := w.Accept(Alpha, "acme", string(status), 1, time.Hour)
 		w.Outcome(Alpha, e, status, time.Minute)
 		w.stream.add(types.OperationTypeInsert, e.Key())
@@ -180,13 +180,13 @@ func TestI6ADropBrokenOffAtAnyCallAndRunAgainGivesUpEverything(t *testing.T) {
 func conflicting(w *world) (e event.Event, letter string) {
 	w.Map("acme", Beta, 2)
 	other := w.Accept(Beta, "acme", "e", 2, time.Hour)
-	w.Outcome(Beta, other, event.Failed, time.Minute)
+	w.Outcome(Beta, other, ledger.Failed, time.Minute)
 	e = other
 	e.Payload, e.Epoch = []byte(`{"n":2}`), 1
 	w.Tables.Put(Alpha.DataTable, e.Item())
-	w.Outcome(Alpha, e, event.Failed, time.Minute)
+	w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 	entry := w.Tables.Item(Alpha.ResultsTable, e.Key())
-	entry[event.AttrReason] = dynamoText(event.ReasonConflict)
+	entry[ledger.AttrReason] = dynamoText(ledger.ReasonConflict)
 	w.Tables.Put(Alpha.ResultsTable, entry)
 	return e, w.deadMessage(Alpha.ConsumerDLQURL, e)
 }

@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/model/ejection"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/replay"
 	"cellular/internal/operator/resend"
@@ -53,7 +54,7 @@ func TestAnEjectedRecordIsListedByItsKeyAndReason(t *testing.T) {
 		[]any{l.Kind, l.MessageID, l.TenantID, l.EventID, l.Epoch, l.Reason, l.Note})
 	require.Equal(t, []string{e.Key()}, l.Events)
 
-	w.Outcome(Alpha, e, event.Processed, 0)
+	w.Outcome(Alpha, e, ledger.Processed, 0)
 	require.Contains(t, list().Note, "applied since")
 }
 
@@ -65,7 +66,7 @@ func TestAnEjectedRecordIsRedrivenFromTheTableAfterTheStreamHasLostIt(t *testing
 	require.Equal(t, []string{e.Key()}, w.sent(Alpha))
 	require.Empty(t, w.left(Alpha))
 	w.Consume(t, Alpha)
-	require.Equal(t, event.Processed, w.Status(Alpha, e.Key()))
+	require.Equal(t, ledger.Processed, w.Status(Alpha, e.Key()))
 }
 
 func TestI6ARecordThatIsEjectedTwiceHasOneEffect(t *testing.T) {
@@ -134,7 +135,7 @@ func TestADropGivesAnEjectedRecordUp(t *testing.T) {
 	w.eject(t, e, "a bug")
 	require.Equal(t, 1, w.drop(t, deadletter.Dropping{All: true}).Dropped[deadletter.Stream])
 	require.Empty(t, w.left(Alpha))
-	require.Equal(t, event.Failed, w.Status(Alpha, e.Key()))
+	require.Equal(t, ledger.Failed, w.Status(Alpha, e.Key()))
 	got := w.replay(t, "acme")
 	require.Equal(t, []int{0, 1}, []int{got.Found, got.Skipped.Dropped})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
@@ -147,7 +147,7 @@ func (l *Letter) deliveryError() string {
 
 // explain gives letters of single events what the cell's ledger has to say of these.
 func (d *Letters) explain(ctx context.Context, cell manifest.Cell, letters []Letter, keys []string) error {
-	ledger, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, distinct(keys))
+	entries, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, distinct(keys))
 	if err != nil {
 		return err
 	}
@@ -156,18 +156,18 @@ func (d *Letters) explain(ctx context.Context, cell manifest.Cell, letters []Let
 		if l.batch || len(l.Events) != 1 {
 			continue
 		}
-		entry := item.Read(ledger[l.Events[0]])
-		status, reason := event.Status(entry.OptionalString(event.AttrStatus)), entry.OptionalString(event.AttrReason)
-		if l.Kind == Consumer && status == event.Failed && reason != "" {
+		outcome := ledger.Peek(entries[l.Events[0]])
+		status, reason := outcome.Status, outcome.Reason
+		if l.Kind == Consumer && status == ledger.Failed && reason != "" {
 			l.Reason = reason
 		}
 		switch {
-		case status == event.Processed:
+		case status == ledger.Processed:
 			l.applied = true
 			l.Note = "applied since: a redrive only deletes it"
-		case status == event.Failed && reason == event.ReasonConflict:
+		case status == ledger.Failed && reason == ledger.ReasonConflict:
 			l.Note = resend.Conflict.Explain()
-		case status == event.Failed && reason == event.ReasonDropped:
+		case status == ledger.Failed && reason == ledger.ReasonDropped:
 			l.Note = resend.Dropped.Explain()
 		}
 	}

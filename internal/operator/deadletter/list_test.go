@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/deadletter"
 	. "cellular/internal/testkit/resendtest"
 )
@@ -15,10 +16,10 @@ import (
 func TestAListSaysWhatTheLettersAreAndReleasesThem(t *testing.T) {
 	w := newWorld(t)
 	failed := w.Accept(Alpha, "acme", "failed", 1, time.Hour)
-	w.Outcome(Alpha, failed, event.Failed, time.Minute)
+	w.Outcome(Alpha, failed, ledger.Failed, time.Minute)
 	silent := w.Accept(Alpha, "acme", "silent", 1, time.Hour)
 	done := w.Accept(Alpha, "acme", "done", 1, time.Hour)
-	w.Outcome(Alpha, done, event.Processed, time.Minute)
+	w.Outcome(Alpha, done, ledger.Processed, time.Minute)
 	ids := map[string]string{}
 	for _, e := range []event.Event{failed, silent, done} {
 		ids[e.ID] = w.deadMessage(Alpha.ConsumerDLQURL, e)

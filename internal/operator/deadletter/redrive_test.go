@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
@@ -26,10 +27,10 @@ func TestARedriveSendsToTheTenantsCellAndEmptiesTheQueue(t *testing.T) {
 	w.Map("globex", Beta, 2) // it was in alpha
 	w.Map("initech", Alpha, 1)
 	stay := w.Accept(Alpha, "acme", "stay", 1, time.Hour)
-	w.Outcome(Alpha, stay, event.Failed, time.Minute)
+	w.Outcome(Alpha, stay, ledger.Failed, time.Minute)
 	moved := w.Accept(Alpha, "globex", "moved", 1, time.Hour)
 	done := w.Accept(Alpha, "acme", "done", 1, time.Hour)
-	w.Outcome(Alpha, done, event.Processed, time.Minute)
+	w.Outcome(Alpha, done, ledger.Processed, time.Minute)
 	undelivered := w.Accept(Alpha, "initech", "undelivered", 1, time.Hour)
 	orphan := w.Accept(Alpha, "hooli", "orphan", 1, time.Hour)
 	for _, e := range []event.Event{stay, moved, done} {
@@ -79,7 +80,7 @@ func TestABrokenBodyOfAnAppliedEventIsOnlyDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.Map("acme", Alpha, 1)
 	e := w.Accept(Alpha, "acme", "e1", 1, time.Hour)
-	w.Outcome(Alpha, e, event.Processed, 0)
+	w.Outcome(Alpha, e, ledger.Processed, 0)
 	w.letterOf(Alpha.ConsumerDLQURL, "broken", "acme", "e1")
 	require.Equal(t, deadletter.Summary{Received: 1, Redriven: 1, AlreadyApplied: 1}, w.redrive(t, deadletter.Filter{}))
 }
@@ -113,7 +114,7 @@ func TestWhatComesBackDuringARedriveWaitsForTheNext(t *testing.T) {
 	w := newWorld(t)
 	w.Map("acme", Alpha, 1)
 	bad := w.Accept(Alpha, "acme", "bad", 1, time.Hour)
-	w.Outcome(Alpha, bad, event.Failed, time.Minute)
+	w.Outcome(Alpha, bad, ledger.Failed, time.Minute)
 	w.deadMessage(Alpha.ConsumerDLQURL, bad)
 	returns := 0
 	got, err := w.letters.Redrive(t.Context(), Alpha, deadletter.Kinds(), deadletter.Options{
@@ -170,7 +171,7 @@ func scene(w *world) (applied map[string]manifest.Cell) {
 			switch i {
 			case 0:
 				w.deadMessage(Alpha.ConsumerDLQURL, e)
-				w.Outcome(Alpha, e, event.Failed, time.Minute)
+				w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 			case 1:
 				w.deadMessage(Alpha.SubscriptionDLQURL, e)
 				w.deadMessage(Alpha.SubscriptionDLQURL, e)

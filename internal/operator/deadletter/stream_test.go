@@ -17,6 +17,7 @@ import (
 
 	"cellular/internal/model/ejection"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/resend"
 	. "cellular/internal/testkit/resendtest"
@@ -117,7 +118,7 @@ func TestAStreamLetterIsRedrivenFromTheTable(t *testing.T) {
 	e1 := w.Accept(Alpha, "acme", "e1", 1, time.Hour)
 	e2 := w.Accept(Alpha, "globex", "e2", 1, time.Hour)
 	done := w.Accept(Alpha, "acme", "done", 1, time.Hour)
-	w.Outcome(Alpha, done, event.Processed, 0)
+	w.Outcome(Alpha, done, ledger.Processed, 0)
 	after := w.Accept(Alpha, "acme", "after", 1, time.Hour)
 	w.stream.add(types.OperationTypeInsert, before.Key())
 	w.stream.add(types.OperationTypeInsert, e1.Key())

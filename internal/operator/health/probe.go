@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/wait"
@@ -165,9 +165,9 @@ func (p Prober) glance(ctx context.Context, cellID string, r *Probed) (done bool
 		return false, err
 	}
 	switch seen.Status {
-	case event.Processed:
+	case ledger.Processed:
 		return true, nil
-	case event.Failed:
+	case ledger.Failed:
 		return false, fmt.Errorf("event %s has failed (%s), and is in a DLQ of cell %s", r.Event, seen.Reason, cellID)
 	}
 	return false, notYet{fmt.Errorf("event %s is still %s", r.Event, seen.Status)}

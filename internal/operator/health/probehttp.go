@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"strings"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // maxAnswer bounds how much of an answer is read. The router's answers to a probe have some hundred bytes.
@@ -19,9 +19,9 @@ const maxAnswer = 64 << 10
 
 // outcome is what the router tells of an event.
 type outcome struct {
-	Cell   string       `json:"cell"`
-	Status event.Status `json:"status"`
-	Reason string       `json:"reason"`
+	Cell   string        `json:"cell"`
+	Status ledger.Status `json:"status"`
+	Reason string        `json:"reason"`
 }
 
 // from is an error unless a cell has the event.

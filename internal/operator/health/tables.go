@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 )
@@ -53,7 +54,7 @@ func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []
 	return slices.Concat(
 		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.TenantTimeIndex}, protect: protect}),
 		d.table(ctx, tableWant{
-			name: c.ResultsTable, indexes: []string{event.TenantIndex, event.WaitingIndex}, ttl: event.AttrExpiresAt, protect: protect,
+			name: c.ResultsTable, indexes: []string{ledger.TenantIndex, ledger.WaitingIndex}, ttl: ledger.AttrExpiresAt, protect: protect,
 		}),
 		d.admission(ctx, p, c.DataTable, "dynamodb:PutItem", "dynamodb:GetItem"),
 		d.admission(ctx, p, c.ResultsTable, "dynamodb:GetItem"),

@@ -11,9 +11,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
@@ -131,7 +131,7 @@ func (m *Mover) losses(ctx context.Context, move Move, a Abandoning) ([]string, 
 }
 
 func (m *Mover) hasTable(ctx context.Context, table string) (bool, error) {
-	_, err := tenantdata.Read(ctx, m.DynamoDB, table, []string{"#"})
+	_, err := tenantdata.Read(ctx, m.DynamoDB, table, []string{ledger.StatePrefix})
 	if isNoTable(err) {
 		return false, nil
 	}
@@ -280,8 +280,8 @@ func (r *run) settleHome(ctx context.Context) error {
 					":now": item.Text(event.FormatTime(now)), ":to": item.Text(r.to.ID),
 				},
 			}},
-			r.putFence(home.ResultsTable, ownership.Fence{
-				TenantID: r.move.TenantID, Floor: r.homeFloor(), State: ownership.Owner, UpdatedAt: now,
+			r.putFence(home.ResultsTable, ledger.Fence{
+				TenantID: r.move.TenantID, Floor: r.homeFloor(), State: ledger.Owner, UpdatedAt: now,
 			}),
 			residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, home.ID, r.move.HomeEpoch, now),
 			placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID),
@@ -297,8 +297,8 @@ func (r *run) settleHome(ctx context.Context) error {
 // it to the other one, or without, where the cell has no table for it.
 func (r *run) withLostFence(write func(fence []types.TransactWriteItem) error) error {
 	if lost := r.lostCell(); lost.ResultsTable != "" {
-		err := write([]types.TransactWriteItem{r.putFence(lost.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.HomeEpoch, State: ownership.Left, Peer: r.homeCell().ID, UpdatedAt: r.Now(),
+		err := write([]types.TransactWriteItem{r.putFence(lost.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.HomeEpoch, State: ledger.Left, Peer: r.homeCell().ID, UpdatedAt: r.Now(),
 		})})
 		if !isNoTable(err) {
 			return err
@@ -346,13 +346,14 @@ func (r *run) adopt(ctx context.Context, since time.Time) (adopted int, err erro
 			if data == nil || there.data[key] != nil {
 				continue
 			}
-			if _, err := event.FromItem(data); err != nil {
+			e, err := event.FromItem(data)
+			if err != nil {
 				continue
 			}
 			writes := []types.TransactWriteItem{putClone(home, data, lost.ID)}
 			if stringOf(data[event.AttrClonedFrom]) == home.ID && there.results[key] == nil {
 				// It came from this cell, which has forgotten it and perhaps not yet the state that it changed.
-				writes = append(writes, putGivenUp(home, data, r.Now()))
+				writes = append(writes, putGivenUp(home, e, r.Now()))
 			}
 			adopted++
 			switch err := r.write(ctx, writes); {
@@ -376,11 +377,10 @@ func ignoreNoTable(err error) error {
 }
 
 // putGivenUp writes that an event is not applied again, unless there is an outcome.
-func putGivenUp(cell manifest.Cell, data Item, now time.Time) types.TransactWriteItem {
-	w := putDiverted(cell, data, now)
-	delete(w.Put.Item, event.AttrWaiting)
-	w.Put.Item[event.AttrStatus], w.Put.Item[event.AttrReason] = item.Text(string(event.Failed)), item.Text(event.ReasonDropped)
-	return w
+func putGivenUp(cell manifest.Cell, e event.Event, now time.Time) types.TransactWriteItem {
+	outcome := ledger.Of(e, ledger.Failed, now, ledger.Memory(cell))
+	outcome.Reason = ledger.ReasonDropped
+	return ledger.PutUnlessThere(cell.ResultsTable, outcome)
 }
 
 // applyAtHome sends events of the cell that is left to its queue, under its new epoch, if it has not applied them and their
@@ -399,13 +399,13 @@ func (r *run) applyAtHome(ctx context.Context, keys []string) (found, expired in
 			e, err := event.FromItem(data)
 			switch {
 			case err != nil:
-			case unsent(outcome, r.move.HomeEpoch):
+			case ledger.Peek(outcome).Unsent(r.move.HomeEpoch):
 				again = append(again, key)
 			case outcome != nil || data[event.AttrClonedFrom] == nil && e.Epoch >= r.homeFloor():
-			case hasExpired(data, home, r.Now()):
+			case ledger.Forgotten(data, home, r.Now()):
 				expired++
 			default:
-				p.writes = append(p.writes, putDiverted(home, data, r.Now()))
+				p.writes = append(p.writes, putDiverted(home, e, r.Now()))
 				p.counts.TakenOver++
 				again = append(again, key)
 			}

@@ -13,9 +13,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 )
 
@@ -127,14 +127,14 @@ func (w *world) endedIn(t *testing.T, home, lost string) {
 		require.True(t, epoch != place.Epoch || owner == home)
 	}
 	for _, item := range w.db.Items(w.cells[home].ResultsTable) {
-		require.Nil(t, item[event.AttrWaiting], "nothing waits: %v", item)
+		require.Nil(t, item[ledger.AttrWaiting], "nothing waits: %v", item)
 	}
 	require.Empty(t, w.db.Items(w.cells[lost].DataTable))
 	for _, item := range w.db.Items(w.cells[lost].ResultsTable) {
-		if item[event.AttrKey].(*types.AttributeValueMemberS).Value == event.AppliedKey {
+		if item[event.AttrKey].(*types.AttributeValueMemberS).Value == ledger.AppliedKey {
 			continue
 		}
-		require.NotNil(t, item[ownership.AttrTenant], "the lost cell has nothing but the fence: %v", item)
+		require.NotNil(t, item[ledger.AttrFencedTenant], "the lost cell has nothing but the fence: %v", item)
 	}
 }
 
@@ -212,7 +212,7 @@ func (w *world) abandonKilledAnywhere(t *testing.T, lost string) {
 		if before.Phase == move.Forget && lost == before.To {
 			continue // the cell that is left has forgotten a part
 		}
-		require.Equal(t, item.Text(string(event.Processed)), outcome[event.AttrStatus], "event %s: %s", id, w.describe(id))
+		require.Equal(t, item.Text(string(ledger.Processed)), outcome[ledger.AttrStatus], "event %s: %s", id, w.describe(id))
 		if counts[id] == "" {
 			require.NotEmpty(t, a.Losses, "the effect of %s is lost, and named", id)
 		}
@@ -301,8 +301,8 @@ func TestOnlyALostLedgerIsAReasonToAbandonACell(t *testing.T) {
 	}{
 		{"the data table ", func(w *world, c manifest.Cell) { w.db.Drop(c.DataTable) }, func(w *world, c manifest.Cell) { w.db.Make(c.DataTable) }},
 		{"the index " + event.TenantTimeIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.DataTable, event.TenantTimeIndex) }, nil},
-		{"the index " + event.TenantIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, event.TenantIndex) }, nil},
-		{"the index " + event.WaitingIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, event.WaitingIndex) }, nil},
+		{"the index " + ledger.TenantIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, ledger.TenantIndex) }, nil},
+		{"the index " + ledger.WaitingIndex, func(w *world, c manifest.Cell) { w.db.DropIndex(c.ResultsTable, ledger.WaitingIndex) }, nil},
 		{"the queue ", func(w *world, c manifest.Cell) { w.noQueue = c.QueueURL }, func(w *world, _ manifest.Cell) { w.noQueue = "" }},
 	} {
 		t.Run(c.lacks, func(t *testing.T) {

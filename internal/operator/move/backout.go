@@ -8,10 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/residence"
@@ -120,8 +119,8 @@ func (r *run) giveBack(ctx context.Context) error {
 				":new": item.Number(r.move.Epoch), ":old": item.Number(r.move.OldEpoch), ":from": item.Text(r.from.ID), ":to": item.Text(r.to.ID),
 			},
 		}},
-		r.putFence(r.from.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.OldFloor, State: ownership.Owner, UpdatedAt: r.Now(),
+		r.putFence(r.from.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.OldFloor, State: ledger.Owner, UpdatedAt: r.Now(),
 		}),
 		residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.from.ID, r.move.Epoch, r.Now()),
 	})
@@ -167,7 +166,7 @@ func (r *run) sendDiverted(ctx context.Context) error {
 		}
 		var diverted []string
 		for _, key := range keys {
-			if statusOf(outcomes[key]) == event.Diverted && outcomes[key][event.AttrWaiting] != nil {
+			if ledger.Peek(outcomes[key]).Waits() {
 				diverted = append(diverted, key)
 			}
 		}

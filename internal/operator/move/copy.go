@@ -10,8 +10,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
@@ -34,16 +34,16 @@ func (r *run) clone(ctx context.Context) error {
 func (r *run) fence(ctx context.Context) error {
 	now := r.Now()
 	return r.enter(ctx, Copy,
-		r.putFence(r.from.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ownership.Outgoing, Peer: r.to.ID, UpdatedAt: now,
+		r.putFence(r.from.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Outgoing, Peer: r.to.ID, UpdatedAt: now,
 		}),
-		r.putFence(r.to.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ownership.Incoming, Peer: r.from.ID, UpdatedAt: now,
+		r.putFence(r.to.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Incoming, Peer: r.from.ID, UpdatedAt: now,
 		}))
 }
 
-func (r *run) putFence(resultsTable string, f ownership.Fence) types.TransactWriteItem {
-	return ownership.Set(resultsTable, f)
+func (r *run) putFence(resultsTable string, f ledger.Fence) types.TransactWriteItem {
+	return ledger.SetFence(resultsTable, f)
 }
 
 // copy copies all that the new cell lacks, and compares. It begins when the indexes have had the time to show whatever
@@ -90,7 +90,7 @@ func (r *run) removeSurplusState(ctx context.Context) error {
 		}
 		var surplus []types.TransactWriteItem
 		for _, key := range keys {
-			if isState(key) && there[key] == nil {
+			if ledger.IsState(key) && there[key] == nil {
 				surplus = append(surplus, remove(r.to.ResultsTable, key))
 			}
 		}
@@ -110,9 +110,9 @@ func (r *run) compare(ctx context.Context) error {
 		for _, key := range keys {
 			switch item := from.results[key]; {
 			case item == nil:
-			case isState(key):
+			case ledger.IsState(key):
 				state.add(item, to.results[key])
-			case statusOf(item) == event.Processed:
+			case statusOf(item) == ledger.Processed:
 				outcomes.add(item, to.results[key])
 			}
 		}

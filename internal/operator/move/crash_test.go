@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/move"
 )
 
@@ -133,7 +133,7 @@ func dieAt(t *testing.T, at int, answered, backOut bool) bool {
 	return dead
 }
 
-func (w *world) statusOf(id string) event.Status {
+func (w *world) statusOf(id string) ledger.Status {
 	record, err := w.tables().Read(context.Background(), w.place().CellID, tenant, id)
 	require.NoError(w, err)
 	return record.Status

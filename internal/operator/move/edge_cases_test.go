@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/move"
@@ -54,8 +55,8 @@ func TestI6AnIdThatBothCellsGaveToDifferentEventsCostsNeither(t *testing.T) {
 			require.NoError(t, err)
 			require.JSONEq(t, `{"n":1}`, string(kept.Payload))
 			outcome := w.db.Item(alpha.ResultsTable, event.Key(tenant, "twin"))
-			require.Equal(t, item.Text("failed"), outcome[event.AttrStatus])
-			require.Equal(t, item.Text("conflict"), outcome[event.AttrReason])
+			require.Equal(t, item.Text("failed"), outcome[ledger.AttrStatus])
+			require.Equal(t, item.Text("conflict"), outcome[ledger.AttrReason])
 			require.NotNil(t, w.db.Item(alpha.DataTable, event.Key(tenant, "twin")), "it is not forgotten")
 		})
 	}
@@ -313,7 +314,7 @@ func TestTheComparisonIsOfContent(t *testing.T) {
 			// Somebody has written into the new cell, and the copy finds the key taken.
 			spoiled = true
 			stored := w.db.Item(w.cells["alpha"].ResultsTable, event.Key(tenant, "e-1"))
-			stored[event.AttrResult] = item.Text(`"another"`)
+			stored[ledger.AttrResult] = item.Text(`"another"`)
 			w.db.Put(w.cells["beta"].ResultsTable, stored)
 		}
 		return nil

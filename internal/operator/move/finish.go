@@ -10,9 +10,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 )
 
@@ -28,13 +28,13 @@ func (r *run) finish(ctx context.Context, phase Phase, left manifest.Cell) error
 	writes := []types.TransactWriteItem{
 		{},
 		placement.Release(r.ControlPlane.CellTable, left.ID),
-		r.putFence(left.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: floor, State: ownership.Left, Peer: home.ID, UpdatedAt: now,
+		r.putFence(left.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: floor, State: ledger.Left, Peer: home.ID, UpdatedAt: now,
 		}),
 	}
 	if phase == Done {
-		writes = append(writes, r.putFence(home.ResultsTable, ownership.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ownership.Owner, UpdatedAt: now,
+		writes = append(writes, r.putFence(home.ResultsTable, ledger.Fence{
+			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Owner, UpdatedAt: now,
 		}))
 	}
 	// The tenant may be suspended, or taken out of it, at any moment.

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/tenantdata"
@@ -108,7 +108,7 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string, queue bool) (L
 	}
 	there, err := look(func(each func([]string) error) error {
 		return tenantdata.ResultKeys(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID, each)
-	}, cell.ResultsTable, "the results table", event.TenantIndex)
+	}, cell.ResultsTable, "the results table", ledger.TenantIndex)
 	if err != nil {
 		return Lack{}, err
 	}
@@ -116,7 +116,7 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string, queue bool) (L
 	if there {
 		if _, err := look(func(each func([]string) error) error {
 			return tenantdata.WaitingKeys(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID, each)
-		}, cell.ResultsTable, "the results table", event.WaitingIndex); err != nil {
+		}, cell.ResultsTable, "the results table", ledger.WaitingIndex); err != nil {
 			return Lack{}, err
 		}
 		if fenced, err := m.hasFence(ctx, move, cell); err != nil || !fenced {
@@ -152,7 +152,7 @@ func (m *Mover) hasFence(ctx context.Context, move Move, cell manifest.Cell) (bo
 	if !move.fenced(cell.ID) {
 		return true, nil
 	}
-	_, there, err := ownership.Get(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID)
+	_, there, err := ledger.ReadFence(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID)
 	return there, err
 }
 
@@ -187,7 +187,7 @@ func (r *run) mover() *Mover { return &Mover{*r.Options} }
 // mustBeFenced is the condition, as operations of a transaction, that both cells still have the fences that the move wrote.
 func (r *run) mustBeFenced() []types.TransactWriteItem {
 	return []types.TransactWriteItem{
-		ownership.MustBeFenced(r.from.ResultsTable, r.move.TenantID, r.move.Epoch),
-		ownership.MustBeFenced(r.to.ResultsTable, r.move.TenantID, r.move.Epoch),
+		ledger.FloorAtLeast(r.from.ResultsTable, r.move.TenantID, r.move.Epoch),
+		ledger.FloorAtLeast(r.to.ResultsTable, r.move.TenantID, r.move.Epoch),
 	}
 }

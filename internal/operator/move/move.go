@@ -16,7 +16,7 @@
 // # What makes it safe
 //
 // Events are kept from being applied twice by each cell's ledger, which moves with the tenant, and from being applied in
-// the wrong cell by the fence, which is a condition of every transaction that applies one (package ownership). A mover is
+// the wrong cell by the fence, which is a condition of every transaction that applies one (package ledger). A mover is
 // kept from acting out of turn by the record: every write that it makes, in whatever table, is in one transaction with
 // the condition that the record still has the phase and the run under which it acts. A mover that was frozen for an hour
 // so finds its next write refused, and nothing of it done.

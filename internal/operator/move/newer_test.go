@@ -7,8 +7,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -56,7 +56,7 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	w.send(r, "e-1", "counted")
 	alpha := w.cells["alpha"]
 	w.db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey: item.Text(event.Key(tenant, "e-1")), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text("held"),
+		event.AttrKey: item.Text(event.Key(tenant, "e-1")), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text("held"),
 	})
 	m := w.mover(&hooks{})
 	_, err := m.Start(t.Context(), tenant, "beta")
@@ -64,7 +64,7 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	_, err = m.Run(t.Context(), tenant, "")
 	require.ErrorIs(t, err, move.ErrNewer)
 	require.ErrorContains(t, err, `this version does not know the outcome "held" of event `+event.Key(tenant, "e-1")+" in cell alpha")
-	require.Equal(t, item.Text("held"), w.db.Item(alpha.ResultsTable, event.Key(tenant, "e-1"))[event.AttrStatus])
+	require.Equal(t, item.Text("held"), w.db.Item(alpha.ResultsTable, event.Key(tenant, "e-1"))[ledger.AttrStatus])
 }
 
 // A fence is written by moves and removals. One in a state of a later version has something to say that this one would undo.
@@ -72,13 +72,13 @@ func TestAFenceInAStateOfALaterVersionKeepsItsTenantFromBeingMovedAndRemoved(t *
 	for _, cell := range []string{"alpha", "beta"} {
 		w := newWorld(t)
 		w.suspend()
-		fence := ownership.Fence{TenantID: tenant, Floor: 1, State: "parted", UpdatedAt: w.now}.Item()
+		fence := ledger.Fence{TenantID: tenant, Floor: 1, State: "parted", UpdatedAt: w.now}.Item()
 		w.db.Put(w.cells[cell].ResultsTable, fence)
 		_, err := w.mover(&hooks{}).Start(t.Context(), tenant, "beta")
 		require.ErrorContains(t, err, `"parted", which this version does not know`, cell)
 		_, err = w.remover(&hooks{}).Start(t.Context(), tenant)
 		require.ErrorContains(t, err, `"parted", which this version does not know`, cell)
-		require.Equal(t, fence, w.db.Item(w.cells[cell].ResultsTable, ownership.Key(tenant)))
+		require.Equal(t, fence, w.db.Item(w.cells[cell].ResultsTable, ledger.FenceKey(tenant)))
 		require.Zero(t, w.place().Removing)
 		require.Empty(t, w.place().MovingTo)
 	}

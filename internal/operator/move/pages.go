@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
@@ -64,7 +65,7 @@ func (r *run) readSide(ctx context.Context, cell manifest.Cell, keys []string) (
 		return side{}, err
 	}
 	for _, key := range keys {
-		if outcome := results[key]; outcome != nil && !isState(key) && !statusOf(outcome).Known() {
+		if outcome := results[key]; outcome != nil && !ledger.IsState(key) && !statusOf(outcome).Known() {
 			return side{}, fmt.Errorf("%w: this version does not know the outcome %q of event %s in cell %s", ErrNewer, statusOf(outcome), key, cell.ID)
 		}
 	}

@@ -2,8 +2,6 @@ package move
 
 import (
 	"maps"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +9,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 )
 
@@ -42,36 +41,37 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 		if data == nil {
 			continue // forgotten already
 		}
-		if _, err := event.FromItem(data); err != nil {
+		e, err := event.FromItem(data)
+		if err != nil {
 			p.counts.Unreadable++
 			continue
 		}
 		status := statusOf(outcome)
-		if settledOnly && status != event.Processed {
+		if settledOnly && status != ledger.Processed {
 			continue
 		}
 		if there := to.data[key]; there == nil {
 			p.writes = append(p.writes, putClone(to.cell, data, from.cell.ID))
 			p.counts.Events++
 		} else if !sameContent(data, there) {
-			if status != event.Failed {
+			if status != ledger.Failed {
 				p.conflicts = append(p.conflicts, key)
 			}
 			continue
 		}
 		switch status {
-		case event.Processed, event.Failed:
+		case ledger.Processed, ledger.Failed:
 			p.copyOutcome(key, outcome, to)
-		case event.Diverted:
-			if unsent(outcome, epoch) {
+		case ledger.Diverted:
+			if ledger.Peek(outcome).Unsent(epoch) {
 				p.send = append(p.send, key)
 			}
 		default:
-			if hasExpired(data, from.cell, now) {
+			if ledger.Forgotten(data, from.cell, now) {
 				p.counts.Expired++
 				continue
 			}
-			p.writes = append(p.writes, putDiverted(from.cell, data, now))
+			p.writes = append(p.writes, putDiverted(from.cell, e, now))
 			p.counts.TakenOver++
 			p.send = append(p.send, key)
 		}
@@ -83,7 +83,7 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 func planOutcomes(keys []string, from, to side) plan {
 	var p plan
 	for _, key := range keys {
-		if outcome := from.results[key]; outcome != nil && !isState(key) {
+		if outcome := from.results[key]; outcome != nil && !ledger.IsState(key) {
 			p.copyOutcome(key, outcome, to)
 		}
 	}
@@ -97,7 +97,7 @@ func planState(keys []string, from, to side) plan {
 	for _, key := range keys {
 		item := from.results[key]
 		switch {
-		case item == nil || !isState(key):
+		case item == nil || !ledger.IsState(key):
 		case to.results[key] == nil || sumOf(item) != sumOf(to.results[key]):
 			p.writes = append(p.writes, types.TransactWriteItem{Put: &types.Put{TableName: aws.String(to.cell.ResultsTable), Item: item}})
 			p.counts.State++
@@ -110,16 +110,10 @@ func planState(keys []string, from, to side) plan {
 // stays applied.
 func (p *plan) copyOutcome(key string, outcome Item, to side) {
 	there := statusOf(to.results[key])
-	if statusOf(outcome) == event.Diverted || there == event.Processed || there == statusOf(outcome) {
+	if statusOf(outcome) == ledger.Diverted || there == ledger.Processed || there == statusOf(outcome) {
 		return
 	}
-	p.writes = append(p.writes, types.TransactWriteItem{Put: &types.Put{
-		TableName:                 aws.String(to.cell.ResultsTable),
-		Item:                      outcome,
-		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status <> :processed"),
-		ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
-		ExpressionAttributeValues: Item{":processed": item.Text(string(event.Processed))},
-	}})
+	p.writes = append(p.writes, ledger.Copy(to.cell.ResultsTable, outcome))
 	p.counts.Outcomes++
 }
 
@@ -137,42 +131,8 @@ func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteI
 
 // putDiverted writes into a fenced cell's ledger that an event was not applied there, as the cell's consumer does, unless
 // there is an outcome.
-func putDiverted(cell manifest.Cell, data Item, now time.Time) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: aws.String(cell.ResultsTable),
-		Item: Item{
-			event.AttrKey: data[event.AttrKey], event.AttrTenantID: data[event.AttrTenantID], event.AttrID: data[event.AttrID],
-			event.AttrType: data[event.AttrType], event.AttrEpoch: data[event.AttrEpoch],
-			event.AttrStatus:    item.Text(string(event.Diverted)),
-			event.AttrWaiting:   data[event.AttrTenantID],
-			event.AttrAppliedAt: item.Text(event.FormatTime(now)),
-			event.AttrExpiresAt: item.Number(now.Add(resultTTL(cell)).Unix()),
-		},
-		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
-		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
-	}}
-}
-
-// unsent reports whether a diverted event is still to be sent on under an epoch: it waits, or it was sent under an earlier
-// one, to a cell that the tenant leaves again, and has not been applied there. See markSent.
-func unsent(outcome Item, epoch int64) bool {
-	if statusOf(outcome) != event.Diverted {
-		return false
-	}
-	return outcome[event.AttrWaiting] != nil || epochOf(outcome) < epoch-1
-}
-
-// epochOf is the epoch of an outcome; 0 where it has none that can be read.
-func epochOf(outcome Item) int64 {
-	n, _ := outcome[event.AttrEpoch].(*types.AttributeValueMemberN)
-	if n == nil {
-		return 0
-	}
-	epoch, err := strconv.ParseInt(n.Value, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return epoch
+func putDiverted(cell manifest.Cell, e event.Event, now time.Time) types.TransactWriteItem {
+	return ledger.PutUnlessThere(cell.ResultsTable, ledger.Of(e, ledger.Diverted, now, ledger.Memory(cell)))
 }
 
 // remove deletes an item.
@@ -180,15 +140,7 @@ func remove(table, key string) types.TransactWriteItem {
 	return types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(table), Key: Item{event.AttrKey: item.Text(key)}}}
 }
 
-// isState reports whether a key of a results table is the business logic's, and no event's.
-func isState(key string) bool { return strings.HasPrefix(key, "#") }
-
-func statusOf(outcome Item) event.Status {
-	if s, ok := outcome[event.AttrStatus].(*types.AttributeValueMemberS); ok {
-		return event.Status(s.Value)
-	}
-	return ""
-}
+func statusOf(outcome Item) ledger.Status { return ledger.Peek(outcome).Status }
 
 // sameContent reports whether two items are the same event: what the router asks before it calls a second one a conflict.
 func sameContent(a, b Item) bool {
@@ -201,16 +153,4 @@ func stringOf(v types.AttributeValue) string {
 		return s.Value
 	}
 	return ""
-}
-
-// hasExpired reports whether an event is so old that its outcome may have been deleted by the table's TTL. Without an
-// outcome it cannot be told whether it was applied, and it must not be sent again. An outcome is written after its event
-// was accepted and kept for the ResultTTL, so that a younger event without one has not been applied.
-func hasExpired(data Item, cell manifest.Cell, now time.Time) bool {
-	accepted, err := time.Parse(event.TimeLayout, stringOf(data[event.AttrAcceptedAt]))
-	return err != nil || now.Sub(accepted) >= resultTTL(cell)
-}
-
-func resultTTL(cell manifest.Cell) time.Duration {
-	return time.Duration(cell.Settings.ResultTTL)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // redirect sends diverted events on to the new cell until no router can write to the old one any more. With once it does
@@ -119,13 +120,14 @@ func (r *run) sweepReturned(ctx context.Context) (sent int, err error) {
 			late = nil
 			for _, key := range keys {
 				data := to.data[key]
-				if data == nil || data[event.AttrClonedFrom] != nil || to.results[key] != nil || hasExpired(data, to.cell, r.Now()) {
+				if data == nil || data[event.AttrClonedFrom] != nil || to.results[key] != nil || ledger.Forgotten(data, to.cell, r.Now()) {
 					continue
 				}
-				if e, err := event.FromItem(data); err != nil || e.Epoch >= r.move.Epoch {
+				e, err := event.FromItem(data)
+				if err != nil || e.Epoch >= r.move.Epoch {
 					continue
 				}
-				p.writes = append(p.writes, putDiverted(to.cell, data, r.Now()))
+				p.writes = append(p.writes, putDiverted(to.cell, e, r.Now()))
 				p.counts.TakenOver++
 				late = append(late, key)
 			}

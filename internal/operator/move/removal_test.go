@@ -14,9 +14,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/removal"
@@ -69,7 +69,7 @@ func TestRemover_LeavesNothingOfTheTenantToTheNextOneOfItsName(t *testing.T) {
 	w.nextLife()
 
 	for _, c := range w.cells {
-		fence, there, err := ownership.Get(t.Context(), w.db, c.ResultsTable, tenant)
+		fence, there, err := ledger.ReadFence(t.Context(), w.db, c.ResultsTable, tenant)
 		require.NoError(t, err)
 		require.True(t, there, "the tenant was in cell %s once", c.ID)
 		require.Equal(t, started.Epoch+1, fence.Floor)
@@ -92,8 +92,8 @@ func TestRemover_LeavesNothingOfTheTenantToTheNextOneOfItsName(t *testing.T) {
 	w.cells["alpha"].queue = append(w.cells["alpha"].queue, late)
 	w.quiesce()
 	require.Equal(t, map[string]int{"poison": 1}, w.applied)
-	require.Equal(t, event.Processed, w.statusOf("poison"))
-	require.Equal(t, event.Failed, w.statusOf("done-1"))
+	require.Equal(t, ledger.Processed, w.statusOf("poison"))
+	require.Equal(t, ledger.Failed, w.statusOf("done-1"))
 	require.Len(t, w.cells["beta"].dlq, 1, "the next tenant's own letter")
 	w.settled()
 }
@@ -156,7 +156,7 @@ func removerDiesAt(t *testing.T, at int, copied, answered, callOff bool) bool {
 				w.send(&router{}, "after", "visit")
 				w.quiesce()
 				w.settled()
-				require.Equal(t, event.Failed, w.statusOf("poison"))
+				require.Equal(t, ledger.Failed, w.statusOf("poison"))
 				require.Len(t, w.accepted, accepted+1)
 				return true
 			case errors.Is(err, removal.ErrNone): // it had not begun, or had ended
@@ -426,9 +426,9 @@ func TestMover_DeletesTheNotesOfARemovedTenant(t *testing.T) {
 		results := w.cells["beta"].ResultsTable
 		w.db.Put(results, map[string]types.AttributeValue{
 			event.AttrKey: item.Text(event.Key(tenant, "late")), event.AttrTenantID: item.Text(tenant), event.AttrID: item.Text("late"), event.AttrType: item.Text("visit"),
-			event.AttrEpoch: item.Number(epoch), event.AttrStatus: item.Text(string(event.Diverted)),
-			event.AttrWaiting: item.Text(tenant), event.AttrAppliedAt: item.Text(event.FormatTime(w.now)),
-			event.AttrExpiresAt: item.Number(99999999999),
+			event.AttrEpoch: item.Number(epoch), ledger.AttrStatus: item.Text(string(ledger.Diverted)),
+			ledger.AttrWaiting: item.Text(tenant), ledger.AttrAppliedAt: item.Text(event.FormatTime(w.now)),
+			ledger.AttrExpiresAt: item.Number(99999999999),
 		})
 		w.assign("beta")
 		w.send(&router{}, "mine", "visit")

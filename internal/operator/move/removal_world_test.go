@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/removal"
 	"cellular/internal/operator/tenantdata"
@@ -114,10 +114,10 @@ func (w *world) gone() {
 		require.Empty(w, w.db.Items(c.DataTable), "cell %s", id)
 		for _, item := range w.db.Items(c.ResultsTable) {
 			key := item[event.AttrKey].(*types.AttributeValueMemberS).Value
-			if strings.HasPrefix(key, event.TrialPrefix) {
+			if strings.HasPrefix(key, ledger.TrialPrefix) {
 				continue // of a message, without anything of its event
 			}
-			require.Contains(w, []string{ownership.Key(tenant), event.AppliedKey}, key, "cell %s has kept %v", id, item)
+			require.Contains(w, []string{ledger.FenceKey(tenant), ledger.AppliedKey}, key, "cell %s has kept %v", id, item)
 		}
 		require.Empty(w, c.dlq, "letters of cell %s", id)
 	}

@@ -10,9 +10,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/residence"
@@ -101,11 +101,11 @@ func (m *Mover) tryStart(ctx context.Context, tenantID, fromCell string, to mani
 // newMove chooses the epoch of a move: one that the tenant never had, by its record, and that neither the mapping nor a
 // fence of the two cells has seen. A fence can be ahead of the mapping where the tenant was removed and came back.
 func (m *Mover) newMove(ctx context.Context, place mapping.Mapping, from, to manifest.Cell) (Move, error) {
-	oldFloor, err := ownership.Floor(ctx, m.DynamoDB, from, place.TenantID)
+	oldFloor, err := ledger.ReadFloor(ctx, m.DynamoDB, from, place.TenantID)
 	if err != nil {
 		return Move{}, err
 	}
-	newFloor, err := ownership.Floor(ctx, m.DynamoDB, to, place.TenantID)
+	newFloor, err := ledger.ReadFloor(ctx, m.DynamoDB, to, place.TenantID)
 	if err != nil {
 		return Move{}, err
 	}

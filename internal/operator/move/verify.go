@@ -7,8 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 )
 
 // maxPasses bounds how often all events are looked at until a pass finds nothing to do. No router writes to the old cell
@@ -57,7 +56,7 @@ func (r *run) sameState(ctx context.Context) error {
 			return err
 		}
 		for _, key := range keys {
-			if item := from.results[key]; item != nil && isState(key) {
+			if item := from.results[key]; item != nil && ledger.IsState(key) {
 				state.add(item)
 			}
 		}
@@ -115,9 +114,9 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 				if !old {
 					return true // in the new cell, before the flip, it is a mere copy
 				}
-				return outcome == nil && hasExpired(data, gone.cell, r.Now()) || outcome != nil && !unsent(outcome, r.move.Epoch)
+				return outcome == nil && ledger.Forgotten(data, gone.cell, r.Now()) || outcome != nil && !ledger.Peek(outcome).Unsent(r.move.Epoch)
 			})
-			if gone.data[key] != nil || statusOf(gone.results[key]) != event.Diverted {
+			if gone.data[key] != nil || statusOf(gone.results[key]) != ledger.Diverted {
 				deleted += len(w)
 			}
 			writes = append(writes, w...)
@@ -136,7 +135,7 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 // event that the cell has not applied, and that does not wait, needs nothing more.
 func deletions(key string, leaves, stays side, done func(data, outcome Item) bool) []types.TransactWriteItem {
 	data, outcome := leaves.data[key], leaves.results[key]
-	if isState(key) {
+	if ledger.IsState(key) {
 		if outcome == nil {
 			return nil
 		}
@@ -148,13 +147,13 @@ func deletions(key string, leaves, stays side, done func(data, outcome Item) boo
 	status := statusOf(outcome)
 	note := outcome != nil // whether what the ledger says is to be forgotten, too
 	switch status {
-	case event.Processed, event.Failed:
+	case ledger.Processed, ledger.Failed:
 		if stays.results[key] == nil {
 			return nil
 		}
-	case event.Diverted:
+	case ledger.Diverted:
 		// What waits is found by its note, and sent with what the other cell has.
-		note = outcome[event.AttrWaiting] == nil && done(data, outcome)
+		note = !ledger.Peek(outcome).Waiting && done(data, outcome)
 	default:
 		if !done(data, outcome) {
 			return nil
@@ -165,11 +164,7 @@ func deletions(key string, leaves, stays side, done func(data, outcome Item) boo
 		writes = append(writes, remove(leaves.cell.DataTable, key))
 	}
 	if note {
-		w := remove(leaves.cell.ResultsTable, key)
-		w.Delete.ConditionExpression = new("#status = :status AND attribute_not_exists(#waiting)")
-		w.Delete.ExpressionAttributeNames = map[string]string{"#status": event.AttrStatus, "#waiting": event.AttrWaiting}
-		w.Delete.ExpressionAttributeValues = Item{":status": item.Text(string(status))}
-		writes = append(writes, w)
+		writes = append(writes, ledger.DeleteOutcome(leaves.cell.ResultsTable, key, status))
 	}
 	return writes
 }

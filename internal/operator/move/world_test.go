@@ -22,10 +22,10 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	cellfleet "cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
@@ -519,7 +519,7 @@ func (w *world) settled() {
 		}
 		require.Equal(w, 1, w.applied[id], "event %s took effect; it is %s", id, w.describe(id))
 		require.Equal(w, "1", counts[id], "event %s in its tenant's cell", id)
-		require.Equal(w, item.Text(string(event.Processed)), outcome[event.AttrStatus])
+		require.Equal(w, item.Text(string(ledger.Processed)), outcome[ledger.AttrStatus])
 		require.NotNil(w, w.db.Item(home.DataTable, event.Key(tenant, id)), "event %s in its tenant's cell", id)
 	}
 	states, err := w.placement().States(context.Background(), []string{"alpha", "beta"})
@@ -533,11 +533,11 @@ func (w *world) settled() {
 		require.Empty(w, w.db.Items(c.DataTable), "cell %s has forgotten its tenant", id)
 		for _, stored := range w.db.Items(c.ResultsTable) {
 			key := stored[event.AttrKey].(*types.AttributeValueMemberS).Value
-			if ownership.Reserved(key) && strings.HasPrefix(key, event.StatePrefix) {
+			if ledger.Reserved(key) && strings.HasPrefix(key, ledger.StatePrefix) {
 				continue
 			}
 			// A message that came again after all was forgotten has left a note, which is for nobody.
-			require.Equal(w, item.Text(string(event.Diverted)), stored[event.AttrStatus], "cell %s has kept %v", id, stored)
+			require.Equal(w, item.Text(string(ledger.Diverted)), stored[ledger.AttrStatus], "cell %s has kept %v", id, stored)
 			noted := stored[event.AttrID].(*types.AttributeValueMemberS).Value
 			want := 1
 			if w.accepted[noted] == "poison" {
@@ -566,7 +566,7 @@ func (w *world) describe(id string) string {
 		}
 		text += fmt.Sprintf("; in %s data %v, outcome %v, fence %v, queue %d, DLQ %v", name,
 			read(w.db.Item(c.DataTable, event.Key(tenant, id))), read(w.db.Item(c.ResultsTable, event.Key(tenant, id))),
-			read(w.db.Item(c.ResultsTable, ownership.Key(tenant))), len(c.queue), c.dlq)
+			read(w.db.Item(c.ResultsTable, ledger.FenceKey(tenant))), len(c.queue), c.dlq)
 	}
 	return text
 }

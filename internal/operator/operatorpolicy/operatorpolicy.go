@@ -11,6 +11,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/iam"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 )
 
@@ -39,7 +40,7 @@ func Reader(s Scope) []iam.Statement {
 	tables := slices.Concat(control, r.data, r.results)
 	indexes := slices.Concat(
 		[]string{index(r.mappings, mapping.CellIndex), index(r.moves, controltables.OpenIndex), r.moves},
-		each(r.data, event.TenantTimeIndex), each(r.results, event.TenantIndex), each(r.results, event.WaitingIndex),
+		each(r.data, event.TenantTimeIndex), each(r.results, ledger.TenantIndex), each(r.results, ledger.WaitingIndex),
 	)
 	return present(
 		allow("FindStack", []string{s.arn("ssm", "parameter"+s.Stack.ControlPlaneParameter()), s.arn("ssm", "parameter"+s.Stack.RouterParameter())}, "ssm:GetParameter"),
@@ -49,7 +50,7 @@ func Reader(s Scope) []iam.Statement {
 		allow("QueryIndexes", indexes, "dynamodb:Query"),
 		allow("ListCells", []string{r.cells}, "dynamodb:Scan"),
 		allow("CountShards", suffixed(r.data, "/stream/*"), "dynamodb:DescribeStream"),
-		allow("CountWaiting", each(r.results, event.WaitingIndex), "dynamodb:Scan"),
+		allow("CountWaiting", each(r.results, ledger.WaitingIndex), "dynamodb:Scan"),
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),
 		allow("ReadFunctions", r.lambdas, "lambda:GetFunction"),
@@ -91,7 +92,7 @@ func (s Scope) scratchIndexes() []string {
 		return nil
 	}
 	r := s.resources()
-	return slices.Concat(each(suffixed(r.data, scratchSuffix), event.TenantTimeIndex), each(suffixed(r.results, scratchSuffix), event.TenantIndex))
+	return slices.Concat(each(suffixed(r.data, scratchSuffix), event.TenantTimeIndex), each(suffixed(r.results, scratchSuffix), ledger.TenantIndex))
 }
 
 // scratchActions are what a restore does with scratch tables, and what AWS asks of whoever has one made: it fills the table

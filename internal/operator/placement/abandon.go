@@ -15,9 +15,9 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/residence"
 )
@@ -126,7 +126,7 @@ func (s *Store) abandon(ctx context.Context, all, fit []manifest.Cell, tier stri
 				":cell": item.Text(lost), ":epoch": item.Number(int(old.Epoch)), ":state": item.Text(string(old.State)), ":updated": item.Text(event.FormatTime(old.UpdatedAt)),
 			},
 		}},
-		ownership.MayApply(cell.ResultsTable, r.TenantID, m.Epoch),
+		ledger.FloorAtMost(cell.ResultsTable, r.TenantID, m.Epoch),
 		residence.GiveEpoch(s.tables.MoveTable, r.TenantID, cell.ID, m.Epoch, now),
 		Admit(s.tables.CellTable, cell),
 	}

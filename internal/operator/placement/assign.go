@@ -12,9 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
 )
 
@@ -139,7 +139,7 @@ func names(cells []manifest.Cell) string {
 // would divert all that the tenant sends. So is that the tenant never had the epoch, as far as its record knows.
 func (s *Store) create(ctx context.Context, tenantID string, cell manifest.Cell, least int64, also ...types.TransactWriteItem) (mapping.Mapping, error) {
 	// A tenant that was in the cell before, and comes back, starts no lower than the floor of the fence that it left there.
-	floor, err := ownership.Floor(ctx, s.client, cell, tenantID)
+	floor, err := ledger.ReadFloor(ctx, s.client, cell, tenantID)
 	if err != nil {
 		return mapping.Mapping{}, err
 	}
@@ -168,7 +168,7 @@ func (s *Store) create(ctx context.Context, tenantID string, cell manifest.Cell,
 		Item:                attributes,
 		ConditionExpression: aws.String("attribute_not_exists(" + mapping.AttrTenantID + ")"),
 	}}
-	writes := append([]types.TransactWriteItem{put, ownership.MayApply(cell.ResultsTable, tenantID, epoch)}, also...)
+	writes := append([]types.TransactWriteItem{put, ledger.FloorAtMost(cell.ResultsTable, tenantID, epoch)}, also...)
 	if err := s.transact(ctx, writes...); err != nil {
 		return mapping.Mapping{}, err
 	}

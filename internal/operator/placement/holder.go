@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
 )
@@ -69,7 +69,7 @@ func (s *Store) lastHolder(ctx context.Context, cells []manifest.Cell, record re
 		if holds {
 			return []string{next}, nil
 		}
-		fence, _, err := ownership.Get(ctx, s.client, cells[at].ResultsTable, record.TenantID)
+		fence, _, err := ledger.ReadFence(ctx, s.client, cells[at].ResultsTable, record.TenantID)
 		if err != nil {
 			return nil, fmt.Errorf("read the fence in cell %s: %w", next, err)
 		}
@@ -89,14 +89,14 @@ func (s *Store) search(ctx context.Context, cells []manifest.Cell, tenantID stri
 	holds, floors := make([]bool, len(cells)), make([]int64, len(cells))
 	for i, cell := range cells {
 		group.Go(func() error {
-			fence, there, err := ownership.Get(ctx, s.client, cell.ResultsTable, tenantID)
+			fence, there, err := ledger.ReadFence(ctx, s.client, cell.ResultsTable, tenantID)
 			if err != nil {
 				return fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 			}
 			if there {
 				floors[i] = fence.Floor
 			}
-			if fence.State != ownership.Left {
+			if fence.State != ledger.Left {
 				holds[i], err = tenantdata.Any(ctx, s.client, cell, tenantID)
 			}
 			return err

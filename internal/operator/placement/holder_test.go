@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
 	"cellular/internal/testkit/dynamotest"
@@ -80,7 +80,7 @@ func TestAssign_GivesATenantBackToADrainingCellUpToItsCap(t *testing.T) {
 func TestAssign_FollowsTheFenceOfTheLastCell(t *testing.T) {
 	w := lost(t)
 	w.db.Delete(stack.Cell("alpha").DataTable(), event.Key("acme", "e"))
-	w.db.Put(stack.Cell("alpha").ResultsTable(), ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Left, Peer: "beta"}.Item())
+	w.db.Put(stack.Cell("alpha").ResultsTable(), ledger.Fence{TenantID: "acme", Floor: 2, State: ledger.Left, Peer: "beta"}.Item())
 	w.accept("beta", "acme")
 	w.refuses(t, placement.Request{TenantID: "acme"}, "cell beta holds its data")
 	require.Equal(t, "beta", w.assign(t, placement.Request{TenantID: "acme", CellID: "beta"}).CellID)

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 )
 
@@ -43,7 +43,7 @@ func TestAMappingInAStateOfALaterVersionIsLeftAlone(t *testing.T) {
 
 func TestAssign_PlacesNobodyWhereAFenceIsInAStateOfALaterVersion(t *testing.T) {
 	w := newWorld(cell("alpha", "standard", 10))
-	w.db.Put(w.cells[0].ResultsTable, ownership.Fence{TenantID: "acme", Floor: 3, State: "parted"}.Item())
+	w.db.Put(w.cells[0].ResultsTable, ledger.Fence{TenantID: "acme", Floor: 3, State: "parted"}.Item())
 	_, err := w.Assign(t.Context(), w.cells, placement.Request{TenantID: "acme"})
 	require.ErrorContains(t, err, `"parted", which this version does not know`)
 	require.Nil(t, w.db.Item(stack.MappingTable(), "acme"))

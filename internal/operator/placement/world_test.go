@@ -12,10 +12,10 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/residence"
 	"cellular/internal/testkit/dynamotest"
@@ -47,7 +47,7 @@ func (w *world) set(id string, status placement.Status, tenants int) {
 }
 
 func (w *world) fence(c manifest.Cell, tenantID string, floor int64) {
-	w.db.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: ownership.Left}.Item())
+	w.db.Put(c.ResultsTable, ledger.Fence{TenantID: tenantID, Floor: floor, State: ledger.Left}.Item())
 }
 
 // record is what is known of a tenant, with or without a mapping.

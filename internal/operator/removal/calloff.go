@@ -10,8 +10,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/residence"
@@ -33,8 +33,8 @@ func (r *run) giveBack(ctx context.Context) error {
 		}},
 	}
 	if !r.lost() {
-		writes = append(writes, ownership.Set(r.cell.ResultsTable, ownership.Fence{
-			TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ownership.Owner, UpdatedAt: now(r.Options),
+		writes = append(writes, ledger.SetFence(r.cell.ResultsTable, ledger.Fence{
+			TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ledger.Owner, UpdatedAt: now(r.Options),
 		}))
 	}
 	if !mapping.IsProbeTenant(r.removal.TenantID) {
@@ -91,8 +91,7 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 	}
 	var events []event.Event
 	for _, key := range keys {
-		outcome := item.Read(outcomes[key])
-		if event.Status(outcome.OptionalString(event.AttrStatus)) != event.Diverted || outcomes[key][event.AttrWaiting] == nil {
+		if !ledger.Peek(outcomes[key]).Waits() {
 			continue
 		}
 		e, err := event.FromItem(data[key])
@@ -121,16 +120,7 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 
 // waitsNoMore notes that a diverted event has been sent again, unless it has been applied by now.
 func (r *run) waitsNoMore(ctx context.Context, e event.Event) error {
-	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), writeItem{Update: &types.Update{
-		TableName:           aws.String(r.cell.ResultsTable),
-		Key:                 Item{event.AttrKey: item.Text(e.Key())},
-		UpdateExpression:    aws.String("SET #epoch = :before REMOVE #waiting"),
-		ConditionExpression: aws.String("#status = :diverted AND #epoch <= :before"),
-		ExpressionAttributeNames: map[string]string{
-			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
-		},
-		ExpressionAttributeValues: Item{":before": item.Number(r.removal.Epoch - 1), ":diverted": item.Text(string(event.Diverted))},
-	}})
+	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), ledger.MarkSent(r.cell.ResultsTable, e.Key(), r.removal.Epoch))
 	switch failure := transact.Classify(err); {
 	case failure.Failed(0):
 		return ErrTakenOver

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,6 +12,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -135,7 +135,7 @@ func (r *run) count(cell manifest.Cell, table string, keys []string) {
 		switch {
 		case table == cell.DataTable:
 			c.Events++
-		case strings.HasPrefix(key, "#"):
+		case ledger.IsState(key):
 			c.State++
 		default:
 			c.Outcomes++

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -18,7 +18,7 @@ const DefaultParallel = 16
 // trace is what a cell has of a tenant.
 type trace struct {
 	cell   manifest.Cell
-	fence  ownership.Fence
+	fence  ledger.Fence
 	fenced bool // there is a fence
 	holds  bool // events, outcomes or state
 }
@@ -52,7 +52,7 @@ func (o *Options) lookIn(ctx context.Context, cells []manifest.Cell, tenantID st
 
 func lookInto(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string) (t trace, err error) {
 	t.cell = cell
-	if t.fence, t.fenced, err = ownership.Get(ctx, client, cell.ResultsTable, tenantID); err != nil {
+	if t.fence, t.fenced, err = ledger.ReadFence(ctx, client, cell.ResultsTable, tenantID); err != nil {
 		return trace{}, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 	}
 	if t.fenced {

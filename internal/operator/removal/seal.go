@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -22,8 +22,8 @@ func (r *run) seal(ctx context.Context) error {
 	if n > 0 {
 		return fmt.Errorf("%w: %d of them in cell %s", ErrUnsettled, n, r.cell.ID)
 	}
-	return r.enter(ctx, Keep, r.marked(), ownership.Set(r.cell.ResultsTable, ownership.Fence{
-		TenantID: r.removal.TenantID, Floor: r.removal.Epoch, State: ownership.Left, UpdatedAt: now(r.Options),
+	return r.enter(ctx, Keep, r.marked(), ledger.SetFence(r.cell.ResultsTable, ledger.Fence{
+		TenantID: r.removal.TenantID, Floor: r.removal.Epoch, State: ledger.Left, UpdatedAt: now(r.Options),
 	}))
 }
 
@@ -96,8 +96,8 @@ func (r *run) inCopy(ctx context.Context, table string, keys []string) (there []
 
 // fence is the write by which a cell drops all events of the tenant from here on, whenever they come.
 func (r *run) fence(cell manifest.Cell) (w writeItem) {
-	return ownership.Set(cell.ResultsTable, ownership.Fence{
-		TenantID: r.removal.TenantID, Floor: r.removal.Epoch + 1, State: ownership.Left, UpdatedAt: now(r.Options),
+	return ledger.SetFence(cell.ResultsTable, ledger.Fence{
+		TenantID: r.removal.TenantID, Floor: r.removal.Epoch + 1, State: ledger.Left, UpdatedAt: now(r.Options),
 		RemovedBelow: r.removal.Epoch + 1,
 	})
 }

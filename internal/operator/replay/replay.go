@@ -88,7 +88,7 @@ type Candidate struct {
 	TenantID string
 	Reason   Reason
 
-	divertedAt string // the epoch in the ledger's entry, where the reason is StillWaits
+	divertedAt int64 // the epoch in the ledger's entry, where the reason is StillWaits
 }
 
 // Skipped is how many events without an effect are no candidates, and why.

@@ -13,8 +13,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/replay"
 	"cellular/internal/operator/resend"
 	. "cellular/internal/testkit/resendtest"
@@ -69,11 +69,11 @@ func TestAReplayCountsWhatItSkipsWithoutAnEffect(t *testing.T) {
 	for i := range 30 {
 		w.Accept(Alpha, "acme", fmt.Sprint("recent-", i), 1, time.Minute)
 	}
-	w.Outcome(Alpha, w.Accept(Alpha, "acme", "failed a moment ago", 1, time.Hour), event.Failed, time.Minute)
-	w.Outcome(Alpha, w.Accept(Alpha, "acme", "applied a moment ago", 1, time.Minute), event.Processed, time.Minute)
+	w.Outcome(Alpha, w.Accept(Alpha, "acme", "failed a moment ago", 1, time.Hour), ledger.Failed, time.Minute)
+	w.Outcome(Alpha, w.Accept(Alpha, "acme", "applied a moment ago", 1, time.Minute), ledger.Processed, time.Minute)
 	letter := w.Accept(Alpha, "acme", "in a DLQ", 1, time.Hour)
 	redriven := w.Accept(Alpha, "acme", "in a DLQ and applied", 1, time.Hour)
-	w.Outcome(Alpha, redriven, event.Processed, time.Minute)
+	w.Outcome(Alpha, redriven, ledger.Processed, time.Minute)
 	s := w.scope()
 	s.InDLQ = map[string]bool{letter.Key(): true, redriven.Key(): true}
 
@@ -100,7 +100,7 @@ func TestAReplayFindsWhatAPurgedQueueHasLost(t *testing.T) {
 	}
 	w.Purge(t, Alpha.QueueURL)
 	for i := range 20 {
-		w.Outcome(Alpha, event.Event{TenantID: []string{"acme", "globex"}[i%2], ID: fmt.Sprintf("e%03d", i), Type: "order", Epoch: 1}, event.Processed, time.Minute)
+		w.Outcome(Alpha, event.Event{TenantID: []string{"acme", "globex"}[i%2], ID: fmt.Sprintf("e%03d", i), Type: "order", Epoch: 1}, ledger.Processed, time.Minute)
 	}
 
 	got := w.run(t, w.scope())
@@ -133,17 +133,17 @@ func TestWhatIsACandidate(t *testing.T) {
 		"of a tenant not mapped": {func(w *world) event.Event { return w.Accept(Alpha, "other", "e", 1, time.Hour) }, ""},
 		"applied": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Processed, time.Minute)
+			w.Outcome(Alpha, e, ledger.Processed, time.Minute)
 			return e
 		}, ""},
 		"failed": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 			return e
 		}, replay.FailedGone},
 		"dropped by an operator": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, 30*time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, 30*time.Minute)
 			verdicts, err := w.replayer.Home.Drop(context.Background(), Alpha, "acme", []resend.Wanted{{Key: e.Key()}})
 			if err != nil || verdicts[e.Key()] != resend.Dropped {
 				panic(fmt.Sprint(verdicts, err))
@@ -152,28 +152,28 @@ func TestWhatIsACandidate(t *testing.T) {
 		}, ""},
 		"failed a moment ago": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 			return e
 		}, ""},
 		"in its last attempt, which may take longer than the grace": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, 14*time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, 14*time.Minute)
 			entry := w.Tables.Item(Alpha.ResultsTable, e.Key())
-			entry[event.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(time.Minute)))
+			entry[ledger.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(time.Minute)))
 			w.Tables.Put(Alpha.ResultsTable, entry)
 			return e
 		}, ""},
 		"diverted before the tenant came back": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Diverted, time.Hour)
+			w.Outcome(Alpha, e, ledger.Diverted, time.Hour)
 			w.Map("acme", Alpha, 3)
 			return e
 		}, replay.StillWaits},
 		"diverted, sent on and lost before the tenant came back": {func(w *world) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Diverted, time.Hour)
+			w.Outcome(Alpha, e, ledger.Diverted, time.Hour)
 			entry := w.Tables.Item(Alpha.ResultsTable, e.Key())
-			delete(entry, event.AttrWaiting)
+			delete(entry, ledger.AttrWaiting)
 			w.Tables.Put(Alpha.ResultsTable, entry)
 			w.Map("acme", Alpha, 3)
 			return e
@@ -248,10 +248,10 @@ func TestADryRunChangesNothing(t *testing.T) {
 // left is an event that was diverted in alpha after its tenant had left for beta.
 func left(w *world, tenantID, eventID string) event.Event {
 	w.Map(tenantID, Beta, 2)
-	w.Fence(Alpha, tenantID, 2, ownership.Left)
-	w.Fence(Beta, tenantID, 2, ownership.Owner)
+	w.Fence(Alpha, tenantID, 2, ledger.Left)
+	w.Fence(Beta, tenantID, 2, ledger.Owner)
 	e := w.Accept(Alpha, tenantID, eventID, 1, 26*time.Hour)
-	w.Outcome(Alpha, e, event.Diverted, time.Minute)
+	w.Outcome(Alpha, e, ledger.Diverted, time.Minute)
 	return e
 }
 
@@ -261,8 +261,8 @@ func TestADivertedEventThatWaitsIsSentOn(t *testing.T) {
 	got := w.run(t, w.scope())
 	require.Equal(t, map[replay.Reason]int{replay.StillWaits: 1}, got.Reasons)
 	require.Equal(t, []string{e.Key()}, w.Keys(Beta.QueueURL))
-	require.NotContains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), event.AttrWaiting)
-	require.Equal(t, event.Diverted, w.Status(Alpha, e.Key()))
+	require.NotContains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), ledger.AttrWaiting)
+	require.Equal(t, ledger.Diverted, w.Status(Alpha, e.Key()))
 	w.Consume(t, Beta)
 	require.Equal(t, 1, w.Effects(Beta, e.Key()))
 	require.Zero(t, w.run(t, w.scope()).Found)
@@ -279,7 +279,7 @@ func TestReplay_DeletesTheNoteOfARemovedTenantsEvent(t *testing.T) {
 		s := w.scope()
 		s.Tenant, s.Tenants = "globex", nil
 		mine := w.Accept(Alpha, "globex", "mine", 6, 26*time.Hour)
-		w.Outcome(Alpha, mine, event.Diverted, time.Minute)
+		w.Outcome(Alpha, mine, ledger.Diverted, time.Minute)
 		w.Tables.Delete(Alpha.DataTable, mine.Key())
 		got := w.run(t, s)
 		require.Equal(t, 1, got.Verdicts[resend.Removed])
@@ -304,12 +304,12 @@ func TestReplay_KeepsTheNotesOfATenantBelowItsTombstone(t *testing.T) {
 func TestADivertedEventWaitsOnWhileItsTenantIsBeingMoved(t *testing.T) {
 	w := newWorld()
 	w.here("acme")
-	w.Fence(Alpha, "acme", 2, ownership.Outgoing) // and the mapping says alpha still
+	w.Fence(Alpha, "acme", 2, ledger.Outgoing) // and the mapping says alpha still
 	e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-	w.Outcome(Alpha, e, event.Diverted, time.Minute)
+	w.Outcome(Alpha, e, ledger.Diverted, time.Minute)
 	got := w.run(t, w.scope())
 	require.Equal(t, map[resend.Verdict]int{resend.Moving: 1}, got.Verdicts)
-	require.Contains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), event.AttrWaiting)
+	require.Contains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), ledger.AttrWaiting)
 	require.Empty(t, w.Keys(Alpha.QueueURL))
 }
 
@@ -320,18 +320,18 @@ func TestAnEventThatIsDivertedAgainMeanwhileGoesOnWaiting(t *testing.T) {
 	require.NoError(t, err)
 	again := e
 	again.Epoch = 3
-	w.Outcome(Alpha, e, event.Diverted, time.Minute)
+	w.Outcome(Alpha, e, ledger.Diverted, time.Minute)
 	w.Map("globex", Beta, 4)
 	first := true
 	w.Queues.After = nil
 	w.replayer.Home.Queue = queueFunc(func() {
 		if first {
 			first = false
-			w.Outcome(Alpha, again, event.Diverted, 0)
+			w.Outcome(Alpha, again, ledger.Diverted, 0)
 		}
 	}, w.Queues)
 	w.run(t, w.scope())
-	require.Contains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), event.AttrWaiting)
+	require.Contains(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), ledger.AttrWaiting)
 }
 
 func TestI6AReplayBrokenOffAtAnyCallAndRunAgainLosesNothing(t *testing.T) {
@@ -431,7 +431,7 @@ func TestI6PurgesMovesAndReplaysInAnyOrderLoseNothing(t *testing.T) {
 		w.Consume(t, home)
 		for _, key := range all {
 			require.Equal(t, 1, w.Effects(Alpha, key)+w.Effects(Beta, key), "effects of %s", key)
-			require.Equal(t, event.Processed, w.Status(home, key), "%s where its tenant is", key)
+			require.Equal(t, ledger.Processed, w.Status(home, key), "%s where its tenant is", key)
 		}
 	})
 }

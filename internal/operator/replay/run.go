@@ -5,17 +5,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/time/rate"
 
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/resend"
-	"cellular/internal/operator/tenantdata"
 )
 
 // Options is how to replay.
@@ -120,19 +115,7 @@ func (r *Replayer) handle(ctx context.Context, cell manifest.Cell, batch []Candi
 // waitsNoMore takes a diverted event out of the index of those that wait, unless it has been applied here meanwhile, or
 // diverted once more because the tenant came back and left again.
 func (r *Replayer) waitsNoMore(ctx context.Context, cell manifest.Cell, c Candidate) error {
-	_, err := transact.Single(ctx, transact.Retrier{}, r.DynamoDB.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName:           &cell.ResultsTable,
-		Key:                 tenantdata.Item{event.AttrKey: item.Text(c.Key)},
-		UpdateExpression:    aws.String("REMOVE #waiting"),
-		ConditionExpression: aws.String("#status = :diverted AND #epoch = :epoch"),
-		ExpressionAttributeNames: map[string]string{
-			"#waiting": event.AttrWaiting, "#status": event.AttrStatus, "#epoch": event.AttrEpoch,
-		},
-		ExpressionAttributeValues: tenantdata.Item{
-			":diverted": item.Text(string(event.Diverted)),
-			":epoch":    &types.AttributeValueMemberN{Value: c.divertedAt},
-		},
-	})
+	_, err := transact.Single(ctx, transact.Retrier{}, r.DynamoDB.UpdateItem, ledger.EndWait(cell.ResultsTable, c.Key, c.divertedAt))
 	if transact.ConditionFailed(err, 0) {
 		return nil
 	}
@@ -145,16 +128,7 @@ func (r *Replayer) waitsNoMore(ctx context.Context, cell manifest.Cell, c Candid
 // forget deletes the note of a diverted event of a tenant that was removed up to an epoch, unless it was diverted once more
 // for the tenant that has the name now.
 func (r *Replayer) forget(ctx context.Context, cell manifest.Cell, c Candidate, removed int64) error {
-	err := transact.Retrier{}.Write(ctx, r.Home.Tables, types.TransactWriteItem{Delete: &types.Delete{
-		TableName:                &cell.ResultsTable,
-		Key:                      tenantdata.Item{event.AttrKey: item.Text(c.Key)},
-		ConditionExpression:      aws.String("#status = :diverted AND #epoch <= :removed"),
-		ExpressionAttributeNames: map[string]string{"#status": event.AttrStatus, "#epoch": event.AttrEpoch},
-		ExpressionAttributeValues: tenantdata.Item{
-			":diverted": item.Text(string(event.Diverted)),
-			":removed":  item.Number(removed),
-		},
-	}})
+	err := transact.Retrier{}.Write(ctx, r.Home.Tables, ledger.DeleteDiverted(cell.ResultsTable, c.Key, removed))
 	if err != nil && !transact.ConditionFailed(err, 0) {
 		return fmt.Errorf("delete the note of event %q, whose tenant was removed: %w", c.Key, err)
 	}

@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
@@ -62,14 +61,14 @@ func (s *search) tenants(ctx context.Context) error {
 // tenant looks at all events of a tenant that were accepted within the scope.
 func (s *search) tenant(ctx context.Context, tenantID string) error {
 	return tenantdata.EventKeys(ctx, s.DynamoDB, s.cell.DataTable, tenantID, s.scope.Since, func(keys []string) error {
-		ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+		entries, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
 		if err != nil {
 			return err
 		}
 		var suspects []string
 		reasons := map[string]Reason{}
 		for _, key := range keys {
-			if reason := s.suspect(key, ledger[key]); reason != "" {
+			if reason := s.suspect(key, entries[key]); reason != "" {
 				suspects = append(suspects, key)
 				reasons[key] = reason
 			}
@@ -99,7 +98,7 @@ func (s *search) tenant(ctx context.Context, tenantID string) error {
 
 // suspect says why an event may be lost, going by its ledger entry, or "" if it is not.
 func (s *search) suspect(key string, entry tenantdata.Item) Reason {
-	reason := s.unapplied(entry)
+	reason, outcome := s.unapplied(entry), ledger.Peek(entry)
 	switch {
 	case reason == "":
 		return ""
@@ -107,7 +106,7 @@ func (s *search) suspect(key string, entry tenantdata.Item) Reason {
 		s.skipped.InDLQ++
 		return ""
 	// The consumer writes that an event has failed just before SQS moves its message to the DLQ, and before a last attempt.
-	case entry != nil && (s.tooLate(entry, event.AttrAppliedAt) || event.UnderWay(entry, s.now)):
+	case entry != nil && (outcome.AppliedAt.After(s.scope.Until) || outcome.UnderWay(s.now)):
 		s.skipped.TooRecent++
 		return ""
 	}
@@ -119,14 +118,14 @@ func (s *search) unapplied(entry tenantdata.Item) Reason {
 	if entry == nil {
 		return NoOutcome
 	}
-	switch status(entry) {
-	case event.Failed:
-		if item.Read(entry).OptionalString(event.AttrReason) != event.ReasonDropped {
+	switch outcome := ledger.Peek(entry); outcome.Status {
+	case ledger.Failed:
+		if outcome.Reason != ledger.ReasonDropped {
 			return FailedGone
 		}
 		s.skipped.Dropped++
-	case event.Diverted:
-		if _, waits := entry[event.AttrWaiting]; !waits {
+	case ledger.Diverted:
+		if !outcome.Waiting {
 			return LostOnWay
 		}
 	}
@@ -143,9 +142,8 @@ func (s *search) tooLate(attributes tenantdata.Item, name string) bool {
 // allWaiting looks at all diverted events of the cell, most of them of tenants that have left it. It scans an index that
 // has nothing but them.
 func (s *search) allWaiting(ctx context.Context) error {
-	in := &dynamodb.ScanInput{
-		TableName: &s.cell.ResultsTable, IndexName: aws.String(event.WaitingIndex), Limit: aws.Int32(tenantdata.PageSize),
-	}
+	in := ledger.AllWaiting(s.cell.ResultsTable)
+	in.Limit = aws.Int32(tenantdata.PageSize)
 	for {
 		out, err := s.DynamoDB.Scan(ctx, in)
 		if err != nil {
@@ -171,23 +169,21 @@ func (s *search) waiting(ctx context.Context, keys []string) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	ledger, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+	entries, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
 	if err != nil {
 		return err
 	}
 	var order []string // of tenants
 	found := map[string][]Candidate{}
 	for _, key := range keys {
-		entry := ledger[key]
-		tenantID := item.Read(entry).OptionalString(event.AttrWaiting)
-		epoch, ok := entry[event.AttrEpoch].(*types.AttributeValueMemberN)
-		if tenantID == "" || !ok || status(entry) != event.Diverted {
+		tenantID, outcome := ledger.WaitingTenant(entries[key]), ledger.Peek(entries[key])
+		if tenantID == "" || outcome.Epoch == 0 || outcome.Status != ledger.Diverted {
 			continue // sent on since the index was written
 		}
 		if found[tenantID] == nil {
 			order = append(order, tenantID)
 		}
-		found[tenantID] = append(found[tenantID], Candidate{Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: epoch.Value})
+		found[tenantID] = append(found[tenantID], Candidate{Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: outcome.Epoch})
 	}
 	for _, tenantID := range order {
 		if err := s.report(found[tenantID]); err != nil {
@@ -202,8 +198,4 @@ func (s *search) report(found []Candidate) error {
 		return nil
 	}
 	return s.each(found)
-}
-
-func status(entry tenantdata.Item) event.Status {
-	return event.Status(item.Read(entry).OptionalString(event.AttrStatus))
 }

@@ -2,13 +2,11 @@ package resend
 
 import (
 	"context"
-	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -61,18 +59,18 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 			conflict = true
 			continue
 		}
-		switch status, reason, _ := ledgerEntry(side.entry); {
-		case status == event.Processed:
+		switch outcome := ledger.Peek(side.entry); {
+		case outcome.Status == ledger.Processed:
 			return Assessed{Verdict: AlreadyApplied}
-		case status == event.Failed && reason == event.ReasonDropped:
+		case outcome.Status == ledger.Failed && outcome.Reason == ledger.ReasonDropped:
 			return Assessed{Verdict: Dropped}
 		}
 	}
 	if conflict {
 		return Assessed{Verdict: Conflict}
 	}
-	status, _, divertedAt := ledgerEntry(f.ownerLedger[w.Key])
-	if status == event.Diverted && divertedAt >= to.epoch {
+	outcome := ledger.Peek(f.ownerLedger[w.Key])
+	if outcome.Status == ledger.Diverted && outcome.Epoch >= to.epoch {
 		// The consumer would take it for a duplicate of what it has just diverted.
 		return Assessed{Verdict: Moving}
 	}
@@ -92,7 +90,7 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
 	// an outcome can have been there and expired.
-	if status != event.Failed && now.Sub(e.AcceptedAt) >= to.memory() {
+	if outcome.Status != ledger.Failed && now.Sub(e.AcceptedAt) >= to.memory() {
 		return Assessed{Verdict: TooOld}
 	}
 	e.Epoch = to.epoch
@@ -104,12 +102,12 @@ func removedUpTo(to target) Assessed { return Assessed{Verdict: Removed, Removed
 // noteOfRemoved reports whether the cell that accepted an event has diverted it for a tenant that was removed: a consumer of
 // a version that does not know what was removed does that to a message that comes late.
 func (f found) noteOfRemoved(key string, to target) bool {
-	ledger := f.fromLedger
+	entries := f.fromLedger
 	if to.owner.ID == to.from.ID {
-		ledger = f.ownerLedger
+		entries = f.ownerLedger
 	}
-	status, _, epoch := ledgerEntry(ledger[key])
-	return status == event.Diverted && epoch > 0 && epoch <= to.removed
+	outcome := ledger.Peek(entries[key])
+	return outcome.Status == ledger.Diverted && outcome.Epoch > 0 && outcome.Epoch <= to.removed
 }
 
 // side is what one cell's ledger has under an event's key.
@@ -125,8 +123,7 @@ func (f found) sides(w Wanted) []side {
 	from := side{entry: f.fromLedger[w.Key], other: known && differs(mine, f.fromData[w.Key])}
 	owner := side{entry: f.ownerLedger[w.Key], other: known && differs(mine, f.ownerData[w.Key])}
 	if !known && f.ownerData[w.Key] != nil {
-		_, reason, _ := ledgerEntry(f.fromLedger[w.Key])
-		owner.other = reason == event.ReasonConflict
+		owner.other = ledger.Peek(f.fromLedger[w.Key]).Reason == ledger.ReasonConflict
 	}
 	return []side{from, owner}
 }
@@ -169,18 +166,5 @@ func (f found) item(w Wanted, to target) (stored, clone tenantdata.Item) {
 
 // memory is for how long both cells' ledgers have surely remembered an event since it was accepted.
 func (t target) memory() time.Duration {
-	return time.Duration(min(t.from.Settings.ResultTTL, t.owner.Settings.ResultTTL))
-}
-
-// ledgerEntry is an entry's status, "" for none, its reason, "" for none, and the epoch that the event was stamped with, 0
-// for none.
-func ledgerEntry(entry tenantdata.Item) (status event.Status, reason string, epoch int64) {
-	r := item.Read(entry)
-	status, reason = event.Status(r.OptionalString(event.AttrStatus)), r.OptionalString(event.AttrReason)
-	if n, ok := entry[event.AttrEpoch].(*types.AttributeValueMemberN); ok {
-		if parsed, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
-			epoch = parsed
-		}
-	}
-	return status, reason, epoch
+	return min(ledger.Memory(t.from), ledger.Memory(t.owner))
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/tenantdata"
 )
@@ -55,7 +55,7 @@ const (
 // ifOwned makes one conditional write in a transaction with the condition that the cell still applies events of the
 // tenant's epoch: what is written then is there for a move that begins later to copy.
 func (h *Home) ifOwned(ctx context.Context, cell manifest.Cell, tenantID string, epoch int64, write types.TransactWriteItem) (outcome, error) {
-	return h.transact(ctx, write, ownership.MayApply(cell.ResultsTable, tenantID, epoch))
+	return h.transact(ctx, write, ledger.FloorAtMost(cell.ResultsTable, tenantID, epoch))
 }
 
 // transact makes a conditional write, under further conditions that mean that the cell owns the tenant.

@@ -10,7 +10,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
 	. "cellular/internal/testkit/resendtest"
@@ -38,12 +38,12 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 		}, resend.Conflict},
 		"applied in its tenant's cell": {func(w *World) []resend.Wanted {
 			here, there := twins(w)
-			w.Outcome(Beta, there, event.Processed, 0)
+			w.Outcome(Beta, there, ledger.Processed, 0)
 			return want(here)
 		}, resend.Conflict},
 		"failed in its tenant's cell": {func(w *World) []resend.Wanted {
 			here, there := twins(w)
-			w.Outcome(Beta, there, event.Failed, 0)
+			w.Outcome(Beta, there, ledger.Failed, 0)
 			return carried(here)
 		}, resend.Conflict},
 		"of another type": {func(w *World) []resend.Wanted {
@@ -59,10 +59,10 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 		}, resend.Conflict},
 		"and only the ledger knows": {func(w *World) []resend.Wanted {
 			here, there := twins(w)
-			w.Outcome(Beta, there, event.Processed, 0)
-			w.Outcome(Alpha, here, event.Failed, 0)
+			w.Outcome(Beta, there, ledger.Processed, 0)
+			w.Outcome(Alpha, here, ledger.Failed, 0)
 			entry := w.Tables.Item(Alpha.ResultsTable, here.Key())
-			entry[event.AttrReason] = item.Text(event.ReasonConflict)
+			entry[ledger.AttrReason] = item.Text(ledger.ReasonConflict)
 			w.Tables.Put(Alpha.ResultsTable, entry)
 			w.Tables.Delete(Alpha.DataTable, here.Key())
 			return want(here)
@@ -70,7 +70,7 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 		"in one cell": {func(w *World) []resend.Wanted {
 			w.Map("acme", Alpha, 1)
 			stored := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, stored, event.Processed, 0)
+			w.Outcome(Alpha, stored, ledger.Processed, 0)
 			stored.Payload = []byte(`{"n":2}`)
 			return carried(stored)
 		}, resend.Conflict},
@@ -89,7 +89,7 @@ func TestAnotherEventWithTheSameKeyIsAConflict(t *testing.T) {
 		}, resend.Sent},
 		"but applied before the other was accepted": {func(w *World) []resend.Wanted {
 			here, _ := twins(w)
-			w.Outcome(Alpha, here, event.Processed, 0)
+			w.Outcome(Alpha, here, ledger.Processed, 0)
 			return want(here)
 		}, resend.AlreadyApplied},
 	} {
@@ -138,7 +138,7 @@ func TestAnOutcomeThatComesBeforeADropStands(t *testing.T) {
 	w.Tables.Intercept = func(_ context.Context, c dynamotest.Call) error {
 		if c.Operation == "TransactWriteItems" {
 			w.Tables.Intercept = nil
-			w.Outcome(Alpha, e, event.Processed, 0)
+			w.Outcome(Alpha, e, ledger.Processed, 0)
 		}
 		return nil
 	}
@@ -146,19 +146,19 @@ func TestAnOutcomeThatComesBeforeADropStands(t *testing.T) {
 		got, err := home.Drop(t.Context(), Alpha, "acme", want(e))
 		require.NoError(t, err)
 		require.Equal(t, map[string]resend.Verdict{e.Key(): resend.AlreadyApplied}, got)
-		require.Equal(t, event.Processed, w.Status(Alpha, e.Key()))
+		require.Equal(t, ledger.Processed, w.Status(Alpha, e.Key()))
 	}
 }
 
 func TestADropWithoutATenantOrAnItemLeavesNothingNew(t *testing.T) {
 	w := New()
 	failed := w.Accept(Alpha, "hooli", "failed", 1, time.Hour)
-	w.Outcome(Alpha, failed, event.Failed, 0)
+	w.Outcome(Alpha, failed, ledger.Failed, 0)
 	silent := w.Accept(Alpha, "hooli", "silent", 1, time.Hour)
 	got, err := w.Home(&outbox{}).Drop(t.Context(), Alpha, "hooli", want(failed, silent))
 	require.NoError(t, err)
 	require.Equal(t, map[string]resend.Verdict{failed.Key(): resend.Dropped, silent.Key(): resend.Dropped}, got)
-	require.Equal(t, item.Text(event.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, failed.Key())[event.AttrReason])
+	require.Equal(t, item.Text(ledger.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, failed.Key())[ledger.AttrReason])
 	require.Nil(t, w.Tables.Item(Alpha.ResultsTable, silent.Key()))
 
 	w.Map("acme", Alpha, 1)
@@ -189,28 +189,28 @@ func TestHome_DropsNothingThatIsAnothersMeanwhile(t *testing.T) {
 			func(w *World) { w.Map("acme", Alpha, 1) },
 			func(w *World, e event.Event) {
 				w.Tables.Delete(Alpha.ResultsTable, e.Key())
-				w.Fence(Alpha, "acme", 5, ownership.Left)
+				w.Fence(Alpha, "acme", 5, ledger.Left)
 			}, resend.Moving, "-",
 		},
 		"removed, and the next tenant's event of that id has failed": {
 			func(*World) {},
-			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Dropped, "",
+			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, ledger.Failed, 0) }, resend.Dropped, "",
 		},
 		"the next tenant's, in a cell that it moved to": {
 			func(w *World) { w.Map("acme", Beta, 2) },
-			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Dropped, "",
+			func(w *World, e event.Event) { e.Epoch = 7; w.Outcome(Alpha, e, ledger.Failed, 0) }, resend.Dropped, "",
 		},
 		"tried again under another epoch": {
 			func(w *World) { w.Map("acme", Alpha, 1) },
-			func(w *World, e event.Event) { e.Epoch = 2; w.Outcome(Alpha, e, event.Failed, 0) }, resend.Moving, "",
+			func(w *World, e event.Event) { e.Epoch = 2; w.Outcome(Alpha, e, ledger.Failed, 0) }, resend.Moving, "",
 		},
-		"nothing": {func(w *World) { w.Map("acme", Alpha, 1) }, func(*World, event.Event) {}, resend.Dropped, event.ReasonDropped},
+		"nothing": {func(w *World) { w.Map("acme", Alpha, 1) }, func(*World, event.Event) {}, resend.Dropped, ledger.ReasonDropped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := New()
 			c.home(w)
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 			w.Tables.Intercept = func(_ context.Context, call dynamotest.Call) error {
 				if call.Operation == "TransactWriteItems" {
 					w.Tables.Intercept = nil
@@ -227,8 +227,8 @@ func TestHome_DropsNothingThatIsAnothersMeanwhile(t *testing.T) {
 				require.Empty(t, left)
 				return
 			}
-			reason, _ := left[event.AttrReason].(*types.AttributeValueMemberS)
-			require.Equal(t, c.left == event.ReasonDropped, reason != nil && reason.Value == event.ReasonDropped, "%v", left)
+			reason, _ := left[ledger.AttrReason].(*types.AttributeValueMemberS)
+			require.Equal(t, c.left == ledger.ReasonDropped, reason != nil && reason.Value == ledger.ReasonDropped, "%v", left)
 		})
 	}
 }

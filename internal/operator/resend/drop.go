@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/tenantdata"
@@ -52,8 +49,8 @@ func (h *Home) Drop(ctx context.Context, from manifest.Cell, tenantID string, wa
 
 func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool) (Verdict, error) {
 	sides := f.sides(w)
-	if from := sides[0]; !from.other && isStatus(from.entry, event.Failed) {
-		if _, err := h.transact(ctx, markDropped(to.from, from.entry)); err != nil {
+	if from := sides[0]; !from.other && isStatus(from.entry, ledger.Failed) {
+		if _, err := h.transact(ctx, ledger.MarkDropped(to.from.ResultsTable, from.entry)); err != nil {
 			return "", err
 		}
 	}
@@ -61,24 +58,24 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 	switch {
 	case owner.other:
 		return Dropped, nil
-	case isStatus(owner.entry, event.Processed):
+	case isStatus(owner.entry, ledger.Processed):
 		return AlreadyApplied, nil
-	case isStatus(owner.entry, event.Diverted):
+	case isStatus(owner.entry, ledger.Diverted):
 		return Moving, nil
 	case owner.entry == nil && (f.ownerData[w.Key] == nil || gone):
 		return Dropped, nil // nothing is there that could be sent again
 	}
 	if gone {
-		_, err := h.transact(ctx, markDropped(to.owner, owner.entry))
+		_, err := h.transact(ctx, ledger.MarkDropped(to.owner.ResultsTable, owner.entry))
 		return Dropped, err
 	}
-	write := putDropped(to.owner, h.failed(w.Key, f.ownerData[w.Key], to))
-	if owner.entry != nil {
-		write = markDropped(to.owner, owner.entry)
-	}
-	tenantID, _, err := event.ParseKey(w.Key)
+	tenantID, eventID, err := event.ParseKey(w.Key)
 	if err != nil {
 		return "", err
+	}
+	write := ledger.PutUnlessThere(to.owner.ResultsTable, h.dropped(tenantID, eventID, f.ownerData[w.Key], to), ledger.Failed)
+	if owner.entry != nil {
+		write = ledger.MarkDropped(to.owner.ResultsTable, owner.entry)
 	}
 	wrote, err := h.ifOwned(ctx, to.owner, tenantID, to.epoch, write)
 	switch {
@@ -95,62 +92,20 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 // afterRefusal is the verdict on an event whose entry is not what it was: it was applied, or it is for another try to say.
 func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string) (Verdict, error) {
 	entries, err := tenantdata.Read(ctx, h.Tables, owner.ResultsTable, []string{key})
-	if err == nil && !isStatus(entries[key], event.Processed) {
+	if err == nil && !isStatus(entries[key], ledger.Processed) {
 		return Moving, nil
 	}
 	return AlreadyApplied, err
 }
 
-// failed is the ledger entry of an event that has none, and is given up.
-func (h *Home) failed(key string, stored tenantdata.Item, to target) tenantdata.Item {
-	now := h.Now()
-	entry := tenantdata.Item{
-		event.AttrKey:       item.Text(key),
-		event.AttrStatus:    item.Text(string(event.Failed)),
-		event.AttrEpoch:     item.Number(to.epoch),
-		event.AttrAppliedAt: item.Text(event.FormatTime(now)),
-		event.AttrExpiresAt: item.Number(now.Add(time.Duration(to.owner.Settings.ResultTTL)).Unix()),
-	}
-	for _, name := range []string{event.AttrTenantID, event.AttrID, event.AttrType} {
-		if v := stored[name]; v != nil {
-			entry[name] = v
-		}
-	}
-	return entry
+// dropped is the outcome of an event that has none, and is given up.
+func (h *Home) dropped(tenantID, eventID string, stored tenantdata.Item, to target) ledger.Outcome {
+	e := event.Event{TenantID: tenantID, ID: eventID, Type: item.Read(stored).OptionalString(event.AttrType), Epoch: to.epoch}
+	outcome := ledger.Of(e, ledger.Failed, h.Now(), ledger.Memory(to.owner))
+	outcome.Reason = ledger.ReasonDropped
+	return outcome
 }
 
-// markDropped notes in a ledger's entry of an event that failed why it is not sent again. It never writes over an outcome that
-// came meanwhile, and makes no entry again that a move or a removal has deleted: it would be the next thing that a tenant of the
-// name reads there. The epoch tells an event from one of the same id of a later tenant.
-func markDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteItem {
-	update := &types.Update{
-		TableName:                 aws.String(cell.ResultsTable),
-		Key:                       tenantdata.Item{event.AttrKey: entry[event.AttrKey]},
-		UpdateExpression:          aws.String("SET #reason = :dropped"),
-		ConditionExpression:       aws.String("#status = :failed AND attribute_not_exists(#epoch)"), // of a message that nobody could read
-		ExpressionAttributeNames:  map[string]string{"#reason": event.AttrReason, "#status": event.AttrStatus, "#epoch": event.AttrEpoch},
-		ExpressionAttributeValues: tenantdata.Item{":dropped": item.Text(event.ReasonDropped), ":failed": item.Text(string(event.Failed))},
-	}
-	if epoch := entry[event.AttrEpoch]; epoch != nil {
-		*update.ConditionExpression = "#status = :failed AND #epoch = :epoch"
-		update.ExpressionAttributeValues[":epoch"] = epoch
-	}
-	return types.TransactWriteItem{Update: update}
-}
-
-// putDropped writes an entry for an event that has none, unless it got an outcome meanwhile.
-func putDropped(cell manifest.Cell, entry tenantdata.Item) types.TransactWriteItem {
-	entry[event.AttrReason] = item.Text(event.ReasonDropped)
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName:                 aws.String(cell.ResultsTable),
-		Item:                      entry,
-		ConditionExpression:       aws.String("attribute_not_exists(#key) OR #status = :failed"),
-		ExpressionAttributeNames:  map[string]string{"#key": event.AttrKey, "#status": event.AttrStatus},
-		ExpressionAttributeValues: tenantdata.Item{":failed": item.Text(string(event.Failed))},
-	}}
-}
-
-func isStatus(entry tenantdata.Item, want event.Status) bool {
-	status, _, _ := ledgerEntry(entry)
-	return status == want
+func isStatus(entry tenantdata.Item, want ledger.Status) bool {
+	return ledger.Peek(entry).Status == want
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
 	. "cellular/internal/testkit/resendtest"
@@ -19,7 +19,7 @@ func TestHome_GetsOverEveryDocumentedFault(t *testing.T) {
 			w := New()
 			w.Map("acme", Beta, 4)
 			e := w.Accept(Alpha, "acme", "e1", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 			queue := &outbox{}
 			var got map[string]resend.Assessed
 			return dynamotest.Scenario{
@@ -41,7 +41,7 @@ func TestHome_GetsOverEveryDocumentedFault(t *testing.T) {
 			w := New()
 			w.Map("acme", Alpha, 1)
 			e := w.Accept(Alpha, "acme", "e1", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Failed, time.Minute)
+			w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 			var got map[string]resend.Verdict
 			return dynamotest.Scenario{
 				DB: w.Tables,
@@ -51,7 +51,7 @@ func TestHome_GetsOverEveryDocumentedFault(t *testing.T) {
 				},
 				Done: func() {
 					require.Equal(t, resend.Dropped, got[e.Key()])
-					require.Equal(t, item.Text(event.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, e.Key())[event.AttrReason])
+					require.Equal(t, item.Text(ledger.ReasonDropped), w.Tables.Item(Alpha.ResultsTable, e.Key())[ledger.AttrReason])
 				},
 			}
 		})

@@ -11,8 +11,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
 	. "cellular/internal/testkit/resendtest"
@@ -30,7 +30,7 @@ func TestAnEventGoesToItsTenantsCellInItsEpoch(t *testing.T) {
 	w := New()
 	w.Map("acme", Beta, 4)
 	e := w.Accept(Alpha, "acme", "e1", 1, time.Hour)
-	w.Outcome(Alpha, e, event.Failed, time.Minute)
+	w.Outcome(Alpha, e, ledger.Failed, time.Minute)
 	var queue outbox
 
 	got, err := w.Home(&queue).Send(t.Context(), Alpha, "acme", want(e, e))
@@ -59,20 +59,20 @@ func TestWhatIsNotSent(t *testing.T) {
 	}{
 		"applied": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Processed, 0)
+			w.Outcome(Alpha, e, ledger.Processed, 0)
 			return e
 		}, resend.AlreadyApplied},
 		"applied where the tenant is now": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Map("acme", Beta, 2)
-			w.Outcome(Alpha, e, event.Diverted, 0)
-			w.Outcome(Beta, e, event.Processed, 0)
+			w.Outcome(Alpha, e, ledger.Diverted, 0)
+			w.Outcome(Beta, e, ledger.Processed, 0)
 			return e
 		}, resend.AlreadyApplied},
 		"applied where the tenant was": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Map("acme", Beta, 2)
-			w.Outcome(Alpha, e, event.Processed, 0)
+			w.Outcome(Alpha, e, ledger.Processed, 0)
 			return e
 		}, resend.AlreadyApplied},
 		"older than the ledger remembers": {func(w *World) event.Event {
@@ -81,18 +81,18 @@ func TestWhatIsNotSent(t *testing.T) {
 		"as old, and failed elsewhere": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, old)
 			w.Map("acme", Beta, 2)
-			w.Outcome(Alpha, e, event.Failed, 0)
+			w.Outcome(Alpha, e, ledger.Failed, 0)
 			return e
 		}, resend.TooOld},
 		"diverted in this very epoch": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Diverted, 0)
+			w.Outcome(Alpha, e, ledger.Diverted, 0)
 			return e
 		}, resend.Moving},
 		"to be cloned into a cell that the tenant is leaving": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
 			w.Map("acme", Beta, 2)
-			w.Fence(Beta, "acme", 3, ownership.Outgoing)
+			w.Fence(Beta, "acme", 3, ledger.Outgoing)
 			return e
 		}, resend.Moving},
 		"deleted": {func(*World) event.Event {
@@ -134,12 +134,12 @@ func TestWhatIsSentAllTheSame(t *testing.T) {
 		},
 		"failed long ago": func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, ResultTTL+time.Hour)
-			w.Outcome(Alpha, e, event.Failed, time.Hour)
+			w.Outcome(Alpha, e, ledger.Failed, time.Hour)
 			return e
 		},
 		"diverted, and the tenant has come back": func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, time.Hour)
-			w.Outcome(Alpha, e, event.Diverted, time.Hour)
+			w.Outcome(Alpha, e, ledger.Diverted, time.Hour)
 			w.Map("acme", Alpha, 3)
 			return e
 		},

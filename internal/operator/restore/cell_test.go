@@ -11,8 +11,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/restore"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -24,7 +24,7 @@ func TestWhatWasDeletedComesBackAndNothingIsAppliedTwice(t *testing.T) {
 			w := newWorld(t)
 			w.Map("acme", alpha, 1)
 			done, open := w.applied("acme", "done"), w.accepted("acme", "open")
-			w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: item.Text(event.AppliedKey)})
+			w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: item.Text(ledger.AppliedKey)})
 			w.remember()
 			before := w.items(alpha.DataTable, alpha.ResultsTable)
 			w.lose(alpha.DataTable, done.Key(), open.Key())
@@ -61,9 +61,9 @@ func TestRestore_CountsAnEventInItsLastAttemptAsUnsettled(t *testing.T) {
 			e := w.accepted("acme", "e")
 			w.remember()
 			w.lose(alpha.DataTable, e.Key())
-			w.Outcome(alpha, e, event.Failed, 0)
+			w.Outcome(alpha, e, ledger.Failed, 0)
 			outcome := w.Tables.Item(alpha.ResultsTable, e.Key())
-			outcome[event.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(by)))
+			outcome[ledger.AttrFailedBy] = item.Text(event.FormatTime(w.Clock.Now().Add(by)))
 			w.Tables.Put(alpha.ResultsTable, outcome)
 			report, err := w.restoreCell(restore.Options{DryRun: true})
 			require.NoError(t, err)
@@ -134,10 +134,10 @@ func TestATenantThatIsNotAtHomeIsLeftAlone(t *testing.T) {
 		"moved and back, and the fence lost": {nil, func(w *world) {
 			w.Move("acme", beta, 2)
 			w.Move("acme", alpha, 3)
-			w.lose(alpha.ResultsTable, ownership.Key("acme"))
+			w.lose(alpha.ResultsTable, ledger.FenceKey("acme"))
 		}, restore.MovedSince, "alpha"},
-		"leaving then": {func(w *world) { w.Fence(alpha, "acme", 2, ownership.Outgoing) },
-			func(w *world) { w.Fence(alpha, "acme", 2, ownership.Owner); w.Map("acme", alpha, 2) }, restore.MovedSince, "alpha"},
+		"leaving then": {func(w *world) { w.Fence(alpha, "acme", 2, ledger.Outgoing) },
+			func(w *world) { w.Fence(alpha, "acme", 2, ledger.Owner); w.Map("acme", alpha, 2) }, restore.MovedSince, "alpha"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -227,16 +227,16 @@ func TestWhatIsNotToComeBackDoesNot(t *testing.T) {
 		w := newWorld(t)
 		w.Map("acme", alpha, 1)
 		diverted, old := w.accepted("acme", "diverted"), w.accepted("acme", "old")
-		w.Outcome(alpha, diverted, event.Diverted, 0)
-		w.Outcome(alpha, old, event.Processed, 0)
+		w.Outcome(alpha, diverted, ledger.Diverted, 0)
+		w.Outcome(alpha, old, ledger.Processed, 0)
 		entry := w.Tables.Item(alpha.ResultsTable, old.Key())
-		entry[event.AttrExpiresAt] = item.Number(w.Clock.Now().Add(30 * time.Second).Unix())
+		entry[ledger.AttrExpiresAt] = item.Number(w.Clock.Now().Add(30 * time.Second).Unix())
 		w.Tables.Put(alpha.ResultsTable, entry)
-		w.Fence(alpha, "gone", 4, ownership.Left)
+		w.Fence(alpha, "gone", 4, ledger.Left)
 		w.Tables.Put(alpha.ResultsTable, dynamotest.Item{event.AttrKey: item.Text("#orphan")})
 		w.Tables.Put(alpha.DataTable, dynamotest.Item{event.AttrKey: item.Text("junk")})
 		w.remember()
-		w.lose(alpha.ResultsTable, diverted.Key(), old.Key(), ownership.Key("gone"), "#orphan")
+		w.lose(alpha.ResultsTable, diverted.Key(), old.Key(), ledger.FenceKey("gone"), "#orphan")
 		w.lose(alpha.DataTable, "junk")
 		report, err := w.restoreCell(restore.Options{})
 		require.NoError(t, err)
@@ -276,7 +276,7 @@ func TestARestoreIsPaged(t *testing.T) {
 		for i := range 250 {
 			tenant := "t-" + strconv.Itoa(i%3)
 			w.Map(tenant, alpha, 1)
-			w.Outcome(alpha, w.accepted(tenant, strconv.Itoa(i)), event.Processed, 0)
+			w.Outcome(alpha, w.accepted(tenant, strconv.Itoa(i)), ledger.Processed, 0)
 		}
 		w.remember()
 		before := len(w.items(alpha.DataTable, alpha.ResultsTable))

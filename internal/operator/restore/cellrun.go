@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -29,7 +29,7 @@ type cellRun struct {
 // outcomes puts the outcomes of a page back. Any outcome that is there is at least as new.
 func (c *cellRun) outcomes(ctx context.Context, items []tenantdata.Item) error {
 	part, now := &c.report.Outcomes, c.Now()
-	items = slices.DeleteFunc(slices.Clone(items), func(i tenantdata.Item) bool { return isState(tenantdata.Key(i)) })
+	items = slices.DeleteFunc(slices.Clone(items), func(i tenantdata.Item) bool { return ledger.IsState(tenantdata.Key(i)) })
 	found := sort(part, items, func(i tenantdata.Item) (candidate, Reason) { return outcomeOf(i, now) })
 	lacking, live, err := c.compare(ctx, c.cell.ResultsTable, found)
 	if err != nil {
@@ -46,10 +46,10 @@ func (c *cellRun) state(ctx context.Context, items []tenantdata.Item) error {
 	var fences []string
 	items = slices.DeleteFunc(slices.Clone(items), func(i tenantdata.Item) bool {
 		key := tenantdata.Key(i)
-		if isFence(key) {
+		if ledger.IsFence(key) {
 			fences = append(fences, key)
 		}
-		return ownership.Reserved(key)
+		return ledger.Reserved(key)
 	})
 	there, err := tenantdata.Read(ctx, c.DynamoDB, c.cell.ResultsTable, fences)
 	if err != nil {
@@ -242,12 +242,12 @@ func (c *cellRun) leave(part *Part, f candidate, at home) {
 // noteUnsettled counts an event that was put back and that no ledger knows the end of, unless it is so old that its
 // outcome may have expired: that one is never sent again.
 func (c *cellRun) noteUnsettled(f candidate, entries ledgers) error {
-	known := settled(entries.live[f.key], c.Now()) || c.options.DryRun && entries.lost(f.key, c.Now())
+	known := ledger.Peek(entries.live[f.key]).Settled(c.Now()) || c.options.DryRun && entries.lost(f.key, c.Now())
 	e, err := event.FromItem(f.item)
 	if err != nil {
 		return fmt.Errorf("event %q: %w", f.key, err)
 	}
-	if known || c.Now().Sub(e.AcceptedAt) >= resultTTL(c.cell) {
+	if known || c.Now().Sub(e.AcceptedAt) >= ledger.Memory(c.cell) {
 		return nil
 	}
 	c.report.Unsettled++

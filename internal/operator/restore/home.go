@@ -10,9 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/item"
-	"cellular/internal/model/manifest"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
 )
@@ -32,7 +31,7 @@ func (c *cellRun) homes(ctx context.Context, of []candidate) (map[string]home, e
 	for _, f := range of {
 		if _, known := all[f.tenant]; !known {
 			all[f.tenant] = home{why: Unmapped}
-			tenants, fences = append(tenants, f.tenant), append(fences, ownership.Key(f.tenant))
+			tenants, fences = append(tenants, f.tenant), append(fences, ledger.FenceKey(f.tenant))
 		}
 	}
 	if len(tenants) == 0 {
@@ -62,7 +61,7 @@ func (c *cellRun) homes(ctx context.Context, of []candidate) (map[string]home, e
 			}
 			continue
 		}
-		at, err := c.standing(m, records[tenant], then[ownership.Key(tenant)], now[ownership.Key(tenant)])
+		at, err := c.standing(m, records[tenant], then[ledger.FenceKey(tenant)], now[ledger.FenceKey(tenant)])
 		if err != nil {
 			return nil, fmt.Errorf("fence of tenant %q: %w", tenant, err)
 		}
@@ -106,11 +105,11 @@ func (c *cellRun) standing(m mapping.Mapping, record residence.Record, then, now
 }
 
 // fence reads a fence; nil for an item that is not there.
-func fence(item tenantdata.Item) (*ownership.Fence, error) {
+func fence(item tenantdata.Item) (*ledger.Fence, error) {
 	if item == nil {
 		return nil, nil
 	}
-	f, err := ownership.FromItem(item)
+	f, err := ledger.FenceFromItem(item)
 	if err == nil {
 		err = f.Known()
 	}
@@ -149,9 +148,5 @@ func (c *cellRun) ledger(ctx context.Context, of []candidate) (ledgers, error) {
 
 // lost reports whether an event had an outcome at the time that it ought to have now, and has none.
 func (l ledgers) lost(key string, now time.Time) bool {
-	return settled(l.then[key], now) && !expired(l.then[key], now) && l.live[key] == nil
-}
-
-func resultTTL(cell manifest.Cell) time.Duration {
-	return time.Duration(cell.Settings.ResultTTL)
+	return ledger.Peek(l.then[key]).Settled(now) && !ledger.Expired(l.then[key], now) && l.live[key] == nil
 }

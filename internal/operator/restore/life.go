@@ -5,7 +5,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/tenantdata"
 )
@@ -23,13 +23,13 @@ type life struct {
 
 // lifeOf finds out from what is known of a tenant: its record, and the fence of the cell at the time and now, which may be
 // nil. The fences count where the record was lost.
-func lifeOf(record residence.Record, before, after *ownership.Fence) life {
+func lifeOf(record residence.Record, before, after *ledger.Fence) life {
 	l := life{first: 1}
 	if record.RemovedEpoch > 0 {
 		l.first = record.RemovedEpoch + 1
 	}
 	known := l.first
-	for _, f := range []*ownership.Fence{before, after} {
+	for _, f := range []*ledger.Fence{before, after} {
 		if f != nil {
 			l.first = max(l.first, f.RemovedBelow)
 		}
@@ -58,7 +58,7 @@ func (l life) judge(f candidate, at time.Time) Reason {
 
 // floor is the lowest epoch of the life of now whose events a cell applied, as far as its fence says. A cell that a removed
 // life left, or was removed from, is as good as new.
-func (l life) floor(f *ownership.Fence) int64 {
+func (l life) floor(f *ledger.Fence) int64 {
 	if f == nil {
 		return l.first
 	}
@@ -66,14 +66,14 @@ func (l life) floor(f *ownership.Fence) int64 {
 }
 
 // leaving reports whether a cell had lost the tenant of the life of now, or was about to.
-func (l life) leaving(f *ownership.Fence) bool {
-	return f != nil && (f.State == ownership.Outgoing || f.State == ownership.Left) && f.Floor > l.first
+func (l life) leaving(f *ledger.Fence) bool {
+	return f != nil && (f.State == ledger.Outgoing || f.State == ledger.Left) && f.Floor > l.first
 }
 
 // sameStay reports whether a cell has owned a tenant from then on: its fence has the floor that it had, and it was not
 // about to lose the tenant. A cell without a fence owns whoever is mapped to it, from the first epoch on. Where the fence
 // of now is gone, lost with the rest, the epoch of the mapping is used as its floor: that of the last owner's first event.
-func (l life) sameStay(then, now *ownership.Fence, epoch int64) bool {
+func (l life) sameStay(then, now *ledger.Fence, epoch int64) bool {
 	floorNow := epoch
 	if now != nil {
 		floorNow = l.floor(now)

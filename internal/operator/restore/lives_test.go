@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/removal"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/restore"
@@ -25,7 +25,7 @@ func TestRestore_TellsLivesApartWhereTheCopyWasMadeWhileOneWasDeleted(t *testing
 		w.assign("acme", alpha)
 		w.applied("acme", "old")
 		w.Tables.After = func(_ context.Context, c dynamotest.Call) error {
-			if f := w.Tables.Item(alpha.ResultsTable, ownership.Key("acme")); w.taken.IsZero() && f[ownership.AttrRemovedBelow] != nil {
+			if f := w.Tables.Item(alpha.ResultsTable, ledger.FenceKey("acme")); w.taken.IsZero() && f[ledger.AttrRemovedBelow] != nil {
 				w.snapshot()
 			}
 			return nil

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
 	"cellular/internal/operator/removal"
@@ -196,7 +196,7 @@ func (m *mappingRun) restore(ctx context.Context, place mapping.Mapping) error {
 			also = append(also, residence.Settle(m.ControlPlane.MoveTable, place.TenantID, cell.ID, place.Epoch, now))
 		}
 	}
-	also = append(also, ownership.MayApply(cell.ResultsTable, place.TenantID, place.Epoch))
+	also = append(also, ledger.FloorAtMost(cell.ResultsTable, place.TenantID, place.Epoch))
 	place.MovingTo, place.Removing, place.UpdatedAt = "", 0, now
 	return m.put(ctx, place, also, changed, revived)
 }
@@ -280,11 +280,11 @@ func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell m
 	case record.LastEpoch > place.Epoch && record.LastCell != cell.ID:
 		return 0, record.LastCell, HasLeft, nil
 	}
-	items, err := tenantdata.Read(ctx, m.DynamoDB, cell.ResultsTable, []string{ownership.Key(place.TenantID)})
+	items, err := tenantdata.Read(ctx, m.DynamoDB, cell.ResultsTable, []string{ledger.FenceKey(place.TenantID)})
 	if err != nil {
 		return 0, "", "", err
 	}
-	fenced, err := fence(items[ownership.Key(place.TenantID)])
+	fenced, err := fence(items[ledger.FenceKey(place.TenantID)])
 	if err != nil {
 		return 0, "", "", err
 	}
@@ -292,7 +292,7 @@ func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell m
 		return 0, "", Removed, nil
 	}
 	if fenced != nil {
-		leaving := fenced.State == ownership.Outgoing || fenced.State == ownership.Left
+		leaving := fenced.State == ledger.Outgoing || fenced.State == ledger.Left
 		if leaving && fenced.Floor > place.Epoch {
 			return 0, fenced.Peer, HasLeft, nil
 		}
@@ -309,7 +309,7 @@ func (m *mappingRun) standing(ctx context.Context, place mapping.Mapping, cell m
 func (m *mappingRun) revived(ctx context.Context, place mapping.Mapping, last int64) (_ mapping.Mapping, elsewhere string, why Reason, err error) {
 	highest := max(place.Epoch, last)
 	for _, cell := range m.cells {
-		f, _, err := ownership.Get(ctx, m.DynamoDB, cell.ResultsTable, place.TenantID)
+		f, _, err := ledger.ReadFence(ctx, m.DynamoDB, cell.ResultsTable, place.TenantID)
 		if err != nil {
 			return place, "", "", fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 		}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/residence"
 	"cellular/internal/operator/restore"
@@ -26,7 +26,7 @@ func TestAMissingMappingComesBackUnderAnEpochThatItsCellApplies(t *testing.T) {
 			w.remember()
 			w.Map("zeta", beta, 5)
 			w.lose(control.MappingTable, "acme")
-			w.Fence(alpha, "acme", 4, ownership.Owner)
+			w.Fence(alpha, "acme", 4, ledger.Owner)
 			would, err := w.restoreMappings(restore.Options{Tenant: tenant, DryRun: true})
 			require.NoError(t, err)
 			require.Nil(t, w.Tables.Item(control.MappingTable, "acme"))
@@ -113,7 +113,7 @@ func TestATenantThatIsElsewhereGetsNoMapping(t *testing.T) {
 	}{
 		"moving":                 {func(w *world) { w.moved("alpha", "beta", move.Copy) }, "beta", restore.Moving},
 		"moved":                  {func(w *world) { w.moved("alpha", "beta", move.Done) }, "beta", restore.HasLeft},
-		"moved, by the fence":    {func(w *world) { w.Fence(alpha, "acme", 2, ownership.Left) }, "", restore.HasLeft},
+		"moved, by the fence":    {func(w *world) { w.Fence(alpha, "acme", 2, ledger.Left) }, "", restore.HasLeft},
 		"placed elsewhere since": {func(w *world) { w.Accept(beta, "acme", "e", 1, time.Minute) }, "beta", restore.HeldBy},
 		"placed elsewhere since, by the record": {func(w *world) {
 			w.record(residence.GiveEpoch(control.MoveTable, "acme", "beta", 2, w.Clock.Now()))

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/restore"
 )
@@ -92,7 +93,7 @@ func (w *world) effects(e event.Event) int {
 // settled reports whether a cell's ledger has an outcome of an event.
 func (w *world) settled(c manifest.Cell, e event.Event) bool {
 	status := w.Status(c, e.Key())
-	return status != "" && status != event.Diverted
+	return status != "" && status != ledger.Diverted
 }
 
 // model is a world that lives.

@@ -14,9 +14,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/restore"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -221,8 +221,8 @@ func TestRestore_RevivesANamedTenantUnderAnEpochOfItsOwn(t *testing.T) {
 		}
 		highest := int64(0)
 		for _, c := range []manifest.Cell{alpha, beta} {
-			if item := l.Tables.Item(c.ResultsTable, ownership.Key(lifeTenant)); item != nil {
-				f, err := ownership.FromItem(item)
+			if item := l.Tables.Item(c.ResultsTable, ledger.FenceKey(lifeTenant)); item != nil {
+				f, err := ledger.FenceFromItem(item)
 				require.NoError(t, err)
 				highest = max(highest, f.Floor, f.RemovedBelow)
 			}
@@ -260,7 +260,7 @@ func TestRestore_RevivesANamedTenantUnderAnEpochOfItsOwn(t *testing.T) {
 		for key, item := range l.then {
 			if table, id, _ := strings.Cut(key, "/"); table == alpha.DataTable && ofTenant(item) {
 				require.Equal(t, 1, l.Effects(alpha, id), key)
-				require.Equal(t, event.Processed, l.Status(alpha, id), key)
+				require.Equal(t, ledger.Processed, l.Status(alpha, id), key)
 			}
 		}
 	})

@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 )
 
@@ -174,14 +174,11 @@ func (e *exporter) items(ctx context.Context, client DynamoDB, table string, key
 
 // result is what an item of a results table is, by its key, and where it is counted.
 func (s *Summary) result(key string) (kind string, count *int) {
-	if strings.HasPrefix(key, stateKeyPrefix) {
+	if ledger.IsState(key) {
 		return kindState, &s.State
 	}
 	return kindOutcome, &s.Outcomes
 }
-
-// stateKeyPrefix starts the keys of what is no event's outcome. No tenant's id starts with it.
-const stateKeyPrefix = "#"
 
 // counter counts what is written through it.
 type counter struct {

@@ -17,6 +17,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -63,7 +64,7 @@ func EventKeysBetween(
 // ResultKeys calls each with the keys of all that a results table holds of a tenant: the outcomes of its events, and the
 // items of the business logic, whose keys start with "#".
 func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := pages(ctx, client, byHash(resultsTable, event.TenantIndex, event.AttrTenantID, tenantID), each); err != nil {
+	if err := pages(ctx, client, ledger.OfTenant(resultsTable, tenantID), each); err != nil {
 		return fmt.Errorf("list the results of tenant %q: %w", tenantID, err)
 	}
 	return nil
@@ -71,20 +72,10 @@ func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID str
 
 // WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
 func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := pages(ctx, client, byHash(resultsTable, event.WaitingIndex, event.AttrWaiting, tenantID), each); err != nil {
+	if err := pages(ctx, client, ledger.WaitingOf(resultsTable, tenantID), each); err != nil {
 		return fmt.Errorf("list the diverted events of tenant %q: %w", tenantID, err)
 	}
 	return nil
-}
-
-func byHash(table, index, attribute, tenantID string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName:                 &table,
-		IndexName:                 &index,
-		KeyConditionExpression:    aws.String("#tenant = :tenant"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": attribute},
-		ExpressionAttributeValues: Item{":tenant": item.Text(tenantID)},
-	}
 }
 
 func pages(ctx context.Context, client DynamoDB, q *dynamodb.QueryInput, each func(keys []string) error) error {

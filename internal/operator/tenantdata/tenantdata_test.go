@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -34,7 +35,7 @@ func TestDivertedEventsAreListedWhileTheyWait(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
 	for _, id := range []string{"late-1", "late-2"} {
 		db.Put(alpha.ResultsTable, dynamotest.Item{
-			event.AttrKey: item.Text(event.Key("acme", id)), event.AttrTenantID: item.Text("acme"), event.AttrWaiting: item.Text("acme"),
+			event.AttrKey: item.Text(event.Key("acme", id)), event.AttrTenantID: item.Text("acme"), ledger.AttrWaiting: item.Text("acme"),
 		})
 	}
 	each, keys := collect()

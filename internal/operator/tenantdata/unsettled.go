@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 )
 
@@ -15,14 +13,14 @@ import (
 // can be told: of an event that is older than the cell keeps outcomes, nothing says whether it ever had one.
 func Unsettled(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, now time.Time) (int, error) {
 	n := 0
-	since := now.Add(-time.Duration(cell.Settings.ResultTTL))
+	since := now.Add(-ledger.Memory(cell))
 	err := EventKeys(ctx, client, cell.DataTable, tenantID, since, func(keys []string) error {
 		outcomes, err := Read(ctx, client, cell.ResultsTable, keys)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			if !settled(outcomes[key], now) {
+			if !ledger.Peek(outcomes[key]).Settled(now) {
 				n++
 			}
 		}
@@ -32,9 +30,4 @@ func Unsettled(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantI
 		return 0, fmt.Errorf("look for events of tenant %q in cell %s that are not settled: %w", tenantID, cell.ID, err)
 	}
 	return n, nil
-}
-
-func settled(outcome Item, now time.Time) bool {
-	status, ok := outcome[event.AttrStatus].(*types.AttributeValueMemberS)
-	return ok && !event.UnderWay(outcome, now) && (event.Status(status.Value) == event.Processed || event.Status(status.Value) == event.Failed)
 }

@@ -9,6 +9,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/tenantdata"
@@ -24,14 +25,14 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db := dynamotest.NewTables(dynamotest.Deployment("dev", "alpha"))
 	db.PageItems = 2
-	accept := func(tenant, id string, age time.Duration, outcome event.Status) {
+	accept := func(tenant, id string, age time.Duration, outcome ledger.Status) {
 		e := event.Event{TenantID: tenant, ID: id, Type: "t", Payload: []byte("{}"), Epoch: 1, AcceptedAt: now.Add(-age)}
 		db.Put(cell.DataTable, e.Item())
 		if outcome != "" {
 			db.Put(cell.ResultsTable, dynamotest.Item{
 				event.AttrKey:      item.Text(e.Key()),
 				event.AttrTenantID: item.Text(tenant),
-				event.AttrStatus:   item.Text(string(outcome)),
+				ledger.AttrStatus:  item.Text(string(outcome)),
 			})
 		}
 	}
@@ -40,22 +41,22 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 		require.NoError(t, err)
 		return n
 	}
-	accept("acme", "done", time.Minute, event.Processed)
-	accept("acme", "ejected", time.Minute, event.Failed)
+	accept("acme", "done", time.Minute, ledger.Processed)
+	accept("acme", "ejected", time.Minute, ledger.Failed)
 	accept("acme", "old", 2*time.Hour, "") // its outcome may have expired
 	accept("zeta", "other", time.Minute, "")
 	require.Zero(t, unsettled())
 
-	accept("acme", "diverted", time.Minute, event.Diverted)
+	accept("acme", "diverted", time.Minute, ledger.Diverted)
 	for i := range 3 {
 		accept("acme", strconv.Itoa(i), time.Minute, "")
 	}
 	require.Equal(t, 4, unsettled())
 
 	for id, by := range map[string]time.Duration{"last-attempt-begun": time.Second, "last-attempt-over": 0} {
-		accept("acme", id, time.Minute, event.Failed)
+		accept("acme", id, time.Minute, ledger.Failed)
 		outcome := db.Item(cell.ResultsTable, event.Key("acme", id))
-		outcome[event.AttrFailedBy] = item.Text(event.FormatTime(now.Add(by)))
+		outcome[ledger.AttrFailedBy] = item.Text(event.FormatTime(now.Add(by)))
 		db.Put(cell.ResultsTable, outcome)
 	}
 	require.Equal(t, 5, unsettled())

@@ -8,9 +8,9 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -40,7 +40,7 @@ func fill(db *dynamotest.DB, tenant string, n int) {
 		db.Put(alpha.DataTable, e.Item())
 		if i < n-1 {
 			db.Put(alpha.ResultsTable, dynamotest.Item{
-				event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), event.AttrStatus: item.Text(string(event.Processed)),
+				event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(string(ledger.Processed)),
 			})
 		}
 	}
@@ -52,7 +52,7 @@ func fill(db *dynamotest.DB, tenant string, n int) {
 			}},
 		}},
 	})
-	db.Put(alpha.ResultsTable, ownership.Fence{TenantID: tenant, Floor: 2, State: ownership.Owner, UpdatedAt: start}.Item())
+	db.Put(alpha.ResultsTable, ledger.Fence{TenantID: tenant, Floor: 2, State: ledger.Owner, UpdatedAt: start}.Item())
 }
 
 func id(i int) string { return fmt.Sprintf("e%03d", i) }

@@ -10,7 +10,7 @@
 //
 // # One owner
 //
-// The same transaction has the condition that the cell may apply events of this epoch (package ownership). An event of a
+// The same transaction has the condition that the cell may apply events of this epoch (package ledger). An event of a
 // tenant that has moved away is not applied but diverted: the ledger notes that it waits to be sent to the tenant's new
 // cell, and the message is done.
 //

@@ -22,6 +22,7 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
 )
 
@@ -74,8 +75,8 @@ func (c *cell) entry(id string) attributes {
 	return c.tables.items[resultsTable+"/"+event.Key("acme", id)]
 }
 
-func (c *cell) status(id string) event.Status {
-	return event.Status(str(c.entry(id)[event.AttrStatus]))
+func (c *cell) status(id string) ledger.Status {
+	return ledger.Status(str(c.entry(id)[ledger.AttrStatus]))
 }
 
 // handle returns the ids of the messages that failed: that the consumer reports, or sends to the dead letter queue. On
@@ -84,7 +85,7 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 	for _, m := range batch {
 		n, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
 		if n > c.met[m.MessageId]+1 && n > 2 {
-			c.tables.items[resultsTable+"/"+event.TrialPrefix+m.MessageId] = trialNote(n-2, 0)
+			c.tables.items[resultsTable+"/"+ledger.TrialPrefix+m.MessageId] = trialNote(n-2, 0)
 		}
 		c.met[m.MessageId] = n
 	}
@@ -110,7 +111,7 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 // stored is what the tables hold, apart from notes of messages on trial.
 func (c *cell) stored() map[string]attributes {
 	stored := maps.Clone(c.tables.items)
-	maps.DeleteFunc(stored, func(at string, _ attributes) bool { return strings.HasPrefix(at, resultsTable+"/"+event.TrialPrefix) })
+	maps.DeleteFunc(stored, func(at string, _ attributes) bool { return strings.HasPrefix(at, resultsTable+"/"+ledger.TrialPrefix) })
 	return stored
 }
 
@@ -129,12 +130,12 @@ func TestAppliesABatchFromTheQueue(t *testing.T) {
 	require.Equal(t, []string{"2e1424d4-f796-459a-8184-9c92662be6da"}, reported, "a failure is named by its message id")
 
 	entry := c.entry("0195600a-4f0b-7cc3-98c4-dc0c0c07398f")
-	applied, err := time.Parse(event.TimeLayout, str(entry[event.AttrAppliedAt]))
+	applied, err := time.Parse(event.TimeLayout, str(entry[ledger.AttrAppliedAt]))
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), applied, time.Minute)
-	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[event.AttrExpiresAt]), 1)
-	delete(entry, event.AttrAppliedAt)
-	delete(entry, event.AttrExpiresAt)
+	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[ledger.AttrExpiresAt]), 1)
+	delete(entry, ledger.AttrAppliedAt)
+	delete(entry, ledger.AttrExpiresAt)
 	require.Equal(t, attributes{
 		"id": item.Text("acme#0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "tenant_id": item.Text("acme"),
 		"event_id": item.Text("0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "type": item.Text("order.placed"),
@@ -180,8 +181,8 @@ func TestAnEffectWithoutAResultHasNone(t *testing.T) {
 	c := newCell()
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) { return app.Effect{}, nil }
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	require.Equal(t, event.Processed, c.status("e-1"))
-	require.NotContains(t, c.entry("e-1"), event.AttrResult)
+	require.Equal(t, ledger.Processed, c.status("e-1"))
+	require.NotContains(t, c.entry("e-1"), ledger.AttrResult)
 }
 
 func TestOneLinePerRecordAndNeverThePayload(t *testing.T) {

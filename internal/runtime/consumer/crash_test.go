@@ -21,6 +21,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/sqstest"
 )
 
@@ -269,16 +270,16 @@ func (l *lambda) check(t require.TestingT) {
 		if reason, culprit := reasons[kind]; culprit {
 			culprits = append(culprits, id)
 			require.Zero(t, l.effects(id), "%s has no effect", id)
-			require.Equal(t, event.Failed, l.status(id), "%s has failed", id)
+			require.Equal(t, ledger.Failed, l.status(id), "%s has failed", id)
 			allowed := []string{reason, "crashed"} // of another event, on its last receive
 			if kind == garbled {
 				allowed = []string{reason}
 			}
-			require.Contains(t, allowed, str(entry[event.AttrReason]), "the reason of %s", id)
+			require.Contains(t, allowed, str(entry[ledger.AttrReason]), "the reason of %s", id)
 			continue
 		}
 		require.Equal(t, 1, l.effects(id), "%s has one effect", id)
-		require.Equal(t, event.Processed, l.status(id), "%s is processed", id)
+		require.Equal(t, ledger.Processed, l.status(id), "%s is processed", id)
 		require.LessOrEqual(t, l.waits[id], 1, "how often %s waited for the visibility timeout", id)
 	}
 	slices.Sort(letters)
@@ -433,7 +434,7 @@ func TestI7WhatHasKilledBeforeRunsBehindAllOthers(t *testing.T) {
 		return app.Effect{}, nil
 	}
 	note := func(id string, trials, resends int) {
-		c.tables.items[resultsTable+"/"+event.TrialPrefix+id] = trialNote(trials, resends)
+		c.tables.items[resultsTable+"/"+ledger.TrialPrefix+id] = trialNote(trials, resends)
 	}
 	note("killed-twice", 2, 0)
 	note("killed-once", 1, 0)
@@ -516,7 +517,7 @@ func TestI6CrashesAndFaultsTogetherLoseNothing(t *testing.T) {
 		for id, kind := range l.kinds {
 			n := l.effects(id)
 			require.True(rt, n == 1 || n == 0 && inDLQ[id], "%s, %s: %d effects, in the DLQ: %t", id, kind, n, inDLQ[id])
-			require.Equal(rt, n == 1, l.status(id) == event.Processed, "effect and status of %s agree", id)
+			require.Equal(rt, n == 1, l.status(id) == ledger.Processed, "effect and status of %s agree", id)
 		}
 	})
 }

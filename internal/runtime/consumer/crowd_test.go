@@ -22,6 +22,7 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
 	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
@@ -132,8 +133,8 @@ func (w *crowd) invoke(t require.TestingT, c *consumer.Consumer, batch int) bool
 // effects is how often an event was applied.
 func (w *crowd) effects(id string) int { return num(w.db.Item(w.results, "#counted")["n:"+id]) }
 
-func (w *crowd) status(id string) event.Status {
-	return event.Status(str(w.db.Item(w.results, event.Key("acme", id))[event.AttrStatus]))
+func (w *crowd) status(id string) ledger.Status {
+	return ledger.Status(str(w.db.Item(w.results, event.Key("acme", id))[ledger.AttrStatus]))
 }
 
 // ejected is the events that are in the dead letter queue.
@@ -182,7 +183,7 @@ func TestI6EveryEventIsAppliedOnceOrEjectedWhateverTransactionsMeet(t *testing.T
 			for _, id := range w.sent {
 				times := w.effects(id)
 				require.LessOrEqual(t, times, 1, "%s has one effect", id)
-				require.Equal(t, times == 1, w.status(id) == event.Processed, "effect and ledger of %s agree", id)
+				require.Equal(t, times == 1, w.status(id) == ledger.Processed, "effect and ledger of %s agree", id)
 				require.True(t, times == 1 || dead[id], "%s is not lost", id)
 			}
 			if allWork {
@@ -206,7 +207,7 @@ func TestI6ATenantWhoseTransactionsAllMeetLosesNothing(t *testing.T) {
 		require.Zero(t, len(w.ejected(t)), "events in the dead letter queue")
 		for _, id := range w.sent {
 			require.Equal(t, 1, w.effects(id), id)
-			require.Equal(t, event.Processed, w.status(id))
+			require.Equal(t, ledger.Processed, w.status(id))
 		}
 		u := w.db.Usage()
 		require.Positive(t, u.Conflicts, "no transactions have met")

@@ -64,8 +64,8 @@ func inOrder(list []delivery, age func(delivery) int64) {
 			return 1
 		case !d.trial.known:
 			return 2
-		case d.trial.trials > 0:
-			return 2 + d.trial.trials
+		case d.trial.Trials > 0:
+			return 2 + d.trial.Trials
 		}
 		return 0
 	}

@@ -8,8 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
-	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -23,13 +22,9 @@ import (
 // nobody, and the event is lost behind a message that was answered. With the condition, an event can only be diverted
 // while there is a fence, and whoever takes the fence away sees every entry that was written under it.
 func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
-	entry := c.entry(e.TenantID, e.ID, event.Diverted)
-	entry[event.AttrType] = item.Text(e.Type)
-	entry[event.AttrEpoch] = item.Number(e.Epoch)
-	entry[event.AttrWaiting] = item.Text(e.TenantID)
 	err := c.transact(ctx, []types.TransactWriteItem{
-		ledgerAt: {Put: c.ledgerPut(entry, e.Epoch, unlessOutdated)},
-		fenceAt:  ownership.MustDivert(c.ResultsTable, e.TenantID, e.Epoch),
+		ledgerAt: ledger.Record(c.ResultsTable, ledger.Of(e, ledger.Diverted, c.Now(), c.ResultTTL)),
+		fenceAt:  ledger.MustDivert(c.ResultsTable, e),
 	})
 	switch {
 	case err == nil:
@@ -52,7 +47,7 @@ func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 // ofRemoved reports whether an event belongs to a tenant that was removed. That never changes again: the fence's number
 // only grows, so a look at it is as good as a condition.
 func (c *Consumer) ofRemoved(ctx context.Context, e event.Event) (bool, error) {
-	fence, _, err := ownership.Get(ctx, c.Tables, c.ResultsTable, e.TenantID)
+	fence, _, err := ledger.ReadFence(ctx, c.Tables, c.ResultsTable, e.TenantID)
 	if err != nil {
 		return false, fmt.Errorf("read the fence: %w", err)
 	}

@@ -12,24 +12,24 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 )
 
 // fence sets the tenant's floor in the cell; 0 takes the fence away.
 func (c *cell) fence(floor int64) {
-	at := resultsTable + "/" + ownership.Key("acme")
+	at := resultsTable + "/" + ledger.FenceKey("acme")
 	if floor == 0 {
 		delete(c.tables.items, at)
 		return
 	}
-	c.tables.items[at] = ownership.Fence{
-		TenantID: "acme", Floor: floor, State: ownership.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0),
+	c.tables.items[at] = ledger.Fence{
+		TenantID: "acme", Floor: floor, State: ledger.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0),
 	}.Item()
 }
 
 // floor is the tenant's floor in the cell, or 0.
 func (c *cell) floor() int64 {
-	return int64(num(c.tables.items[resultsTable+"/"+ownership.Key("acme")][ownership.AttrFloor]))
+	return int64(num(c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")][ledger.AttrFloor]))
 }
 
 func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
@@ -43,11 +43,11 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 	require.Regexp(t, `level=INFO .*tenant=acme event=e-1 outcome=diverted receive_count=1 .*epoch=1`, c.log.String())
 
 	entry := c.entry("e-1")
-	applied, err := time.Parse(event.TimeLayout, str(entry[event.AttrAppliedAt]))
+	applied, err := time.Parse(event.TimeLayout, str(entry[ledger.AttrAppliedAt]))
 	require.NoError(t, err)
-	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[event.AttrExpiresAt]), 1)
-	delete(entry, event.AttrAppliedAt)
-	delete(entry, event.AttrExpiresAt)
+	require.InDelta(t, applied.Add(90*24*time.Hour).Unix(), num(entry[ledger.AttrExpiresAt]), 1)
+	delete(entry, ledger.AttrAppliedAt)
+	delete(entry, ledger.AttrExpiresAt)
 	require.Equal(t, attributes{
 		"id": item.Text("acme#e-1"), "tenant_id": item.Text("acme"), "event_id": item.Text("e-1"), "type": item.Text("t"),
 		"epoch": item.Number(1), "status": item.Text("diverted"), "waiting": item.Text("acme"),
@@ -56,10 +56,10 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 
 func TestI8AnotherTenantsFenceChangesNothing(t *testing.T) {
 	c := newCell()
-	fence := ownership.Fence{TenantID: "globex", Floor: 9, State: ownership.Left, UpdatedAt: time.Unix(1772600767, 0)}
-	c.tables.items[resultsTable+"/"+ownership.Key("globex")] = fence.Item()
+	fence := ledger.Fence{TenantID: "globex", Floor: 9, State: ledger.Left, UpdatedAt: time.Unix(1772600767, 0)}
+	c.tables.items[resultsTable+"/"+ledger.FenceKey("globex")] = fence.Item()
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Equal(t, ledger.Processed, c.status("e-1"))
 }
 
 // The floor rises after the business function has returned: whoever raised it knows that nothing below it is applied.
@@ -73,7 +73,7 @@ func TestI8AFenceThatRisesBeforeTheTransactionIsKept(t *testing.T) {
 	}
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Zero(t, c.effects("e-1"))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 }
 
 func TestI8NothingIsDivertedPastAFenceThatIsGone(t *testing.T) {
@@ -103,7 +103,7 @@ func TestI6ADivertedEventIsDivertedOnce(t *testing.T) {
 	}
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "the answer got lost")
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 
 	c.fence(0)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 3)), "the entry stands for the event now")
@@ -117,18 +117,18 @@ func TestI6ADivertedEventThatIsSentAgainIsApplied(t *testing.T) {
 	require.Empty(t, c.handle(t.Context(), t, deliverOf(1, "e-1", "t", 1)))
 	require.Empty(t, c.handle(t.Context(), t, deliverOf(2, "e-1", "t", 1), deliverOf(1, "e-1", "t", 2), deliverOf(3, "e-1", "t", 1)))
 	require.Equal(t, 1, c.effects("e-1"))
-	require.Equal(t, event.Processed, c.status("e-1"))
-	require.NotContains(t, c.entry("e-1"), event.AttrWaiting)
+	require.Equal(t, ledger.Processed, c.status("e-1"))
+	require.NotContains(t, c.entry("e-1"), ledger.AttrWaiting)
 }
 
 func TestI8AnEventThatIsSentAgainToACellThatItsTenantHasLeftWaitsThere(t *testing.T) {
 	c := newCell()
 	c.fence(2)
 	require.Empty(t, c.handle(t.Context(), t, deliverOf(1, "e-1", "t", 1)))
-	delete(c.entry("e-1"), event.AttrWaiting) // it was sent on
-	c.fence(4)                                // and the tenant came back, and left
+	delete(c.entry("e-1"), ledger.AttrWaiting) // it was sent on
+	c.fence(4)                                 // and the tenant came back, and left
 	require.Empty(t, c.handle(t.Context(), t, deliverOf(3, "e-1", "t", 1)))
-	require.Equal(t, "acme", str(c.entry("e-1")[event.AttrWaiting]))
+	require.Equal(t, "acme", str(c.entry("e-1")[ledger.AttrWaiting]))
 	require.Equal(t, 3, num(c.entry("e-1")[event.AttrEpoch]))
 }
 
@@ -137,7 +137,7 @@ func TestI8AnAppliedEventIsNotDiverted(t *testing.T) {
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	c.fence(2)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
-	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Equal(t, ledger.Processed, c.status("e-1"))
 	require.Contains(t, c.log.String(), "outcome=duplicate receive_count=2")
 }
 
@@ -146,10 +146,10 @@ func TestI6AnEventThatWasGivenUpOnIsDivertedWhenItIsReplayedLate(t *testing.T) {
 	c := newCell()
 	c.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, maxReceives)))
-	require.Equal(t, event.Failed, c.status("e-1"))
+	require.Equal(t, ledger.Failed, c.status("e-1"))
 	c.fence(2)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 }
 
 // A tenant has left under epoch 8 and come back under 9. What failed there under 9 is in a dead letter queue; a delivery from
@@ -158,13 +158,13 @@ func TestI6ALateDeliveryDoesNotDivertWhatWasGivenUpOnSince(t *testing.T) {
 	for name, c := range map[string]struct {
 		failed int64 // the epoch of the delivery that was given up on; 0 for a message that is no event
 		late   int64
-		want   event.Status
+		want   ledger.Status
 	}{
-		"a delivery from before":                {failed: 9, late: 7, want: event.Failed},
-		"the last epoch before":                 {failed: 9, late: 8, want: event.Failed},
-		"the one that failed, redriven by hand": {failed: 7, late: 7, want: event.Diverted},
-		"a newer one":                           {failed: 7, late: 8, want: event.Diverted},
-		"a message that was no event":           {late: 7, want: event.Diverted},
+		"a delivery from before":                {failed: 9, late: 7, want: ledger.Failed},
+		"the last epoch before":                 {failed: 9, late: 8, want: ledger.Failed},
+		"the one that failed, redriven by hand": {failed: 7, late: 7, want: ledger.Diverted},
+		"a newer one":                           {failed: 7, late: 8, want: ledger.Diverted},
+		"a message that was no event":           {late: 7, want: ledger.Diverted},
 	} {
 		for receives, kind := range map[int]string{1: "t", maxReceives: badType} {
 			t.Run(fmt.Sprintf("%s, receive %d", name, receives), func(t *testing.T) {
@@ -176,14 +176,14 @@ func TestI6ALateDeliveryDoesNotDivertWhatWasGivenUpOnSince(t *testing.T) {
 					failing = deliverOf(c.failed, "e-1", badType, maxReceives)
 				}
 				require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, failing))
-				require.Equal(t, event.Failed, cell.status("e-1"))
+				require.Equal(t, ledger.Failed, cell.status("e-1"))
 
 				cell.fence(9)
 				before := cell.entry("e-1")
 				require.Empty(t, cell.handle(t.Context(), t, deliverOf(c.late, "e-1", kind, receives)))
 				require.Equal(t, c.want, cell.status("e-1"))
-				require.Equal(t, c.want == event.Diverted, cell.entry("e-1")[event.AttrWaiting] != nil)
-				if c.want == event.Failed {
+				require.Equal(t, c.want == ledger.Diverted, cell.entry("e-1")[ledger.AttrWaiting] != nil)
+				if c.want == ledger.Failed {
 					require.Equal(t, before, cell.entry("e-1"))
 					require.Contains(t, cell.log.String(), "outcome=duplicate")
 				}
@@ -199,12 +199,12 @@ func TestI6GivingUpDoesNotForgetADivertedEvent(t *testing.T) {
 		epoch    int64
 		broken   bool
 		reported []string
-		want     event.Status
+		want     ledger.Status
 	}{
-		"an older delivery":          {epoch: 1, reported: []string{}, want: event.Diverted},
-		"the same epoch":             {epoch: 2, reported: []string{}, want: event.Diverted},
-		"the one that was sent":      {epoch: 3, reported: []string{"e-1"}, want: event.Failed},
-		"a message that is no event": {broken: true, reported: []string{"e-1"}, want: event.Diverted},
+		"an older delivery":          {epoch: 1, reported: []string{}, want: ledger.Diverted},
+		"the same epoch":             {epoch: 2, reported: []string{}, want: ledger.Diverted},
+		"the one that was sent":      {epoch: 3, reported: []string{"e-1"}, want: ledger.Failed},
+		"a message that is no event": {broken: true, reported: []string{"e-1"}, want: ledger.Diverted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cell := newCell()
@@ -217,7 +217,7 @@ func TestI6GivingUpDoesNotForgetADivertedEvent(t *testing.T) {
 			}
 			require.Equal(t, c.reported, cell.handle(t.Context(), t, last))
 			require.Equal(t, c.want, cell.status("e-1"))
-			require.Equal(t, c.want == event.Diverted, cell.entry("e-1")[event.AttrWaiting] != nil)
+			require.Equal(t, c.want == ledger.Diverted, cell.entry("e-1")[ledger.AttrWaiting] != nil)
 		})
 	}
 }
@@ -232,7 +232,7 @@ func TestADiversionThatIsContendedIsTriedAgain(t *testing.T) {
 		return nil
 	}
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 }
 
 func TestADiversionThatFailsIsLeftToTheNextDelivery(t *testing.T) {
@@ -247,5 +247,5 @@ func TestADiversionThatFailsIsLeftToTheNextDelivery(t *testing.T) {
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Contains(t, c.log.String(), `reason=error error="divert: AccessDeniedException"`)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 }

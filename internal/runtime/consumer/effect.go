@@ -11,7 +11,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -54,9 +54,9 @@ func checkEffect(e app.Effect, resultsTable string) error {
 		if !ok {
 			return fmt.Errorf("write %d of the effect has no text as its key, the attribute %s", i+1, event.AttrKey)
 		}
-		if ownership.Reserved(key.Value) {
+		if ledger.Reserved(key.Value) {
 			return fmt.Errorf("write %d of the effect is to an item of the results table that belongs to the system: "+
-				"keys of business state begin with %s and with no reserved prefix", i+1, event.StatePrefix)
+				"keys of business state begin with %s and with no reserved prefix", i+1, ledger.StatePrefix)
 		}
 		if seen[key.Value] {
 			return fmt.Errorf("write %d of the effect is to the same item as an earlier one, a transaction takes one write of an item", i+1)

@@ -15,8 +15,8 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -70,12 +70,12 @@ func requireRejected(t *testing.T, effect app.Effect, want string) {
 	require.Contains(t, c.log.String(), want)
 	require.Equal(t, 1, c.tables.calls)
 	require.Len(t, c.stored(), 1)
-	require.Equal(t, event.Failed, c.status("e-1"))
+	require.Equal(t, ledger.Failed, c.status("e-1"))
 }
 
 // What the system keeps in the results table is not the business logic's to touch, by whatever name it calls the table.
 func TestNoEffectReachesWhatIsTheSystems(t *testing.T) {
-	for _, key := range []string{"acme#e-1", "acme#e-2", "globex#e-1", "acme", ownership.Key("acme"), ownership.Key("acme#17"), event.AppliedKey} {
+	for _, key := range []string{"acme#e-1", "acme#e-2", "globex#e-1", "acme", ledger.FenceKey("acme"), ledger.FenceKey("acme#17"), ledger.AppliedKey} {
 		for _, table := range []string{resultsTable, "arn:aws:dynamodb:us-east-1:000000000000:table/" + resultsTable} {
 			at := map[string]types.AttributeValue{"id": item.Text(key)}
 			for operation, write := range map[string]types.TransactWriteItem{

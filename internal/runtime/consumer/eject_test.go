@@ -16,6 +16,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
 )
 
@@ -37,8 +38,8 @@ func TestI7WhatNoRetryMendsIsEjectedOnItsFirstReceiveAsItCame(t *testing.T) {
 	require.Equal(t, 1, c.effects("e-3"))
 
 	for i, reason := range map[string]consumer.Reason{"e-1": consumer.Rejected, "e-2": consumer.Malformed} {
-		require.Equal(t, event.Failed, c.status(i))
-		require.Equal(t, string(reason), str(c.entry(i)[event.AttrReason]))
+		require.Equal(t, ledger.Failed, c.status(i))
+		require.Equal(t, string(reason), str(c.entry(i)[ledger.AttrReason]))
 	}
 	letters := map[string]*sqs.SendMessageInput{}
 	for _, letter := range c.queue.letters() {
@@ -68,7 +69,7 @@ func TestI7WhatTheDeadLetterQueueDoesNotTakeIsLeftToTheQueue(t *testing.T) {
 		require.Equal(t, int32(0), c.queue.hidden["e-1"], "it uses up its receives at once")
 	}
 	require.Equal(t, 1, c.effects("e-2"))
-	require.Equal(t, event.Failed, c.status("e-1"))
+	require.Equal(t, ledger.Failed, c.status("e-1"))
 	require.Contains(t, c.log.String(), "could not be sent to the dead letter queue")
 }
 
@@ -83,7 +84,7 @@ func TestWhatCannotBeNotedAsFailedIsNotEjectedYet(t *testing.T) {
 	c.tables.before = nil
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", badType, 2)))
 	require.Equal(t, []string{"e-1"}, c.sent)
-	require.Equal(t, event.Failed, c.status("e-1"))
+	require.Equal(t, ledger.Failed, c.status("e-1"))
 }
 
 // A process that dies of a record takes none of the letters of its batch back, and sends none twice.
@@ -103,7 +104,7 @@ func TestADivertedEventIsNotEjected(t *testing.T) {
 	c.reject()
 	c.fence(2)
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", badType, 1)))
-	require.Equal(t, event.Diverted, c.status("e-1"))
+	require.Equal(t, ledger.Diverted, c.status("e-1"))
 }
 
 func sorted(ids []string) []string { return slices.Sorted(slices.Values(ids)) }

@@ -11,8 +11,8 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -20,10 +20,10 @@ import (
 func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 	for name, c := range map[string]struct {
 		floor int64
-		want  event.Status
+		want  ledger.Status
 	}{
-		"apply":  {0, event.Processed},
-		"divert": {2, event.Diverted},
+		"apply":  {0, ledger.Processed},
+		"divert": {2, ledger.Diverted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dynamotest.EveryFault(t, func(t *testing.T) dynamotest.Scenario {
@@ -40,7 +40,7 @@ func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 					return effect, err
 				}
 				if c.floor > 0 {
-					db.Put(cell.ResultsTable, ownership.Fence{TenantID: "acme", Floor: c.floor, State: ownership.Left}.Item())
+					db.Put(cell.ResultsTable, ledger.Fence{TenantID: "acme", Floor: c.floor, State: ledger.Left}.Item())
 				}
 				return dynamotest.Scenario{
 					DB: db,
@@ -52,9 +52,9 @@ func TestConsumer_GetsOverEveryDocumentedFault(t *testing.T) {
 					},
 					Done: func() {
 						entry := db.Item(cell.ResultsTable, event.Key("acme", "e-1"))
-						require.Equal(t, item.Text(string(c.want)), entry[event.AttrStatus])
+						require.Equal(t, item.Text(string(c.want)), entry[ledger.AttrStatus])
 						want := 0
-						if c.want == event.Processed {
+						if c.want == ledger.Processed {
 							want = 1
 						}
 						require.Equal(t, want, num(db.Item(cell.ResultsTable, "#counted")["e-1"]))

@@ -11,6 +11,7 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/formattest"
 )
 
@@ -30,7 +31,7 @@ func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
 
 func TestConsumer_TakesAnOutcomeOfALaterVersionAsSettled(t *testing.T) {
 	c := newCell()
-	held := attributes{event.AttrKey: item.Text("acme#e-1"), event.AttrTenantID: item.Text("acme"), event.AttrStatus: item.Text("held")}
+	held := attributes{event.AttrKey: item.Text("acme#e-1"), event.AttrTenantID: item.Text("acme"), ledger.AttrStatus: item.Text("held")}
 	c.tables.items[resultsTable+"/acme#e-1"] = held
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "whoever wrote the entry answers for the event")
 	require.Zero(t, c.effects("e-1"))

@@ -6,12 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -38,7 +33,7 @@ func (h *heartbeat) due(now time.Time) bool {
 	return true
 }
 
-// beat notes, at event.AppliedKey, that the cell has just applied the event with a key; "" is none. It is made as well as
+// beat notes that the cell has just applied the event with a key; "" is none. It is made as well as
 // it can be: where it fails, the events are applied all the same.
 func (c *Consumer) beat(ctx context.Context, key string) {
 	now := c.Now()
@@ -47,13 +42,7 @@ func (c *Consumer) beat(ctx context.Context, key string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(c.ResultsTable),
-		Key:                       map[string]types.AttributeValue{event.AttrKey: item.Text(event.AppliedKey)},
-		UpdateExpression:          aws.String("SET #at = :at, #event = :event"),
-		ExpressionAttributeNames:  map[string]string{"#at": event.AttrAppliedAt, "#event": event.AttrEventKey},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":at": item.Text(event.FormatTime(now)), ":event": item.Text(key)},
-	})
+	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, ledger.SetApplied(c.ResultsTable, now, key))
 	if err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "the time of the last applied event is not up to date",
 			slog.String("error", err.Error()))

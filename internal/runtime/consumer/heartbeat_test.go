@@ -7,12 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
 )
 
-const heart = resultsTable + "/" + event.AppliedKey
+const heart = resultsTable + "/" + ledger.AppliedKey
 
 func TestTheCellSaysWhenItLastAppliedAnEvent(t *testing.T) {
 	c := newCell()

@@ -14,6 +14,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // clockQueue knows until when each message is hidden. Each call takes a while, and one of them fails.
@@ -67,7 +68,7 @@ func startedVisible(t *testing.T, q *clockQueue, batch []events.SQSMessage, each
 	for _, m := range batch {
 		q.until[m.MessageId] = time.Now().Add(6 * timeout)
 		if m.Attributes["ApproximateReceiveCount"] == fmt.Sprint(maxReceives) {
-			c.tables.items[resultsTable+"/"+event.TrialPrefix+m.MessageId] = trialNote(3, 0)
+			c.tables.items[resultsTable+"/"+ledger.TrialPrefix+m.MessageId] = trialNote(3, 0)
 		}
 	}
 	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
@@ -113,7 +114,7 @@ func TestI7WhatCouldNotBeDeletedIsDeletedBeforeTheNextMessageOnTrial(t *testing.
 	var batch []events.SQSMessage
 	for n, id := range []string{"e-1", "e-2", "e-3"} {
 		batch = append(batch, deliver(id, "t", maxReceives))
-		c.tables.items[resultsTable+"/"+event.TrialPrefix+id] = trialNote(3+n, 0)
+		c.tables.items[resultsTable+"/"+ledger.TrialPrefix+id] = trialNote(3+n, 0)
 	}
 	deleted := map[string][]string{} // what is deleted when an event's work begins
 	c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {

@@ -101,7 +101,7 @@ func (i *invocation) guard(ctx context.Context, d delivery) {
 		i.keepHidden()
 	}
 	if d.onTrial() {
-		d.trial.trials++
+		d.trial.Trials++
 		if err := i.note(i.settleCtx, d); err != nil {
 			i.warn(ctx, d, "should the process die now, it is not known of which message", err)
 		}

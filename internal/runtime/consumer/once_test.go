@@ -13,6 +13,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -21,7 +22,7 @@ func TestI6ThreeDeliveriesHaveOneEffect(t *testing.T) {
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1), deliver("e-1", "t", 1)), "twice in one batch")
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 2)))
 	require.Equal(t, 1, c.effects("e-1"))
-	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Equal(t, ledger.Processed, c.status("e-1"))
 }
 
 func TestI6ACrashBetweenTheTransactionAndTheAnswerHasOneEffect(t *testing.T) {
@@ -74,7 +75,7 @@ func TestI6AnAppliedEventIsNotGivenUpOn(t *testing.T) {
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) { panic("a bug") }
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
-	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Equal(t, ledger.Processed, c.status("e-1"))
 	require.Contains(t, c.log.String(), "outcome=duplicate receive_count=5")
 }
 
@@ -83,14 +84,14 @@ func TestI6AnEventThatWasGivenUpOnIsAppliedWhenItIsReplayed(t *testing.T) {
 	apply := c.Apply
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) { panic("a bug") }
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
-	require.Equal(t, event.Failed, c.status("e-1"))
-	require.Equal(t, "panic", str(c.entry("e-1")[event.AttrReason]))
+	require.Equal(t, ledger.Failed, c.status("e-1"))
+	require.Equal(t, "panic", str(c.entry("e-1")[ledger.AttrReason]))
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)), "a replay may fail too")
 
 	c.Apply = apply
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	require.Equal(t, event.Processed, c.status("e-1"))
-	require.NotContains(t, c.entry("e-1"), event.AttrReason)
+	require.Equal(t, ledger.Processed, c.status("e-1"))
+	require.NotContains(t, c.entry("e-1"), ledger.AttrReason)
 	require.Equal(t, 1, c.effects("e-1"))
 }
 

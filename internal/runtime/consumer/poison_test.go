@@ -16,6 +16,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 const badType = "bad"
@@ -140,7 +141,7 @@ func TestI7TheAnswerGoesOutBeforeTheInvocationEnds(t *testing.T) {
 		require.NoError(t, ctx.Err())
 		require.Contains(t, c.log.String(), `event=e-4 outcome=retry`)
 		require.Contains(t, c.log.String(), `reason=deadline error="not started: the invocation has no time left"`)
-		require.Equal(t, event.Failed, c.status("e-5"), "there is time left to settle what failed")
+		require.Equal(t, ledger.Failed, c.status("e-5"), "there is time left to settle what failed")
 		require.Equal(t, map[string]int32{"e-1": 14, "e-2": 2, "e-3": 2, "e-4": 2, "e-5": 0}, c.queue.hidden)
 	})
 }
@@ -213,7 +214,7 @@ func TestABrokenMessageOfAnAppliedEventIsNotSwallowed(t *testing.T) {
 	c := newCell()
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Equal(t, []string{"e-1"}, c.handle(t.Context(), t, deliverBody("e-1", "?", maxReceives)))
-	require.Equal(t, event.Processed, c.status("e-1"))
+	require.Equal(t, ledger.Processed, c.status("e-1"))
 }
 
 func TestAMessageWithoutAnyNameIsEjectedAndLeavesNoTrace(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // What a delivery of a record may meet.
@@ -118,12 +119,12 @@ func newChaos(t *rapid.T) *chaos {
 
 // waits reports whether an event has been diverted.
 func (c *chaos) waits(id string) bool {
-	return c.status(id) == event.Diverted && str(c.entry(id)[event.AttrWaiting]) == "acme"
+	return c.status(id) == ledger.Diverted && str(c.entry(id)[ledger.AttrWaiting]) == "acme"
 }
 
 // failedSince reports whether a message's event was given up on under a newer epoch than the message's.
 func (c *chaos) failedSince(m sent) bool {
-	return c.status(m.eventID) == event.Failed && int64(num(c.entry(m.eventID)[event.AttrEpoch])) > m.epoch
+	return c.status(m.eventID) == ledger.Failed && int64(num(c.entry(m.eventID)[event.AttrEpoch])) > m.epoch
 }
 
 // run delivers the messages until each is done or ejected, and returns those that are in the dead letter queue. A queue
@@ -164,7 +165,7 @@ func (c *chaos) deliverBatch(t *rapid.T, batch []sent) (reported map[string]bool
 		if !batch[i].malformed {
 			copies[batch[i].eventID]++
 		}
-		before[batch[i].eventID] = c.status(batch[i].eventID) == event.Processed
+		before[batch[i].eventID] = c.status(batch[i].eventID) == ledger.Processed
 	}
 	clear(c.lost)
 	reported = map[string]bool{}
@@ -173,7 +174,7 @@ func (c *chaos) deliverBatch(t *rapid.T, batch []sent) (reported map[string]bool
 		reported[id] = true
 	}
 	for _, m := range batch {
-		processed := c.status(m.eventID) == event.Processed
+		processed := c.status(m.eventID) == ledger.Processed
 		switch {
 		case m.malformed:
 			require.True(t, reported[m.messageID], "%s is malformed", m.messageID)
@@ -201,7 +202,7 @@ func (c *chaos) check(t *rapid.T, all, ejected []sent) {
 	for id := range eventsOf(all) {
 		times := c.effects(id)
 		require.LessOrEqual(t, times, 1, "%s has one effect", id)
-		require.Equal(t, times == 1, c.status(id) == event.Processed, "effect and ledger of %s agree", id)
+		require.Equal(t, times == 1, c.status(id) == ledger.Processed, "effect and ledger of %s agree", id)
 		require.True(t, times == 1 || c.waits(id) || inDLQ[id], "%s is not lost", id)
 		if c.waits(id) || inDLQ[id] {
 			again = append(again, sent{messageID: "again-" + id, eventID: id, epoch: maxFloor, receives: 1}.delivery())
@@ -211,7 +212,7 @@ func (c *chaos) check(t *rapid.T, all, ejected []sent) {
 	require.Empty(t, c.handle(context.Background(), t, again...))
 	for id := range eventsOf(all) {
 		require.Equal(t, 1, c.effects(id), "%s is applied once in the end", id)
-		require.Equal(t, event.Processed, c.status(id))
+		require.Equal(t, ledger.Processed, c.status(id))
 	}
 }
 

@@ -107,7 +107,7 @@ func (c *Consumer) refused(ctx context.Context, message string, failed []types.B
 // resend puts a copy of a message into the queue, whose receives count from 1 again. The copy says which message it is of.
 // The note is written first: a message that cannot be counted is not copied, or it would be without end.
 func (c *Consumer) resend(ctx context.Context, d delivery) error {
-	d.trial.resends++
+	d.trial.Resends++
 	if err := c.note(ctx, d); err != nil {
 		return fmt.Errorf("note the copy: %w", err)
 	}

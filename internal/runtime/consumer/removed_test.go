@@ -12,13 +12,13 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 )
 
 // removedBelow is the cell's fence once the tenant was removed, and all of its items with it.
 func (c *cell) removedBelow(epoch int64) {
-	c.tables.items[resultsTable+"/"+ownership.Key("acme")] = ownership.Fence{
-		TenantID: "acme", Floor: epoch, State: ownership.Left, RemovedBelow: epoch, UpdatedAt: time.Unix(1772600767, 0),
+	c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")] = ledger.Fence{
+		TenantID: "acme", Floor: epoch, State: ledger.Left, RemovedBelow: epoch, UpdatedAt: time.Unix(1772600767, 0),
 	}.Item()
 }
 
@@ -59,11 +59,11 @@ func TestConsumer_DropsTheEventsOfARemovedTenant(t *testing.T) {
 	t.Run("although the next tenant has moved away, and its fence diverts", func(t *testing.T) {
 		c := newCell()
 		c.removedBelow(3)
-		f := ownership.Fence{TenantID: "acme", Floor: 5, State: ownership.Left, Peer: "beta", RemovedBelow: 3, UpdatedAt: time.Unix(1772600767, 0)}
-		c.tables.items[resultsTable+"/"+ownership.Key("acme")] = f.Item()
+		f := ledger.Fence{TenantID: "acme", Floor: 5, State: ledger.Left, Peer: "beta", RemovedBelow: 3, UpdatedAt: time.Unix(1772600767, 0)}
+		c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")] = f.Item()
 		c.dropped(t, deliverOf(2, "e-1", "t", 1))
 		require.Empty(t, c.handle(t.Context(), t, deliverOf(4, "e-2", "t", 1)))
-		require.Equal(t, event.Diverted, c.status("e-2"))
+		require.Equal(t, ledger.Diverted, c.status("e-2"))
 	})
 	t.Run("when the tenant is removed before the transaction", func(t *testing.T) {
 		c := newCell()
@@ -90,7 +90,7 @@ func TestConsumer_NotesNothingOfARemovedTenantsUnreadableMessage(t *testing.T) {
 		TenantID: "acme", ID: "e-2", Type: "t", Payload: []byte(`1`), Epoch: 3, AcceptedAt: time.Unix(1772600767, 0),
 	}.Item()
 	require.Equal(t, []string{"e-2"}, c.handle(t.Context(), t, deliverBody("e-2", "{", 5)))
-	require.Equal(t, event.Failed, c.status("e-2"), "the next tenant's client is told")
+	require.Equal(t, ledger.Failed, c.status("e-2"), "the next tenant's client is told")
 }
 
 // The tenant may be removed between the look at its fence and the note.

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 )
 
 type attributes = map[string]types.AttributeValue
@@ -27,7 +27,7 @@ type tables struct {
 	items map[string]attributes // by TABLE/KEY
 	calls int                   // of TransactWriteItems
 	reads int                   // of GetItem
-	// updates are the calls of UpdateItem, and beats those at event.AppliedKey.
+	// updates are the calls of UpdateItem, and beats those at ledger.AppliedKey.
 	updates, beats int
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
 	// written, or after everything is, so that the answer gets lost.
@@ -80,7 +80,7 @@ func (s *tables) UpdateItem(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.updates++
-	if str(in.Key["id"]) == event.AppliedKey {
+	if str(in.Key["id"]) == ledger.AppliedKey {
 		s.beats++
 	}
 	if s.updateErr != nil {

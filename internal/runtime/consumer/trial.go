@@ -6,13 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 	"cellular/internal/runtime/telemetry"
 )
@@ -23,16 +19,9 @@ import (
 
 // trial is what is known of a message that is on trial.
 type trial struct {
-	known   bool
-	trials  int64 // how often it was started while on trial, over all messages that carried it
-	resends int64 // how often it was replaced by a copy of itself
+	known bool
+	ledger.Trial
 }
-
-// Attributes of a note, besides event.AttrExpiresAt. Its key is event.TrialPrefix and the id of the first message.
-const (
-	attrTrials  = "trials"  // N
-	attrResends = "resends" // N
-)
 
 // noteTTL is the longest that a message stays in a queue (MessageRetentionPeriod).
 const noteTTL = 14 * 24 * time.Hour
@@ -61,7 +50,7 @@ func (d delivery) firstID() string {
 
 // age is how often a message has been received, copies included.
 func (c *Consumer) age(d delivery) int64 {
-	return d.trial.resends*int64(c.MaxReceiveCount) + int64(d.receives)
+	return d.trial.Resends*int64(c.MaxReceiveCount) + int64(d.receives)
 }
 
 // readNotes fills in what is known of the messages that are on trial. A note that cannot be read leaves its message unknown:
@@ -77,11 +66,10 @@ func (c *Consumer) readNotes(ctx context.Context, list []delivery) {
 			continue
 		}
 		group.Go(func() error {
-			out, err := c.Tables.GetItem(ctx, &dynamodb.GetItemInput{
-				TableName: aws.String(c.ResultsTable), Key: noteKey(*d), ConsistentRead: aws.Bool(true),
-			})
+			out, err := c.Tables.GetItem(ctx, ledger.GetTrial(c.ResultsTable, d.firstID()))
 			if err == nil {
-				d.trial, err = trialOf(out.Item)
+				d.trial.Trial, err = ledger.TrialFromItem(out.Item)
+				d.trial.known = err == nil
 			}
 			if err != nil {
 				c.warn(ctx, *d, "it is not known whether a message has ended a process", err)
@@ -92,41 +80,20 @@ func (c *Consumer) readNotes(ctx context.Context, list []delivery) {
 	_ = group.Wait() // each has reported its own
 }
 
-func trialOf(note map[string]types.AttributeValue) (trial, error) {
-	if len(note) == 0 {
-		return trial{known: true}, nil
-	}
-	r := item.Read(note)
-	t := trial{known: true, trials: r.Int(attrTrials, 0), resends: r.Int(attrResends, 0)}
-	return t, r.Err()
-}
-
-func noteKey(d delivery) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{event.AttrKey: item.Text(event.TrialPrefix + d.firstID())}
-}
-
 // note writes what is known of a message that is on trial.
 func (c *Consumer) note(ctx context.Context, d delivery) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem, &dynamodb.UpdateItemInput{
-		TableName:                aws.String(c.ResultsTable),
-		Key:                      noteKey(d),
-		UpdateExpression:         aws.String("SET #trials = :trials, #resends = :resends, #expires = :expires"),
-		ExpressionAttributeNames: map[string]string{"#trials": attrTrials, "#resends": attrResends, "#expires": event.AttrExpiresAt},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":trials": item.Number(d.trial.trials), ":resends": item.Number(d.trial.resends),
-			":expires": item.Number(c.Now().Add(noteTTL).Unix()),
-		},
-	})
+	_, err := transact.Single(ctx, transact.Retrier{}, c.Tables.UpdateItem,
+		ledger.SetTrial(c.ResultsTable, d.firstID(), d.trial.Trial, c.Now().Add(noteTTL)))
 	return err
 }
 
 // due reports whether a message is on its last receive and has not had its turns: processes died of other messages. One
 // that fails by itself has had its first turn unnoticed, and at its last receive all others but this one.
 func (c *Consumer) due(d delivery) bool {
-	return d.onTrial() && d.receives >= c.MaxReceiveCount && d.trial.known && d.trial.resends < maxResends &&
-		d.trial.trials < max(1, int64(c.MaxReceiveCount)-2)
+	return d.onTrial() && d.receives >= c.MaxReceiveCount && d.trial.known && d.trial.Resends < maxResends &&
+		d.trial.Trials < max(1, int64(c.MaxReceiveCount)-2)
 }
 
 // warn reports what did not work and does not keep a record from being handled.

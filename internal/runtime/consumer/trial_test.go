@@ -12,12 +12,13 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // lost is a message on its last receive that has been started on trial so many times: the others it lost.
 func (c *cell) lost(id string, trials, resends int) events.SQSMessage {
 	c.met[id] = maxReceives - 1
-	c.tables.items[resultsTable+"/"+event.TrialPrefix+id] = trialNote(trials, resends)
+	c.tables.items[resultsTable+"/"+ledger.TrialPrefix+id] = trialNote(trials, resends)
 	return deliver(id, "t", maxReceives)
 }
 
@@ -44,7 +45,7 @@ func TestAMessageThatLostItsReceivesToOthersIsReplacedByACopy(t *testing.T) {
 	again.MessageAttributes[event.MessageAttrCopyOf] = events.SQSMessageAttribute{DataType: "String", StringValue: aws.String("e-1")}
 	require.Empty(t, c.handle(t.Context(), t, again))
 	require.Equal(t, 1, c.effects("e-1"))
-	note := c.tables.items[resultsTable+"/"+event.TrialPrefix+"e-1"]
+	note := c.tables.items[resultsTable+"/"+ledger.TrialPrefix+"e-1"]
 	require.Equal(t, []int{3, 1}, []int{num(note["trials"]), num(note["resends"])})
 }
 
@@ -74,11 +75,11 @@ func TestAMessageIsReplacedOnlyWhereItLostReceivesAndCanBeCounted(t *testing.T) 
 
 func TestI6AnEventWhoseProcessDiesOnItsLastReceiveIsKnownToHaveFailed(t *testing.T) {
 	c := newCell()
-	var seen event.Status
+	var seen ledger.Status
 	c.applyBad(func(context.Context, event.Event) (app.Effect, error) {
 		seen = c.status("e-1")
-		require.Equal(t, "crashed", str(c.entry("e-1")[event.AttrReason]))
-		by, err := time.Parse(event.TimeLayout, str(c.entry("e-1")[event.AttrFailedBy]))
+		require.Equal(t, "crashed", str(c.entry("e-1")[ledger.AttrReason]))
+		by, err := time.Parse(event.TimeLayout, str(c.entry("e-1")[ledger.AttrFailedBy]))
 		require.NoError(t, err)
 		require.WithinDuration(t, time.Now().Add(timeout), by, 5*time.Second, "the end of the invocation")
 		return app.Effect{}, errors.New("down")
@@ -86,15 +87,15 @@ func TestI6AnEventWhoseProcessDiesOnItsLastReceiveIsKnownToHaveFailed(t *testing
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	require.Equal(t, []string{"e-1"}, c.handle(ctx, t, deliver("e-1", badType, maxReceives)))
-	require.Equal(t, event.Failed, seen, "before it runs")
-	require.NotContains(t, c.entry("e-1"), event.AttrFailedBy)
-	require.Equal(t, "error", str(c.entry("e-1")[event.AttrReason]), "and if the process lives, its own reason")
+	require.Equal(t, ledger.Failed, seen, "before it runs")
+	require.NotContains(t, c.entry("e-1"), ledger.AttrFailedBy)
+	require.Equal(t, "error", str(c.entry("e-1")[ledger.AttrReason]), "and if the process lives, its own reason")
 
 	c.Apply = count
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", maxReceives)))
-	require.Equal(t, event.Processed, c.status("e-1"))
-	require.NotContains(t, c.entry("e-1"), event.AttrReason)
-	require.NotContains(t, c.entry("e-1"), event.AttrFailedBy)
+	require.Equal(t, ledger.Processed, c.status("e-1"))
+	require.NotContains(t, c.entry("e-1"), ledger.AttrReason)
+	require.NotContains(t, c.entry("e-1"), ledger.AttrFailedBy)
 }
 
 func TestAnEarlierReceiveNotesNoFailure(t *testing.T) {

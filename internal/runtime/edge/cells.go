@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // Cells is the way into the cells: all that the router ever asks of one. A call ends soon after its context does.
@@ -49,7 +50,7 @@ func cellFailure(err error, detail string) error {
 // Record is what a cell tells of an event.
 type Record struct {
 	Type       string
-	Status     event.Status    // "" where the cell does not have the event
+	Status     ledger.Status   // "" where the cell does not have the event
 	AcceptedAt string          // event.TimeLayout; where the status is accepted, and mostly where it is diverted
 	AppliedAt  string          // event.TimeLayout; where the status is processed or failed
 	Result     json.RawMessage // what the business logic answered, if anything; where the status is processed
@@ -57,12 +58,12 @@ type Record struct {
 }
 
 // conclusive reports whether the cell can answer for the event by itself.
-func (r Record) conclusive() bool { return r.Status != "" && r.Status != event.Diverted }
+func (r Record) conclusive() bool { return r.Status != "" && r.Status != ledger.Diverted }
 
 // public is the record as a client reads it. That an event waits to be sent on is nobody's business but the system's.
 func (r Record) public() Record {
-	if r.Status == event.Diverted {
-		r.Status = event.Accepted
+	if r.Status == ledger.Diverted {
+		r.Status = ledger.Accepted
 	}
 	return r
 }

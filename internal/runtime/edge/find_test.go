@@ -13,8 +13,8 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
-	"cellular/internal/model/ownership"
 	"cellular/internal/runtime/edge"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -35,18 +35,18 @@ func (w *world) cloned(cell, from string) {
 	w.db.Put(dataPrefix+cell, clone)
 }
 
-func (w *world) outcome(cell string, status event.Status) {
+func (w *world) outcome(cell string, status ledger.Status) {
 	entry := dynamotest.Item{
 		"id": item.Text("acme#order-1"), "type": item.Text("order.created"), "status": item.Text(string(status)), "applied_at": item.Text("2026-02-03T04:05:07.000Z"),
 	}
-	if status == event.Diverted {
+	if status == ledger.Diverted {
 		entry["waiting"] = item.Text("acme")
 	}
 	w.db.Put(resultsPrefix+cell, entry)
 }
 
-func (w *world) fence(cell string, state ownership.State, peer string) {
-	f := ownership.Fence{TenantID: "acme", Floor: 8, State: state, Peer: peer, UpdatedAt: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)}
+func (w *world) fence(cell string, state ledger.FenceState, peer string) {
+	f := ledger.Fence{TenantID: "acme", Floor: 8, State: state, Peer: peer, UpdatedAt: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)}
 	w.db.Put(resultsPrefix+cell, f.Item())
 }
 
@@ -60,49 +60,49 @@ func mapsTo(t *testing.T, cell string, changes ...func(*edge.Config)) *world {
 // A tenant moves from alpha to beta. Routers that know of it and routers that do not give the same answer at every step.
 func TestI8TheStatusCanBeReadThroughAWholeMove(t *testing.T) {
 	moving := func(w *world) {
-		w.fence("alpha", ownership.Outgoing, "beta")
-		w.fence("beta", ownership.Incoming, "alpha")
+		w.fence("alpha", ledger.Outgoing, "beta")
+		w.fence("beta", ledger.Incoming, "alpha")
 	}
 	moved := func(w *world) {
-		w.fence("alpha", ownership.Left, "beta")
-		w.fence("beta", ownership.Owner, "alpha")
+		w.fence("alpha", ledger.Left, "beta")
+		w.fence("beta", ledger.Owner, "alpha")
 	}
 	for _, c := range []struct {
 		name   string
 		parts  func(*world)
-		status event.Status
+		status ledger.Status
 		cell   string
 	}{
-		{"accepted, and not yet copied", func(w *world) { moving(w); w.accepted("alpha") }, event.Accepted, "alpha"},
-		{"applied, and not yet copied", func(w *world) { moving(w); w.accepted("alpha"); w.outcome("alpha", event.Processed) }, event.Processed, "alpha"},
-		{"diverted, and not yet copied", func(w *world) { moving(w); w.accepted("alpha"); w.outcome("alpha", event.Diverted) }, event.Accepted, "alpha"},
+		{"accepted, and not yet copied", func(w *world) { moving(w); w.accepted("alpha") }, ledger.Accepted, "alpha"},
+		{"applied, and not yet copied", func(w *world) { moving(w); w.accepted("alpha"); w.outcome("alpha", ledger.Processed) }, ledger.Processed, "alpha"},
+		{"diverted, and not yet copied", func(w *world) { moving(w); w.accepted("alpha"); w.outcome("alpha", ledger.Diverted) }, ledger.Accepted, "alpha"},
 		{"diverted, and copied", func(w *world) {
 			moved(w)
 			w.accepted("alpha")
-			w.outcome("alpha", event.Diverted)
+			w.outcome("alpha", ledger.Diverted)
 			w.cloned("beta", "alpha")
-		}, event.Accepted, "beta"},
+		}, ledger.Accepted, "beta"},
 		{"diverted, and applied", func(w *world) {
 			moved(w)
 			w.accepted("alpha")
-			w.outcome("alpha", event.Diverted)
+			w.outcome("alpha", ledger.Diverted)
 			w.cloned("beta", "alpha")
-			w.outcome("beta", event.Processed)
-		}, event.Processed, "beta"},
+			w.outcome("beta", ledger.Processed)
+		}, ledger.Processed, "beta"},
 		{"diverted, and failed", func(w *world) {
 			moved(w)
 			w.accepted("alpha")
-			w.outcome("alpha", event.Diverted)
+			w.outcome("alpha", ledger.Diverted)
 			w.cloned("beta", "alpha")
-			w.outcome("beta", event.Failed)
-		}, event.Failed, "beta"},
-		{"accepted by the new cell", func(w *world) { moved(w); w.accepted("beta") }, event.Accepted, "beta"},
+			w.outcome("beta", ledger.Failed)
+		}, ledger.Failed, "beta"},
+		{"accepted by the new cell", func(w *world) { moved(w); w.accepted("beta") }, ledger.Accepted, "beta"},
 		{"forgotten by the old cell", func(w *world) {
-			w.fence("alpha", ownership.Left, "beta")
-			w.fence("beta", ownership.Owner, "")
+			w.fence("alpha", ledger.Left, "beta")
+			w.fence("beta", ledger.Owner, "")
 			w.cloned("beta", "alpha")
-			w.outcome("beta", event.Processed)
-		}, event.Processed, "beta"},
+			w.outcome("beta", ledger.Processed)
+		}, ledger.Processed, "beta"},
 	} {
 		for _, cell := range []string{"alpha", "beta"} {
 			t.Run(c.name+", by a router that knows "+cell, func(t *testing.T) {
@@ -114,8 +114,8 @@ func TestI8TheStatusCanBeReadThroughAWholeMove(t *testing.T) {
 				require.Equal(t, c.cell, a.body["cell"])
 				require.Equal(t, c.cell, a.Headers["X-Cell-Id"])
 				require.Equal(t, "order.created", a.body["type"])
-				require.Equal(t, c.status == event.Accepted, a.body["accepted_at"] == "2026-02-03T04:05:06.000Z")
-				require.Equal(t, c.status != event.Accepted, a.body["applied_at"] == "2026-02-03T04:05:07.000Z")
+				require.Equal(t, c.status == ledger.Accepted, a.body["accepted_at"] == "2026-02-03T04:05:06.000Z")
+				require.Equal(t, c.status != ledger.Accepted, a.body["applied_at"] == "2026-02-03T04:05:07.000Z")
 				require.LessOrEqual(t, len(w.calls("app-")), 5)
 				require.Equal(t, c.cell, w.lastLine(1)["cell"])
 				require.Equal(t, "INFO", w.lastLine(1)["level"])
@@ -131,11 +131,11 @@ func TestI10AStatusTakesAtMostFiveReadsInTwoCells(t *testing.T) {
 		reads  int
 	}{
 		"a tenant that never moved": {func(*world) {}, http.StatusNotFound, 3},
-		"a move that is forgotten":  {func(w *world) { w.fence("alpha", ownership.Owner, "") }, http.StatusNotFound, 3},
-		"nothing in either":         {func(w *world) { w.fence("alpha", ownership.Owner, "beta") }, http.StatusNotFound, 5},
-		"a peer that names another": {func(w *world) { w.fence("alpha", ownership.Left, "beta"); w.fence("beta", ownership.Left, "gamma") }, http.StatusNotFound, 5},
-		"diverted, not in the peer": {func(w *world) { w.fence("alpha", ownership.Left, "beta"); w.outcome("alpha", event.Diverted) }, http.StatusOK, 5},
-		"diverted by the peer, too": {func(w *world) { w.fence("alpha", ownership.Left, "beta"); w.outcome("beta", event.Diverted) }, http.StatusOK, 5},
+		"a move that is forgotten":  {func(w *world) { w.fence("alpha", ledger.Owner, "") }, http.StatusNotFound, 3},
+		"nothing in either":         {func(w *world) { w.fence("alpha", ledger.Owner, "beta") }, http.StatusNotFound, 5},
+		"a peer that names another": {func(w *world) { w.fence("alpha", ledger.Left, "beta"); w.fence("beta", ledger.Left, "gamma") }, http.StatusNotFound, 5},
+		"diverted, not in the peer": {func(w *world) { w.fence("alpha", ledger.Left, "beta"); w.outcome("alpha", ledger.Diverted) }, http.StatusOK, 5},
+		"diverted by the peer, too": {func(w *world) { w.fence("alpha", ledger.Left, "beta"); w.outcome("beta", ledger.Diverted) }, http.StatusOK, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -156,7 +156,7 @@ func TestI10AStatusTakesAtMostFiveReadsInTwoCells(t *testing.T) {
 
 func TestI8AnEventIsNeverSentToThePeer(t *testing.T) {
 	w := newWorld(t)
-	w.fence("alpha", ownership.Left, "beta")
+	w.fence("alpha", ledger.Left, "beta")
 	a := w.post(order)
 	require.Equal(t, http.StatusAccepted, a.StatusCode, a.Body)
 	require.Equal(t, "alpha", a.body["cell"])
@@ -174,9 +174,9 @@ func TestAPeerThatFailsIsNotTheTenantsCellThatFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, breaker(2, 1))
 				w.mapTenant("globex", "beta", mapping.Active)
-				w.fence("alpha", ownership.Left, "beta")
+				w.fence("alpha", ledger.Left, "beta")
 				w.accepted("alpha")
-				w.outcome("alpha", event.Diverted)
+				w.outcome("alpha", ledger.Diverted)
 				fail(w, "beta")
 
 				start := time.Now()
@@ -220,7 +220,7 @@ func TestASlowCellDoesNotOpenTheBreakerOfItsPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, breaker(1, 1))
 		w.mapTenant("globex", "beta", mapping.Active)
-		w.fence("alpha", ownership.Left, "beta")
+		w.fence("alpha", ledger.Left, "beta")
 		w.db.Intercept = func(_ context.Context, c dynamotest.Call) error {
 			switch {
 			case strings.Contains(c.Table, "results-cell-alpha"):
@@ -236,7 +236,7 @@ func TestASlowCellDoesNotOpenTheBreakerOfItsPeer(t *testing.T) {
 		require.Contains(t, w.lastLine(1)["error"], "no time is left to ask its peer")
 		require.Equal(t, http.StatusAccepted, w.post(`{"tenant_id":"globex","type":"t","payload":1}`).StatusCode)
 
-		w.outcome("alpha", event.Diverted)
+		w.outcome("alpha", ledger.Diverted)
 		a = w.get("order-1", "acme")
 		require.Equal(t, http.StatusOK, a.StatusCode, a.Body)
 		require.Equal(t, "accepted", a.body["status"])
@@ -246,9 +246,9 @@ func TestASlowCellDoesNotOpenTheBreakerOfItsPeer(t *testing.T) {
 
 func TestAFenceThatCannotBeReadIsAnInternalError(t *testing.T) {
 	w := newWorld(t)
-	w.fence("alpha", ownership.Left, "beta")
-	fence := w.db.Item(resultsPrefix+"alpha", ownership.Key("acme"))
-	fence[ownership.AttrPeer] = &types.AttributeValueMemberBOOL{Value: true}
+	w.fence("alpha", ledger.Left, "beta")
+	fence := w.db.Item(resultsPrefix+"alpha", ledger.FenceKey("acme"))
+	fence[ledger.AttrPeer] = &types.AttributeValueMemberBOOL{Value: true}
 	w.db.Put(resultsPrefix+"alpha", fence)
 	w.wantProblem(w.get("order-1", "acme"), http.StatusInternalServerError, "internal")
 	require.Contains(t, w.lastLine(1)["error"], "attribute peer_cell is not a string")
@@ -259,12 +259,12 @@ func TestAnEventOnItsLastAttemptHasNotFailedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ahead := func(w *world, by string) {
 			entry := w.db.Item(resultsPrefix+"alpha", "acme#order-1")
-			entry[event.AttrReason], entry[event.AttrFailedBy] = item.Text("crashed"), item.Text(by)
+			entry[ledger.AttrReason], entry[ledger.AttrFailedBy] = item.Text("crashed"), item.Text(by)
 			w.db.Put(resultsPrefix+"alpha", entry)
 		}
 		w := mapsTo(t, "alpha")
 		w.accepted("alpha")
-		w.outcome("alpha", event.Failed)
+		w.outcome("alpha", ledger.Failed)
 		ahead(w, event.FormatTime(time.Now().Add(30*time.Second)))
 		a := w.get("order-1", "acme")
 		require.Equal(t, "accepted", a.body["status"], a.Body)
@@ -279,12 +279,12 @@ func TestAnEventOnItsLastAttemptHasNotFailedYet(t *testing.T) {
 		ahead(w, "no time")
 		require.Equal(t, "failed", w.get("order-1", "acme").body["status"])
 
-		w.outcome("alpha", event.Processed)
+		w.outcome("alpha", ledger.Processed)
 		ahead(w, event.FormatTime(time.Now().Add(time.Hour)))
 		require.Equal(t, "processed", w.get("order-1", "acme").body["status"], "it has succeeded, whatever else the entry says")
 
 		lone := mapsTo(t, "alpha") // a message that has no event in the cell
-		lone.outcome("alpha", event.Failed)
+		lone.outcome("alpha", ledger.Failed)
 		ahead(lone, event.FormatTime(time.Now().Add(time.Hour)))
 		require.Equal(t, "failed", lone.get("order-1", "acme").body["status"])
 	})

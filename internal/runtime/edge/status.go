@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT. A caller that may speak for one tenant
@@ -42,7 +43,7 @@ func (h *Handler) status(ctx context.Context, x *exchange, req Request, escapedI
 		TenantID   string          `json:"tenant_id"`
 		Cell       string          `json:"cell"`
 		Type       string          `json:"type,omitempty"`
-		Status     event.Status    `json:"status"`
+		Status     ledger.Status   `json:"status"`
 		AcceptedAt string          `json:"accepted_at,omitempty"`
 		AppliedAt  string          `json:"applied_at,omitempty"`
 		Result     json.RawMessage `json:"result,omitempty"`

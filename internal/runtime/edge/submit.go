@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // envelopeRoom is how many bytes a body may have beyond its payload. The fields around a payload take up to 400;
@@ -112,10 +113,10 @@ func (s *submission) takeKey(header string) error {
 // accepted is the 202.
 func (x *exchange) accepted() (Response, error) {
 	response, err := x.reply(http.StatusAccepted, struct {
-		ID     string       `json:"id"`
-		Cell   string       `json:"cell"`
-		Status event.Status `json:"status"`
-	}{x.eventID, x.cellID, event.Accepted})
+		ID     string        `json:"id"`
+		Cell   string        `json:"cell"`
+		Status ledger.Status `json:"status"`
+	}{x.eventID, x.cellID, ledger.Accepted})
 	if err != nil {
 		return Response{}, err
 	}

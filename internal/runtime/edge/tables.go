@@ -11,7 +11,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
-	"cellular/internal/model/ownership"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
 )
 
@@ -55,19 +55,23 @@ func (t Tables) Write(ctx context.Context, cellID string, e event.Event) (*event
 // just told.
 func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Record, error) {
 	key := event.Key(tenantID, eventID)
-	outcome, err := t.get(ctx, t.ResultsPrefix+cellID, key,
-		event.AttrType, event.AttrStatus, event.AttrAppliedAt, event.AttrResult, event.AttrReason, event.AttrFailedBy)
+	outcome, err := t.get(ctx, t.ResultsPrefix+cellID, key, ledger.Shown()...)
 	if err != nil {
 		return Record{}, fmt.Errorf("read outcome in cell %s: %w", cellID, err)
 	}
 	var record, ahead Record // ahead has failed unless its last attempt, which is under way, succeeds
 	if outcome != nil {
-		record, err = recordOfOutcome(key, outcome)
-		if err == nil && record.Status == event.Failed && event.UnderWay(outcome, time.Now()) {
+		var o ledger.Outcome
+		o, err = ledger.Decode(outcome)
+		if err != nil {
+			return Record{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		record = recordOf(o)
+		if o.Status == ledger.Failed && o.UnderWay(time.Now()) {
 			record, ahead = Record{}, record
 		}
-		if err != nil || record.conclusive() {
-			return record, err
+		if record.conclusive() {
+			return record, nil
 		}
 	}
 	accepted, err := t.get(ctx, t.DataPrefix+cellID, key, event.AttrType, event.AttrAcceptedAt)
@@ -83,7 +87,7 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 	r := item.Read(accepted)
 	record.Type, record.AcceptedAt = r.String(event.AttrType), r.String(event.AttrAcceptedAt)
 	if record.Status == "" {
-		record.Status = event.Accepted
+		record.Status = ledger.Accepted
 	}
 	if err := r.Err(); err != nil {
 		return Record{}, fmt.Errorf("%w: event item %q: %w", ErrMalformed, key, err)
@@ -91,42 +95,25 @@ func (t Tables) Read(ctx context.Context, cellID, tenantID, eventID string) (Rec
 	return record, nil
 }
 
-// recordOfOutcome reads an item of a results table. A message that nobody could read may have left no type.
-func recordOfOutcome(key string, attributes map[string]types.AttributeValue) (Record, error) {
-	r := item.Read(attributes)
-	record := Record{
-		Type:   r.OptionalString(event.AttrType),
-		Status: event.Status(r.Checked(event.AttrStatus, event.IsWord, event.WordPattern)),
-		Reason: r.OptionalString(event.AttrReason),
+// recordOf is what an outcome tells a client.
+func recordOf(o ledger.Outcome) Record {
+	record := Record{Type: o.Type, Status: o.Status, Reason: o.Reason, Result: o.Result}
+	if o.Status != ledger.Diverted {
+		record.AppliedAt = event.FormatTime(o.AppliedAt)
 	}
-	if !record.Status.Known() {
-		// A later version has noted something that is none of the outcomes so far. What is known for certain is that the event
-		// was accepted, which is what a reader is told of one that is under way between cells, too.
-		record.Status = event.Diverted
-	}
-	if at := r.String(event.AttrAppliedAt); record.Status != event.Diverted {
-		record.AppliedAt = at
-	}
-	if result := r.OptionalString(event.AttrResult); result != "" {
-		record.Result = r.JSON(event.AttrResult)
-	}
-	if err := r.Err(); err != nil {
-		return Record{}, fmt.Errorf("%w: result item %q: %w", ErrMalformed, key, err)
-	}
-	return record, nil
+	return record
 }
 
 // Peer implements Cells with a read of the tenant's fence in the cell. Most tenants have never moved and have none.
 func (t Tables) Peer(ctx context.Context, cellID, tenantID string) (string, error) {
-	fence, err := t.get(ctx, t.ResultsPrefix+cellID, ownership.Key(tenantID),
-		ownership.AttrTenant, ownership.AttrFloor, ownership.AttrState, ownership.AttrPeer, ownership.AttrUpdatedAt)
+	fence, err := t.get(ctx, t.ResultsPrefix+cellID, ledger.FenceKey(tenantID), ledger.FenceAttributes()...)
 	if err != nil {
 		return "", fmt.Errorf("read fence in cell %s: %w", cellID, err)
 	}
 	if fence == nil {
 		return "", nil
 	}
-	f, err := ownership.FromItem(fence)
+	f, err := ledger.FenceFromItem(fence)
 	if err != nil {
 		return "", fmt.Errorf("read fence in cell %s: %w: %w", cellID, ErrMalformed, err)
 	}

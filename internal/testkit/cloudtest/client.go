@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 )
 
 // What the shipped business logic takes.
@@ -111,7 +111,7 @@ func (c *Client) Accept(t *testing.T, tenant, id, eventType, payload string) {
 }
 
 // AwaitStatus polls until the router tells that status of every event, and returns its last answer.
-func (c *Client) AwaitStatus(t *testing.T, tenant string, status event.Status, ids ...string) Answer {
+func (c *Client) AwaitStatus(t *testing.T, tenant string, status ledger.Status, ids ...string) Answer {
 	t.Helper()
 	var last Answer
 	for _, id := range ids {

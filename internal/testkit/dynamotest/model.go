@@ -7,6 +7,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
@@ -60,8 +61,8 @@ func Cell(cell naming.Cell) map[string]Table {
 		cell.ResultsTable(): {
 			Hash: S(event.AttrKey),
 			Indexes: map[string]Index{
-				event.TenantIndex:  keysOnly(event.AttrTenantID, event.AttrKey),
-				event.WaitingIndex: keysOnly(event.AttrWaiting, event.AttrKey),
+				ledger.TenantIndex:  keysOnly(event.AttrTenantID, event.AttrKey),
+				ledger.WaitingIndex: keysOnly(ledger.AttrWaiting, event.AttrKey),
 			},
 		},
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/tenantdata"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -40,11 +40,12 @@ func TestADeploymentsTablesServeItsPackages(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 2)
 
-	fence := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Outgoing, Peer: "beta", UpdatedAt: now}
-	require.NoError(t, transact(t, db, ownership.MayApply(alpha.ResultsTable(), "acme", 1)))
+	late := event.Event{TenantID: "acme", ID: "late", Epoch: 1}
+	fence := ledger.Fence{TenantID: "acme", Floor: 2, State: ledger.Outgoing, Peer: "beta", UpdatedAt: now}
+	require.NoError(t, transact(t, db, ledger.MayApply(alpha.ResultsTable(), late)))
 	put(t, db, alpha.ResultsTable(), fence.Item())
-	require.Equal(t, []string{"ConditionalCheckFailed"}, codes(t, transact(t, db, ownership.MayApply(alpha.ResultsTable(), "acme", 1))))
-	require.NoError(t, transact(t, db, ownership.MustDivert(alpha.ResultsTable(), "acme", 1)))
+	require.Equal(t, []string{"ConditionalCheckFailed"}, codes(t, transact(t, db, ledger.MayApply(alpha.ResultsTable(), late))))
+	require.NoError(t, transact(t, db, ledger.MustDivert(alpha.ResultsTable(), late)))
 	keys = nil
 	require.NoError(t, tenantdata.ResultKeys(t.Context(), db, alpha.ResultsTable(), "acme", collect))
 	require.Empty(t, keys, "a fence belongs to its cell")

@@ -16,8 +16,8 @@ import (
 	"cellular/app"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/ownership"
 	"cellular/internal/runtime/consumer"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -114,13 +114,13 @@ func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {
 			if tables[0] == from.DataTable {
 				found[event.AttrClonedFrom] = item.Text(from.ID)
 			}
-			if w.Tables.Item(tables[1], key) == nil || w.Status(from, key) == event.Processed && w.Status(to, key) != event.Processed {
+			if w.Tables.Item(tables[1], key) == nil || w.Status(from, key) == ledger.Processed && w.Status(to, key) != ledger.Processed {
 				w.Tables.Put(tables[1], found)
 			}
 			w.Tables.Delete(tables[0], key)
 		}
 	}
-	w.Fence(from, tenantID, epoch, ownership.Left)
-	w.Fence(to, tenantID, epoch, ownership.Owner)
+	w.Fence(from, tenantID, epoch, ledger.Left)
+	w.Fence(to, tenantID, epoch, ledger.Owner)
 	w.Map(tenantID, to, epoch)
 }

@@ -10,10 +10,10 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/dynamotest"
@@ -83,8 +83,8 @@ func (w *World) Map(tenantID string, c manifest.Cell, epoch int64) {
 }
 
 // Fence puts a tenant's fence into a cell.
-func (w *World) Fence(c manifest.Cell, tenantID string, floor int64, state ownership.State) {
-	w.Tables.Put(c.ResultsTable, ownership.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: w.Clock.Now()}.Item())
+func (w *World) Fence(c manifest.Cell, tenantID string, floor int64, state ledger.FenceState) {
+	w.Tables.Put(c.ResultsTable, ledger.Fence{TenantID: tenantID, Floor: floor, State: state, UpdatedAt: w.Clock.Now()}.Item())
 }
 
 // Accept puts an event into a cell's data table, as the router does.
@@ -98,29 +98,29 @@ func (w *World) Accept(c manifest.Cell, tenantID, eventID string, epoch int64, a
 }
 
 // Outcome puts an entry for an event into a cell's ledger, written age ago. One that was diverted waits.
-func (w *World) Outcome(c manifest.Cell, e event.Event, status event.Status, age time.Duration) {
+func (w *World) Outcome(c manifest.Cell, e event.Event, status ledger.Status, age time.Duration) {
 	entry := dynamotest.Item{
-		event.AttrKey:       item.Text(e.Key()),
-		event.AttrTenantID:  item.Text(e.TenantID),
-		event.AttrID:        item.Text(e.ID),
-		event.AttrType:      item.Text(e.Type),
-		event.AttrEpoch:     item.Number(e.Epoch),
-		event.AttrStatus:    item.Text(string(status)),
-		event.AttrAppliedAt: item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
+		event.AttrKey:        item.Text(e.Key()),
+		event.AttrTenantID:   item.Text(e.TenantID),
+		event.AttrID:         item.Text(e.ID),
+		event.AttrType:       item.Text(e.Type),
+		event.AttrEpoch:      item.Number(e.Epoch),
+		ledger.AttrStatus:    item.Text(string(status)),
+		ledger.AttrAppliedAt: item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
 	}
 	switch status {
-	case event.Diverted:
-		entry[event.AttrWaiting] = item.Text(e.TenantID)
-	case event.Failed:
-		entry[event.AttrReason] = item.Text("rejected")
+	case ledger.Diverted:
+		entry[ledger.AttrWaiting] = item.Text(e.TenantID)
+	case ledger.Failed:
+		entry[ledger.AttrReason] = item.Text("rejected")
 	}
 	w.Tables.Put(c.ResultsTable, entry)
 }
 
 // Status is what a cell's ledger says of an event; "" for nothing.
-func (w *World) Status(c manifest.Cell, key string) event.Status {
-	if s, ok := w.Tables.Item(c.ResultsTable, key)[event.AttrStatus].(*types.AttributeValueMemberS); ok {
-		return event.Status(s.Value)
+func (w *World) Status(c manifest.Cell, key string) ledger.Status {
+	if s, ok := w.Tables.Item(c.ResultsTable, key)[ledger.AttrStatus].(*types.AttributeValueMemberS); ok {
+		return ledger.Status(s.Value)
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package ownership
+package ledger
 
 import (
 	"context"
@@ -6,10 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"cellular/internal/model/event"
-	"cellular/internal/model/item"
 	"cellular/internal/model/manifest"
 )
 
@@ -18,24 +15,24 @@ type Getter interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 }
 
-// Get reads a tenant's fence from a results table, consistently. It reports false where there is none.
-func Get(ctx context.Context, client Getter, resultsTable, tenantID string) (fence Fence, there bool, err error) {
+// ReadFence reads a tenant's fence from a results table, consistently. It reports false where there is none.
+func ReadFence(ctx context.Context, client Getter, resultsTable, tenantID string) (fence Fence, there bool, err error) {
 	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName:      aws.String(resultsTable),
-		Key:            map[string]types.AttributeValue{event.AttrKey: item.Text(Key(tenantID))},
+		Key:            itemKey(FenceKey(tenantID)),
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil || len(out.Item) == 0 {
 		return Fence{}, false, err
 	}
-	fence, err = FromItem(out.Item)
+	fence, err = FenceFromItem(out.Item)
 	return fence, err == nil, err
 }
 
-// Floor is the lowest epoch whose events of a tenant the cell applies now: 1, which is below no epoch, where the tenant
+// ReadFloor returns the lowest epoch whose events of a tenant the cell applies now: 1, which is below no epoch, where the tenant
 // has no fence there. A fence in a state that this version does not know is an error: its floor may be about to change.
-func Floor(ctx context.Context, client Getter, cell manifest.Cell, tenantID string) (int64, error) {
-	fence, there, err := Get(ctx, client, cell.ResultsTable, tenantID)
+func ReadFloor(ctx context.Context, client Getter, cell manifest.Cell, tenantID string) (int64, error) {
+	fence, there, err := ReadFence(ctx, client, cell.ResultsTable, tenantID)
 	switch {
 	case err != nil:
 		return 0, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)

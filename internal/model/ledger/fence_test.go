@@ -1,4 +1,4 @@
-package ownership_test
+package ledger_test
 
 import (
 	"errors"
@@ -12,17 +12,17 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/naming"
-	"cellular/internal/model/ownership"
 	"cellular/internal/testkit/dynamotest"
 )
 
 var cell = naming.Stack("dev").Cell("alpha")
 
-var states = []ownership.State{ownership.Incoming, ownership.Owner, ownership.Outgoing, ownership.Left}
+var states = []ledger.FenceState{ledger.Incoming, ledger.Owner, ledger.Outgoing, ledger.Left}
 
-func drawFence(t *rapid.T) ownership.Fence {
-	return ownership.Fence{
+func drawFence(t *rapid.T) ledger.Fence {
+	return ledger.Fence{
 		RemovedBelow: rapid.SampledFrom([]int64{0, 0, 1, 3, 6}).Draw(t, "removed below"),
 
 		TenantID:  rapid.StringMatching(event.TenantIDPattern).Draw(t, "tenant"),
@@ -36,7 +36,7 @@ func drawFence(t *rapid.T) ownership.Fence {
 func TestItemRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFence(t)
-		got, err := ownership.FromItem(f.Item())
+		got, err := ledger.FenceFromItem(f.Item())
 		require.NoError(t, err)
 		require.Equal(t, f, got)
 	})
@@ -47,8 +47,8 @@ func TestAFenceNeitherMovesWithItsTenantNorIsAnEvent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := drawFence(t)
 		require.NotContains(t, f.Item(), event.AttrTenantID)
-		require.NotContains(t, f.Item(), event.AttrWaiting)
-		_, _, err := event.ParseKey(ownership.Key(f.TenantID))
+		require.NotContains(t, f.Item(), ledger.AttrWaiting)
+		_, _, err := event.ParseKey(ledger.FenceKey(f.TenantID))
 		require.Error(t, err)
 	})
 }
@@ -59,22 +59,22 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 		value     types.AttributeValue // nil removes the attribute
 		want      string
 	}{
-		{ownership.AttrTenant, item.Text("a#b"), `attribute fenced_tenant is "a#b"`},
-		{ownership.AttrFloor, item.Number(0), "attribute floor is \"0\""},
-		{ownership.AttrFloor, item.Text("1"), "attribute floor is missing or not a number"},
-		{ownership.AttrState, item.Text("Gone"), `attribute state is "Gone", want a word of lower-case letters and -`},
-		{ownership.AttrPeer, item.Text("Beta"), `attribute peer_cell is "Beta", want empty or`},
-		{ownership.AttrPeer, nil, "attribute peer_cell is missing"},
-		{ownership.AttrUpdatedAt, item.Text("now"), `attribute updated_at is "now"`},
+		{ledger.AttrFencedTenant, item.Text("a#b"), `attribute fenced_tenant is "a#b"`},
+		{ledger.AttrFloor, item.Number(0), "attribute floor is \"0\""},
+		{ledger.AttrFloor, item.Text("1"), "attribute floor is missing or not a number"},
+		{ledger.AttrFenceState, item.Text("Gone"), `attribute state is "Gone", want a word of lower-case letters and -`},
+		{ledger.AttrPeer, item.Text("Beta"), `attribute peer_cell is "Beta", want empty or`},
+		{ledger.AttrPeer, nil, "attribute peer_cell is missing"},
+		{ledger.AttrFencedAt, item.Text("now"), `attribute updated_at is "now"`},
 	} {
-		f := ownership.Fence{TenantID: "acme", Floor: 2, State: ownership.Owner, UpdatedAt: time.Unix(1772600767, 0)}
+		f := ledger.Fence{TenantID: "acme", Floor: 2, State: ledger.Owner, UpdatedAt: time.Unix(1772600767, 0)}
 		attributes := f.Item()
 		attributes[c.attribute] = c.value
 		if c.value == nil {
 			delete(attributes, c.attribute)
 		}
-		_, err := ownership.FromItem(attributes)
-		require.ErrorIs(t, err, ownership.ErrMalformed)
+		_, err := ledger.FenceFromItem(attributes)
+		require.ErrorIs(t, err, ledger.ErrMalformedFence)
 		require.ErrorContains(t, err, c.want)
 	}
 }
@@ -84,7 +84,7 @@ func holds(t *rapid.T, db *dynamotest.DB, condition types.TransactWriteItem) boo
 	table := cell.ResultsTable()
 	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		condition,
-		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: item.Text("acme#e-1")}}},
+		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: item.Text("other#e-1")}}},
 	}})
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		require.Equal(t, "ConditionalCheckFailed", *canceled.CancellationReasons[0].Code)
@@ -103,8 +103,9 @@ func TestI8AnEventIsAppliedOrDivertedOrItsTenantWasRemoved(t *testing.T) {
 		if fenced {
 			db.Put(cell.ResultsTable(), f.Item())
 		}
-		may := holds(t, db, ownership.MayApply(cell.ResultsTable(), f.TenantID, epoch))
-		must := holds(t, db, ownership.MustDivert(cell.ResultsTable(), f.TenantID, epoch))
+		e := event.Event{TenantID: f.TenantID, ID: "e-1", Epoch: epoch}
+		may := holds(t, db, ledger.MayApply(cell.ResultsTable(), e))
+		must := holds(t, db, ledger.MustDivert(cell.ResultsTable(), e))
 		require.Equal(t, !fenced || f.Floor <= epoch, may)
 		require.Equal(t, !may && !(fenced && f.Removed(epoch)), must)
 	})
@@ -116,11 +117,11 @@ func TestSetKeepsWhatAFenceSaysOfARemovedTenant(t *testing.T) {
 		before, f := drawFence(t), drawFence(t)
 		f.TenantID = before.TenantID
 		db.Put(cell.ResultsTable(), before.Item())
-		require.True(t, holds(t, db, ownership.Set(cell.ResultsTable(), f)))
+		require.True(t, holds(t, db, ledger.SetFence(cell.ResultsTable(), f)))
 		if f.RemovedBelow == 0 {
 			f.RemovedBelow = before.RemovedBelow
 		}
-		got, there, err := ownership.Get(t.Context(), db, cell.ResultsTable(), f.TenantID)
+		got, there, err := ledger.ReadFence(t.Context(), db, cell.ResultsTable(), f.TenantID)
 		require.NoError(t, err)
 		require.True(t, there)
 		require.Equal(t, f, got)
@@ -128,10 +129,10 @@ func TestSetKeepsWhatAFenceSaysOfARemovedTenant(t *testing.T) {
 }
 
 func TestReservedKeysAreTheSystems(t *testing.T) {
-	for _, key := range []string{"acme#e-1", "acme", "", ownership.Key("acme"), ownership.Key("acme") + "#7", event.AppliedKey, event.TrialPrefix + "m-1"} {
-		require.True(t, ownership.Reserved(key), "%q", key)
+	for _, key := range []string{"acme#e-1", "acme", "", ledger.FenceKey("acme"), ledger.FenceKey("acme") + "#7", ledger.AppliedKey, ledger.TrialPrefix + "m-1"} {
+		require.True(t, ledger.Reserved(key), "%q", key)
 	}
 	for _, key := range []string{"#", "#counters#acme", "#owner", "#applied#acme", "##owner#acme"} {
-		require.False(t, ownership.Reserved(key), "%q", key)
+		require.False(t, ledger.Reserved(key), "%q", key)
 	}
 }

@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"strings"
+
+	"cellular/internal/model/event"
+)
+
+// StatePrefix begins the key of every item of a results table that is no event's outcome. No tenant id begins with it.
+const StatePrefix = "#"
+
+// The keys of the system's own items besides outcomes, which have their events' keys.
+const (
+	fencePrefix = StatePrefix + "owner#" // and the tenant
+	TrialPrefix = StatePrefix + "trial#" // and the id of a message
+	AppliedKey  = StatePrefix + "applied"
+)
+
+// IsState reports whether a key of a results table is no event's. Among a tenant's items, those are the business logic's.
+func IsState(key string) bool { return strings.HasPrefix(key, StatePrefix) }
+
+// Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
+// or that of a note of the consumer. All others are the business logic's.
+func Reserved(key string) bool {
+	return !IsState(key) || IsFence(key) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix)
+}
+
+// IsFence reports whether a key of a results table is a fence's.
+func IsFence(key string) bool { return strings.HasPrefix(key, fencePrefix) }
+
+// FenceKey is the key of a tenant's fence in a results table.
+func FenceKey(tenantID string) string { return fencePrefix + tenantID }
+
+// itemKey is a key as the operations of DynamoDB take it.
+func itemKey(key string) Item { return Item{event.AttrKey: text(key)} }

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+	"cellular/internal/model/item"
+)
+
+// Item is an item of a results table.
+type Item = map[string]types.AttributeValue
+
+// The attributes that only an outcome has. It has event's AttrKey, AttrTenantID, AttrID, AttrType and AttrEpoch too.
+const (
+	AttrStatus    = "status"     // S, a Status
+	AttrResult    = "result"     // S, JSON text: what the business logic answered
+	AttrReason    = "reason"     // S, a reason class, where the status is failed
+	AttrFailedBy  = "failed_by"  // S, event.TimeLayout: where the status is failed ahead of a last attempt, when that has ended at the latest
+	AttrAppliedAt = "applied_at" // S, event.TimeLayout: when the outcome was written
+	AttrExpiresAt = "expires_at" // N, seconds since 1970: the results table's TTL attribute
+	AttrWaiting   = "waiting"    // S, the tenant, where the status is diverted and the event has not been sent on
+)
+
+// Outcome is the ledger's entry of an event: what became of it in a cell.
+type Outcome struct {
+	TenantID, EventID string
+	Type              string // "" where nobody could read the event
+	Epoch             int64  // of the delivery, or of what the event was sent under; 0 where nobody could read the event
+	Status            Status
+	Result            json.RawMessage // what the business logic answered, if anything; where the event was processed
+	Reason            string          // a reason class; where it failed
+	FailedBy          time.Time       // zero, or when the attempt that the failure was written ahead of has ended at the latest
+	AppliedAt         time.Time       // when the outcome was written
+	ExpiresAt         time.Time       // when the table may delete it; whole seconds
+	Waiting           bool            // whether the event was diverted and is to be sent on
+}
+
+// Of is an outcome of an event, with all that is known by the event alone.
+func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome {
+	return Outcome{
+		TenantID: e.TenantID, EventID: e.ID, Type: e.Type, Epoch: e.Epoch, Status: status,
+		AppliedAt: now, ExpiresAt: now.Add(ttl), Waiting: status == Diverted,
+	}
+}
+
+// Item is the outcome as it stands in the results table.
+func (o Outcome) Item() Item {
+	attributes := Item{
+		event.AttrKey:      text(event.Key(o.TenantID, o.EventID)),
+		event.AttrTenantID: text(o.TenantID),
+		event.AttrID:       text(o.EventID),
+		AttrStatus:         text(string(o.Status)),
+		AttrAppliedAt:      text(event.FormatTime(o.AppliedAt)),
+		AttrExpiresAt:      number(o.ExpiresAt.Unix()),
+	}
+	optional := map[string]string{event.AttrType: o.Type, AttrResult: string(o.Result), AttrReason: o.Reason}
+	if !o.FailedBy.IsZero() {
+		optional[AttrFailedBy] = event.FormatTime(o.FailedBy)
+	}
+	if o.Waiting {
+		optional[AttrWaiting] = o.TenantID
+	}
+	for name, value := range optional {
+		if value != "" {
+			attributes[name] = text(value)
+		}
+	}
+	if o.Epoch > 0 {
+		attributes[event.AttrEpoch] = number(o.Epoch)
+	}
+	return attributes
+}
+
+// Peek returns what can be read of an outcome, for those who act on what they know: an attribute that is missing or wrong is
+// as good as zero. Where there is no item, the status is "".
+func Peek(attributes Item) Outcome {
+	at := func(name string) time.Time {
+		t, err := time.Parse(event.TimeLayout, textOf(attributes, name))
+		if err != nil {
+			return time.Time{}
+		}
+		return t
+	}
+	o := Outcome{
+		TenantID: textOf(attributes, event.AttrTenantID), EventID: textOf(attributes, event.AttrID), Type: textOf(attributes, event.AttrType),
+		Epoch: max(0, numberOf(attributes, event.AttrEpoch)), Status: Status(textOf(attributes, AttrStatus)),
+		Result: json.RawMessage(textOf(attributes, AttrResult)), Reason: textOf(attributes, AttrReason),
+		FailedBy: at(AttrFailedBy), AppliedAt: at(AttrAppliedAt), Waiting: attributes[AttrWaiting] != nil,
+	}
+	if seconds := numberOf(attributes, AttrExpiresAt); seconds > 0 {
+		o.ExpiresAt = time.Unix(seconds, 0).UTC()
+	}
+	return o
+}
+
+// shown are the attributes that a client is told of, and what is needed to tell.
+var shown = []string{event.AttrType, AttrStatus, AttrAppliedAt, AttrResult, AttrReason, AttrFailedBy}
+
+// Shown returns the names of the attributes that Decode reads.
+func Shown() []string { return append([]string(nil), shown...) }
+
+// Decode reads what a client is told of an outcome. It fails, naming the attributes, where one is missing or wrong. A message that
+// nobody could read may have left no type. A status of a later version is none of the outcomes so far: what is known for
+// certain is that the event was accepted, which is what a reader is told of one that is under way between cells, too, so
+// that it is read as Diverted.
+func Decode(attributes Item) (Outcome, error) {
+	r := item.Read(attributes)
+	o := Outcome{
+		Type:      r.OptionalString(event.AttrType),
+		Status:    Status(r.Checked(AttrStatus, event.IsWord, event.WordPattern)),
+		Reason:    r.OptionalString(AttrReason),
+		AppliedAt: r.Time(AttrAppliedAt, event.TimeLayout),
+		FailedBy:  Peek(attributes).FailedBy,
+	}
+	if !o.Status.Known() {
+		o.Status = Diverted
+	}
+	if r.OptionalString(AttrResult) != "" {
+		o.Result = r.JSON(AttrResult)
+	}
+	if err := r.Err(); err != nil {
+		return Outcome{}, fmt.Errorf("outcome %q: %w", textOf(attributes, event.AttrKey), err)
+	}
+	return o, nil
+}
+
+// UnderWay reports whether an outcome was written ahead of an attempt that may not have ended yet: until then it says
+// nothing about its event.
+func (o Outcome) UnderWay(now time.Time) bool { return now.Before(o.FailedBy) }
+
+// Settled reports whether an outcome says what became of its event in the end.
+func (o Outcome) Settled(now time.Time) bool {
+	return !o.UnderWay(now) && (o.Status == Processed || o.Status == Failed)
+}
+
+// Waits reports whether an event was diverted and has not been sent on.
+func (o Outcome) Waits() bool { return o.Status == Diverted && o.Waiting }
+
+// Unsent reports whether a diverted event is still to be sent on under an epoch: it waits, or it was sent under an earlier
+// one, to a cell that the tenant leaves again, and has not been applied there. See MarkSent.
+func (o Outcome) Unsent(epoch int64) bool {
+	return o.Waits() || o.Status == Diverted && o.Epoch < epoch-1
+}
+
+func text(s string) types.AttributeValue { return item.Text(s) }
+
+func number(n int64) types.AttributeValue { return item.Number(n) }
+
+func textOf(attributes Item, name string) string {
+	if s, ok := attributes[name].(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+// numberOf is a whole number, or 0 where there is none.
+func numberOf(attributes Item, name string) int64 {
+	n, ok := attributes[name].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	parsed, err := strconv.ParseInt(n.Value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return parsed
+}

@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"cellular/internal/model/event"
+)
+
+// unlessSettled is the condition of what the consumer writes: the event has been neither applied nor diverted. What was
+// given up on may be tried again: that is what a redrive from the dead letter queue does. What was diverted may be, too,
+// if it has been sent again since: then it carries a newer epoch. A delivery of the epoch that was diverted is a duplicate.
+const unlessSettled = "attribute_not_exists(#key) OR #status = :failed OR (#status = :diverted AND #epoch < :epoch)"
+
+// unlessOutdated is the condition of a diversion: unlessSettled, and that the event was not given up on under a newer epoch.
+// Such an event was sent to its tenant's cell and tried there, so that a delivery from before is a duplicate. Were it to
+// wait, it would wait in a cell that the tenant has come back to, where no move is under way that sends it on.
+const unlessOutdated = "attribute_not_exists(#key) OR (#status = :failed AND attribute_not_exists(#epoch)) OR " +
+	"(#status = :failed AND #epoch <= :epoch) OR (#status = :diverted AND #epoch < :epoch)"
+
+// Record writes what a consumer has to say of a delivery, unless the event is settled: by an outcome that is final, or by a
+// diversion under the same epoch or a later one. An outcome without an epoch is taken as older than any.
+func Record(table string, o Outcome) types.TransactWriteItem {
+	condition := unlessSettled
+	if o.Status == Diverted {
+		condition = unlessOutdated
+	}
+	return put(table, o.Item(), condition,
+		map[string]string{"#key": event.AttrKey, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+		Item{":failed": text(string(Failed)), ":diverted": text(string(Diverted)), ":epoch": number(o.Epoch)})
+}
+
+// PutUnlessThere writes an outcome unless the event has one, other than of the given statuses.
+func PutUnlessThere(table string, o Outcome, but ...Status) types.TransactWriteItem {
+	var condition strings.Builder
+	condition.WriteString("attribute_not_exists(#key)")
+	names, values := map[string]string{"#key": event.AttrKey}, Item(nil)
+	for i, status := range but {
+		if values == nil {
+			values, names["#status"] = Item{}, AttrStatus
+		}
+		name := fmt.Sprintf(":status%d", i)
+		condition.WriteString(" OR #status = " + name)
+		values[name] = text(string(status))
+	}
+	return put(table, o.Item(), condition.String(), names, values)
+}
+
+// Copy writes an outcome of another cell as it is. What has been applied stays applied.
+func Copy(table string, outcome Item) types.TransactWriteItem {
+	return put(table, outcome, "attribute_not_exists(#key) OR #status <> :processed",
+		map[string]string{"#key": event.AttrKey, "#status": AttrStatus}, Item{":processed": text(string(Processed))})
+}
+
+// MarkDropped notes in the outcome of an event that failed why it is not sent again. It never writes over an outcome that
+// came meanwhile, and makes no entry again that a move or a removal has deleted: it would be the next thing that a tenant of the
+// name reads there. The epoch tells an event from one of the same id of a later tenant.
+func MarkDropped(table string, outcome Item) types.TransactWriteItem {
+	update := &types.Update{
+		TableName:                 aws.String(table),
+		Key:                       Item{event.AttrKey: outcome[event.AttrKey]},
+		UpdateExpression:          aws.String("SET #reason = :dropped"),
+		ConditionExpression:       aws.String("#status = :failed AND attribute_not_exists(#epoch)"), // of a message that nobody could read
+		ExpressionAttributeNames:  map[string]string{"#reason": AttrReason, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":dropped": text(ReasonDropped), ":failed": text(string(Failed))},
+	}
+	if epoch := outcome[event.AttrEpoch]; epoch != nil {
+		*update.ConditionExpression = "#status = :failed AND #epoch = :epoch"
+		update.ExpressionAttributeValues[":epoch"] = epoch
+	}
+	return types.TransactWriteItem{Update: update}
+}
+
+// MarkSent notes that a diverted event has been sent on under an epoch. It waits no more, and its entry stands for all
+// deliveries under older epochs: one that comes late is a duplicate, and does not have the event wait again.
+func MarkSent(table, key string, epoch int64) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName:                 aws.String(table),
+		Key:                       itemKey(key),
+		UpdateExpression:          aws.String("SET #epoch = :before REMOVE #waiting"),
+		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :before"),
+		ExpressionAttributeNames:  map[string]string{"#waiting": AttrWaiting, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(Diverted))},
+	}}
+}
+
+// EndWait takes a diverted event out of the index of those that wait, unless it has been applied meanwhile, or diverted once
+// more under another epoch, because the tenant came back and left again.
+func EndWait(table, key string, epoch int64) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(table),
+		Key:                       itemKey(key),
+		UpdateExpression:          aws.String("REMOVE #waiting"),
+		ConditionExpression:       aws.String("#status = :diverted AND #epoch = :epoch"),
+		ExpressionAttributeNames:  map[string]string{"#waiting": AttrWaiting, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":diverted": text(string(Diverted)), ":epoch": number(epoch)},
+	}
+}
+
+// DeleteDiverted deletes the note of a diverted event of a tenant that was removed up to an epoch, unless it was diverted once more
+// for the tenant that has the name now. A consumer of a version that does not know what was removed makes such notes, of
+// messages that come late.
+func DeleteDiverted(table, key string, removed int64) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName:                 aws.String(table),
+		Key:                       itemKey(key),
+		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :removed"),
+		ExpressionAttributeNames:  map[string]string{"#status": AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":removed": number(removed), ":diverted": text(string(Diverted))},
+	}}
+}
+
+// DeleteOutcome deletes an outcome, if it still has the status and does not wait.
+func DeleteOutcome(table, key string, status Status) types.TransactWriteItem {
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName:                 aws.String(table),
+		Key:                       itemKey(key),
+		ConditionExpression:       aws.String("#status = :status AND attribute_not_exists(#waiting)"),
+		ExpressionAttributeNames:  map[string]string{"#status": AttrStatus, "#waiting": AttrWaiting},
+		ExpressionAttributeValues: Item{":status": text(string(status))},
+	}}
+}
+
+func put(table string, attributes Item, condition string, names map[string]string, values Item) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{
+		TableName: aws.String(table), Item: attributes, ConditionExpression: aws.String(condition),
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}
+}

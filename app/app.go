@@ -28,7 +28,8 @@ const (
 )
 
 // Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for
-// one event at a time, and again if the event has to be tried again.
+// one event of a tenant at a time in a process, and for events of several tenants at the same time; and again if the event
+// has to be tried again. So it must be safe for concurrent use.
 //
 // An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
 // queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.

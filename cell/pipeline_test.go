@@ -185,14 +185,14 @@ func TestFunctionSettingsFollowTheArguments(t *testing.T) {
 func TestFunctionsAreToldTheirOwnCellsResources(t *testing.T) {
 	r := deployAlpha(t)
 	require.Equal(t, map[string]any{
-		"CELL_ID": "alpha", "TOPIC_ARN": alphaTopic, "INLINE_PAYLOAD_BYTES": "65536",
+		"CELL_ID": "alpha", "TOPIC_ARN": alphaTopic, "INLINE_PAYLOAD_BYTES": "65536", "CONCURRENT_PUBLISHES": "11",
 		"STREAM_DLQ_URL": queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
 	}, part(t, r, functionType, "producer").Value(t, "environment.variables"))
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "DATA_TABLE": "test-app-data-cell-alpha", "RESULTS_TABLE": "test-app-results-cell-alpha",
 		"QUEUE_URL": queueURLPrefix + "test-processing-queue-cell-alpha", "MAX_RECEIVE_COUNT": "5",
-		"CONSUMER_DLQ_URL": queueURLPrefix + "test-processing-queue-dlq-cell-alpha",
-		"RECORD_TIMEOUT":   "7s", "RETRY_BACKOFF_BASE": "2s", "RETRY_BACKOFF_MAX": "5m0s", "RESULT_TTL": "2160h0m0s",
+		"CONSUMER_DLQ_URL":   queueURLPrefix + "test-processing-queue-dlq-cell-alpha",
+		"CONCURRENT_TENANTS": "13", "RECORD_TIMEOUT": "7s", "RETRY_BACKOFF_BASE": "2s", "RETRY_BACKOFF_MAX": "5m0s", "RESULT_TTL": "2160h0m0s",
 		"FAULT_INJECTION": "false",
 	}, part(t, r, functionType, "consumer").Value(t, "environment.variables"))
 }

@@ -58,14 +58,14 @@ func validArgs() *cell.Args {
 			LogLevel: "info", LogRetentionDays: 14, Tracing: true,
 		},
 		Pipeline: cell.Pipeline{
-			Stream:             cell.Stream{BatchSize: 101, BatchWindow: 2 * time.Second, MaxRecordAge: 6 * time.Hour, Parallelization: 3},
+			Stream:             cell.Stream{BatchSize: 101, BatchWindow: 2 * time.Second, MaxRecordAge: 6 * time.Hour, Parallelization: 3, ConcurrentPublishes: 11},
 			InlinePayloadBytes: 65536,
 			Queue: cell.Queue{
 				BatchSize: 9, BatchWindow: 4 * time.Second, MaxReceiveCount: 5, MaxConcurrency: 12,
 				Retention: 96 * time.Hour, DLQRetention: 336 * time.Hour,
 			},
 			Consumer: cell.Consumer{
-				RecordTimeout: 7 * time.Second, RetryBackoffBase: 2 * time.Second, RetryBackoffMax: 5 * time.Minute, ResultTTL: 2160 * time.Hour,
+				ConcurrentTenants: 13, RecordTimeout: 7 * time.Second, RetryBackoffBase: 2 * time.Second, RetryBackoffMax: 5 * time.Minute, ResultTTL: 2160 * time.Hour,
 			},
 		},
 	}

@@ -20,9 +20,10 @@ type state struct {
 
 // apply is the business logic: the one function to replace with your own.
 //
-// It is called with one event at a time and answers what the event does: writes to the cell's tables, which are made
+// It is called with one event and answers what the event does: writes to the cell's tables, which are made
 // exactly once, and a result, which GET /v1/events/{id} shows. It may be called several times for the same event, so
-// whatever it does by itself, other than returning an Effect, has to bear that.
+// whatever it does by itself, other than returning an Effect, has to bear that. It is called for events of several tenants
+// at the same time, so what it keeps in variables needs a lock.
 //
 // State of your own goes into the cell's results table, under keys that begin with app.KeyPrefix; a write under one of
 // the system's own prefixes is rejected. Every item of it must carry the attribute tenant_id, the event's tenant: a tenant

@@ -27,18 +27,19 @@ func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*c
 // consumerOn makes the consumer on the given tables and queue.
 func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
 	options := consumer.Options{
-		Tables:          tables,
-		Queue:           queue,
-		DataTable:       vars.String(env.DataTable),
-		ResultsTable:    vars.String(env.ResultsTable),
-		QueueURL:        vars.String(env.QueueURL),
-		DeadLetterURL:   vars.String(env.ConsumerDLQURL),
-		MaxReceiveCount: vars.Int(env.MaxReceiveCount, 1),
-		RecordTimeout:   vars.Duration(env.RecordTimeout),
-		BackoffBase:     vars.Duration(env.RetryBackoffBase),
-		BackoffMax:      vars.Duration(env.RetryBackoffMax),
-		ResultTTL:       vars.Duration(env.ResultTTL),
-		Logger:          logger,
+		Tables:            tables,
+		Queue:             queue,
+		DataTable:         vars.String(env.DataTable),
+		ResultsTable:      vars.String(env.ResultsTable),
+		QueueURL:          vars.String(env.QueueURL),
+		DeadLetterURL:     vars.String(env.ConsumerDLQURL),
+		MaxReceiveCount:   vars.Int(env.MaxReceiveCount, 1),
+		ConcurrentTenants: vars.Int(env.ConcurrentTenants, 1),
+		RecordTimeout:     vars.Duration(env.RecordTimeout),
+		BackoffBase:       vars.Duration(env.RetryBackoffBase),
+		BackoffMax:        vars.Duration(env.RetryBackoffMax),
+		ResultTTL:         vars.Duration(env.ResultTTL),
+		Logger:            logger,
 	}
 	business := state{table: options.ResultsTable, tables: tables}
 	options.Apply = func(ctx context.Context, e app.Event) (app.Effect, error) {

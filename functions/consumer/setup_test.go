@@ -26,7 +26,7 @@ import (
 func environment() map[string]string {
 	return map[string]string{
 		env.DataTable: "data", env.ResultsTable: "results", env.QueueURL: "https://queue", env.ConsumerDLQURL: "https://dead", env.MaxReceiveCount: "5",
-		env.RecordTimeout: "5s", env.RetryBackoffBase: "2s", env.RetryBackoffMax: "5m", env.ResultTTL: "2160h",
+		env.ConcurrentTenants: "4", env.RecordTimeout: "5s", env.RetryBackoffBase: "2s", env.RetryBackoffMax: "5m", env.ResultTTL: "2160h",
 		env.FaultInjection: "false",
 	}
 }
@@ -122,7 +122,7 @@ func TestNewConsumer_TakesWhatTheConfigurationAllows(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p.Queue.MaxReceiveCount, c.MaxReceiveCount)
 		require.Equal(t, p.Consumer, config.Consumer{
-			RecordTimeout: c.RecordTimeout, RetryBackoffBase: c.BackoffBase, RetryBackoffMax: c.BackoffMax, ResultTTL: c.ResultTTL,
+			ConcurrentTenants: c.ConcurrentTenants, RecordTimeout: c.RecordTimeout, RetryBackoffBase: c.BackoffBase, RetryBackoffMax: c.BackoffMax, ResultTTL: c.ResultTTL,
 		})
 	})
 }

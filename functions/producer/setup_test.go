@@ -13,11 +13,12 @@ import (
 )
 
 func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {
-	vars := map[string]string{env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq", env.InlinePayloadBytes: "65536"}
+	vars := map[string]string{env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq", env.InlinePayloadBytes: "65536", env.ConcurrentPublishes: "3"}
 	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
 	p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Equal(t, "arn:topic", p.TopicARN)
+	require.Equal(t, 3, p.ConcurrentPublishes)
 	require.Equal(t, 65536, p.InlinePayloadBytes)
 	require.Equal(t, "https://sqs/dlq", p.DLQURL)
 	require.NotNil(t, p.Topic)

@@ -46,6 +46,8 @@ type Stream struct {
 	BatchWindow     time.Duration // 0 invokes at once
 	MaxRecordAge    time.Duration // less than the 24 h after which the stream itself forgets the record; StreamRetries follows from it
 	Parallelization int           // batches of one shard in flight
+	// ConcurrentPublishes is how many calls of the topic the producer makes at a time, for one batch.
+	ConcurrentPublishes int
 }
 
 // Queue configures the queue, its DLQs and its mapping to the consumer. Durations are whole seconds.
@@ -60,6 +62,9 @@ type Queue struct {
 
 // Consumer configures how a message is applied.
 type Consumer struct {
+	// ConcurrentTenants is of how many tenants the consumer handles records at a time, within a batch.
+	ConcurrentTenants int
+
 	RecordTimeout    time.Duration // less than the function's timeout, by ConsumerAnswerMargin
 	RetryBackoffBase time.Duration // delay after the first failure, doubled each time
 	RetryBackoffMax  time.Duration // the longest delay

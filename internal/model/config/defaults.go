@@ -39,14 +39,15 @@ func Default() Config {
 			Tracing:          true,
 		},
 		Pipeline: Pipeline{
-			Stream:             Stream{BatchSize: 100, MaxRecordAge: 6 * time.Hour, Parallelization: 1},
+			Stream:             Stream{BatchSize: 100, MaxRecordAge: 6 * time.Hour, Parallelization: 1, ConcurrentPublishes: 4},
 			InlinePayloadBytes: 64 << 10,
 			Queue: Queue{
 				BatchSize: 10, MaxReceiveCount: 5, MaxConcurrency: 10,
 				Retention: 96 * time.Hour, DLQRetention: 336 * time.Hour,
 			},
 			Consumer: Consumer{
-				RecordTimeout: 5 * time.Second, RetryBackoffBase: 2 * time.Second, RetryBackoffMax: 5 * time.Minute,
+				ConcurrentTenants: 4,
+				RecordTimeout:     5 * time.Second, RetryBackoffBase: 2 * time.Second, RetryBackoffMax: 5 * time.Minute,
 				ResultTTL: 90 * day,
 			},
 		},

@@ -43,17 +43,21 @@ func (c Config) RouterEnvironment() map[string]string {
 
 // ProducerEnvironment returns those variables of a cell's producer that the configuration decides. See package env.
 func (l Pipeline) ProducerEnvironment() map[string]string {
-	return map[string]string{env.InlinePayloadBytes: strconv.Itoa(l.InlinePayloadBytes)}
+	return map[string]string{
+		env.InlinePayloadBytes:  strconv.Itoa(l.InlinePayloadBytes),
+		env.ConcurrentPublishes: strconv.Itoa(l.Stream.ConcurrentPublishes),
+	}
 }
 
 // ConsumerEnvironment returns those variables of a cell's consumer that the pipeline's configuration decides. See package env.
 func (l Pipeline) ConsumerEnvironment() map[string]string {
 	return map[string]string{
-		env.MaxReceiveCount:  strconv.Itoa(l.Queue.MaxReceiveCount),
-		env.RecordTimeout:    l.Consumer.RecordTimeout.String(),
-		env.RetryBackoffBase: l.Consumer.RetryBackoffBase.String(),
-		env.RetryBackoffMax:  l.Consumer.RetryBackoffMax.String(),
-		env.ResultTTL:        l.Consumer.ResultTTL.String(),
+		env.MaxReceiveCount:   strconv.Itoa(l.Queue.MaxReceiveCount),
+		env.ConcurrentTenants: strconv.Itoa(l.Consumer.ConcurrentTenants),
+		env.RecordTimeout:     l.Consumer.RecordTimeout.String(),
+		env.RetryBackoffBase:  l.Consumer.RetryBackoffBase.String(),
+		env.RetryBackoffMax:   l.Consumer.RetryBackoffMax.String(),
+		env.ResultTTL:         l.Consumer.ResultTTL.String(),
 	}
 }
 

@@ -111,6 +111,7 @@ func pipelineFields(o *object, l *Pipeline) {
 		o.seconds("batchWindow", &l.Stream.BatchWindow, 0, 5*time.Minute)
 		o.seconds("maxRecordAge", &l.Stream.MaxRecordAge, time.Minute, day-time.Hour) // a stream forgets a record after a day, which must not come first
 		o.integer("parallelization", &l.Stream.Parallelization, 1, 10)
+		o.integer("concurrentPublishes", &l.Stream.ConcurrentPublishes, 1, 100)
 	})
 	o.integer("inlinePayloadBytes", &l.InlinePayloadBytes, 1, maxInlinePayload)
 	o.object("queue", func(o *object) {
@@ -122,6 +123,7 @@ func pipelineFields(o *object, l *Pipeline) {
 		o.seconds("dlqRetention", &l.Queue.DLQRetention, time.Minute, 14*day)
 	})
 	o.object("consumer", func(o *object) {
+		o.integer("concurrentTenants", &l.Consumer.ConcurrentTenants, 1, 100)
 		o.duration("recordTimeout", &l.Consumer.RecordTimeout, 10*time.Millisecond, 15*time.Minute)
 		o.object("retryBackoff", func(o *object) {
 			o.duration("base", &l.Consumer.RetryBackoffBase, time.Millisecond, MaxRetryBackoff)

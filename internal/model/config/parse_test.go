@@ -142,7 +142,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:functions", `{"logRetentionDays":10}`, "cellular:functions.logRetentionDays: is 10, want one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653"},
 		{"cellular:functions", `{"tracing":"true"}`, `cellular:functions.tracing: is "true", want true or false`},
 		// the pipeline
-		{"cellular:pipeline", `{"stream":{"retries":5}}`, "cellular:pipeline.stream.retries: unknown key, allowed are batchSize, batchWindow, maxRecordAge, parallelization"},
+		{"cellular:pipeline", `{"stream":{"retries":5}}`, "cellular:pipeline.stream.retries: unknown key, allowed are batchSize, batchWindow, concurrentPublishes, maxRecordAge, parallelization"},
 		{"cellular:pipeline", `{"stream":{"maxRecordAge":"24h"}}`, `cellular:pipeline.stream.maxRecordAge: is "24h", want a duration in whole seconds from 1m to 23h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"queue":{"batchSize":11}}`, "cellular:pipeline.queue.batchSize: is 11, want at most 10, or a batchWindow of at least 1s"},
 		{"cellular:pipeline", `{"queue":{"maxConcurrency":1}}`, "cellular:pipeline.queue.maxConcurrency: is 1, want a whole number from 2 to 1000"},

@@ -46,20 +46,22 @@ const (
 
 // The variables of a cell's functions.
 const (
-	CellID             = "CELL_ID"              // the cell that the function belongs to
-	TopicARN           = "TOPIC_ARN"            // producer: the cell's topic
-	StreamDLQURL       = "STREAM_DLQ_URL"       // producer: where it ejects records that can never be published
-	InlinePayloadBytes = "INLINE_PAYLOAD_BYTES" // producer: larger payloads travel as a reference to the item
-	DataTable          = "DATA_TABLE"           // consumer: the cell's data table
-	ResultsTable       = "RESULTS_TABLE"        // consumer: the cell's results table
-	ConsumerDLQURL     = "CONSUMER_DLQ_URL"     // consumer: where it sends what no retry can mend
-	QueueURL           = "QUEUE_URL"            // consumer: the queue whose messages it delays after a failure
-	MaxReceiveCount    = "MAX_RECEIVE_COUNT"    // consumer: the receive after which SQS ejects a message
-	RecordTimeout      = "RECORD_TIMEOUT"       // consumer: duration, deadline of one record
-	RetryBackoffBase   = "RETRY_BACKOFF_BASE"   // consumer: duration, delay after the first failure; doubles each time
-	RetryBackoffMax    = "RETRY_BACKOFF_MAX"    // consumer: duration, the longest delay
-	ResultTTL          = "RESULT_TTL"           // consumer: duration for which an outcome, and so the ledger entry, is kept
-	FaultInjection     = "FAULT_INJECTION"      // consumer: "true" honours the fault.* event types (game days, tests)
+	CellID              = "CELL_ID"              // the cell that the function belongs to
+	TopicARN            = "TOPIC_ARN"            // producer: the cell's topic
+	StreamDLQURL        = "STREAM_DLQ_URL"       // producer: where it ejects records that can never be published
+	InlinePayloadBytes  = "INLINE_PAYLOAD_BYTES" // producer: larger payloads travel as a reference to the item
+	ConcurrentPublishes = "CONCURRENT_PUBLISHES" // producer: how many calls of the topic it makes at a time
+	DataTable           = "DATA_TABLE"           // consumer: the cell's data table
+	ResultsTable        = "RESULTS_TABLE"        // consumer: the cell's results table
+	ConsumerDLQURL      = "CONSUMER_DLQ_URL"     // consumer: where it sends what no retry can mend
+	QueueURL            = "QUEUE_URL"            // consumer: the queue whose messages it delays after a failure
+	MaxReceiveCount     = "MAX_RECEIVE_COUNT"    // consumer: the receive after which SQS ejects a message
+	ConcurrentTenants   = "CONCURRENT_TENANTS"   // consumer: of how many tenants it handles records at a time
+	RecordTimeout       = "RECORD_TIMEOUT"       // consumer: duration, deadline of one record
+	RetryBackoffBase    = "RETRY_BACKOFF_BASE"   // consumer: duration, delay after the first failure; doubles each time
+	RetryBackoffMax     = "RETRY_BACKOFF_MAX"    // consumer: duration, the longest delay
+	ResultTTL           = "RESULT_TTL"           // consumer: duration for which an outcome, and so the ledger entry, is kept
+	FaultInjection      = "FAULT_INJECTION"      // consumer: "true" honours the fault.* event types (game days, tests)
 )
 
 // Reader reads variables and collects what is wrong with them, so that a function refuses to start with one error

@@ -20,12 +20,13 @@
 // can mend is not reported, but sent to the dead letter queue: a flood of such records costs its cell one receive each. Apply runs
 // under a recover and a deadline, and a call that ignores its deadline is left behind.
 //
-// The records of a batch are handled one after the other. Apply therefore needs no locks, the events of a tenant do not
-// compete for the same items, and a record that kills the process cannot take back what was applied before it. More
-// throughput comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
+// The records of a tenant in a batch are handled one after the other, those of a few tenants at the same time. So a tenant
+// whose events are slow does not hold up its neighbours, and the events of a tenant do not compete for the same items within
+// a process: two transactions that meet cancel each other. Apply must be safe for concurrent use. More throughput for one
+// tenant comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
 //
 // A record that kills the process takes its batch back to the queue, and costs each of its siblings a receive and a wait.
-// Nobody can foresee that, so it happens once. What has been received before is on trial (trial.go): it is handled one
+// Nobody can foresee that, so it happens once. What has been received before is on trial (trial.go): its batch is handled one
 // record at a time, with all others safe from its end, and a record that lost its receives to others gets them back. So
 // the dead letter queue gets what cannot be applied, and nothing else.
 package consumer
@@ -64,7 +65,8 @@ type Queue interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Options is what a consumer works with. All of it is required, except AfterApply and Now.
+// Options is what a consumer works with. All of it is required, except
+// ConcurrentTenants, AfterApply and Now.
 type Options struct {
 	Apply        app.Apply
 	Tables       Tables
@@ -76,6 +78,8 @@ type Options struct {
 	DeadLetterURL string
 	// MaxReceiveCount is the queue's: the receive after which a message that fails goes to the dead letter queue.
 	MaxReceiveCount int
+	// ConcurrentTenants is of how many tenants records are handled at a time, within a batch; 0 means 1.
+	ConcurrentTenants int
 	// RecordTimeout bounds one record, from reading its payload to its transaction.
 	RecordTimeout time.Duration
 	// BackoffBase is the delay after a record's first failure. It doubles with each further one, up to BackoffMax and to
@@ -110,6 +114,7 @@ func New(o Options) *Consumer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.ConcurrentTenants = max(o.ConcurrentTenants, 1)
 	return &Consumer{Options: o}
 }
 
@@ -129,12 +134,11 @@ func (c *Consumer) Handle(ctx context.Context, batch events.SQSEvent) (events.SQ
 		i.release()
 		panic(fmt.Sprintf("%d calls of the business function never returned: starting over with a fresh process", n))
 	}
-	for len(i.todo) > 0 {
-		if i.guarded {
-			i.guard(ctx, i.todo[0])
-		}
-		i.handle(ctx)
+	for i.guarded && len(i.todo) > 0 {
+		i.guard(ctx, i.todo[0])
+		i.handle(ctx, 1)
 	}
+	i.handle(ctx, len(i.todo))
 	i.bury(ctx)
 	c.hide(settleCtx, i.delays)
 	c.beat(settleCtx, i.lastApplied)

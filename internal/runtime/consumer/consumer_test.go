@@ -48,7 +48,7 @@ func newCell() *cell {
 	c.Consumer = consumer.New(consumer.Options{
 		Apply: count, Tables: c.tables, Queue: c.queue,
 		DataTable: dataTable, ResultsTable: resultsTable, QueueURL: "https://queue", DeadLetterURL: deadURL,
-		MaxReceiveCount: maxReceives, RecordTimeout: 5 * time.Second,
+		MaxReceiveCount: maxReceives, ConcurrentTenants: 1, RecordTimeout: 5 * time.Second,
 		BackoffBase: 2 * time.Second, BackoffMax: 20 * time.Second, ResultTTL: 90 * 24 * time.Hour,
 		Logger: slog.New(slog.NewTextHandler(c.log, nil)),
 	})

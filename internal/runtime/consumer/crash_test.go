@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,6 +58,7 @@ type lambda struct {
 	sqs   *sqstest.SQS
 	dead  atomic.Bool // that process is gone: nothing that it does reaches anybody
 	kinds map[string]string
+	mixed bool          // the events are of several tenants, whose records are handled at the same time
 	quit  chan struct{} // closed in the end, for what is stuck
 	size  func() int    // the messages that a receive asks for
 	fault func() bool   // whether a call of the process fails
@@ -146,6 +148,7 @@ func (l *lambda) startProcess(s *tables) {
 	m := mortal{tables: s, SQS: l.sqs, of: l}
 	l.Tables, l.Queue, l.QueueURL = m, m, workURL
 	l.Apply = l.apply
+	l.ConcurrentTenants = 3
 	l.AfterApply = func(e event.Event) {
 		if e.Type == killAfter {
 			l.dead.Store(true)
@@ -174,10 +177,28 @@ func (l *lambda) apply(ctx context.Context, e event.Event) (app.Effect, error) {
 	return count(ctx, e)
 }
 
+// tenant is whose an event is.
+func (l *lambda) tenant(id string) string {
+	if !l.mixed {
+		return "acme"
+	}
+	return []string{"acme", "globex", "initech", "umbrella"}[event.Shard(id, 4)]
+}
+
+func (l *lambda) entry(id string) attributes {
+	return l.tables.items[resultsTable+"/"+event.Key(l.tenant(id), id)]
+}
+
+func (l *lambda) status(id string) ledger.Status {
+	return ledger.Status(str(l.entry(id)[ledger.AttrStatus]))
+}
+
 // send puts an event into the queue.
 func (l *lambda) send(t require.TestingT, id, kind string) {
 	l.kinds[id] = kind
-	body := deliver(id, kind, 1).Body
+	body := deliverMessage(event.Message{Event: event.Event{
+		TenantID: l.tenant(id), ID: id, Type: kind, Epoch: 1, Payload: json.RawMessage(`{}`), AcceptedAt: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+	}}, 1).Body
 	if kind == garbled {
 		body = "not a message"
 	}
@@ -186,7 +207,7 @@ func (l *lambda) send(t require.TestingT, id, kind string) {
 	}
 	_, err := l.sqs.SendMessage(context.Background(), &sqs.SendMessageInput{
 		QueueUrl: aws.String(workURL), MessageBody: &body,
-		MessageAttributes: map[string]types.MessageAttributeValue{event.MessageAttrTenantID: attribute("acme"), event.MessageAttrID: attribute(id)},
+		MessageAttributes: map[string]types.MessageAttributeValue{event.MessageAttrTenantID: attribute(l.tenant(id)), event.MessageAttrID: attribute(id)},
 	})
 	require.NoError(t, err)
 }
@@ -304,9 +325,11 @@ func TestI7TheDeadLetterQueueHasTheCulpritsAndNothingElse(t *testing.T) {
 		picks := &cycle[int]{script: rapid.SliceOfN(rapid.IntRange(0, 99), 1, 20).Draw(rt, "picks")}
 		batches := &cycle[int]{script: rapid.SliceOfN(rapid.IntRange(1, 10), 1, 10).Draw(rt, "batches")}
 		all := rapid.SliceOfN(arrivals, 1, 25).Draw(rt, "events")
+		mixed := rapid.Bool().Draw(rt, "of several tenants")
 		var l *lambda
 		synctest.Test(t, func(t *testing.T) {
 			l = newLambda()
+			l.mixed = mixed
 			defer l.end()
 			l.sqs.Pick = func(_ string, n int) int { return picks.take() % n }
 			l.size = batches.take
@@ -499,9 +522,11 @@ func TestI6CrashesAndFaultsTogetherLoseNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		faults := &cycle[bool]{script: rapid.SliceOfN(rapid.Bool(), 1, 40).Draw(rt, "faults")}
 		all := rapid.SliceOfN(kinds, 1, 20).Draw(rt, "events")
+		mixed := rapid.Bool().Draw(rt, "of several tenants")
 		var l *lambda
 		synctest.Test(t, func(t *testing.T) {
 			l = newLambda()
+			l.mixed = mixed
 			defer l.end()
 			for i, kind := range all {
 				l.send(t, fmt.Sprintf("e-%02d", i), kind)

@@ -53,7 +53,7 @@ func newCrowd(c dynamotest.Concurrency, apply app.Apply) *crowd {
 	w.db.Concurrent(c)
 	w.options = consumer.Options{
 		Apply: apply, Tables: w.db, Queue: w.sqs, DataTable: names.DataTable(), ResultsTable: w.results,
-		QueueURL: workURL, DeadLetterURL: deadURL, MaxReceiveCount: maxReceives, RecordTimeout: 5 * time.Second,
+		QueueURL: workURL, DeadLetterURL: deadURL, MaxReceiveCount: maxReceives, ConcurrentTenants: 4, RecordTimeout: 5 * time.Second,
 		BackoffBase: 2 * time.Second, BackoffMax: 20 * time.Second, ResultTTL: 90 * 24 * time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"golang.org/x/sync/errgroup"
 )
 
 // invocation is one call of Handle at work on its batch.
@@ -188,14 +189,55 @@ func (i *invocation) release() {
 	i.hide(i.settleCtx, delaysOf(i.todo, time.Second))
 }
 
-// handle handles the first record of todo.
-func (i *invocation) handle(ctx context.Context) {
-	d, start := i.todo[0], i.Now()
-	i.todo = i.todo[1:]
-	out := i.attempt(i.workCtx, d)
-	if out.failed() {
-		out = i.settle(i.settleCtx, d, out)
+// handle handles the first n records of todo: those of a tenant one after the other, those of ConcurrentTenants at a time.
+func (i *invocation) handle(ctx context.Context, n int) {
+	type handled struct {
+		out  outcome
+		took time.Duration
 	}
+	list := i.todo[:n]
+	i.todo = i.todo[n:]
+	results := make([]handled, n)
+	var group errgroup.Group
+	group.SetLimit(i.ConcurrentTenants)
+	for _, lane := range lanes(list) {
+		group.Go(func() error {
+			for _, at := range lane {
+				start := i.Now()
+				out := i.attempt(i.workCtx, list[at])
+				if out.failed() {
+					out = i.settle(i.settleCtx, list[at], out)
+				}
+				results[at] = handled{out, i.Now().Sub(start)}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // results has their errors
+	for at, d := range list {
+		i.finish(ctx, d, results[at].out, results[at].took)
+	}
+}
+
+// lanes are the indexes of the records of each tenant, in their order. A record of a tenant that is not known has a lane of its
+// own.
+func lanes(list []delivery) [][]int {
+	var lanes [][]int
+	of := map[string]int{}
+	for at, d := range list {
+		lane, ok := of[d.tenantID]
+		if !ok || d.tenantID == "" {
+			lane = len(lanes)
+			lanes = append(lanes, nil)
+			of[d.tenantID] = lane
+		}
+		lanes[lane] = append(lanes[lane], at)
+	}
+	return lanes
+}
+
+// finish notes what became of a record.
+func (i *invocation) finish(ctx context.Context, d delivery, out outcome, took time.Duration) {
 	switch {
 	case !out.failed():
 		i.done = append(i.done, d)
@@ -207,5 +249,5 @@ func (i *invocation) handle(ctx context.Context) {
 	if out.result == applied {
 		i.lastApplied = d.message.Key()
 	}
-	i.log(ctx, d, out, i.Now().Sub(start))
+	i.log(ctx, d, out, took)
 }

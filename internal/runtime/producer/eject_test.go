@@ -52,7 +52,7 @@ func TestI7ARecordThatCanNeverBePublishedIsEjectedAtOnceAndAlone(t *testing.T) {
 				records[2] = c.bad
 				began := time.Now()
 				require.Empty(t, handle(t, p, records...), "the record is done")
-				require.Equal(t, []string{"0", "1", "3", "4"}, tp.ids())
+				require.ElementsMatch(t, []string{"0", "1", "3", "4"}, tp.ids())
 				require.Zero(t, time.Since(began), "nothing is waited for")
 
 				letters := dead.letters(t)

@@ -59,7 +59,7 @@ type Queue interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Options is what a producer works with. All of it is required.
+// Options is what a producer works with. All of it is required, except ConcurrentPublishes.
 type Options struct {
 	Topic    Topic
 	TopicARN string
@@ -68,7 +68,9 @@ type Options struct {
 	// InlinePayloadBytes is the largest payload that travels in the message; a larger one stays in the data table
 	// and the message refers to it.
 	InlinePayloadBytes int
-	Logger             *slog.Logger
+	// ConcurrentPublishes is how many calls of the topic an invocation makes at a time; 0 means 1.
+	ConcurrentPublishes int
+	Logger              *slog.Logger
 }
 
 // Producer handles the batches of one cell's stream. It is safe for concurrent use.
@@ -78,7 +80,10 @@ type Producer struct {
 }
 
 // New returns a producer.
-func New(o Options) *Producer { return &Producer{Options: o, decode: decodeRecord} }
+func New(o Options) *Producer {
+	o.ConcurrentPublishes = max(o.ConcurrentPublishes, 1)
+	return &Producer{Options: o, decode: decodeRecord}
+}
 
 // Handle publishes the inserted events of a batch, and ejects what can never be published. The answer names the lowest
 // record, in the batch's order, that is not known to be either, by its sequence number; it is empty if there is none, and

@@ -31,10 +31,13 @@ var arrived = time.Date(2026, 3, 4, 5, 6, 8, 0, time.UTC)
 
 const timeout = 30 * time.Second // of the function
 
+// atATime is how many calls of the topic the producers of these tests make at a time.
+const atATime = 3
+
 func newProducer(tp *topic, dlq *dlq) *producer.Producer {
 	return producer.New(producer.Options{
 		Topic: tp, TopicARN: "arn:aws:sns:us-east-1:123456789012:t", DLQ: dlq, DLQURL: dlqURL,
-		InlinePayloadBytes: inlineBytes, Logger: slog.New(slog.DiscardHandler),
+		InlinePayloadBytes: inlineBytes, ConcurrentPublishes: atATime, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 

@@ -4,46 +4,84 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// publish tries to publish what is pending. It returns a transient failure: what is pending then is to be tried again.
+// publish tries to publish what is pending, several calls at a time. It returns a transient failure: what is pending then is
+// to be tried again.
+//
+// A topic that has failed before is asked with one call first: a topic that throttles is not helped by more of them.
 func (w *work) publish(ctx context.Context) error {
 	var failure error
-	work := chunks(w.pending)
+	todo := chunks(w.pending)
 	w.pending = nil
-	for len(work) > 0 {
-		chunk := work[0]
-		work = work[1:]
-		again, err := w.send(ctx, chunk)
-		switch {
-		case refusesContent(err) && len(chunk) > 1:
-			// Something in this chunk was refused, and the call does not say what: each entry on its own does.
-			work = append(singly(chunk), work...)
-			continue
-		case refusesContent(err):
-			w.hopeless[chunk[0].record] = err
-			continue
-		case err != nil:
-			failure = err
+	width := w.ConcurrentPublishes
+	if w.failure != nil {
+		width = 1
+	}
+	for len(todo) > 0 {
+		wave := todo[:min(width, len(todo))]
+		todo = todo[len(wave):]
+		width = w.ConcurrentPublishes
+		var split [][]entry
+		stalled := false
+		for i, s := range w.sendAll(ctx, wave) {
+			chunk := wave[i]
+			switch {
+			case refusesContent(s.err) && len(chunk) > 1:
+				// Something in this chunk was refused, and the call does not say what: each entry on its own does.
+				split = append(split, singly(chunk)...)
+				continue
+			case refusesContent(s.err):
+				w.hopeless[chunk[0].record] = s.err
+				continue
+			case s.err != nil:
+				failure = s.err
+			}
+			w.published += s.published
+			maps.Copy(w.hopeless, s.hopeless)
+			w.pending = append(w.pending, s.again...)
+			stalled = stalled || len(s.again) == len(chunk)
 		}
-		w.pending = append(w.pending, again...)
-		if len(again) == len(chunk) {
-			// Nothing got through: going on would add load to what is failing. What was not tried comes first next time.
-			w.pending = append(slices.Concat(work...), w.pending...)
+		todo = append(split, todo...)
+		if stalled {
+			// Of one chunk nothing got through: going on would add load to what is failing. What was not tried comes first next
+			// time.
+			w.pending = append(slices.Concat(todo...), w.pending...)
 			return failure
 		}
 	}
 	return failure
 }
 
-// send makes one call. An error that refusesContent is about all of the chunk; any other is transient, and the entries to
-// be sent again are returned with it.
-func (w *work) send(ctx context.Context, chunk []entry) (again []entry, err error) {
+// sent is what became of a chunk. An error that refusesContent is about all of it; any other is transient, and the entries to
+// be sent again come with it.
+type sent struct {
+	published int
+	hopeless  map[int]error // by the records' indexes in the batch
+	again     []entry
+	err       error
+}
+
+// sendAll sends chunks at the same time, and returns what became of each.
+func (w *work) sendAll(ctx context.Context, wave [][]entry) []sent {
+	results := make([]sent, len(wave))
+	var calls sync.WaitGroup
+	for i, chunk := range wave {
+		calls.Go(func() { results[i] = w.send(ctx, chunk) })
+	}
+	calls.Wait()
+	return results
+}
+
+// send makes one call.
+func (w *work) send(ctx context.Context, chunk []entry) sent {
 	ctx, cancel := context.WithTimeout(ctx, w.callTimeout)
 	defer cancel()
 	input := &sns.PublishBatchInput{TopicArn: aws.String(w.TopicARN)}
@@ -52,7 +90,7 @@ func (w *work) send(ctx context.Context, chunk []entry) (again []entry, err erro
 	}
 	answer, err := w.Topic.PublishBatch(ctx, input)
 	if err != nil {
-		return chunk, fmt.Errorf("publish to topic: %w", err)
+		return sent{again: chunk, err: fmt.Errorf("publish to topic: %w", err)}
 	}
 	published := make(map[string]bool, len(answer.Successful))
 	for _, s := range answer.Successful {
@@ -62,21 +100,22 @@ func (w *work) send(ctx context.Context, chunk []entry) (again []entry, err erro
 	for _, f := range answer.Failed {
 		failed[aws.ToString(f.Id)] = f
 	}
+	s := sent{hopeless: map[int]error{}}
 	for _, e := range chunk {
 		id := *e.request.Id
 		f, isFailed := failed[id]
 		switch {
 		case isFailed && refusesEntry(f):
-			w.hopeless[e.record] = entryError(f)
+			s.hopeless[e.record] = entryError(f)
 		case isFailed:
-			again, err = append(again, e), entryError(f)
+			s.again, s.err = append(s.again, e), entryError(f)
 		case published[id]:
-			w.published++
+			s.published++
 		default:
-			again, err = append(again, e), errors.New("publish to topic: the answer does not mention an entry")
+			s.again, s.err = append(s.again, e), errors.New("publish to topic: the answer does not mention an entry")
 		}
 	}
-	return again, err
+	return s
 }
 
 func entryError(f types.BatchResultErrorEntry) error {

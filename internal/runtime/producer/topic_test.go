@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 
 // topic is an SNS topic in memory. It refuses a batch that SNS would refuse.
 type topic struct {
+	mu        sync.Mutex                                   // of all below: the producer makes several calls at a time
 	fails     func() error                                 // how the next call fails as a whole; nil, or a nil error, for not at all
 	blames    map[string]types.BatchResultErrorEntry       // entries of these events fail, the call succeeds
 	failEntry func(id string) *types.BatchResultErrorEntry // how the next try of an event's entry fails; nil for not at all
@@ -38,14 +40,20 @@ func throttled() error { return &types.ThrottledException{Message: aws.String("r
 func (tp *topic) PublishBatch(
 	ctx context.Context, in *sns.PublishBatchInput, _ ...func(*sns.Options),
 ) (*sns.PublishBatchOutput, error) {
+	tp.mu.Lock()
 	tp.calls++
+	var err error
 	if tp.fails != nil {
-		if err := tp.fails(); errors.Is(err, errHangs) {
-			<-ctx.Done()
-		} else if err != nil {
-			return nil, err
-		}
+		err = tp.fails()
 	}
+	tp.mu.Unlock()
+	if errors.Is(err, errHangs) {
+		<-ctx.Done()
+	} else if err != nil {
+		return nil, err
+	}
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

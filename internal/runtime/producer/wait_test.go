@@ -1,11 +1,14 @@
 package producer_test
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/stretchr/testify/require"
 )
@@ -41,7 +44,9 @@ func TestOnlyTheEntriesThatFailedAreSentAgain(t *testing.T) {
 		}
 		tp.forget = map[string]bool{"5": true}
 		require.Empty(t, handle(t, newProducer(tp, newDLQ()), inserts(12)...))
-		require.Equal(t, []string{"0", "1", "2", "4", "5", "6", "8", "9", "10", "11", "5", "3", "7"}, tp.ids(),
+		ids := tp.ids()
+		require.ElementsMatch(t, []string{"0", "1", "2", "4", "5", "6", "8", "9", "10", "11"}, ids[:10], "two calls at a time")
+		require.Equal(t, []string{"5", "3", "7"}, ids[10:],
 			"what the answer does not mention counts as failed")
 	})
 }
@@ -100,12 +105,50 @@ func TestATopicThatIsDownIsCalledEverLessOften(t *testing.T) {
 		}
 		handle(t, newProducer(tp, newDLQ()), inserts(500)...)
 		require.Less(t, len(calls), 20, "one call a try, whatever the batch")
+		require.Equal(t, calls[0], calls[atATime-1], "but for the first try, which does not know yet")
+		calls = calls[atATime-1:]
 		for i, least := 1, 50*time.Millisecond; i < len(calls); i++ {
 			require.GreaterOrEqual(t, calls[i].Sub(calls[i-1]), least)
 			require.LessOrEqual(t, calls[i].Sub(calls[i-1]), 5*time.Second)
 			least = min(2*least, 2500*time.Millisecond)
 		}
 	})
+}
+
+// A batch takes as long as its calls take one after the other, divided by how many are made at a time; never are more under way.
+func TestProducer_MakesSeveralCallsAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 20 * time.Millisecond
+		tp := &slowTopic{topic: newTopic(), takes: takes}
+		p := newProducer(tp.topic, newDLQ())
+		p.Topic = tp
+		began := time.Now()
+		require.Empty(t, handle(t, p, inserts(100)...))
+		require.Len(t, tp.ids(), 100)
+		require.Equal(t, atATime, tp.most)
+		require.Equal(t, 4*takes, time.Since(began), "10 calls, 3 at a time")
+	})
+}
+
+// slowTopic takes its time, and notes how many calls were under way at most.
+type slowTopic struct {
+	*topic
+	takes          time.Duration
+	mu             sync.Mutex
+	underWay, most int
+}
+
+func (s *slowTopic) PublishBatch(ctx context.Context, in *sns.PublishBatchInput, o ...func(*sns.Options)) (*sns.PublishBatchOutput, error) {
+	add := func(n int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.underWay += n
+		s.most = max(s.most, s.underWay)
+	}
+	add(1)
+	defer add(-1)
+	time.Sleep(s.takes)
+	return s.topic.PublishBatch(ctx, in, o...)
 }
 
 func TestTwoProducersDoNotWaitInStep(t *testing.T) {

@@ -156,6 +156,7 @@ func Raw(c config.Config) map[string]string {
 			"stream": object{
 				"batchSize": l.Stream.BatchSize, "batchWindow": l.Stream.BatchWindow.String(),
 				"maxRecordAge": l.Stream.MaxRecordAge.String(), "parallelization": l.Stream.Parallelization,
+				"concurrentPublishes": l.Stream.ConcurrentPublishes,
 			},
 			"inlinePayloadBytes": l.InlinePayloadBytes,
 			"queue": object{
@@ -163,9 +164,9 @@ func Raw(c config.Config) map[string]string {
 				"maxConcurrency": l.Queue.MaxConcurrency, "retention": l.Queue.Retention.String(), "dlqRetention": l.Queue.DLQRetention.String(),
 			},
 			"consumer": object{
-				"recordTimeout": l.Consumer.RecordTimeout.String(),
-				"retryBackoff":  object{"base": l.Consumer.RetryBackoffBase.String(), "max": l.Consumer.RetryBackoffMax.String()},
-				"resultTTL":     l.Consumer.ResultTTL.String(),
+				"concurrentTenants": l.Consumer.ConcurrentTenants, "recordTimeout": l.Consumer.RecordTimeout.String(),
+				"retryBackoff": object{"base": l.Consumer.RetryBackoffBase.String(), "max": l.Consumer.RetryBackoffMax.String()},
+				"resultTTL":    l.Consumer.ResultTTL.String(),
 			},
 			"producerReservedConcurrency": l.ProducerReservedConcurrency,
 			"consumerReservedConcurrency": l.ConsumerReservedConcurrency,

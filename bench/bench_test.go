@@ -99,6 +99,22 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+func TestATargetThatOnlyTheMedianMissesIsWithinTheNoise(t *testing.T) {
+	for _, c := range []struct {
+		value  series
+		target *target
+		want   string
+	}{
+		{series{150, 98, 110}, valueAtMost(100), "within the noise, the median 10.0 % off"},
+		{series{150, 101, 110}, valueAtMost(100), "missed by 10.0 %"},
+		{series{80, 101, 90}, valueAtLeast(100), "within the noise, the median 10.0 % off"},
+		{series{80, 99, 90}, valueAtLeast(100), "missed by 10.0 %"},
+		{series{80, 110, 100}, valueAtLeast(100), "met"},
+	} {
+		require.Equal(t, c.want, newRow("m", count, c.value, "b", series{1, 1, 1}, c.target).Verdict)
+	}
+}
+
 // The two handlers as ordinary benchmarks, for -cpuprofile and -memprofile.
 func BenchmarkRouter(b *testing.B) {
 	handler, err := newRouterHandler()

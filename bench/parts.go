@@ -20,6 +20,8 @@ var parts = []part{
 	{"cold", "the start of an environment", measureColdStart},
 	{"reads", "reads of the mapping table by a fleet of routers", measureReads},
 	{"hanging", "the other cells' requests while one cell hangs", measureHangingCell},
+	{"tenant", "one large tenant alone in its cell, in virtual time", measureTenant},
+	{"fairness", "quiet tenants beside one with a backlog, in virtual time", measureFairness},
 	{"program", "the Pulumi program as the number of cells grows", measureProgram},
 }
 

@@ -1,0 +1,23 @@
+package pipeline
+
+import "time"
+
+// The environment of the test that measures: the file that it writes, the part that it measures, and whether it is to be
+// brief.
+const (
+	FiguresVariable = "CELLULAR_BENCH_FIGURES"
+	PartVariable    = "CELLULAR_BENCH_PART"
+	QuickVariable   = "CELLULAR_BENCH_QUICK"
+)
+
+// What is measured: a tenant that sends so many events a second, and a tenant with a backlog beside so many quiet ones.
+const (
+	Rate         = 1100
+	QuietTenants = 20
+)
+
+// Measured is what the test has measured, by round.
+type Measured struct {
+	Sharded, Single, New      []Figures       // one tenant: as the code is, with one fence and one counter, on new tables
+	WithGroups, WithoutGroups []time.Duration // the quiet tenants' p99
+}

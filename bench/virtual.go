@@ -52,6 +52,7 @@ func measureTenant(ctx context.Context, h *harness) ([]row, error) {
 		line("its transactions that were canceled", percent, valueAtMost(15), func(f pipeline.Figures) float64 { return f.Canceled }),
 		line("publishes for each event", count, valueAtMost(0.2), func(f pipeline.Figures) float64 { return f.Publishes }),
 		line("write units for each event", count, nil, func(f pipeline.Figures) float64 { return f.Units }),
+		line("requests throttled, for 100 events", count, nil, func(f pipeline.Figures) float64 { return f.Throttled }),
 		line("accepted to applied, p99", nanoseconds, nil, func(f pipeline.Figures) float64 { return f.P99 * float64(time.Second) }),
 		newRow("events of one tenant applied, new tables", perSecond, each(m.New, func(f pipeline.Figures) float64 { return f.Applied }),
 			"warmed tables", each(m.Sharded, func(f pipeline.Figures) float64 { return f.Applied }), nil),

@@ -21,7 +21,7 @@ type Figures struct {
 	Offered   float64 // events a second that the client sent
 	Applied   float64 // events a second, until the last one was applied
 	Canceled  float64 // of all transactions, in percent
-	Throttled float64 // requests that were throttled, in percent of the events
+	Throttled float64 // requests that were throttled, for 100 events
 	Publishes float64 // calls of the topic, for each event
 	Units     float64 // write units, for each event, of both tables and their indexes
 	P99       float64 // from accepted to applied, in seconds

@@ -88,7 +88,7 @@ type Options struct {
 	// ResultTTL is how long the ledger remembers an event. It has to be longer than a message can live in the queue
 	// and its dead letter queue together, or a late redrive would be applied a second time.
 	ResultTTL time.Duration
-	// AfterApply, if not nil, is called when an event's transaction has committed.
+	// AfterApply, if not nil, is called when an event's transaction has committed, for several tenants at the same time.
 	AfterApply func(app.Event)
 	Now        func() time.Time // nil means time.Now
 	Logger     *slog.Logger

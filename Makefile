@@ -65,7 +65,7 @@ bench: ## measure against baselines, into a table and bench.json; BENCH='-run ha
 clean: ## remove everything that the other targets made
 	rm -rf .build .local
 
-cellctl:
+cellctl: ## build the operator's command, .build/bin/cellctl
 	@go build -ldflags '-X main.stamp=$(REVISION)' -o $(CELLCTL) ./cmd/cellctl
 
 localcloud:

@@ -189,3 +189,39 @@ func TestArchitecturePage_HasEveryRoomWithItsSize(t *testing.T) {
 		require.InDelta(t, lines, told, max(0.25*float64(lines), 10), "docs/architecture.md says that %s has %d lines", room, told)
 	}
 }
+
+// TestArchitecturePage_WalksThroughWhatThereIs looks up every name of the page's walks: what it names is declared in
+// code that is no test, a method with its type, and a path is there.
+func TestArchitecturePage_WalksThroughWhatThereIs(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	_, walks, found := strings.Cut(string(page), "### Three walks")
+	require.True(t, found)
+	walks, _, _ = strings.Cut(walks, "\n## ")
+
+	var code strings.Builder
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code.Write(text)
+		return err
+	})
+	require.NoError(t, err)
+	names := 0
+	for _, quoted := range regexp.MustCompile("`([A-Za-z/.]+)`").FindAllStringSubmatch(walks, -1) {
+		if _, err := os.Stat(quoted[1]); err == nil {
+			continue
+		}
+		parts := strings.Split(quoted[1], ".")
+		pattern := `(?m)^(func (\([^)]*\) )?|type |\t|const |var )` + parts[len(parts)-1] + `\b`
+		if of := parts[max(len(parts)-2, 0)]; len(parts) > 1 && strings.ToUpper(of[:1]) == of[:1] {
+			pattern = `(?m)^func \(\w+ \*?` + of + `\) ` + parts[len(parts)-1] + `\(`
+		}
+		declared := regexp.MustCompile(pattern)
+		assert.True(t, declared.MatchString(code.String()), "%s is declared nowhere", quoted[1])
+		names++
+	}
+	require.Greater(t, names, 30)
+}

@@ -8,15 +8,17 @@ import (
 	"os/signal"
 	"syscall"
 
+	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/terminal"
 )
 
 func main() {
+	stdout, stderr := cli.Outputs()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := exec(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	err := exec(ctx, os.Args[1:], os.Stdin, stdout, stderr)
 	interrupted := ctx.Err() != nil
 	stop()
-	os.Exit(exitCode(err, interrupted, os.Stderr))
+	os.Exit(exitCode(err, interrupted, stderr))
 }
 
 // exec runs one command line. It writes data to stdout and nothing but data; progress and advice go to stderr.

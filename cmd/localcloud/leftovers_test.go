@@ -46,21 +46,32 @@ func buildLocalcloud(t *testing.T) string {
 
 func startLocalcloud(t *testing.T, binary, dir string, args ...string) *started {
 	t.Helper()
+	s := newLocalcloud(t, binary, dir, args...)
+	s.start()
+	return s
+}
+
+// newLocalcloud returns a localcloud that start starts.
+func newLocalcloud(t *testing.T, binary, dir string, args ...string) *started {
 	s := &started{t: t, dir: dir, stderr: &lines{}, exited: make(chan struct{})}
 	s.cmd = osexec.Command(binary, append(args, "--dir", dir)...)
 	s.cmd.Env = append(os.Environ(), marker+"="+dir)
 	s.cmd.Stderr = s.stderr
 	s.cmd.Stdout = io.Discard
-	require.NoError(t, s.cmd.Start())
+	return s
+}
+
+func (s *started) start() {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Start())
 	go func() {
 		defer close(s.exited)
 		_ = s.cmd.Wait() // the exit code is read from the process's state
 	}()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = s.cmd.Process.Kill() // it has ended, unless the test failed
 		<-s.exited
 	})
-	return s
 }
 
 // until waits for a condition while the process runs.

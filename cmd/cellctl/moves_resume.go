@@ -2,30 +2,19 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/operator/move"
 )
 
-type resumption struct {
-	tenants  []string         // none for all moves under way
-	epochs   map[string]int64 // of all moves under way, by tenant
-	parallel int
-	noWait   bool
-}
-
 func newMovesResume(a *app) *cobra.Command {
-	var r resumption
-	var all bool
+	var r move.Resumption
+	var all, noWait bool
 	cmd := &cobra.Command{
 		Use:   "resume TENANT...",
 		Short: "Carry on moves that were left",
@@ -47,17 +36,17 @@ process die, so that the command may run several times at once. The last lines s
 					return err
 				}
 			}
-			return parallelism(cmd, r.parallel)
+			return parallelism(cmd, r.Parallel)
 		},
 		ValidArgsFunction: a.completeTenants(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.tenants = slices.Compact(slices.Sorted(slices.Values(args)))
+			r.Tenants, r.Until = slices.Compact(slices.Sorted(slices.Values(args))), until(noWait)
 			return a.resumeMoves(cmd.Context(), r)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "carry on every move that is under way")
-	addParallel(cmd, &r.parallel)
-	cmd.Flags().BoolVar(&r.noWait, "no-wait", false, noWaitUsage)
+	addParallel(cmd, &r.Parallel)
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, noWaitUsage)
 	return cmd
 }
 
@@ -79,20 +68,21 @@ func parallelism(cmd *cobra.Command, parallel int) error {
 	return nil
 }
 
-func (a *app) resumeMoves(ctx context.Context, r resumption) error {
+// resumeMoves carries moves on; without tenants, all that are under way.
+func (a *app) resumeMoves(ctx context.Context, r move.Resumption) error {
 	s, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
-	if len(r.tenants) == 0 {
+	if len(r.Tenants) == 0 {
 		open, err := s.mover().Open(ctx)
 		if err != nil {
 			return err
 		}
-		r.epochs = map[string]int64{}
+		r.Epochs = map[string]int64{}
 		for _, m := range open {
-			r.tenants = append(r.tenants, m.TenantID)
-			r.epochs[m.TenantID] = m.Epoch
+			r.Tenants = append(r.Tenants, m.TenantID)
+			r.Epochs[m.TenantID] = m.Epoch
 		}
 		removals, err := s.remover().Open(ctx)
 		if err != nil {
@@ -115,105 +105,15 @@ func (a *app) resumeMoves(ctx context.Context, r resumption) error {
 	return v.outcome(a, s)
 }
 
-// resumeEvery is how often each of the moves that wait for the end of their redirect phase is looked at: so late are the
-// events that still reach an old cell. It is not more often, for there may be hundreds.
-const resumeEvery = 5 * time.Second
-
-// resume carries moves on, a step of each at a time: while one waits for routers to forget its old cell, the others go on.
-func (s *session) resume(ctx context.Context, n *narrator, r resumption) resumedView {
-	mover, began := s.observedMover(n.observe), time.Now()
-	results := make(map[string]carriedView, len(r.tenants))
-	var mu sync.Mutex
-	others := make(map[string]*otherMover, len(r.tenants))
-	for _, tenant := range r.tenants {
-		others[tenant] = &otherMover{}
-	}
-	for open := r.tenants; len(open) > 0 && ctx.Err() == nil; {
-		var group errgroup.Group
-		group.SetLimit(r.parallel)
-		for _, tenant := range open {
-			group.Go(func() error {
-				m, err := s.step(ctx, mover, tenant)
-				if others[tenant].waits(n, s.quarantine(), m, err) {
-					err = nil
-				} else if ended, ok := s.endedByAnother(ctx, tenant, err, r.epochs[tenant], began); ok {
-					m, err = ended, nil
-				}
-				err = s.explainRun(ctx, n, err, tenant)
-				mu.Lock()
-				defer mu.Unlock()
-				results[tenant] = carried(tenant, m, err)
-				return nil
-			})
-		}
-		_ = group.Wait() // no function of the group returns an error
-		var waiting []string
-		for _, tenant := range open {
-			if result := results[tenant]; result.Error == nil && !result.move.Phase.Ended() && !(r.noWait && result.move.Phase.Flipped()) {
-				waiting = append(waiting, tenant)
-			}
-		}
-		open = waiting
-		if len(open) > 0 {
-			pause(ctx, resumeEvery)
-		}
-	}
+// resume carries moves on, and says of each that fails what to do.
+func (s *session) resume(ctx context.Context, n *narrator, r move.Resumption) resumedView {
+	r.Waiting = func(err error) { n.say("waiting for another process: %v", err) }
+	r.Explain = func(tenant string, err error) error { return s.explainRun(ctx, n, err, tenant) }
 	v := resumedView{Moves: []carriedView{}}
-	for _, tenant := range r.tenants {
-		if result, ok := results[tenant]; ok { // or the context ended before its turn
-			v.Moves = append(v.Moves, result)
-		}
+	for _, m := range s.observedMover(n.observe).Resume(ctx, r) {
+		v.Moves = append(v.Moves, carried(m.TenantID, m.Move, m.Err))
 	}
 	return v
-}
-
-// otherMover is another process that is, or was, at work on a move that is to be carried on.
-type otherMover struct {
-	move.Watch
-	told bool
-}
-
-// waits reports whether an error means no more than that the other process is at work on the move, and gets on with it. It
-// may also be dead, which shows in a while.
-func (o *otherMover) waits(n *narrator, quarantine time.Duration, m move.Move, err error) bool {
-	if !errors.Is(err, move.ErrHeld) && !errors.Is(err, move.ErrTakenOver) || o.StuckFor(time.Now(), m, quarantine) > move.OthersPatience {
-		return false
-	}
-	if !o.told {
-		o.told = true
-		n.say("waiting for another process: %v", err)
-	}
-	return true
-}
-
-// endedByAnother returns the tenant's last move if that is why it was not carried on: another process has finished it since
-// the command began, or since the index of moves showed it under the epoch.
-func (s *session) endedByAnother(ctx context.Context, tenant string, err error, epoch int64, began time.Time) (move.Move, bool) {
-	if !errors.Is(err, move.ErrNoMove) {
-		return move.Move{}, false
-	}
-	moves, err := s.mover().History(ctx, tenant)
-	if err != nil || len(moves) == 0 {
-		return move.Move{}, false
-	}
-	last := moves[0]
-	return last, last.Phase.Ended() && (last.Epoch == epoch || last.FinishedAt.After(began))
-}
-
-// step carries a move on as far as it goes without waiting for routers.
-func (s *session) step(ctx context.Context, mover *move.Mover, tenant string) (move.Move, error) {
-	m, err := mover.Run(ctx, tenant, move.Redirect)
-	if err != nil || m.Phase != move.Redirect || time.Now().Before(s.redirectUntil(m)) {
-		return m, err
-	}
-	return mover.Run(ctx, tenant, "")
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }
 
 type resumedView struct {

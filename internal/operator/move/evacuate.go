@@ -52,7 +52,7 @@ type EvacuationProgress struct {
 func (m *Mover) Evacuate(ctx context.Context, e Evacuation) (EvacuationProgress, error) {
 	v := &evacuation{
 		Mover: m, Evacuation: e, progress: EvacuationProgress{Failed: map[string]error{}},
-		began: m.Now(), stages: map[string]stage{}, others: map[string]*Watch{},
+		began: m.Now(), stages: map[string]stage{}, others: map[string]*watch{},
 	}
 	err := v.passes(ctx)
 	if err == nil {
@@ -79,7 +79,7 @@ type evacuation struct {
 	mu        sync.Mutex
 	progress  EvacuationProgress
 	stages    map[string]stage  // of the tenants that were found so far
-	others    map[string]*Watch // of the tenants that other processes are, or were, at work on
+	others    map[string]*watch // of the tenants that other processes are, or were, at work on
 	flipped   []Move            // moves that are handed on, for finish
 	allHanded bool              // no more will be
 }

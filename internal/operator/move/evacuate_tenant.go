@@ -148,13 +148,13 @@ func (v *evacuation) await(ctx context.Context, at whereabouts, err error) error
 var othersWork = []error{ErrHeld, ErrTakenOver, ErrNoMove, ErrMoving, errElsewhere, mapping.ErrUnknownTenant}
 
 // tolerate returns the error of the work on a tenant, unless it means no more than that another process is at work on it, and
-// that has got on in the last OthersPatience.
+// that has got on in the last othersPatience.
 func (v *evacuation) tolerate(at whereabouts, err error) error {
 	for _, other := range othersWork {
 		if !errors.Is(err, other) {
 			continue
 		}
-		if stuck := v.watch(at.tenantID).StuckFor(v.Now(), at.move, v.Quarantine); stuck > OthersPatience {
+		if stuck := v.watch(at.tenantID).stuckFor(v.Now(), at.move, v.Quarantine); stuck > othersPatience {
 			return fmt.Errorf("%w; the move has been in phase %s for %s without getting on", err, at.move.Phase, stuck.Truncate(time.Second))
 		}
 		return nil
@@ -162,36 +162,13 @@ func (v *evacuation) tolerate(at whereabouts, err error) error {
 	return err
 }
 
-// OthersPatience is how long a process waits for another one that shows that it is alive, and does not get on with a move. The longest that a move is still while all is well is the quarantine, which comes on top.
-const OthersPatience = 5 * time.Minute
-
-// Watch is what another process's work on a move looked like, and since when. Its zero value is ready for use.
-type Watch struct {
-	phase  Phase
-	epoch  int64
-	counts Counts
-	since  time.Time
-}
-
-// StuckFor returns how long a move has been as it is now. In its quarantine nothing has to happen.
-func (w *Watch) StuckFor(now time.Time, move Move, quarantine time.Duration) time.Duration {
-	if w.since.IsZero() || w.phase != move.Phase || w.epoch != move.Epoch || w.counts != move.Counts {
-		*w = Watch{phase: move.Phase, epoch: move.Epoch, counts: move.Counts, since: now}
-	}
-	since := w.since
-	if end := move.RedirectEnds(quarantine); move.Phase == Redirect && end.After(since) {
-		since = end
-	}
-	return now.Sub(since)
-}
-
 // watch returns the watch of a tenant that another process is at work on.
-func (v *evacuation) watch(tenantID string) *Watch {
+func (v *evacuation) watch(tenantID string) *watch {
 	v.mu.Lock()
 	w := v.others[tenantID]
 	first := w == nil
 	if first {
-		w = &Watch{}
+		w = &watch{}
 		v.others[tenantID] = w
 	}
 	v.mu.Unlock()

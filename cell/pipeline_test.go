@@ -27,13 +27,15 @@ func TestDataTableFeedsTheStreamAndFindsATenantsEventsByTime(t *testing.T) {
 		"name": "test-app-data-cell-alpha", "hashKey": "id", "billingMode": "PAY_PER_REQUEST",
 		"attributes": []any{
 			map[string]any{"name": "id", "type": "S"},
+			map[string]any{"name": "tenant_shard", "type": "S"},
 			map[string]any{"name": "tenant_id", "type": "S"},
 			map[string]any{"name": "accepted_at", "type": "S"},
 		},
 		"streamEnabled": true, "streamViewType": "NEW_AND_OLD_IMAGES",
-		"globalSecondaryIndexes": []any{map[string]any{
-			"name": "by-tenant-time", "hashKey": "tenant_id", "rangeKey": "accepted_at", "projectionType": "KEYS_ONLY",
-		}},
+		"globalSecondaryIndexes": []any{
+			map[string]any{"name": "by-shard-time", "hashKey": "tenant_shard", "rangeKey": "accepted_at", "projectionType": "KEYS_ONLY"},
+			map[string]any{"name": "by-tenant-time", "hashKey": "tenant_id", "rangeKey": "accepted_at", "projectionType": "KEYS_ONLY"},
+		},
 		"serverSideEncryption":      map[string]any{"enabled": true},
 		"pointInTimeRecovery":       map[string]any{"enabled": true},
 		"deletionProtectionEnabled": true,
@@ -46,10 +48,12 @@ func TestResultsTableForgetsOutcomesAndFindsATenantsAndThoseThatWait(t *testing.
 		"name": "test-app-results-cell-alpha", "hashKey": "id", "billingMode": "PAY_PER_REQUEST",
 		"attributes": []any{
 			map[string]any{"name": "id", "type": "S"},
+			map[string]any{"name": "tenant_shard", "type": "S"},
 			map[string]any{"name": "tenant_id", "type": "S"},
 			map[string]any{"name": "waiting", "type": "S"},
 		},
 		"globalSecondaryIndexes": []any{
+			map[string]any{"name": "by-shard", "hashKey": "tenant_shard", "rangeKey": "id", "projectionType": "KEYS_ONLY"},
 			map[string]any{"name": "by-tenant", "hashKey": "tenant_id", "rangeKey": "id", "projectionType": "KEYS_ONLY"},
 			map[string]any{"name": "waiting", "hashKey": "waiting", "rangeKey": "id", "projectionType": "KEYS_ONLY"},
 		},

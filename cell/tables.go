@@ -19,13 +19,16 @@ func (b *builder) newTables() (tables, error) {
 	data, err := b.newTable("data", &dynamodb.TableArgs{
 		Name: pulumi.String(b.names.DataTable()),
 		Attributes: dynamodb.TableAttributeArray{
-			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(event.AttrAcceptedAt),
+			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantShard), stringAttribute(event.AttrTenantID),
+			stringAttribute(event.AttrAcceptedAt),
 		},
 		// The producer reads the new image. An insert has no old one, and a later change of the view would replace the
 		// stream under the mapping.
 		StreamEnabled:  pulumi.Bool(true),
 		StreamViewType: pulumi.String("NEW_AND_OLD_IMAGES"),
+		// An item without an index's hash key is not in it: an event of this version is in the first alone.
 		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{
+			keysOnlyIndex(event.ShardTimeIndex, event.AttrTenantShard, event.AttrAcceptedAt),
 			keysOnlyIndex(event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt),
 		},
 	}, "dynamodb:PutItem", "dynamodb:GetItem")
@@ -35,10 +38,12 @@ func (b *builder) newTables() (tables, error) {
 	results, err := b.newTable("results", &dynamodb.TableArgs{
 		Name: pulumi.String(b.names.ResultsTable()),
 		Attributes: dynamodb.TableAttributeArray{
-			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantID), stringAttribute(ledger.AttrWaiting),
+			stringAttribute(event.AttrKey), stringAttribute(event.AttrTenantShard), stringAttribute(event.AttrTenantID),
+			stringAttribute(ledger.AttrWaiting),
 		},
-		// What a move takes along with a tenant, and what it sends on. An item without the index's hash key is not in it.
+		// What a move takes along with a tenant, outcomes and business state, and what it sends on.
 		GlobalSecondaryIndexes: dynamodb.TableGlobalSecondaryIndexArray{
+			keysOnlyIndex(ledger.ShardIndex, event.AttrTenantShard, event.AttrKey),
 			keysOnlyIndex(ledger.TenantIndex, event.AttrTenantID, event.AttrKey),
 			keysOnlyIndex(ledger.WaitingIndex, ledger.AttrWaiting, event.AttrKey),
 		},

@@ -54,7 +54,7 @@ func withLetters(t *testing.T, test func(t *testing.T, w *world, q *sqstest.SQS,
 // failed notes in a cell why it gave an event up.
 func (w *world) failed(cell, tenant, id, reason string) {
 	w.db.Put(stack.Cell(cell).ResultsTable(), dynamotest.Item{
-		event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), event.AttrID: item.Text(id),
+		event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantShard: item.Text(event.TenantShard(tenant, id)), event.AttrID: item.Text(id),
 		ledger.AttrStatus: item.Text(string(ledger.Failed)), ledger.AttrReason: item.Text(reason),
 		ledger.AttrAppliedAt: item.Text(event.FormatTime(time.Now())),
 	})

@@ -56,9 +56,16 @@ func deletedParts() map[string]part {
 			"list": not(noTable, results), "show": not(noTable, results), "replay": not(noTable, results),
 			"move": not(notBegun, "the results table "+results),
 		}},
+		"index " + event.ShardTimeIndex: {table: data, index: event.ShardTimeIndex, says: map[string]string{
+			"tenant": not(noIndex, event.ShardTimeIndex), "replay": not(noIndex, event.ShardTimeIndex),
+			"move": not(madeAgain, event.ShardTimeIndex, data),
+		}},
 		"index " + event.TenantTimeIndex: {table: data, index: event.TenantTimeIndex, says: map[string]string{
 			"tenant": not(noIndex, event.TenantTimeIndex), "replay": not(noIndex, event.TenantTimeIndex),
 			"move": not(madeAgain, event.TenantTimeIndex, data),
+		}},
+		"index " + ledger.ShardIndex: {table: results, index: ledger.ShardIndex, says: map[string]string{
+			"move": not(madeAgain, ledger.ShardIndex, results),
 		}},
 		"index " + ledger.TenantIndex: {table: results, index: ledger.TenantIndex, says: map[string]string{
 			"move": not(madeAgain, ledger.TenantIndex, results),

@@ -117,9 +117,9 @@ expired, not sent        0
 unreadable, left behind  0
 
 SAME IN BOTH CELLS  ITEMS  DIGEST
-outcomes            1      3ee83da6346c
+outcomes            1      fc3934df289b
 state items         0      -
-events              2      7a133565c062
+events              2      7f79e118dce2
 `, stdout)
 		require.Len(t, q.Messages(cellManifest("c02", 1, 1).QueueURL), 1)
 		w.prints(printed(
@@ -183,7 +183,7 @@ func TestAMoveAsJSON(t *testing.T) {
     "unreadable": 0,
     "same_outcomes": {
       "items": 1,
-      "digest": "3ee83da6346c1444f2ffa270c8688976a79472b3b20f6de27bc142a1d4d865db"
+      "digest": "fc3934df289b986a686028133f05f46c21a041925e4173f676b05b45a99d9c51"
     },
     "same_state": {
       "items": 0,

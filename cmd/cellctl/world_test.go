@@ -151,9 +151,10 @@ func (w *world) event(cell, tenant, id string, status ledger.Status) {
 	if status == "" {
 		return
 	}
-	outcome := dynamotest.Item{event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(string(status))}
+	shard := item.Text(event.TenantShard(tenant, id))
+	outcome := dynamotest.Item{event.AttrKey: item.Text(e.Key()), event.AttrTenantShard: shard, ledger.AttrStatus: item.Text(string(status))}
 	if status == ledger.Diverted {
-		outcome[ledger.AttrWaiting] = item.Text(tenant)
+		outcome[ledger.AttrWaiting] = shard
 	}
 	w.db.Put(names.ResultsTable(), outcome)
 }

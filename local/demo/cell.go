@@ -58,11 +58,11 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 	names := o.stack.Cell(id)
 	s := emptyState()
 	accepted := &dynamodb.ScanInput{TableName: aws.String(names.DataTable()),
-		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantID, event.AttrAcceptedAt, event.AttrClonedFrom}, ", "))}
+		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantShard, event.AttrAcceptedAt, event.AttrClonedFrom}, ", "))}
 	err := o.scan(ctx, accepted, func(attributes map[string]types.AttributeValue) error {
 		r := item.Read(attributes)
 		s.Accepted[r.String(event.AttrKey)] = r.Time(event.AttrAcceptedAt, event.TimeLayout)
-		s.Tenants[r.String(event.AttrTenantID)] = true
+		s.Tenants[event.TenantOfShard(r.String(event.AttrTenantShard))] = true
 		if r.OptionalString(event.AttrClonedFrom) != "" {
 			s.MovedIn++
 		}

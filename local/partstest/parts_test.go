@@ -235,14 +235,19 @@ func rows() map[string]row {
 		},
 		"indexes": {
 			lose: func(t *testing.T, c *cell) func(*testing.T) {
+				c.dropIndex(t, c.DataTable, event.ShardTimeIndex)
 				c.dropIndex(t, c.DataTable, event.TenantTimeIndex)
+				c.dropIndex(t, c.ResultsTable, ledger.ShardIndex)
 				c.dropIndex(t, c.ResultsTable, ledger.TenantIndex)
 				c.dropIndex(t, c.ResultsTable, ledger.WaitingIndex)
 				return nil
 			},
 			says: map[string][]string{
-				"doctor": {"it has no index " + event.TenantTimeIndex, "it has no index " + ledger.TenantIndex, "it has no index " + ledger.WaitingIndex},
-				"list":   {"index"}, "show": {"index"}, "replay": {"index"},
+				"doctor": {
+					"it has no index " + event.ShardTimeIndex, "it has no index " + event.TenantTimeIndex,
+					"it has no index " + ledger.ShardIndex, "it has no index " + ledger.TenantIndex, "it has no index " + ledger.WaitingIndex,
+				},
+				"list": {"index"}, "show": {"index"}, "replay": {"index"},
 			},
 			meanwhile: goOn,
 		},

@@ -19,7 +19,7 @@ func keptEvent() event.Event {
 }
 
 func TestTheFormatOfAnEventsItemIsKept(t *testing.T) {
-	formattest.WritesItem(t, "testdata/item-v1/event.json", keptEvent().Item())
+	formattest.WritesItem(t, "testdata/item-v2/event.json", keptEvent().Item())
 	for path, kept := range formattest.Items(t, "testdata/item-v*") {
 		for _, item := range []formattest.Item{kept, formattest.NewerItem(kept)} {
 			e, err := event.FromItem(item)

@@ -11,22 +11,24 @@ import (
 // Item is the event as it stands in its cell's data table. The payload is kept as the text that the client sent.
 func (e Event) Item() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
-		AttrKey:        item.Text(e.Key()),
-		AttrTenantID:   item.Text(e.TenantID),
-		AttrID:         item.Text(e.ID),
-		AttrType:       item.Text(e.Type),
-		AttrPayload:    item.Text(string(e.Payload)),
-		AttrEpoch:      item.Number(e.Epoch),
-		AttrAcceptedAt: item.Text(FormatTime(e.AcceptedAt)),
+		AttrKey:         item.Text(e.Key()),
+		AttrTenantShard: item.Text(TenantShard(e.TenantID, e.ID)),
+		AttrID:          item.Text(e.ID),
+		AttrType:        item.Text(e.Type),
+		AttrPayload:     item.Text(string(e.Payload)),
+		AttrEpoch:       item.Number(e.Epoch),
+		AttrAcceptedAt:  item.Text(FormatTime(e.AcceptedAt)),
 	}
 }
 
-// FromItem is the inverse of Event.Item. It fails, naming the attributes, on an item that Item cannot have made.
+// FromItem is the inverse of Event.Item, and of what the version before made of an event: an item with AttrTenantID instead of
+// AttrTenantShard. It fails, naming the attributes, on an item that neither can have made.
 func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 	r := item.Read(attributes)
+	id := r.Checked(AttrID, ValidID, IDPattern)
 	e := Event{
-		TenantID:   r.Checked(AttrTenantID, ValidTenantID, TenantIDPattern),
-		ID:         r.Checked(AttrID, ValidID, IDPattern),
+		TenantID:   tenantOf(r, attributes, id),
+		ID:         id,
 		Type:       r.Checked(AttrType, ValidType, TypePattern),
 		Payload:    r.JSON(AttrPayload),
 		Epoch:      r.Int(AttrEpoch, 1),
@@ -37,7 +39,25 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 		return Event{}, fmt.Errorf("event item %q: %w", key, err)
 	}
 	if key != e.Key() {
-		return Event{}, fmt.Errorf("event item %q: attributes %s and %s make the key %q", key, AttrTenantID, AttrID, e.Key())
+		return Event{}, fmt.Errorf("event item %q: attributes %s and %s make the key %q", key, AttrTenantShard, AttrID, e.Key())
 	}
 	return e, nil
+}
+
+// tenantOf reads whose event an item is.
+func tenantOf(r *item.Reader, attributes map[string]types.AttributeValue, id string) string {
+	_, sharded := attributes[AttrTenantShard]
+	_, named := attributes[AttrTenantID]
+	if !sharded && named {
+		return r.Checked(AttrTenantID, ValidTenantID, TenantIDPattern)
+	}
+	shard := r.Checked(AttrTenantShard, func(s string) bool {
+		tenantID := TenantOfShard(s)
+		return ValidTenantID(tenantID) && s == TenantShard(tenantID, id)
+	}, "TENANT#SHARD with the shard of the event")
+	tenantID := TenantOfShard(shard)
+	if named { // an item that is listed under two tenants would be both theirs
+		r.Checked(AttrTenantID, func(s string) bool { return s == tenantID }, "the tenant of "+AttrTenantShard)
+	}
+	return tenantID
 }

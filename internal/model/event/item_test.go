@@ -22,13 +22,13 @@ func itemEvent() event.Event {
 
 func TestItemIsWhatTheTableHolds(t *testing.T) {
 	require.Equal(t, map[string]types.AttributeValue{
-		"id":          item.Text("acme#e1"),
-		"tenant_id":   item.Text("acme"),
-		"event_id":    item.Text("e1"),
-		"type":        item.Text("order.created"),
-		"payload":     item.Text(`{"total": 1.0}`),
-		"epoch":       item.Number(3),
-		"accepted_at": item.Text("2026-02-03T04:05:06.789Z"),
+		"id":           item.Text("acme#e1"),
+		"tenant_shard": item.Text("acme#1"),
+		"event_id":     item.Text("e1"),
+		"type":         item.Text("order.created"),
+		"payload":      item.Text(`{"total": 1.0}`),
+		"epoch":        item.Number(3),
+		"accepted_at":  item.Text("2026-02-03T04:05:06.789Z"),
 	}, itemEvent().Item())
 }
 
@@ -59,7 +59,11 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 	}{
 		{"id", nil, "attribute id is missing"},
 		{"id", item.Text("acme#e2"), `make the key "acme#e1"`},
-		{"tenant_id", item.Text("ac#me"), `attribute tenant_id is "ac#me"`},
+		{"tenant_shard", nil, "attribute tenant_shard is missing"},
+		{"tenant_shard", item.Text("acme#2"), `attribute tenant_shard is "acme#2"`},
+		{"tenant_shard", item.Text("acme"), `attribute tenant_shard is "acme"`},
+		{"tenant_shard", item.Text("ac me#1"), `attribute tenant_shard is "ac me#1"`},
+		{"tenant_id", item.Text("globex"), `attribute tenant_id is "globex"`},
 		{"event_id", number("1"), "attribute event_id is not a string"},
 		{"type", item.Text(""), `attribute type is ""`},
 		{"payload", item.Text("{"), "is not JSON text"},

@@ -84,7 +84,7 @@ func holds(t *rapid.T, db *dynamotest.DB, condition types.TransactWriteItem) boo
 	table := cell.ResultsTable()
 	_, err := db.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
 		condition,
-		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: item.Text("other#e-1")}}},
+		{Put: &types.Put{TableName: &table, Item: dynamotest.Item{event.AttrKey: item.Text("#effect")}}},
 	}})
 	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		require.Equal(t, "ConditionalCheckFailed", *canceled.CancellationReasons[0].Code)

@@ -1,28 +1,51 @@
 package ledger
 
 import (
+	"maps"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/model/event"
 )
 
-// The indexes of a results table, keys-only. TenantIndex (hash event.AttrTenantID, range event.AttrKey) has all that belongs to a
-// tenant and is to move with it: outcomes, and what the business logic keeps. WaitingIndex (hash AttrWaiting, range
-// event.AttrKey) has the diverted events that wait to be sent to their tenant's cell, and nothing else.
+// The indexes of a results table, keys-only. ShardIndex (hash event.AttrTenantShard, range event.AttrKey) has the outcomes.
+// TenantIndex (hash event.AttrTenantID, range event.AttrKey) has what the business logic keeps for a tenant, and the outcomes
+// that the version before has written. What belongs to a tenant, and is to move with it, is in one of the two. WaitingIndex
+// (hash AttrWaiting, range event.AttrKey) has the diverted events that wait to be sent to their tenant's cell, and nothing else.
 const (
+	ShardIndex   = "by-shard"
 	TenantIndex  = "by-tenant"
 	WaitingIndex = "waiting"
 )
 
-// OfTenant asks for the keys of all that a results table holds of a tenant.
-func OfTenant(table, tenantID string) *dynamodb.QueryInput {
-	return byHash(table, TenantIndex, event.AttrTenantID, tenantID)
+// OfTenant asks for the keys of all that a results table holds of a tenant, in the order of the keys: one query for each index key.
+func OfTenant(table, tenantID string) []*dynamodb.QueryInput {
+	queries := []*dynamodb.QueryInput{byHash(table, TenantIndex, event.AttrTenantID, tenantID)}
+	for _, shard := range event.TenantShards(tenantID) {
+		queries = append(queries, byHash(table, ShardIndex, event.AttrTenantShard, shard))
+	}
+	return queries
 }
 
-// WaitingOf asks for the keys of a tenant's diverted events that wait in a cell.
-func WaitingOf(table, tenantID string) *dynamodb.QueryInput {
-	return byHash(table, WaitingIndex, AttrWaiting, tenantID)
+// WaitingOf asks for the keys of a tenant's diverted events that wait in a cell, like OfTenant. The version before has them
+// wait under the tenant itself.
+func WaitingOf(table, tenantID string) []*dynamodb.QueryInput {
+	var queries []*dynamodb.QueryInput
+	for _, key := range append(event.TenantShards(tenantID), tenantID) {
+		queries = append(queries, byHash(table, WaitingIndex, AttrWaiting, key))
+	}
+	return queries
+}
+
+func byHash(table, index, attribute, value string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName:                 aws.String(table),
+		IndexName:                 aws.String(index),
+		KeyConditionExpression:    aws.String("#hash = :hash"),
+		ExpressionAttributeNames:  map[string]string{"#hash": attribute},
+		ExpressionAttributeValues: Item{":hash": text(value)},
+	}
 }
 
 // AllWaiting asks for the keys of all diverted events that wait in a cell.
@@ -31,14 +54,17 @@ func AllWaiting(table string) *dynamodb.ScanInput {
 }
 
 // WaitingTenant is the tenant of an item that waits, also as the index shows it, or "" where it does not wait.
-func WaitingTenant(attributes Item) string { return textOf(attributes, AttrWaiting) }
+func WaitingTenant(attributes Item) string {
+	return event.TenantOfShard(textOf(attributes, AttrWaiting))
+}
 
-func byHash(table, index, attribute, tenantID string) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		TableName:                 aws.String(table),
-		IndexName:                 aws.String(index),
-		KeyConditionExpression:    aws.String("#tenant = :tenant"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": attribute},
-		ExpressionAttributeValues: Item{":tenant": text(tenantID)},
+// Sharded returns an outcome with the index keys that this version writes; see event.Sharded. Any other item is returned as it is.
+func Sharded(outcome Item) Item {
+	sharded := event.Sharded(outcome)
+	if sharded[AttrWaiting] == nil || sharded[event.AttrTenantShard] == nil {
+		return sharded
 	}
+	sharded = maps.Clone(sharded)
+	sharded[AttrWaiting] = sharded[event.AttrTenantShard]
+	return sharded
 }

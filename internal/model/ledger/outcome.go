@@ -15,7 +15,7 @@ import (
 // Item is an item of a results table.
 type Item = map[string]types.AttributeValue
 
-// The attributes that only an outcome has. It has event's AttrKey, AttrTenantID, AttrID, AttrType and AttrEpoch too.
+// The attributes that only an outcome has. It has event's AttrKey, AttrTenantShard, AttrID, AttrType and AttrEpoch too.
 const (
 	AttrStatus    = "status"     // S, a Status
 	AttrResult    = "result"     // S, JSON text: what the business logic answered
@@ -23,7 +23,7 @@ const (
 	AttrFailedBy  = "failed_by"  // S, event.TimeLayout: where the status is failed ahead of a last attempt, when that has ended at the latest
 	AttrAppliedAt = "applied_at" // S, event.TimeLayout: when the outcome was written
 	AttrExpiresAt = "expires_at" // N, seconds since 1970: the results table's TTL attribute
-	AttrWaiting   = "waiting"    // S, the tenant, where the status is diverted and the event has not been sent on
+	AttrWaiting   = "waiting"    // S, as event.AttrTenantShard, where the status is diverted and the event has not been sent on
 )
 
 // Outcome is the ledger's entry of an event: what became of it in a cell.
@@ -51,19 +51,19 @@ func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome 
 // Item is the outcome as it stands in the results table.
 func (o Outcome) Item() Item {
 	attributes := Item{
-		event.AttrKey:      text(event.Key(o.TenantID, o.EventID)),
-		event.AttrTenantID: text(o.TenantID),
-		event.AttrID:       text(o.EventID),
-		AttrStatus:         text(string(o.Status)),
-		AttrAppliedAt:      text(event.FormatTime(o.AppliedAt)),
-		AttrExpiresAt:      number(o.ExpiresAt.Unix()),
+		event.AttrKey:         text(event.Key(o.TenantID, o.EventID)),
+		event.AttrTenantShard: text(event.TenantShard(o.TenantID, o.EventID)),
+		event.AttrID:          text(o.EventID),
+		AttrStatus:            text(string(o.Status)),
+		AttrAppliedAt:         text(event.FormatTime(o.AppliedAt)),
+		AttrExpiresAt:         number(o.ExpiresAt.Unix()),
 	}
 	optional := map[string]string{event.AttrType: o.Type, AttrResult: string(o.Result), AttrReason: o.Reason}
 	if !o.FailedBy.IsZero() {
 		optional[AttrFailedBy] = event.FormatTime(o.FailedBy)
 	}
 	if o.Waiting {
-		optional[AttrWaiting] = o.TenantID
+		optional[AttrWaiting] = event.TenantShard(o.TenantID, o.EventID)
 	}
 	for name, value := range optional {
 		if value != "" {
@@ -74,6 +74,14 @@ func (o Outcome) Item() Item {
 		attributes[event.AttrEpoch] = number(o.Epoch)
 	}
 	return attributes
+}
+
+// tenantOf is whose an outcome is, also where the version before has written it.
+func tenantOf(attributes Item) string {
+	if shard := textOf(attributes, event.AttrTenantShard); shard != "" {
+		return event.TenantOfShard(shard)
+	}
+	return textOf(attributes, event.AttrTenantID)
 }
 
 // Peek returns what can be read of an outcome, for those who act on what they know: an attribute that is missing or wrong is
@@ -87,7 +95,7 @@ func Peek(attributes Item) Outcome {
 		return t
 	}
 	o := Outcome{
-		TenantID: textOf(attributes, event.AttrTenantID), EventID: textOf(attributes, event.AttrID), Type: textOf(attributes, event.AttrType),
+		TenantID: tenantOf(attributes), EventID: textOf(attributes, event.AttrID), Type: textOf(attributes, event.AttrType),
 		Epoch: max(0, numberOf(attributes, event.AttrEpoch)), Status: Status(textOf(attributes, AttrStatus)),
 		Result: json.RawMessage(textOf(attributes, AttrResult)), Reason: textOf(attributes, AttrReason),
 		FailedBy: at(AttrFailedBy), AppliedAt: at(AttrAppliedAt), Waiting: attributes[AttrWaiting] != nil,

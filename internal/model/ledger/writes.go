@@ -50,9 +50,9 @@ func PutUnlessThere(table string, o Outcome, but ...Status) types.TransactWriteI
 	return put(table, o.Item(), condition.String(), names, values)
 }
 
-// Copy writes an outcome of another cell as it is. What has been applied stays applied.
+// Copy writes an outcome of another cell as it is, but for its index keys. What has been applied stays applied.
 func Copy(table string, outcome Item) types.TransactWriteItem {
-	return put(table, outcome, "attribute_not_exists(#key) OR #status <> :processed",
+	return put(table, Sharded(outcome), "attribute_not_exists(#key) OR #status <> :processed",
 		map[string]string{"#key": event.AttrKey, "#status": AttrStatus}, Item{":processed": text(string(Processed))})
 }
 

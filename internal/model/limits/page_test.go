@@ -35,7 +35,7 @@ func TestTheLimitsPageSaysWhatTheCodeComputes(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := string(text)
-	for name, table := range map[string]string{"quotas": quotaTable(), "regions": regionTable(), "sizes": sizeTable(), "flood": floodTable(), "bounds": boundTable()} {
+	for name, table := range map[string]string{"quotas": quotaTable(), "regions": regionTable(), "sizes": sizeTable(), "flood": floodTable(), "bounds": boundTable(), "tenant": tenantTable()} {
 		begin, end := "<!-- table: "+name+" -->\n", "<!-- end of table -->"
 		before, rest, ok := strings.Cut(page, begin)
 		require.True(t, ok, "%s has no mark %q", path, begin)

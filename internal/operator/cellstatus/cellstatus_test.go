@@ -60,9 +60,16 @@ func (q queues) add(c manifest.Cell, queue, stream, subscription, consumer [3]in
 
 func waitingItem(tenant, id string) dynamotest.Item {
 	return dynamotest.Item{
-		event.AttrKey:      item.Text(tenant + "#" + id),
-		event.AttrTenantID: item.Text(tenant),
-		ledger.AttrWaiting: item.Text(tenant),
+		event.AttrKey:         item.Text(tenant + "#" + id),
+		event.AttrTenantShard: item.Text(event.TenantShard(tenant, id)),
+		ledger.AttrWaiting:    item.Text(event.TenantShard(tenant, id)),
+	}
+}
+
+// waitingBefore is waitingItem as the version before has written it.
+func waitingBefore(tenant, id string) dynamotest.Item {
+	return dynamotest.Item{
+		event.AttrKey: item.Text(tenant + "#" + id), event.AttrTenantID: item.Text(tenant), ledger.AttrWaiting: item.Text(tenant),
 	}
 }
 
@@ -70,9 +77,10 @@ func TestACellIsReadWithAllThatWaitsInIt(t *testing.T) {
 	alpha := cell("alpha")
 	db := dynamotest.NewTables(dynamotest.Deployment(stack, "alpha"))
 	db.PageItems = 2 // the count goes on over pages
-	for i := range 5 {
+	for i := range 4 {
 		db.Put(alpha.ResultsTable, waitingItem("acme", strconv.Itoa(i)))
 	}
+	db.Put(alpha.ResultsTable, waitingBefore("acme", "4"))
 	db.Put(alpha.ResultsTable, waitingItem("zeta", "1"))
 	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	db.Put(alpha.ResultsTable, dynamotest.Item{

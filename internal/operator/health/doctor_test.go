@@ -91,7 +91,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			health.Fail, "dev-global-tenant-cell-mapping", "no index by-cell"},
 		{"index in the making", func(w *world) {
 			w.tables[dataTable].GlobalSecondaryIndexes[0].IndexStatus = dynamodbtypes.IndexStatusCreating
-		}, health.Warn, dataTable, "by-tenant-time is CREATING"},
+		}, health.Warn, dataTable, "by-shard-time is CREATING"},
 		{"no TTL", func(w *world) { delete(w.ttl, "dev-global-tenant-moves") }, health.Fail, "dev-global-tenant-moves", "its TTL is off"},
 		{"TTL of another attribute", func(w *world) { w.ttl[resultsTable] = "applied_at" }, health.Fail, resultsTable, "TTL attribute is applied_at, want expires_at"},
 		{"no deletion protection", func(w *world) { w.tables[dataTable].DeletionProtectionEnabled = nil }, health.Fail, dataTable, "deletion protection is false"},

@@ -52,9 +52,10 @@ func (d Doctor) controlTables(ctx context.Context, p published) []Finding {
 func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []Finding {
 	protect := c.Settings.Protect
 	return slices.Concat(
-		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.TenantTimeIndex}, protect: protect}),
+		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.ShardTimeIndex, event.TenantTimeIndex}, protect: protect}),
 		d.table(ctx, tableWant{
-			name: c.ResultsTable, indexes: []string{ledger.TenantIndex, ledger.WaitingIndex}, ttl: ledger.AttrExpiresAt, protect: protect,
+			name: c.ResultsTable, indexes: []string{ledger.ShardIndex, ledger.TenantIndex, ledger.WaitingIndex},
+			ttl: ledger.AttrExpiresAt, protect: protect,
 		}),
 		d.admission(ctx, p, c.DataTable, "dynamodb:PutItem", "dynamodb:GetItem"),
 		d.admission(ctx, p, c.ResultsTable, "dynamodb:GetItem"),

@@ -149,12 +149,12 @@ func (w *world) function(name string, reserved int32) {
 func (w *world) cell(t *testing.T, id string) {
 	n, s := stack.Cell(id), settings()
 	w.publish(t, id, func(*manifest.Cell) {})
-	w.table(n.DataTable(), "", "by-tenant-time")
+	w.table(n.DataTable(), "", "by-shard-time", "by-tenant-time")
 	w.tables[n.DataTable()].StreamSpecification = &dynamodbtypes.StreamSpecification{
 		StreamEnabled: aws.Bool(true), StreamViewType: dynamodbtypes.StreamViewTypeNewAndOldImages,
 	}
 	w.tables[n.DataTable()].LatestStreamArn = aws.String(arnOf("dynamodb", "table/"+n.DataTable()+"/stream/1"))
-	w.table(n.ResultsTable(), "expires_at", "by-tenant", "waiting")
+	w.table(n.ResultsTable(), "expires_at", "by-shard", "by-tenant", "waiting")
 	w.policies[n.DataTable()] = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"` + role + `"},"Action":["dynamodb:PutItem","dynamodb:GetItem"]}]}`
 	w.policies[n.ResultsTable()] = `{"Statement":[{"Effect":"Allow","Principal":{"AWS":["` + role + `"]},"Action":"dynamodb:GetItem"}]}`
 

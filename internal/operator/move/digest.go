@@ -30,5 +30,5 @@ func (d *digest) comparison() Comparison {
 	return Comparison{Items: d.items, Digest: hex.EncodeToString(d.sum[:])}
 }
 
-// sumOf is the SHA-256 sum of an item's content. That it is a clone is not a part of it.
-func sumOf(i Item) [sha256.Size]byte { return tenantdata.Sum(i, event.AttrClonedFrom) }
+// sumOf is the SHA-256 sum of an item's content. That it is a clone, and which version's index keys it has, is not a part of it.
+func sumOf(i Item) [sha256.Size]byte { return tenantdata.Sum(event.Sharded(i), event.AttrClonedFrom) }

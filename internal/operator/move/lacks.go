@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
-	"cellular/internal/model/transact"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/tenantdata"
 )
@@ -87,38 +85,32 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string, queue bool) (L
 	if err != nil {
 		return Lack{}, err
 	}
-	look := func(query func(each func([]string) error) error, table, kind, index string) (there bool, err error) {
-		switch err := query(func([]string) error { return errSeen }); {
-		case err == nil, errors.Is(err, errSeen):
-			return true, nil
-		case isNoTable(err):
-			lack.Parts, lack.Table, lack.causes = append(lack.Parts, kind+" "+table), true, append(lack.causes, err)
-		case transact.Classify(err).Kind == transact.Invalid: // what a query of an index says that is not there
-			lack.Parts, lack.causes = append(lack.Parts, "the index "+index+" of "+table), append(lack.causes, err)
-			return true, nil
-		default:
-			return false, err
+	look := func(table, kind string, indexes ...string) (there bool, err error) {
+		for _, index := range indexes {
+			err := tenantdata.CheckIndex(ctx, m.DynamoDB, table, index, move.TenantID)
+			_, noIndex := errors.AsType[*tenantdata.IndexError](err)
+			switch {
+			case err == nil:
+			case isNoTable(err):
+				lack.Parts, lack.Table, lack.causes = append(lack.Parts, kind+" "+table), true, append(lack.causes, err)
+				return false, nil
+			case noIndex:
+				lack.Parts, lack.causes = append(lack.Parts, "the index "+index+" of "+table), append(lack.causes, err)
+			default:
+				return false, err
+			}
 		}
-		return false, nil
+		return true, nil
 	}
-	if _, err := look(func(each func([]string) error) error {
-		return tenantdata.EventKeys(ctx, m.DynamoDB, cell.DataTable, move.TenantID, time.Time{}, each)
-	}, cell.DataTable, "the data table", event.TenantTimeIndex); err != nil {
+	if _, err := look(cell.DataTable, "the data table", event.ShardTimeIndex, event.TenantTimeIndex); err != nil {
 		return Lack{}, err
 	}
-	there, err := look(func(each func([]string) error) error {
-		return tenantdata.ResultKeys(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID, each)
-	}, cell.ResultsTable, "the results table", ledger.TenantIndex)
+	there, err := look(cell.ResultsTable, "the results table", ledger.ShardIndex, ledger.TenantIndex, ledger.WaitingIndex)
 	if err != nil {
 		return Lack{}, err
 	}
 	lack.Ledger = !there
 	if there {
-		if _, err := look(func(each func([]string) error) error {
-			return tenantdata.WaitingKeys(ctx, m.DynamoDB, cell.ResultsTable, move.TenantID, each)
-		}, cell.ResultsTable, "the results table", ledger.WaitingIndex); err != nil {
-			return Lack{}, err
-		}
 		if fenced, err := m.hasFence(ctx, move, cell); err != nil || !fenced {
 			lack.Ledger = true
 			lack.Parts = append(lack.Parts, "what the results table "+cell.ResultsTable+" held of the tenant, which was made again since")
@@ -136,9 +128,6 @@ func (m *Mover) lackOf(ctx context.Context, move Move, id string, queue bool) (L
 	}
 	return lack, nil
 }
-
-// errSeen ends a listing at its first page.
-var errSeen = errors.New("seen")
 
 // isNoTable reports whether an error says that a table is not there.
 func isNoTable(err error) bool {

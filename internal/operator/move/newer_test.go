@@ -56,7 +56,7 @@ func TestMover_StopsAtAnOutcomeOfALaterVersion(t *testing.T) {
 	w.send(r, "e-1", "counted")
 	alpha := w.cells["alpha"]
 	w.db.Put(alpha.ResultsTable, dynamotest.Item{
-		event.AttrKey: item.Text(event.Key(tenant, "e-1")), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text("held"),
+		event.AttrKey: item.Text(event.Key(tenant, "e-1")), event.AttrTenantShard: item.Text(event.TenantShard(tenant, "e-1")), ledger.AttrStatus: item.Text("held"),
 	})
 	m := w.mover(&hooks{})
 	_, err := m.Start(t.Context(), tenant, "beta")

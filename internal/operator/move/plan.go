@@ -119,7 +119,7 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 
 // putClone copies an event, marked so that it is not published again, unless its id is taken.
 func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteItem {
-	clone := maps.Clone(data)
+	clone := maps.Clone(event.Sharded(data))
 	clone[event.AttrClonedFrom] = item.Text(fromCell)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName:                aws.String(to.DataTable),

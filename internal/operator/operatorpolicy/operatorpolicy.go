@@ -40,7 +40,7 @@ func Reader(s Scope) []iam.Statement {
 	tables := slices.Concat(control, r.data, r.results)
 	indexes := slices.Concat(
 		[]string{index(r.mappings, mapping.CellIndex), index(r.moves, controltables.OpenIndex), r.moves},
-		each(r.data, event.TenantTimeIndex), each(r.results, ledger.TenantIndex), each(r.results, ledger.WaitingIndex),
+		tenantIndexes(r.data, r.results), each(r.results, ledger.WaitingIndex),
 	)
 	return present(
 		allow("FindStack", []string{s.arn("ssm", "parameter"+s.Stack.ControlPlaneParameter()), s.arn("ssm", "parameter"+s.Stack.RouterParameter())}, "ssm:GetParameter"),
@@ -92,7 +92,13 @@ func (s Scope) scratchIndexes() []string {
 		return nil
 	}
 	r := s.resources()
-	return slices.Concat(each(suffixed(r.data, scratchSuffix), event.TenantTimeIndex), each(suffixed(r.results, scratchSuffix), ledger.TenantIndex))
+	return tenantIndexes(suffixed(r.data, scratchSuffix), suffixed(r.results, scratchSuffix))
+}
+
+// tenantIndexes are the indexes by which all of a tenant is found in data and results tables.
+func tenantIndexes(data, results []string) []string {
+	return slices.Concat(each(data, event.ShardTimeIndex), each(data, event.TenantTimeIndex),
+		each(results, ledger.ShardIndex), each(results, ledger.TenantIndex))
 }
 
 // scratchActions are what a restore does with scratch tables, and what AWS asks of whoever has one made: it fills the table

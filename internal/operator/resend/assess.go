@@ -2,6 +2,7 @@ package resend
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"cellular/internal/model/event"
@@ -156,10 +157,7 @@ func (f found) item(w Wanted, to target) (stored, clone tenantdata.Item) {
 	if stored == nil {
 		return nil, nil
 	}
-	clone = tenantdata.Item{}
-	for name, v := range stored {
-		clone[name] = v
-	}
+	clone = maps.Clone(event.Sharded(stored))
 	clone[event.AttrClonedFrom] = item.Text(to.from.ID)
 	return stored, clone
 }

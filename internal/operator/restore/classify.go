@@ -30,7 +30,7 @@ func outcomeOf(found tenantdata.Item, now time.Time) (candidate, Reason) {
 	case ledger.Expired(found, now):
 		return candidate{}, Expired
 	}
-	return candidate{key, tenant, found, outcome.Epoch}, ""
+	return candidate{key, tenant, ledger.Sharded(found), outcome.Epoch}, ""
 }
 
 // stateOf takes an item of the business logic for a candidate, or says why it is none.
@@ -49,7 +49,7 @@ func eventOf(found tenantdata.Item, cellID string) (candidate, Reason) {
 		return candidate{}, NoTenant
 	}
 	clone := tenantdata.Item{event.AttrClonedFrom: item.Text(cellID)}
-	for name, v := range found {
+	for name, v := range event.Sharded(found) {
 		if name != event.AttrClonedFrom {
 			clone[name] = v
 		}

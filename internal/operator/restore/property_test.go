@@ -61,7 +61,7 @@ func TestARestoreNeverOverwritesNorBringsBackWhatHasLeftNorAppliesTwice(t *testi
 				continue
 			}
 			returned++
-			tenant := textOf(item, event.AttrTenantID)
+			tenant := tenantOf(item)
 			require.Equal(t, "alpha", m.homes[tenant].ID, "%s came back behind its tenant", key)
 			require.Equal(t, stays[tenant], m.epochs[tenant], "%s is from before a move", key)
 			require.NotNil(t, then[key])

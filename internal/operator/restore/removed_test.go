@@ -121,7 +121,15 @@ func (l *lives) lifeOf(item dynamotest.Item) int {
 }
 
 // ofTenant reports whether an item is the tenant's, and no fence.
-func ofTenant(item dynamotest.Item) bool { return textOf(item, event.AttrTenantID) == lifeTenant }
+func ofTenant(item dynamotest.Item) bool { return tenantOf(item) == lifeTenant }
+
+// tenantOf is the tenant of an event, an outcome or an item of the business logic; "" for a fence.
+func tenantOf(item dynamotest.Item) string {
+	if shard := textOf(item, event.AttrTenantShard); shard != "" {
+		return event.TenantOfShard(shard)
+	}
+	return textOf(item, event.AttrTenantID)
+}
 
 // restoreAll restores the mapping and then the cell, and is killed at some call, and repeated.
 func (l *lives) restoreAll(o restore.Options) {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -46,25 +45,16 @@ var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 func EventKeysBetween(
 	ctx context.Context, client DynamoDB, dataTable, tenantID string, since, until time.Time, each func(keys []string) error,
 ) error {
-	q := &dynamodb.QueryInput{
-		TableName:                &dataTable,
-		IndexName:                aws.String(event.TenantTimeIndex),
-		KeyConditionExpression:   aws.String("#tenant = :tenant AND #accepted BETWEEN :since AND :until"),
-		ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#accepted": event.AttrAcceptedAt},
-		ExpressionAttributeValues: Item{
-			":tenant": item.Text(tenantID), ":since": item.Text(event.FormatTime(since)), ":until": item.Text(event.FormatTime(until)),
-		},
-	}
-	if err := pages(ctx, client, q, each); err != nil {
+	if err := merge(ctx, client, eventQueries(dataTable, tenantID, since, until), event.AttrAcceptedAt, each); err != nil {
 		return fmt.Errorf("list the events of tenant %q: %w", tenantID, err)
 	}
 	return nil
 }
 
-// ResultKeys calls each with the keys of all that a results table holds of a tenant: the outcomes of its events, and the
-// items of the business logic, whose keys start with "#".
+// ResultKeys calls each with the keys of all that a results table holds of a tenant, in their order: the items of the business
+// logic, whose keys start with "#", and the outcomes of its events.
 func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := pages(ctx, client, ledger.OfTenant(resultsTable, tenantID), each); err != nil {
+	if err := merge(ctx, client, ledger.OfTenant(resultsTable, tenantID), event.AttrKey, each); err != nil {
 		return fmt.Errorf("list the results of tenant %q: %w", tenantID, err)
 	}
 	return nil
@@ -72,33 +62,10 @@ func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID str
 
 // WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
 func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := pages(ctx, client, ledger.WaitingOf(resultsTable, tenantID), each); err != nil {
+	if err := merge(ctx, client, ledger.WaitingOf(resultsTable, tenantID), event.AttrKey, each); err != nil {
 		return fmt.Errorf("list the diverted events of tenant %q: %w", tenantID, err)
 	}
 	return nil
-}
-
-func pages(ctx context.Context, client DynamoDB, q *dynamodb.QueryInput, each func(keys []string) error) error {
-	q.Limit = aws.Int32(PageSize)
-	for {
-		out, err := client.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		keys := make([]string, 0, len(out.Items))
-		for _, item := range out.Items {
-			keys = append(keys, Key(item))
-		}
-		if len(keys) > 0 {
-			if err := each(keys); err != nil {
-				return err
-			}
-		}
-		if len(out.LastEvaluatedKey) == 0 {
-			return nil
-		}
-		q.ExclusiveStartKey = out.LastEvaluatedKey
-	}
 }
 
 // Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.

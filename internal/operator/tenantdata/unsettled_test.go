@@ -30,9 +30,9 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 		db.Put(cell.DataTable, e.Item())
 		if outcome != "" {
 			db.Put(cell.ResultsTable, dynamotest.Item{
-				event.AttrKey:      item.Text(e.Key()),
-				event.AttrTenantID: item.Text(tenant),
-				ledger.AttrStatus:  item.Text(string(outcome)),
+				event.AttrKey:         item.Text(e.Key()),
+				event.AttrTenantShard: item.Text(event.TenantShard(tenant, id)),
+				ledger.AttrStatus:     item.Text(string(outcome)),
 			})
 		}
 	}

@@ -40,7 +40,8 @@ func fill(db *dynamotest.DB, tenant string, n int) {
 		db.Put(alpha.DataTable, e.Item())
 		if i < n-1 {
 			db.Put(alpha.ResultsTable, dynamotest.Item{
-				event.AttrKey: item.Text(e.Key()), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(string(ledger.Processed)),
+				event.AttrKey: item.Text(e.Key()), event.AttrTenantShard: item.Text(event.TenantShard(tenant, e.ID)),
+				ledger.AttrStatus: item.Text(string(ledger.Processed)),
 			})
 		}
 	}

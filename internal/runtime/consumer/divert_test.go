@@ -49,8 +49,8 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 	delete(entry, ledger.AttrAppliedAt)
 	delete(entry, ledger.AttrExpiresAt)
 	require.Equal(t, attributes{
-		"id": item.Text("acme#e-1"), "tenant_id": item.Text("acme"), "event_id": item.Text("e-1"), "type": item.Text("t"),
-		"epoch": item.Number(1), "status": item.Text("diverted"), "waiting": item.Text("acme"),
+		"id": item.Text("acme#e-1"), "tenant_shard": item.Text("acme#3"), "event_id": item.Text("e-1"), "type": item.Text("t"),
+		"epoch": item.Number(1), "status": item.Text("diverted"), "waiting": item.Text("acme#3"),
 	}, entry)
 }
 
@@ -128,7 +128,7 @@ func TestI8AnEventThatIsSentAgainToACellThatItsTenantHasLeftWaitsThere(t *testin
 	delete(c.entry("e-1"), ledger.AttrWaiting) // it was sent on
 	c.fence(4)                                 // and the tenant came back, and left
 	require.Empty(t, c.handle(t.Context(), t, deliverOf(3, "e-1", "t", 1)))
-	require.Equal(t, "acme", str(c.entry("e-1")[ledger.AttrWaiting]))
+	require.Equal(t, "acme#3", str(c.entry("e-1")[ledger.AttrWaiting]))
 	require.Equal(t, 3, num(c.entry("e-1")[event.AttrEpoch]))
 }
 

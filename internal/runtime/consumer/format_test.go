@@ -20,18 +20,18 @@ func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
 	c := newCell()
 	c.Now = func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 8_000_000, time.UTC) }
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
-	formattest.WritesItem(t, "testdata/outcome-v1/processed.json", c.entry("e-1"))
+	formattest.WritesItem(t, "testdata/outcome-v2/processed.json", c.entry("e-1"))
 
 	c.Apply = func(context.Context, event.Event) (app.Effect, error) {
 		return app.Effect{}, app.Permanent(errors.New("no"))
 	}
 	c.handle(t.Context(), t, deliver("e-2", "t", maxReceives))
-	formattest.WritesItem(t, "testdata/outcome-v1/failed.json", c.entry("e-2"))
+	formattest.WritesItem(t, "testdata/outcome-v2/failed.json", c.entry("e-2"))
 }
 
 func TestConsumer_TakesAnOutcomeOfALaterVersionAsSettled(t *testing.T) {
 	c := newCell()
-	held := attributes{event.AttrKey: item.Text("acme#e-1"), event.AttrTenantID: item.Text("acme"), ledger.AttrStatus: item.Text("held")}
+	held := attributes{event.AttrKey: item.Text("acme#e-1"), event.AttrTenantShard: item.Text("acme#3"), ledger.AttrStatus: item.Text("held")}
 	c.tables.items[resultsTable+"/acme#e-1"] = held
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)), "whoever wrote the entry answers for the event")
 	require.Zero(t, c.effects("e-1"))

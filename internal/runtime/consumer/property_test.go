@@ -119,7 +119,7 @@ func newChaos(t *rapid.T) *chaos {
 
 // waits reports whether an event has been diverted.
 func (c *chaos) waits(id string) bool {
-	return c.status(id) == ledger.Diverted && str(c.entry(id)[ledger.AttrWaiting]) == "acme"
+	return c.status(id) == ledger.Diverted && str(c.entry(id)[ledger.AttrWaiting]) == event.TenantShard("acme", id)
 }
 
 // failedSince reports whether a message's event was given up on under a newer epoch than the message's.

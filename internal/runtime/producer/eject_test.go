@@ -34,7 +34,7 @@ func TestI7ARecordThatCanNeverBePublishedIsEjectedAtOnceAndAlone(t *testing.T) {
 		reason string
 	}{
 		"undecodable":           {broken("2"), nil, 1, `decode record: event item "acme#2": attribute type is missing, want a string`},
-		"without an image":      {imageless("2"), nil, 0, "attribute tenant_id is missing, want a string; attribute event_id is missing"},
+		"without an image":      {imageless("2"), nil, 0, "attribute event_id is missing, want a string; attribute tenant_shard is missing"},
 		"panics in the decoder": {insert("2", `1`), func(_ *topic, p *producer.Producer) { p.PanicOn("seq-2") }, 1, "decode record: panic: a value of type string"},
 		"blamed by the topic": {insert("2", `1`), func(tp *topic, _ *producer.Producer) {
 			tp.blames = map[string]types.BatchResultErrorEntry{"2": senderFault("InvalidParameter")}

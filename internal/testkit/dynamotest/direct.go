@@ -91,6 +91,14 @@ func (db *DB) MakeIndex(table, index string) {
 	t.indexes[index] = made
 }
 
+// BackfillIndex has an index of a table be built again. It cannot be read until MakeIndex ends that.
+func (db *DB) BackfillIndex(table, index string) {
+	db.MakeIndex(table, index)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.mustTable(table).indexes[index].backfilling = true
+}
+
 func (db *DB) mustTable(name string) *table {
 	t, ok := db.tables[name]
 	if !ok {

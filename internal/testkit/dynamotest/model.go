@@ -1,7 +1,9 @@
 package dynamotest
 
 import (
+	"fmt"
 	"maps"
+	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -55,15 +57,36 @@ func Cell(cell naming.Cell) map[string]Table {
 	}
 	return map[string]Table{
 		cell.DataTable(): {
-			Hash:    S(event.AttrKey),
-			Indexes: map[string]Index{event.TenantTimeIndex: keysOnly(event.AttrTenantID, event.AttrAcceptedAt)},
+			Hash: S(event.AttrKey),
+			Indexes: map[string]Index{
+				event.ShardTimeIndex:  keysOnly(event.AttrTenantShard, event.AttrAcceptedAt),
+				event.TenantTimeIndex: keysOnly(event.AttrTenantID, event.AttrAcceptedAt),
+			},
+			Refuse: unsharded,
 		},
 		cell.ResultsTable(): {
 			Hash: S(event.AttrKey),
 			Indexes: map[string]Index{
+				ledger.ShardIndex:   keysOnly(event.AttrTenantShard, event.AttrKey),
 				ledger.TenantIndex:  keysOnly(event.AttrTenantID, event.AttrKey),
 				ledger.WaitingIndex: keysOnly(ledger.AttrWaiting, event.AttrKey),
 			},
+			Refuse: unsharded,
 		},
 	}
+}
+
+// unsharded is the error of an event or outcome that is written without the index keys of its shard, or with those of the
+// version before: whoever lists the tenant would miss it, or the tenant's one key would be hot. What the version before has
+// written may be updated, and stays as it is then.
+func unsharded(old, item Item) error {
+	if old != nil && reflect.DeepEqual(old[event.AttrTenantID], item[event.AttrTenantID]) && old[event.AttrTenantShard] == nil {
+		return nil
+	}
+	if sharded := ledger.Sharded(item); !reflect.DeepEqual(sharded, item) {
+		return fmt.Errorf("dynamotest: item %s is written with %s %s, %s %s and %s %s, want the keys that ledger.Sharded gives it", scalar(item[event.AttrKey]),
+			event.AttrTenantShard, scalar(item[event.AttrTenantShard]), event.AttrTenantID, scalar(item[event.AttrTenantID]),
+			ledger.AttrWaiting, scalar(item[ledger.AttrWaiting]))
+	}
+	return nil
 }

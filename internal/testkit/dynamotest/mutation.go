@@ -112,7 +112,9 @@ func (m mutation) decide() (c change, holds bool, err error) {
 	if !m.condition.holds(c.old) {
 		return c, false, nil
 	}
-	c.item, err = m.apply(c.old)
+	if c.item, err = m.apply(c.old); err == nil && c.item != nil && m.table.schema.Refuse != nil {
+		err = m.table.schema.Refuse(c.old, c.item)
+	}
 	return c, true, err
 }
 

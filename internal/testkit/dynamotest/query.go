@@ -116,6 +116,9 @@ func (db *DB) view(name, index *string, consistent bool) (*view, error) {
 	if !ok {
 		return nil, invalid("The table does not have the specified index: %s", *index)
 	}
+	if v.backfilling {
+		return nil, invalid("Cannot read from backfilling global secondary index: %s", *index)
+	}
 	if consistent {
 		return nil, invalid("Consistent reads are not supported on global secondary indexes")
 	}

@@ -23,6 +23,10 @@ func N(name string) Key { return Key{name, types.ScalarAttributeTypeN} }
 type Table struct {
 	Hash, Range Key // no Range: the zero Key
 	Indexes     map[string]Index
+
+	// Refuse is called with each item that an operation would write, and with what is there, or nil. Its error is the answer: it
+	// is for what the service takes, and no writer may write. Nil refuses nothing. It is not called for Put.
+	Refuse func(old, item Item) error
 }
 
 // Index is a global secondary index. An item that lacks a key of it is not in it.

@@ -62,6 +62,8 @@ type view struct {
 	table      Table
 	projection types.ProjectionType
 	entries    []*entry
+
+	backfilling bool // an index that cannot be read yet
 }
 
 // keys are the attributes that the view itself is keyed by.

@@ -98,6 +98,16 @@ func (w *World) RequireEffects(t require.TestingT, home map[string]manifest.Cell
 	}
 }
 
+// tenantOf is the tenant of an event, an outcome or an item of the business logic; "" for a fence.
+func tenantOf(found dynamotest.Item) string {
+	for _, name := range []string{event.AttrTenantShard, event.AttrTenantID} {
+		if v, ok := found[name].(*types.AttributeValueMemberS); ok {
+			return event.TenantOfShard(v.Value)
+		}
+	}
+	return ""
+}
+
 // Move takes all that both cells have of a tenant to one of them, and gives it that tenant in a new epoch, as a move that
 // has come to its end. What the cell has already stays, unless the event was applied in the other one alone.
 func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {
@@ -107,7 +117,7 @@ func (w *World) Move(tenantID string, to manifest.Cell, epoch int64) {
 	}
 	for _, tables := range [][2]string{{from.DataTable, to.DataTable}, {from.ResultsTable, to.ResultsTable}} {
 		for _, found := range w.Tables.Items(tables[0]) {
-			if v, ok := found[event.AttrTenantID].(*types.AttributeValueMemberS); !ok || v.Value != tenantID {
+			if tenantOf(found) != tenantID {
 				continue
 			}
 			key := found[event.AttrKey].(*types.AttributeValueMemberS).Value

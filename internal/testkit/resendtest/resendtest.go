@@ -100,17 +100,17 @@ func (w *World) Accept(c manifest.Cell, tenantID, eventID string, epoch int64, a
 // Outcome puts an entry for an event into a cell's ledger, written age ago. One that was diverted waits.
 func (w *World) Outcome(c manifest.Cell, e event.Event, status ledger.Status, age time.Duration) {
 	entry := dynamotest.Item{
-		event.AttrKey:        item.Text(e.Key()),
-		event.AttrTenantID:   item.Text(e.TenantID),
-		event.AttrID:         item.Text(e.ID),
-		event.AttrType:       item.Text(e.Type),
-		event.AttrEpoch:      item.Number(e.Epoch),
-		ledger.AttrStatus:    item.Text(string(status)),
-		ledger.AttrAppliedAt: item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
+		event.AttrKey:         item.Text(e.Key()),
+		event.AttrTenantShard: item.Text(event.TenantShard(e.TenantID, e.ID)),
+		event.AttrID:          item.Text(e.ID),
+		event.AttrType:        item.Text(e.Type),
+		event.AttrEpoch:       item.Number(e.Epoch),
+		ledger.AttrStatus:     item.Text(string(status)),
+		ledger.AttrAppliedAt:  item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
 	}
 	switch status {
 	case ledger.Diverted:
-		entry[ledger.AttrWaiting] = item.Text(e.TenantID)
+		entry[ledger.AttrWaiting] = entry[event.AttrTenantShard]
 	case ledger.Failed:
 		entry[ledger.AttrReason] = item.Text("rejected")
 	}

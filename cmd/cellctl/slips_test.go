@@ -21,6 +21,9 @@ func TestAMistypedCommandIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
 		{[]string{"cells", "drian", "c01", "--evacuate"}, "cellctl: unknown command \"drian\" (did you mean 'cellctl cells drain'?); see 'cellctl cells --help'\n"},
 		{[]string{"docter"}, "cellctl: unknown command \"docter\" (did you mean 'cellctl doctor'?); see 'cellctl --help'\n"},
 		{[]string{"tenants", "asign", "acme"}, "cellctl: unknown command \"asign\" (did you mean 'cellctl tenants assign'?); see 'cellctl tenants --help'\n"},
+		{[]string{"help", "docter"}, "cellctl: unknown command \"docter\" (did you mean 'cellctl doctor'?); see 'cellctl --help'\n"},
+		{[]string{"help", "tenants", "mvoe"}, "cellctl: unknown command \"mvoe\" (did you mean 'cellctl tenants move'?); see 'cellctl tenants --help'\n"},
+		{[]string{"cells", "list", "--outptu", "json"}, "cellctl: unknown flag: --outptu (did you mean --output?); see 'cellctl cells list --help'\n"},
 		{[]string{"tenants", "evacuate"}, "cellctl: unknown command \"evacuate\"; see 'cellctl tenants --help'\n"},
 	} {
 		_, stderr, code := run(t, c.args...)

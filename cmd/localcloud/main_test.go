@@ -26,8 +26,9 @@ func TestAWrongCommandLineIsRefusedWithAdvice(t *testing.T) {
 	}{
 		{[]string{"nonsense"}, "localcloud: unknown command \"nonsense\"; see 'localcloud --help'\n"},
 		{[]string{"dmeo"}, "localcloud: unknown command \"dmeo\" (did you mean 'localcloud demo'?); see 'localcloud --help'\n"},
+		{[]string{"help", "nosuch"}, "localcloud: unknown command \"nosuch\"; see 'localcloud --help'\n"},
 		{[]string{"up", "now"}, "localcloud: unknown argument \"now\"; see 'localcloud up --help'\n"},
-		{[]string{"up", "--prot", "1"}, "localcloud: unknown flag: --prot; see 'localcloud up --help'\n"},
+		{[]string{"up", "--prot", "1"}, "localcloud: unknown flag: --prot (did you mean --port?); see 'localcloud up --help'\n"},
 		{[]string{"up", "--port", "http"}, "localcloud: invalid argument \"http\" for \"--port\" flag: must be an integer; see 'localcloud up --help'\n"},
 		{[]string{"up", "--port", "70000"}, "localcloud: --port is 70000, want 0 (any free port) to 65535; see 'localcloud up --help'\n"},
 	} {

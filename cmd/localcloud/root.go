@@ -23,7 +23,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line (nothing was done), 130 inter
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(cli.FlagError)
 	root.AddCommand(newDemo(), newUp(), newSetup())
+	cli.Prepare(root)
 	return root
 }

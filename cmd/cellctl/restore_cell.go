@@ -105,9 +105,8 @@ func (s *session) checkAtHome(ctx context.Context, cell manifest.Cell, tenant st
 
 // explainRestoredCell tells what the table does not.
 func (a *app) explainRestoredCell(cell manifest.Cell, r *restoreRequest, report restore.CellReport) {
-	put := report.Outcomes.PutBack + report.State.PutBack + report.Events.PutBack
 	switch {
-	case put == 0:
+	case report.PutBack() == 0:
 		a.note("Cell %s lacks nothing that can be put back.", cell.ID)
 	case r.dryRun:
 		a.note("A dry run: nothing was put back.")
@@ -121,14 +120,14 @@ func (a *app) explainRestoredCell(cell manifest.Cell, r *restoreRequest, report 
 	if n := report.LostFences; n > 0 {
 		a.note("The cell has lost %s, which do not come back: it applies what arrives late for tenants that have moved away.", counted(n, "fence"))
 	}
-	if n := report.Outcomes.LeftAlone[restore.Unmapped] + report.State.LeftAlone[restore.Unmapped] + report.Events.LeftAlone[restore.Unmapped]; n > 0 {
+	if report.LeftAlone(restore.Unmapped) > 0 {
 		a.note("For the tenants without a mapping, 'cellctl restore mapping --at %s' comes first.", r.stamp())
 	}
-	if n := ofRemoved(report.Outcomes, report.State, report.Events); n > 0 {
+	if n := report.LeftAlone(restore.OfRemoved); n > 0 {
 		a.note("%s of tenants that were removed since, and no restore brings that back unless --revive names the tenant.", counted(n, "item")+plural(n, " is", " are"))
 	}
-	if again := again(report.Outcomes, report.State, report.Events); again > 0 {
-		a.note("%s left alone only for now: run the same command again.", counted(again, "item")+plural(again, " was", " were"))
+	if n := report.Again(); n > 0 {
+		a.note("%s left alone only for now: run the same command again.", counted(n, "item")+plural(n, " was", " were"))
 	}
 	if report.Unsettled == 0 {
 		return
@@ -141,26 +140,6 @@ func (a *app) explainRestoredCell(cell manifest.Cell, r *restoreRequest, report 
 		counted(report.Unsettled, "event")+plural(report.Unsettled, " has", " have"), plural(report.Unsettled, "it", "them"), r.stamp(),
 		cell.ID, report.Oldest.Truncate(time.Second).Format(time.RFC3339), tenant)
 	a.note("If the cell applied such an event later, and lost that outcome too, a replay applies it again: restore to a later time first.")
-}
-
-func ofRemoved(parts ...restore.Part) int {
-	n := 0
-	for _, p := range parts {
-		n += p.LeftAlone[restore.OfRemoved]
-	}
-	return n
-}
-
-func again(parts ...restore.Part) int {
-	n := 0
-	for _, p := range parts {
-		for why, items := range p.LeftAlone {
-			if why.Again() {
-				n += items
-			}
-		}
-	}
-	return n
 }
 
 // restoredCellView is what became of what a cell had.

@@ -81,10 +81,10 @@ func (s *session) checkMissing(ctx context.Context, r *restoreRequest) error {
 		if tenant == "" {
 			continue
 		}
-		m, err := s.placement.Get(ctx, tenant)
+		m, err := s.restorer().CheckMapping(ctx, tenant)
 		switch {
-		case errors.Is(err, mapping.ErrUnknownTenant):
-		case err != nil:
+		case err == nil:
+		case !errors.Is(err, restore.ErrMapped):
 			return err
 		case slices.Contains(r.revive, tenant):
 			return refused("tenant %q has a mapping, to cell %s: nothing is revived beside it; if it is the revived one already, go on with 'cellctl restore cell %[2]s --at %[3]s --tenant %[1]s --revive %[1]s'",

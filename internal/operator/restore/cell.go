@@ -34,6 +34,29 @@ type TenantLeft struct {
 	Reason   Reason
 }
 
+// PutBack is how many items were put back.
+func (r CellReport) PutBack() int {
+	return r.Outcomes.PutBack + r.State.PutBack + r.Events.PutBack
+}
+
+// LeftAlone is how many items were left alone for a reason.
+func (r CellReport) LeftAlone(why Reason) int {
+	return r.Outcomes.LeftAlone[why] + r.State.LeftAlone[why] + r.Events.LeftAlone[why]
+}
+
+// Again is how many items were left alone that another run may put back.
+func (r CellReport) Again() int {
+	n := 0
+	for _, p := range []Part{r.Outcomes, r.State, r.Events} {
+		for why, items := range p.LeftAlone {
+			if why.Again() {
+				n += items
+			}
+		}
+	}
+	return n
+}
+
 // Cell puts back what a cell lacks of what its tenants had in it, out of the scratch tables of its two tables.
 func (r *Restorer) Cell(ctx context.Context, cell manifest.Cell, data, results Scratch, o Options) (CellReport, error) {
 	c := &cellRun{Restorer: r, cell: cell, data: data, results: results, options: o, limit: limiter(o), listed: map[string]bool{}}

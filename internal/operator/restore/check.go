@@ -12,6 +12,22 @@ import (
 	"cellular/internal/operator/residence"
 )
 
+// ErrMapped is the error for a tenant of which Mappings would put nothing back.
+var ErrMapped = errors.New("the tenant has a mapping")
+
+// CheckMapping looks for what keeps the mapping of a tenant from being put back, or a tenant from being revived, before AWS
+// makes tables for hours. Its error is ErrMapped, with the mapping, where there is one.
+func (r *Restorer) CheckMapping(ctx context.Context, tenant string) (mapping.Mapping, error) {
+	m, err := mapping.NewStore(r.DynamoDB, r.ControlPlane.MappingTable).Get(ctx, tenant)
+	switch {
+	case errors.Is(err, mapping.ErrUnknownTenant):
+		return mapping.Mapping{}, nil
+	case err != nil:
+		return mapping.Mapping{}, err
+	}
+	return m, fmt.Errorf("%w, to cell %s", ErrMapped, m.CellID)
+}
+
 // The errors of a tenant of which Cell would put nothing back.
 var (
 	ErrRemoved    = errors.New("the tenant was removed since, and has no mapping")

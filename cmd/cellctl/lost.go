@@ -4,31 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/spf13/cobra"
 
-	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/placement"
-	"cellular/internal/operator/tenantdata"
 )
 
 // A cell can be lost while tenants are mapped to it: its entry left the configuration, or all of its resources were deleted.
 // What is known of it then is its state and its tenants' mappings.
 
-// lostCells are the cells that have a state and are not there, in the order of their ids.
+// lostCells are the cells that have a state and are not there.
 func (s *session) lostCells(ctx context.Context, there []string) ([]string, error) {
-	known, err := placement.KnownCells(ctx, s.dynamo, s.ControlPlane.CellTable)
-	if err != nil {
-		return nil, err
-	}
-	lost := slices.DeleteFunc(known, func(id string) bool { return slices.Contains(there, id) })
-	slices.Sort(lost)
-	return lost, nil
+	return placement.LostCells(ctx, s.dynamo, s.ControlPlane.CellTable, there)
 }
 
 // explainUnknown says of a cell that is unknown what to do: err is about it, and is returned if it says something else. A
@@ -82,22 +72,13 @@ func (s *session) checkAbandoned(ctx context.Context, cellID string) (unseen str
 	case !errors.Is(err, fleet.ErrUnknownCell):
 		return "", err
 	}
-	names := s.Stack.Cell(cellID)
-	var left []string
-	for _, table := range []string{names.DataTable(), names.ResultsTable()} {
-		_, err := tenantdata.Read(ctx, s.dynamo, table, []string{ledger.StatePrefix})
-		if _, gone := errors.AsType[*types.ResourceNotFoundException](err); gone {
-			continue
-		}
-		if err != nil {
-			unseen = fmt.Sprintf("Whether table %s is there is not known: %v. ", table, err)
-			continue
-		}
-		left = append(left, table)
-	}
-	if len(left) > 0 {
+	left := s.placement.Remains(ctx, s.Stack.Cell(cellID))
+	if n := len(left.Tables); n > 0 {
 		return "", refused("cell %s is not published, but %s: %s", cellID,
-			strings.Join(left, " and ")+plural(len(left), " is", " are")+" there, and may still be written to", bringBack(cellID))
+			strings.Join(left.Tables, " and ")+plural(n, " is", " are")+" there, and may still be written to", bringBack(cellID))
+	}
+	for _, table := range left.Unseen {
+		unseen += fmt.Sprintf("Whether table %s is there is not known: %v. ", table.Table, table.Err)
 	}
 	return unseen, nil
 }

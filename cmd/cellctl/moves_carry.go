@@ -184,7 +184,7 @@ func (s *session) explainNoPlace(ctx context.Context, err error, tenant, to stri
 	switch state := states[to]; {
 	case state.Status != placement.Active:
 		why = string(state.Status)
-	case state.Tenants >= cell.MaxTenants:
+	case state.Full(cell):
 		why, remedy = "full, with "+tenantsOf(state.Tenants, cell.MaxTenants)+" tenants", ""
 	default:
 		return fmt.Errorf("%w a moment ago; try again", err)
@@ -194,11 +194,9 @@ func (s *session) explainNoPlace(ctx context.Context, err error, tenant, to stri
 		return err
 	}
 	var others []string
-	fit, _ := placement.Candidates(cells, states, m.Tier) // none is no candidate
-	for _, c := range fit {
-		if c.ID != m.CellID && len(others) < maxOthers {
-			others = append(others, fmt.Sprintf("%s (%s)", c.ID, tenantsOf(states[c.ID].Tenants, c.MaxTenants)))
-		}
+	fit, _ := placement.Others(cells, states, m) // none is no error here
+	for _, c := range fit[:min(len(fit), maxOthers)] {
+		others = append(others, fmt.Sprintf("%s (%s)", c.ID, tenantsOf(states[c.ID].Tenants, c.MaxTenants)))
 	}
 	if len(others) == 0 {
 		return refused("cell %s takes no tenant: it is %s%s; no other cell of tier %s takes one", to, why, remedy, m.Tier)

@@ -18,8 +18,10 @@ import (
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/naming"
 	"cellular/internal/model/transact"
 	"cellular/internal/operator/residence"
+	"cellular/internal/operator/tenantdata"
 )
 
 // Scanner is the part of DynamoDB that KnownCells needs.
@@ -49,9 +51,49 @@ func KnownCells(ctx context.Context, client Scanner, cellTable string) ([]string
 	}
 }
 
+// LostCells are the cells that have a state and are not among those that are there, in the order of their ids.
+func LostCells(ctx context.Context, client Scanner, cellTable string, there []string) ([]string, error) {
+	known, err := KnownCells(ctx, client, cellTable)
+	if err != nil {
+		return nil, err
+	}
+	lost := slices.DeleteFunc(known, func(id string) bool { return slices.Contains(there, id) })
+	slices.Sort(lost)
+	return lost, nil
+}
+
+// Remains are what is left of a cell that is not published any more.
+type Remains struct {
+	Tables []string // that are there: their items may still be written
+	Unseen []Unseen // tables of which it is not known
+}
+
+// Unseen is a table of which it is not known whether it is there.
+type Unseen struct {
+	Table string
+	Err   error
+}
+
+// Remains looks for the tables of a cell that is not published any more. Nothing is lost for good of a cell that has one.
+func (s *Store) Remains(ctx context.Context, cell naming.Cell) Remains {
+	var r Remains
+	for _, table := range []string{cell.DataTable(), cell.ResultsTable()} {
+		_, err := tenantdata.Read(ctx, s.client, table, []string{ledger.StatePrefix}) // any key will do
+		_, gone := errors.AsType[*types.ResourceNotFoundException](err)
+		switch {
+		case gone:
+		case err != nil:
+			r.Unseen = append(r.Unseen, Unseen{table, err})
+		default:
+			r.Tables = append(r.Tables, table)
+		}
+	}
+	return r
+}
+
 // Abandon places a tenant again whose cell, lost, is not there any more: in one of the cells, as Assign does, under an epoch
 // that the tenant never had, suspended if it was. It brings nothing with it, and is for the caller to make sure that nothing is
-// left of the lost cell. Its errors are mapping.ErrUnknownTenant and those of Assign, except mapping.ErrExists; it
+// left of the lost cell: see Remains. Its errors are mapping.ErrUnknownTenant and those of Assign, except mapping.ErrExists; it
 // changes nothing where the tenant is in another cell than the lost one, is being moved or removed, or a cell that is there
 // holds data of it which it would not be placed with.
 func (s *Store) Abandon(ctx context.Context, cells []manifest.Cell, r Request, lost string) (mapping.Mapping, error) {

@@ -25,6 +25,13 @@ func TestBest_IsTheEmptiestOtherCellOfTheTenantsTier(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "c2", best)
 
+	w.set("c2", placement.Active, 11)
+	states, err := w.States(t.Context(), ids(cells))
+	require.NoError(t, err)
+	require.True(t, states["c2"].Full(cells[1]))
+	_, err = placement.Others(cells, states, m)
+	require.ErrorIs(t, err, placement.ErrNoRoom, "its own cell has room, and is no other one")
+
 	_, err = w.Best(t.Context(), cells[:1], m)
 	require.ErrorIs(t, err, placement.ErrNoRoom)
 }

@@ -12,6 +12,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
 )
@@ -34,6 +35,9 @@ type CellState struct {
 
 	changes int64 // how often it has changed which tenants are placed or reserved
 }
+
+// Full reports whether a cell has as many tenants as it may have, or more: its cap may have been lowered.
+func (s CellState) Full(cell manifest.Cell) bool { return s.Tenants >= cell.MaxTenants }
 
 // untouched is the state of a cell that has no item: a new cell needs no registration.
 func untouched(cellID string) CellState { return CellState{CellID: cellID, Status: Active} }

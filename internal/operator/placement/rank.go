@@ -38,7 +38,7 @@ func unfit(cell manifest.Cell, states map[string]CellState, tier string) string 
 		return "is of tier " + cell.Tier
 	case state.Status != Active:
 		return "is " + string(state.Status)
-	case state.Tenants >= cell.MaxTenants:
+	case state.Full(cell):
 		return fmt.Sprintf("is full, with %d of %d tenants", state.Tenants, cell.MaxTenants)
 	}
 	return ""
@@ -62,18 +62,22 @@ func noRoom(cells []manifest.Cell, states map[string]CellState, tier string) err
 		ErrNoRoom, tier, why.String())
 }
 
-// Best names the best cell for a tenant besides the one that it is in, as the cells are now: see Candidates.
+// Others are the cells that take a tenant besides the one that it is in: see Candidates.
+func Others(cells []manifest.Cell, states map[string]CellState, m mapping.Mapping) ([]manifest.Cell, error) {
+	return Candidates(without(cells, m.CellID), states, m.Tier)
+}
+
+func without(cells []manifest.Cell, cellID string) []manifest.Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == cellID })
+}
+
+// Best names the best cell for a tenant besides the one that it is in, as the cells are now: see Others.
 func (s *Store) Best(ctx context.Context, cells []manifest.Cell, m mapping.Mapping) (string, error) {
-	others := slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == m.CellID })
-	ids := make([]string, len(others))
-	for i, c := range others {
-		ids[i] = c.ID
-	}
-	states, err := s.States(ctx, ids)
+	states, err := s.States(ctx, cellIDs(without(cells, m.CellID)))
 	if err != nil {
 		return "", err
 	}
-	candidates, err := Candidates(others, states, m.Tier)
+	candidates, err := Others(cells, states, m)
 	if err != nil {
 		return "", err
 	}

@@ -25,6 +25,7 @@ import (
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/move"
 	"cellular/internal/operator/placement"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 )
 
@@ -86,7 +87,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 				open, err := mover.Open(ctx)
 				moves := make([]health.Move, len(open))
 				for i, m := range open {
-					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: m.Stalled(time.Now())}
+					moves[i] = health.Move{TenantID: m.TenantID, From: m.From, To: m.To, StartedAt: m.StartedAt, Stalled: m.Stalled(time.Now(), record.Gone)}
 				}
 				return moves, err
 			}, OpenRemovals: func(ctx context.Context) ([]health.Removal, error) {
@@ -94,7 +95,7 @@ func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
 				removals := make([]health.Removal, len(open))
 				for i, m := range open {
 					removals[i] = health.Removal{TenantID: m.TenantID, Cell: m.CellID, Phase: string(m.Phase), StartedAt: m.StartedAt,
-						Left: m.Unattended(time.Now()), Ways: removalWays(m)}
+						Left: !m.AtWork(time.Now(), record.Gone), Ways: removalWays(m)}
 				}
 				return removals, err
 			}}

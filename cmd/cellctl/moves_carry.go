@@ -89,10 +89,15 @@ func (s *session) explainRemoving(ctx context.Context, err error, tenant string)
 
 // atWork says who works on a move.
 func atWork(m move.Move) string {
-	if m.Holder == "" {
-		return "nobody has been at work on it for " + short(max(0, time.Since(m.UpdatedAt)))
+	if m.AtWork(time.Now(), record.Gone) {
+		return holderAtWork(m.Holder, m.UpdatedAt)
 	}
-	return fmt.Sprintf("%s is at work on it, seen %s", m.Holder, ago(m.UpdatedAt, time.Now()))
+	return "nobody has been at work on it for " + short(max(0, time.Since(m.UpdatedAt)))
+}
+
+// holderAtWork says that a process is at work, and when it last said so.
+func holderAtWork(holder string, seen time.Time) string {
+	return fmt.Sprintf("%s is at work on it, seen %s", holder, ago(seen, time.Now()))
 }
 
 // lackPatience bounds the look at the cells of a move that comes before advice, after Ctrl-C too.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 )
 
@@ -28,10 +29,14 @@ type removalView struct {
 }
 
 func viewOfRemoval(m removal.Removal) removalView {
-	return removalView{
+	v := removalView{
 		TenantID: m.TenantID, Cell: m.CellID, Epoch: m.Epoch, Phase: m.Phase, GiveUp: m.GiveUp, StartedAt: jsonTime(m.StartedAt),
-		UpdatedAt: jsonTime(m.UpdatedAt), FinishedAt: jsonTime(m.FinishedAt), Holder: orNull(m.Holder), Deleted: m.Counts, removal: m,
+		UpdatedAt: jsonTime(m.UpdatedAt), FinishedAt: jsonTime(m.FinishedAt), Deleted: m.Counts, removal: m,
 	}
+	if m.AtWork(time.Now(), record.Gone) {
+		v.Holder = &m.Holder
+	}
+	return v
 }
 
 func (v removalView) phase() coloured {

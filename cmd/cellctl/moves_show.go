@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"cellular/internal/operator/move"
+	"cellular/internal/operator/record"
 	"cellular/internal/operator/removal"
 )
 
@@ -44,7 +45,11 @@ func (a *app) showMove(ctx context.Context, tenant string) error {
 		if err := a.print(removalDetailView{viewOfRemoval(open), time.Now()}); err != nil {
 			return err
 		}
-		a.note("\nThe tenant is suspended, and nothing else changes it meanwhile: %s.", removalWays(open))
+		next := removalWays(open)
+		if open.AtWork(time.Now(), record.Gone) {
+			next = holderAtWork(open.Holder, open.UpdatedAt)
+		}
+		a.note("\nThe tenant is suspended, and nothing else changes it meanwhile: %s.", next)
 		return nil
 	case !errors.Is(err, removal.ErrNone):
 		return err
@@ -60,7 +65,11 @@ func (a *app) showMove(ctx context.Context, tenant string) error {
 	if err := a.print(moveDetailView{s.viewOfMove(shown), time.Now()}); err != nil {
 		return err
 	}
-	if !shown.Phase.Ended() {
+	switch {
+	case shown.Phase.Ended():
+	case shown.AtWork(time.Now(), record.Gone):
+		a.note("\n%s: %s.", atWork(shown), s.doing(shown))
+	default:
 		a.note("\n%s: %s.", standing(shown), s.ways(ctx, shown))
 	}
 	return nil

@@ -28,8 +28,7 @@ func TestShowTellsHowFarAMoveIsAndHowItGoesOn(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		stdout, stderr, code := w.run("moves", "show", "acme")
 		require.Zero(t, code)
-		require.Equal(t, "\nthe tenant's events are accepted, and wait until it is carried on: 'cellctl tenants move acme --resume' carries it on"+
-			backOutToo+"\n", stderr)
+		require.Equal(t, "\nops-1:4242 is at work on it, seen 5s ago: copying the rest, and comparing both cells.\n", stderr)
 		require.Equal(t, `tenant             acme
 from               c01
 to                 c02
@@ -63,6 +62,37 @@ state items         -      not compared yet
 events              -      not compared yet
 `, stdout)
 	})
+}
+
+// silent is longer than a process may be silent that is at work.
+const silent = 15 * time.Second
+
+func TestAProcessThatIsDeadIsNotAtWork(t *testing.T) {
+	for name, c := range map[string]struct {
+		holder string
+		seen   time.Duration // ago
+	}{
+		"silent on another host": {"ops-1:4242", silent},
+		"ended on this one":      {endedHere(t), time.Second},
+	} {
+		busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+			w.until("acme: copy:", "tenants", "move", "acme", "--to", "c02")
+			w.held("acme", c.holder)
+			time.Sleep(c.seen)
+			stdout, stderr, code := w.run("moves", "show", "acme")
+			require.Zero(t, code, name)
+			require.Regexp(t, `(?m)^at work +-$`, stdout, name)
+			require.Equal(t, "\nthe tenant's events are accepted, and wait until it is carried on: 'cellctl tenants move acme --resume' carries it on"+
+				backOutToo+"\n", stderr, name)
+			stdout, _, _ = w.run("moves", "list")
+			require.Regexp(t, `(?m)^acme +c01 +c02 +2 +copy +\w+ ago +- +\w+ ago +1 +0 +-$`, stdout, name)
+			stdout, _, _ = w.run("moves", "list", "--output", "json")
+			require.Contains(t, stdout, `"holder": null`, name)
+			_, stderr, code = w.run("tenants", "move", "acme", "--to", "canary")
+			require.Equal(t, exitRefused, code, name)
+			require.Contains(t, stderr, "phase copy; nobody has been at work on it for "+short(c.seen)+"; ", name)
+		})
+	}
 }
 
 func TestShowPrefersTheMoveUnderWay(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/move"
+	"cellular/internal/operator/record"
 )
 
 // moveView is a move as it is recorded. What has not happened yet is null.
@@ -63,7 +64,7 @@ func (s *session) viewOfMove(m move.Move) moveView {
 		RedirectUntil: jsonTime(s.redirectUntil(m)), FinishedAt: jsonTime(m.FinishedAt),
 		Losses: append([]string{}, m.Losses...), Phases: []phaseView{}, Counts: moveCounts(m.Counts), move: m,
 	}
-	if m.Holder != "" {
+	if m.AtWork(time.Now(), record.Gone) {
 		v.Holder = &m.Holder
 	}
 	if m.Abandoned != "" {

@@ -357,11 +357,7 @@ func TestADeadHolderIsWaitedForUnlessItIsKnownToBeDead(t *testing.T) {
 		require.WithinRange(t, time.Now(), began.Add(15*time.Second), began.Add(20*time.Second))
 	})
 
-	dead := osexec.Command("true")
-	require.NoError(t, dead.Run())
-	host, err := os.Hostname()
-	require.NoError(t, err)
-	holder := fmt.Sprintf("%s:%d", host, dead.Process.Pid)
+	holder := endedHere(t)
 	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.until("acme: copy:", "tenants", "move", "acme", "--to", "c02")
 		w.held("acme", holder)
@@ -369,6 +365,16 @@ func TestADeadHolderIsWaitedForUnlessItIsKnownToBeDead(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.True(t, strings.HasPrefix(stderr, "acme: copy: "), stderr)
 	})
+}
+
+// endedHere is a holder that was a process of this host, and is there no more.
+func endedHere(t *testing.T) string {
+	t.Helper()
+	dead := osexec.Command("true")
+	require.NoError(t, dead.Run())
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	return fmt.Sprintf("%s:%d", host, dead.Process.Pid)
 }
 
 func TestALiveHolderIsLeftToItsWork(t *testing.T) {

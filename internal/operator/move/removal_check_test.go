@@ -66,11 +66,12 @@ func TestRemovalCheck_OfALostCellWantsItsName(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestRemoval_IsUnattendedWhenItsHolderIsSilent(t *testing.T) {
-	now := time.Unix(1000, 0)
-	require.True(t, removal.Removal{UpdatedAt: now}.Unattended(now))
-	require.False(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.Unattended(now.Add(15*time.Second)))
-	require.True(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.Unattended(now.Add(16*time.Second)))
+func TestRemoval_IsAtWorkUnlessItsHolderIsSilentOrGone(t *testing.T) {
+	now, gone := time.Unix(1000, 0), func(holder string) bool { return holder == "host:9" }
+	require.False(t, removal.Removal{UpdatedAt: now}.AtWork(now, gone))
+	require.True(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.AtWork(now.Add(14*time.Second), gone))
+	require.False(t, removal.Removal{UpdatedAt: now, Holder: "host:1"}.AtWork(now.Add(15*time.Second), gone))
+	require.False(t, removal.Removal{UpdatedAt: now, Holder: "host:9"}.AtWork(now, gone))
 }
 
 func TestRemovalCounts_AddUpItemsOfAllCells(t *testing.T) {

@@ -22,12 +22,17 @@ func (m Move) MayBackOut() error {
 	return nil
 }
 
+// AtWork reports whether a process seems to be at work on a move; gone is as in Options.
+func (m Move) AtWork(now time.Time, gone func(holder string) bool) bool {
+	return record.AtWork(m.Holder, now.Sub(m.UpdatedAt), gone)
+}
+
 // Stalled reports whether nobody is at work on a move in a phase in which no cell applies all of the tenant's events.
-func (m Move) Stalled(now time.Time) bool {
+func (m Move) Stalled(now time.Time, gone func(holder string) bool) bool {
 	//exhaustive:enforce
 	switch m.Phase {
 	case Fence, Copy, Flip, GiveBack, Abandon:
-		return record.Unattended(m.Holder, now.Sub(m.UpdatedAt))
+		return !m.AtWork(now, gone)
 	case Clone, Redirect, Verify, Forget, Done, BackedOut, Reversed:
 	}
 	return false

@@ -39,12 +39,13 @@ func TestStalled_IsAMoveThatKeepsItsTenantWaitingWithNobodyAtWork(t *testing.T) 
 		{move.Move{Phase: move.Copy, UpdatedAt: silent, Holder: "host:1"}, true},
 		{move.Move{Phase: move.GiveBack, UpdatedAt: silent, Holder: "host:1"}, true},
 		{move.Move{Phase: move.Abandon, UpdatedAt: silent, Holder: "host:1"}, true},
+		{move.Move{Phase: move.Copy, UpdatedAt: now, Holder: "host:9"}, true}, // its process has ended
 		{move.Move{Phase: move.Copy, UpdatedAt: now, Holder: "host:1"}, false},
 		{move.Move{Phase: move.Clone, UpdatedAt: silent}, false},    // the old cell works on
 		{move.Move{Phase: move.Redirect, UpdatedAt: silent}, false}, // the new cell does
 		{move.Move{Phase: move.BackedOut, UpdatedAt: silent}, false},
 	} {
-		require.Equal(t, c.stalled, c.move.Stalled(now), c.move)
+		require.Equal(t, c.stalled, c.move.Stalled(now, func(holder string) bool { return holder == "host:9" }), c.move)
 	}
 }
 

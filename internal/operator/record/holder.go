@@ -33,15 +33,15 @@ func Gone(holder string) bool {
 	return local && err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// Held reports whether a process seems to be at work, other than the one that asks: it has shown itself quiet ago, which
-// is less than HolderTimeout, and is not known to be gone.
-func Held(holder, asks string, quiet time.Duration, gone func(holder string) bool) bool {
-	return holder != "" && holder != asks && quiet < HolderTimeout && !gone(holder)
+// AtWork reports whether a process seems to be at work: it has shown itself quiet ago, which is less than HolderTimeout,
+// and is not known to be gone.
+func AtWork(holder string, quiet time.Duration, gone func(holder string) bool) bool {
+	return holder != "" && quiet < HolderTimeout && !gone(holder)
 }
 
-// Unattended reports whether no process is at work, to those who cannot ask the host of the holder.
-func Unattended(holder string, quiet time.Duration) bool {
-	return holder == "" || quiet > HolderTimeout
+// Held reports whether a process is AtWork other than the one that asks.
+func Held(holder, asks string, quiet time.Duration, gone func(holder string) bool) bool {
+	return holder != asks && AtWork(holder, quiet, gone)
 }
 
 // While it waits for a holder, Await looks every heldEvery. It waits a little longer than HolderTimeout, after which the work

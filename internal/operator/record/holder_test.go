@@ -29,11 +29,18 @@ func TestHolder_IsGoneWhenItsProcessHasEnded(t *testing.T) {
 	}
 }
 
-func TestUnattended_IsWorkThatNobodyHoldsOrWhoseHolderIsSilent(t *testing.T) {
-	require.True(t, record.Unattended("", 0))
-	require.False(t, record.Unattended("host:1", 0))
-	require.False(t, record.Unattended("host:1", record.HolderTimeout))
-	require.True(t, record.Unattended("host:1", record.HolderTimeout+1))
+func TestAtWork_IsAHolderThatIsNeitherSilentNorGone(t *testing.T) {
+	there, gone := func(string) bool { return false }, func(string) bool { return true }
+	require.True(t, record.AtWork("host:1", 0, there))
+	require.True(t, record.AtWork("host:1", record.HolderTimeout-1, there))
+	require.False(t, record.AtWork("host:1", record.HolderTimeout, there))
+	require.False(t, record.AtWork("host:1", 0, gone))
+	require.False(t, record.AtWork("", 0, there))
+
+	require.True(t, record.Held("host:1", "host:2", 0, there))
+	require.False(t, record.Held("host:1", "host:1", 0, there))
+	require.False(t, record.Held("host:1", "host:2", record.HolderTimeout, there))
+	require.False(t, record.Held("host:1", "host:2", 0, gone))
 }
 
 // job is what Await is tested on: another process held it at began, and has shown itself every beat since, if that is not 0.

@@ -70,9 +70,9 @@ func (m *Remover) unsettled(ctx context.Context, place mapping.Mapping, early bo
 	return tenantdata.Unsettled(ctx, m.DynamoDB, cells[home], place.TenantID, m.Now())
 }
 
-// Unattended reports whether nobody is at work on an open removal.
-func (r Removal) Unattended(now time.Time) bool {
-	return record.Unattended(r.Holder, now.Sub(r.UpdatedAt))
+// AtWork reports whether a process seems to be at work on a removal; gone is as in Options.
+func (r Removal) AtWork(now time.Time, gone func(holder string) bool) bool {
+	return record.AtWork(r.Holder, now.Sub(r.UpdatedAt), gone)
 }
 
 // Items is how many items were deleted, in all cells, letters not counted.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,8 +52,8 @@ func (a *app) retireCell(cmd *cobra.Command, id string) error {
 	return nil
 }
 
-// checkEmpty returns everything that keeps a cell from being retired. The number of tenants is checked once more, in the
-// write that retires the cell.
+// checkEmpty says what keeps a cell from being retired, and what to do about each part of it. The number of tenants is checked
+// once more, in the write that retires the cell.
 func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
 	states, err := s.placement.States(ctx, []string{cell.ID})
 	if err != nil {
@@ -62,15 +63,22 @@ func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
 	if err != nil {
 		return err
 	}
-	state := states[cell.ID]
+	err = cellstatus.MayRetire(states[cell.ID], read)
+	if errors.Is(err, cellstatus.ErrActive) {
+		return refused("cell %s is active and may be given tenants at any time; 'cellctl cells drain %[1]s' first", cell.ID)
+	}
+	notEmpty, ok := errors.AsType[*cellstatus.NotEmptyError](err)
+	if !ok {
+		return err
+	}
 	var left []string
 	add := func(n int, format string, args ...any) {
 		if n > 0 {
 			left = append(left, fmt.Sprintf(format, args...))
 		}
 	}
-	add(state.Tenants, "%s ('cellctl tenants list --cell %s'; 'cellctl moves list' has those that a move brings or takes)",
-		counted(state.Tenants, "tenant"), cell.ID)
+	add(notEmpty.Tenants, "%s ('cellctl tenants list --cell %s'; 'cellctl moves list' has those that a move brings or takes)",
+		counted(notEmpty.Tenants, "tenant"), cell.ID)
 	add(read.Queue.Total(), "%s in its queue (wait until they are processed)", counted(read.Queue.Total(), "message"))
 	for _, q := range []struct {
 		name  string
@@ -79,13 +87,7 @@ func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
 		add(q.depth.Total(), "%s in its %s DLQ (redrive or drop them)", counted(q.depth.Total(), "message"), q.name)
 	}
 	add(read.Waiting.Total, "%s to follow their tenant (finish the moves)", counted(read.Waiting.Total, "diverted event"))
-	if len(left) > 0 {
-		return refused("cell %s is not empty, it has %s; then retire it again", cell.ID, strings.Join(left, ", "))
-	}
-	if state.Status == placement.Active {
-		return refused("cell %s is active and may be given tenants at any time; 'cellctl cells drain %[1]s' first", cell.ID)
-	}
-	return nil
+	return refused("cell %s is not empty, it has %s; then retire it again", cell.ID, strings.Join(left, ", "))
 }
 
 // removalOf says how the cell's resources are removed. Where the cell is protected, the six of its resources that hold

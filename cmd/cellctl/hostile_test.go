@@ -98,6 +98,7 @@ func TestNoCommandLetsATenantWriteToTheTerminal(t *testing.T) {
 		"dlq redrive":        {{"--cell", "c01", "--all"}, {"--cell", "c01", "--kind", "consumer"}},
 		"dlq show":           {{"LETTER", "--cell", "c01"}, {hostile, "--cell", "c01"}},
 		"doctor":             nil, // it looks at more than the world has; the next test prints its findings
+		"help":               {{}, {"cells", "list"}, {hostile}},
 		"iam-policy operate": {{}}, "iam-policy read": {{}},
 		"moves list":      {{}},
 		"moves resume":    {{"--all"}},

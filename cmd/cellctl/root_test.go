@@ -33,6 +33,9 @@ func commands(t *testing.T, each func(*cobra.Command)) {
 func TestEveryCommandExplainsItself(t *testing.T) {
 	commands(t, func(cmd *cobra.Command) {
 		path := cmd.CommandPath()
+		if cmd.Name() == "help" {
+			return // its texts are cobra's
+		}
 		require.NotEmpty(t, cmd.Short, path)
 		require.False(t, strings.HasSuffix(cmd.Short, "."), "%s: a short text is no sentence", path)
 		require.Contains(t, cmd.Example, path, "%s has an example of its own", path)

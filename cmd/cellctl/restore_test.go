@@ -243,7 +243,7 @@ func TestARemovedTenantThatIsNamedComesBack(t *testing.T) {
 		require.Equal(t, "4", w.db.Item(stack.Cell("c01").DataTable(), "acme#2")[event.AttrEpoch].(*types.AttributeValueMemberN).Value)
 		w.prints(printed(
 			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    c01   active  standard  4      -          2000-01-01T02:01:17.000Z",
+			"acme    c01   active  standard  4      -          2000-01-01T02:01:19.000Z",
 		), "tenants", "list")
 		w.refuses(cli.ExitUsage, "cellctl: --tenant restores acme only, and --revive names zeta; see 'cellctl restore cell --help'\n",
 			"restore", "cell", "c01", "--at", lossAt, "--tenant", "acme", "--revive", "zeta")

@@ -6,12 +6,14 @@
 // that there is none that settles it.
 //
 // A fence says which events of a tenant the cell may apply. A cell that has ever given a tenant away, or taken one
-// over, has one item for that tenant: it holds the floor, the lowest epoch whose events the cell applies. A cell without a fence
+// over, has one for that tenant: it holds the floor, the lowest epoch whose events the cell applies. A cell without a fence
 // for a tenant applies whatever reaches it, which is how every tenant starts.
 //
-// The fence is enforced where it cannot be raced: it is a condition of the very transaction that applies an event. Whoever
-// raises a floor therefore knows that nothing stamped below it takes effect from then on, however long a process was
-// frozen or a request was under way.
+// The floor is enforced where it cannot be raced: it is a condition of the very transaction that applies an event. So that the
+// transactions of one tenant do not meet at one item, the condition is on one of the fence's copies, which one depends on the event;
+// the fence itself is for readers. Whoever has raised all copies therefore knows that nothing stamped below the floor takes
+// effect from then on, however long a process was frozen or a request was under way.
 //
-// The functions here make operations for DynamoDB and read its items. Except for ReadFence and ReadFloor, they call nobody.
+// The functions here make operations for DynamoDB and read its items. Except for those that read, bring and convert
+// fences, they call nobody.
 package ledger

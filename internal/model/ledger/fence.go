@@ -31,11 +31,15 @@ const (
 	AttrPeer         = "peer_cell"     // S, the other cell of the move; "" once there is nothing to be found there any more
 	AttrFencedAt     = "updated_at"    // S, event.TimeLayout
 
+	// AttrCopiedFloor (N) is the floor that the copies were brought to, or are being brought to, when the fence was written. A fence
+	// where it is not AttrFloor was written by a version that knows no copies: see ConvertFence.
+	AttrCopiedFloor = "copied_floor"
+
 	// AttrRemovedBelow (N) is absent in a cell where the tenant was never removed. Once written, it only grows.
 	AttrRemovedBelow = "removed_below"
 )
 
-// Fence is one tenant's fence in one cell.
+// Fence is one tenant's fence in one cell, as readers go by it. What events are checked against is its copies: see FenceCopy.
 type Fence struct {
 	TenantID  string
 	Floor     int64 // the lowest epoch whose events the cell applies
@@ -45,6 +49,9 @@ type Fence struct {
 	// RemovedBelow says that events of lower epochs belong to a tenant of this name that was removed. The cell drops them:
 	// nobody waits for them, and what they did is gone. 0 where no such tenant was ever removed.
 	RemovedBelow int64
+	// Copied is the floor for which the fence has copies. It is not Floor, and 0 at first, where a version wrote the fence that
+	// knows no copies.
+	Copied int64
 }
 
 // Removed reports whether an event of this epoch belongs to a tenant that was removed.
@@ -66,34 +73,34 @@ func (f Fence) Item() Item {
 	if f.RemovedBelow > 0 {
 		attributes[AttrRemovedBelow] = number(f.RemovedBelow)
 	}
+	if f.Copied > 0 {
+		attributes[AttrCopiedFloor] = number(f.Copied)
+	}
 	return attributes
 }
 
 // FenceAttributes returns the names of the attributes that a fence is read from.
 func FenceAttributes() []string {
-	return []string{AttrFencedTenant, AttrFloor, AttrFenceState, AttrPeer, AttrFencedAt, AttrRemovedBelow}
+	return []string{AttrFencedTenant, AttrFloor, AttrFenceState, AttrPeer, AttrFencedAt, AttrRemovedBelow, AttrCopiedFloor}
 }
 
 // SetFence writes the fence, as an operation of a transaction. It leaves alone what the fence has besides: above all
-// AttrRemovedBelow, unless f has one.
+// AttrRemovedBelow, unless f has one. The copies are for BringFence to write: before, where the floor is raised, and afterwards,
+// where it is lowered.
 func SetFence(resultsTable string, f Fence) types.TransactWriteItem {
 	update := &types.Update{
 		TableName:        aws.String(resultsTable),
 		Key:              Item{event.AttrKey: text(FenceKey(f.TenantID))},
-		UpdateExpression: aws.String("SET #tenant = :tenant, #floor = :floor, #state = :state, #peer = :peer, #updated = :updated"),
+		UpdateExpression: aws.String("SET #tenant = :tenant, #floor = :floor, #copied = :floor, #state = :state, #peer = :peer, #updated = :updated"),
 		ExpressionAttributeNames: map[string]string{
-			"#tenant": AttrFencedTenant, "#floor": AttrFloor, "#state": AttrFenceState, "#peer": AttrPeer, "#updated": AttrFencedAt,
+			"#tenant": AttrFencedTenant, "#floor": AttrFloor, "#copied": AttrCopiedFloor, "#state": AttrFenceState, "#peer": AttrPeer, "#updated": AttrFencedAt,
 		},
 		ExpressionAttributeValues: Item{
 			":tenant": text(f.TenantID), ":floor": number(f.Floor), ":state": text(string(f.State)), ":peer": text(f.Peer),
 			":updated": text(event.FormatTime(f.UpdatedAt)),
 		},
 	}
-	if f.RemovedBelow > 0 {
-		*update.UpdateExpression += ", #removed = :removed"
-		update.ExpressionAttributeNames["#removed"] = AttrRemovedBelow
-		update.ExpressionAttributeValues[":removed"] = number(f.RemovedBelow)
-	}
+	setRemoved(update, f)
 	return types.TransactWriteItem{Update: update}
 }
 
@@ -110,6 +117,9 @@ func FenceFromItem(attributes Item) (Fence, error) {
 	}
 	if attributes[AttrRemovedBelow] != nil {
 		f.RemovedBelow = r.Int(AttrRemovedBelow, 1)
+	}
+	if attributes[AttrCopiedFloor] != nil {
+		f.Copied = r.Int(AttrCopiedFloor, 1)
 	}
 	if err := r.Err(); err != nil {
 		return Fence{}, fmt.Errorf("%w: %w", ErrMalformedFence, err)

@@ -17,6 +17,7 @@ func TestTheFormatOfAFenceIsKept(t *testing.T) {
 		"testdata/fence-v1/owner.json":   {TenantID: "acme", Floor: 3, State: ledger.Owner, UpdatedAt: at},
 		"testdata/fence-v1/left.json":    {TenantID: "acme", Floor: 3, State: ledger.Left, Peer: "beta", UpdatedAt: at},
 		"testdata/fence-v1/removed.json": {TenantID: "acme", Floor: 5, State: ledger.Left, RemovedBelow: 5, UpdatedAt: at},
+		"testdata/fence-v1/copied.json":  {TenantID: "acme", Floor: 3, State: ledger.Owner, Copied: 3, UpdatedAt: at},
 	}
 	for path, f := range kept {
 		formattest.WritesItem(t, path, f.Item())

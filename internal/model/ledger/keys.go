@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strconv"
 	"strings"
 
 	"cellular/internal/model/event"
@@ -11,7 +12,7 @@ const StatePrefix = "#"
 
 // The keys of the system's own items besides outcomes, which have their events' keys.
 const (
-	fencePrefix = StatePrefix + "owner#" // and the tenant
+	fencePrefix = StatePrefix + "owner#" // and the tenant; of a copy also fenceCopySeparator and its number
 	TrialPrefix = StatePrefix + "trial#" // and the id of a message
 	AppliedKey  = StatePrefix + "applied"
 )
@@ -20,16 +21,31 @@ const (
 func IsState(key string) bool { return strings.HasPrefix(key, StatePrefix) }
 
 // Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
-// or that of a note of the consumer. All others are the business logic's.
+// a copy's of one, or that of a note of the consumer. All others are the business logic's.
 func Reserved(key string) bool {
-	return !IsState(key) || IsFence(key) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix)
+	return !IsState(key) || strings.HasPrefix(key, fencePrefix) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix)
 }
 
-// IsFence reports whether a key of a results table is a fence's.
-func IsFence(key string) bool { return strings.HasPrefix(key, fencePrefix) }
+// IsFence reports whether a key of a results table is a fence's, and not one of its copies'.
+func IsFence(key string) bool {
+	tenantID, ok := strings.CutPrefix(key, fencePrefix)
+	return ok && !strings.Contains(tenantID, fenceCopySeparator)
+}
 
 // FenceKey is the key of a tenant's fence in a results table.
 func FenceKey(tenantID string) string { return fencePrefix + tenantID }
+
+// fenceCopySeparator is in the key of a fence's copy before its number. No tenant id has it.
+const fenceCopySeparator = "#"
+
+// FenceCopyKey is the key, in a results table, of the copy of a tenant's fence that decides on an event.
+func FenceCopyKey(tenantID, eventID string) string {
+	return copyKey(tenantID, event.Shard(eventID, FenceCopies))
+}
+
+func copyKey(tenantID string, n int) string {
+	return FenceKey(tenantID) + fenceCopySeparator + strconv.Itoa(n)
+}
 
 // itemKey is a key as the operations of DynamoDB take it.
 func itemKey(key string) Item { return Item{event.AttrKey: text(key)} }

@@ -261,10 +261,19 @@ func (r *run) abandonQuarantine() time.Duration {
 }
 
 // settleHome makes the cell that is left the owner, and has the other one apply nothing more if it can.
+//
+// The copies of a fence that rises are brought before, and those of one that is lowered afterwards. Nothing is sent to the cell that
+// is left until all are seen.
 func (r *run) settleHome(ctx context.Context) error {
 	home := r.homeCell()
 	now := r.Now()
-	err := r.withLostFence(func(fence []types.TransactWriteItem) error {
+	fence := r.fenceOf(ledger.Owner, r.homeFloor(), "")
+	if home.ID == r.move.To { // where the floor rises
+		if err := r.bring(ctx, home, fence); err != nil {
+			return err
+		}
+	}
+	err := r.withLostFence(ctx, func(lost []types.TransactWriteItem) error {
 		return r.transact(ctx, r.guard(), append([]types.TransactWriteItem{
 			{Update: &types.Update{
 				TableName:           aws.String(r.ControlPlane.MappingTable),
@@ -280,26 +289,29 @@ func (r *run) settleHome(ctx context.Context) error {
 					":now": item.Text(event.FormatTime(now)), ":to": item.Text(r.to.ID),
 				},
 			}},
-			r.putFence(home.ResultsTable, ledger.Fence{
-				TenantID: r.move.TenantID, Floor: r.homeFloor(), State: ledger.Owner, UpdatedAt: now,
-			}),
+			ledger.SetFence(home.ResultsTable, fence),
 			residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, home.ID, r.move.HomeEpoch, now),
 			placement.Touch(r.ControlPlane.CellTable, r.from.ID), placement.Touch(r.ControlPlane.CellTable, r.to.ID),
-		}, fence...)...)
+		}, lost...)...)
 	})
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w: the tenant's mapping is not what it was, and nobody but the move may change it", ErrStuck)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.bring(ctx, home, fence)
 }
 
 // withLostFence makes a transaction with the fence that keeps the lost cell from applying anything and points those that ask
 // it to the other one, or without, where the cell has no table for it.
-func (r *run) withLostFence(write func(fence []types.TransactWriteItem) error) error {
+func (r *run) withLostFence(ctx context.Context, write func(fence []types.TransactWriteItem) error) error {
 	if lost := r.lostCell(); lost.ResultsTable != "" {
-		err := write([]types.TransactWriteItem{r.putFence(lost.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.HomeEpoch, State: ledger.Left, Peer: r.homeCell().ID, UpdatedAt: r.Now(),
-		})})
+		f := r.fenceOf(ledger.Left, r.move.HomeEpoch, r.homeCell().ID)
+		err := r.bring(ctx, lost, f)
+		if err == nil {
+			err = write([]types.TransactWriteItem{ledger.SetFence(lost.ResultsTable, f)})
+		}
 		if !isNoTable(err) {
 			return err
 		}
@@ -482,7 +494,7 @@ func (r *run) finishAbandoned(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = r.withLostFence(func(fence []types.TransactWriteItem) error {
+		err = r.withLostFence(ctx, func(fence []types.TransactWriteItem) error {
 			return r.enter(ctx, phase, append([]types.TransactWriteItem{
 				r.endMoving(place), placement.Release(r.ControlPlane.CellTable, r.lostCell().ID),
 			}, fence...)...)

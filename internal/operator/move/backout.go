@@ -105,7 +105,11 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 // The old cell takes the tenant's events again under the epochs that it took before, and under the move's, which
 // the mapping gets now: an event that was diverted is sent again under that one, by which the cell's ledger tells that
 // the diversion is over.
+//
+// The fence comes first, with the mapping, and its copies after it. What was diverted is sent when all of them are seen to be
+// lowered: a copy that is not diverts events yet, and nobody would look for those again.
 func (r *run) giveBack(ctx context.Context) error {
+	home := r.fenceOf(ledger.Owner, r.move.OldFloor, "")
 	err := r.write(ctx, []types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName:           aws.String(r.ControlPlane.MappingTable),
@@ -119,15 +123,16 @@ func (r *run) giveBack(ctx context.Context) error {
 				":new": item.Number(r.move.Epoch), ":old": item.Number(r.move.OldEpoch), ":from": item.Text(r.from.ID), ":to": item.Text(r.to.ID),
 			},
 		}},
-		r.putFence(r.from.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.OldFloor, State: ledger.Owner, UpdatedAt: r.Now(),
-		}),
+		ledger.SetFence(r.from.ResultsTable, home),
 		residence.Settle(r.ControlPlane.MoveTable, r.move.TenantID, r.from.ID, r.move.Epoch, r.Now()),
 	})
 	if errors.Is(err, errChanged) {
 		return fmt.Errorf("%w: the tenant's mapping is not what it was when the move began, and nobody but the move may change it", ErrStuck)
 	}
 	if err != nil {
+		return err
+	}
+	if err := r.bring(ctx, r.from, home); err != nil {
 		return err
 	}
 	if err := r.Sleep(ctx, r.IndexSettle); err != nil {

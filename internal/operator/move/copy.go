@@ -30,22 +30,6 @@ func (r *run) clone(ctx context.Context) error {
 	return r.enter(ctx, Fence)
 }
 
-// fence raises both floors in one transaction. From here on the old cell applies nothing of the tenant any more.
-func (r *run) fence(ctx context.Context) error {
-	now := r.Now()
-	return r.enter(ctx, Copy,
-		r.putFence(r.from.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Outgoing, Peer: r.to.ID, UpdatedAt: now,
-		}),
-		r.putFence(r.to.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Incoming, Peer: r.from.ID, UpdatedAt: now,
-		}))
-}
-
-func (r *run) putFence(resultsTable string, f ledger.Fence) types.TransactWriteItem {
-	return ledger.SetFence(resultsTable, f)
-}
-
 // copy copies all that the new cell lacks, and compares. It begins when the indexes have had the time to show whatever
 // was written before the fence.
 func (r *run) copy(ctx context.Context) error {

@@ -24,18 +24,17 @@ func (r *run) finish(ctx context.Context, phase Phase, left manifest.Cell) error
 		// The new cell was never the owner under the move's epoch, and shall not become it.
 		home, floor = r.from, r.move.Epoch+1
 	}
-	now := r.Now()
+	leaves := r.fenceOf(ledger.Left, floor, home.ID)
+	if err := r.bring(ctx, left, leaves); err != nil {
+		return err
+	}
 	writes := []types.TransactWriteItem{
 		{},
 		placement.Release(r.ControlPlane.CellTable, left.ID),
-		r.putFence(left.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: floor, State: ledger.Left, Peer: home.ID, UpdatedAt: now,
-		}),
+		ledger.SetFence(left.ResultsTable, leaves),
 	}
 	if phase == Done {
-		writes = append(writes, r.putFence(home.ResultsTable, ledger.Fence{
-			TenantID: r.move.TenantID, Floor: r.move.Epoch, State: ledger.Owner, UpdatedAt: now,
-		}))
+		writes = append(writes, ledger.SetFence(home.ResultsTable, r.fenceOf(ledger.Owner, r.move.Epoch, "")))
 	}
 	// The tenant may be suspended, or taken out of it, at any moment.
 	for range maxReplans {

@@ -5,8 +5,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"pgregory.net/rapid"
 
+	"cellular/internal/model/event"
+	"cellular/internal/model/ledger"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -32,7 +36,13 @@ func TestI8NothingIsLostOrAppliedTwiceWhereAMoveMeetsOtherTransactions(t *testin
 }
 
 // meeting makes a mover's transaction, and has others at work while it is under way, or have begun before.
-func (m *model) meeting(call func()) {
+func (m *model) meeting(in *dynamodb.TransactWriteItemsInput, call func()) {
+	if c, at := m.ofCopy(in); c != nil {
+		done := m.begun(func() { m.consume(c, at, false) })
+		call()
+		<-done
+		return
+	}
 	switch rapid.SampledFrom([]string{"alone", "alone", "first", "second"}).Draw(m.t, "the transaction is") {
 	case "alone":
 		call()
@@ -51,6 +61,22 @@ func (m *model) meeting(call func()) {
 		call()
 		<-done
 	}
+}
+
+// ofCopy is a message, and the cell that it is in, that may come to a copy of a fence which a mover writes; no cell if none does.
+func (m *model) ofCopy(in *dynamodb.TransactWriteItemsInput) (*cellWorld, int) {
+	for _, id := range cellIDs {
+		c := m.cells[id]
+		for at, message := range c.queue {
+			for _, w := range in.TransactItems {
+				if w.Update != nil && *w.Update.TableName == c.ResultsTable &&
+					w.Update.Key[event.AttrKey].(*types.AttributeValueMemberS).Value == ledger.FenceCopyKey(tenant, message.eventID) {
+					return c, at
+				}
+			}
+		}
+	}
+	return nil, 0
 }
 
 // begun starts something, and returns when it waits: a transaction is at its items then.

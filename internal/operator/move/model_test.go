@@ -107,7 +107,7 @@ func (m *model) any() string {
 
 // life is what becomes of one mover, while the world goes on.
 func (m *model) life() *hooks {
-	return m.mortal("mover", 120, m.step, func() { m.carryOn(m.world.mover(&hooks{})) })
+	return m.mortal("mover", 300, m.step, func() { m.carryOn(m.world.mover(&hooks{})) })
 }
 
 // mortal is what becomes of one process: it dies at one of its first calls, with the answer lost or not, or freezes there while
@@ -184,7 +184,23 @@ func TestI8NothingIsLostOrAppliedTwiceWhateverHappensToAMove(t *testing.T) {
 func newModel(t *rapid.T) *model {
 	m := &model{world: newWorld(t), t: t, routers: []*router{{}, {}, {}}}
 	m.beforePass = m.inTime
+	m.updated()
 	return m
+}
+
+// updated may have consumers of the version before at work beside those of this one, as while a cell is updated.
+func (m *model) updated() {
+	if rapid.IntRange(0, 3).Draw(m.t, "updated") == 0 {
+		m.isBefore = func() bool { return rapid.Bool().Draw(m.t, "by a consumer of the version before") }
+	}
+}
+
+// olderVersion has the version before at work until now, where it can have left the tables as they are.
+func (m *model) olderVersion(t *rapid.T) {
+	m.t = t
+	if !m.older() {
+		t.Skip()
+	}
 }
 
 // run lets anything happen, and then checks that all is well once everybody is done.
@@ -201,6 +217,7 @@ func (m *model) run() {
 			m.t = t
 			m.carryOn(m.mover(m.life()))
 		},
+		"the version before was at work": m.olderVersion,
 	})
 	m.t, m.meet = t, nil
 	for _, r := range m.routers {

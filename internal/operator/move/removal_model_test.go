@@ -187,7 +187,7 @@ func (l *lives) remove(remover *removal.Remover) {
 
 // fateful is life for a remover: the world goes on around its calls, and another remover may take over.
 func (l *lives) fateful() *hooks {
-	return l.mortal("remover", 60, l.step, func() {
+	return l.mortal("remover", 240, l.step, func() {
 		l.remove(l.remover(&hooks{}))
 		l.ended()
 		l.step()
@@ -199,6 +199,7 @@ func TestI8NothingIsLostOrRevivedWhateverHappensToARemoval(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := &lives{model: &model{world: newWorld(t), t: t, routers: []*router{{}, {}}}}
 		l.beforePass = l.inTime
+		l.updated()
 		t.Repeat(map[string]func(*rapid.T){
 			"things happen": func(t *rapid.T) {
 				l.t = t
@@ -206,6 +207,7 @@ func TestI8NothingIsLostOrRevivedWhateverHappensToARemoval(t *testing.T) {
 					l.step()
 				}
 			},
+			"the version before was at work": l.olderVersion,
 			"an operator asks a mover": func(t *rapid.T) {
 				l.t = t
 				l.ended()

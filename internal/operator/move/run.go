@@ -177,6 +177,9 @@ func (r *run) timed(end time.Time) []PhaseTime {
 
 // work carries out phase after phase.
 func (r *run) work(ctx context.Context, until Phase) error {
+	if err := r.convert(ctx); err != nil {
+		return err
+	}
 	for !r.move.Phase.Ended() {
 		err := r.carryOut(ctx, until == Redirect)
 		if errors.Is(err, ErrStuck) && errors.Is(r.guarded(ctx), ErrTakenOver) {

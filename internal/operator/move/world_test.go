@@ -71,13 +71,16 @@ type world struct {
 	noQueue  string          // a queue that is not there
 
 	beforePass func(time.Duration) // what has to happen before time goes by, or nil
-	meet       func(call func())   // makes a mover's transaction meet others, or nil
+	// meet makes a mover's transaction meet others, or is nil.
+	meet     func(in *dynamodb.TransactWriteItemsInput, call func())
+	isBefore func() bool // whether a consumer of the version before takes the next message, or nil
 }
 
 // cellWorld is one cell.
 type cellWorld struct {
 	manifest.Cell
 	*consumer.Consumer
+	before *consumer.Consumer // of the version before
 	stream []event.Event
 	queue  []message
 	dlq    []message
@@ -109,11 +112,14 @@ func newWorld(t T) *world {
 	w.db.PageItems = 3 // so that nothing fits one page
 	for _, id := range []string{"alpha", "beta"} {
 		c := &cellWorld{Cell: manifestOf(id)}
-		c.Consumer = consumer.New(consumer.Options{
+		options := consumer.Options{
 			Apply: w.apply(c), Tables: w.db, Queue: patient{}, DataTable: c.DataTable, ResultsTable: c.ResultsTable, QueueURL: c.QueueURL,
 			DeadLetterURL: c.ConsumerDLQURL, MaxReceiveCount: 3, RecordTimeout: time.Minute, BackoffBase: time.Second, BackoffMax: time.Second,
 			ResultTTL: 90 * 24 * time.Hour, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
-		})
+		}
+		c.Consumer = consumer.New(options)
+		options.Tables = fenceAlone{w.db}
+		c.before = consumer.New(options)
 		w.cells[id] = c
 		w.db.OnInsert(c.DataTable, func(item dynamotest.Item) {
 			if item[event.AttrClonedFrom] != nil {
@@ -294,7 +300,11 @@ func (w *world) consume(c *cellWorld, at int, again bool) {
 	m := c.queue[at]
 	m.receives++
 	before := w.effects()
-	answer, err := c.Handle(context.Background(), events.SQSEvent{Records: []events.SQSMessage{{
+	handler := c.Consumer
+	if w.isBefore != nil && w.isBefore() {
+		handler = c.before
+	}
+	answer, err := handler.Handle(context.Background(), events.SQSEvent{Records: []events.SQSMessage{{
 		MessageId: "m-" + m.eventID, ReceiptHandle: "r", Body: m.body,
 		Attributes: map[string]string{"ApproximateReceiveCount": fmt.Sprint(m.receives)},
 	}}})
@@ -487,11 +497,12 @@ func (d hooked) TransactWriteItems(
 		if d.w.meet == nil {
 			call()
 		} else {
-			d.w.meet(call)
+			d.w.meet(in, call)
 		}
 		return out, err
 	})
 	d.w.look()
+	d.w.neverBelow()
 	return out, err
 }
 

@@ -20,7 +20,11 @@ import (
 
 // giveBack gives the tenant back as it was. The mapping gets the removal's epoch, and what the sealed cell has diverted is
 // sent again under that one, by which the cell's ledger tells that the diversion is over.
+//
+// The fence comes first, with the mapping, and its copies after it. What was diverted is sent when all of them are seen to be
+// lowered: a copy that is not diverts events yet, and nobody would look for those again.
 func (r *run) giveBack(ctx context.Context) error {
+	home := ledger.Fence{TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ledger.Owner, UpdatedAt: now(r.Options)}
 	condition, names, values := r.unchangedCell()
 	names["#epoch"], values[":epoch"] = mapping.AttrEpoch, item.Number(r.removal.Epoch)
 	*condition += " AND #epoch <= :epoch"
@@ -33,9 +37,7 @@ func (r *run) giveBack(ctx context.Context) error {
 		}},
 	}
 	if !r.lost() {
-		writes = append(writes, ledger.SetFence(r.cell.ResultsTable, ledger.Fence{
-			TenantID: r.removal.TenantID, Floor: r.removal.OldFloor, State: ledger.Owner, UpdatedAt: now(r.Options),
-		}))
+		writes = append(writes, ledger.SetFence(r.cell.ResultsTable, home))
 	}
 	if !mapping.IsProbeTenant(r.removal.TenantID) {
 		writes = append(writes, residence.Settle(r.ControlPlane.MoveTable, r.removal.TenantID, r.removal.CellID, r.removal.Epoch, now(r.Options)))
@@ -45,6 +47,9 @@ func (r *run) giveBack(ctx context.Context) error {
 	}
 	if r.lost() {
 		return r.enter(ctx, CalledOff, r.unmark())
+	}
+	if err := r.bring(ctx, r.cell, home); err != nil {
+		return err
 	}
 	// All events are looked at: the index of those that wait may lag.
 	err := tenantdata.EventKeys(ctx, r.DynamoDB, r.cell.DataTable, r.removal.TenantID, time.Time{}, func(keys []string) error {

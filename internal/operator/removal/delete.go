@@ -48,7 +48,7 @@ func (r *run) delete(ctx context.Context) error {
 				continue
 			}
 			if !t.fence.Removed(r.removal.Epoch) {
-				if err := r.write(ctx, r.fence(t.cell)); err != nil {
+				if err := r.fence(ctx, t.cell); err != nil {
 					return err
 				}
 				found = true

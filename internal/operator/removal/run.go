@@ -12,6 +12,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/transact"
@@ -235,6 +236,11 @@ func (r *run) errUnmarked() error {
 
 // work carries out phase after phase.
 func (r *run) work(ctx context.Context) error {
+	if !r.lost() {
+		if err := ledger.ConvertFence(ctx, r.DynamoDB, r.retrier(), r.cell.ResultsTable, r.removal.TenantID); err != nil {
+			return err
+		}
+	}
 	for !r.removal.Phase.Ended() {
 		var err error
 		switch r.removal.Phase {

@@ -3,6 +3,7 @@ package removal
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
@@ -11,20 +12,41 @@ import (
 
 // seal refuses while an event is neither processed nor given up on, and then has the cell apply nothing of the tenant any
 // more. In between no event can become unsettled: none is accepted.
+//
+// A copy of the fence that is raised says that this has been looked at. It is not looked at again then: the copy may have diverted an
+// event since that was redriven from a DLQ, and such a one waits until the removal is called off.
 func (r *run) seal(ctx context.Context) error {
 	if r.lost() {
 		return r.enter(ctx, Keep, r.marked())
 	}
-	n, err := tenantdata.Unsettled(ctx, r.DynamoDB, r.cell, r.removal.TenantID, r.Now())
+	copies, err := ledger.ReadFenceCopies(ctx, r.DynamoDB, r.cell.ResultsTable, r.removal.TenantID)
 	if err != nil {
 		return err
 	}
-	if n > 0 {
-		return fmt.Errorf("%w: %d of them in cell %s", ErrUnsettled, n, r.cell.ID)
+	sealed := ledger.Fence{TenantID: r.removal.TenantID, Floor: r.removal.Epoch, State: ledger.Left, UpdatedAt: now(r.Options)}
+	if !slices.ContainsFunc(copies[:], func(c ledger.FenceCopy) bool { return c.Floor == sealed.Floor }) {
+		n, err := tenantdata.Unsettled(ctx, r.DynamoDB, r.cell, r.removal.TenantID, r.Now())
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("%w: %d of them in cell %s", ErrUnsettled, n, r.cell.ID)
+		}
 	}
-	return r.enter(ctx, Keep, r.marked(), ledger.SetFence(r.cell.ResultsTable, ledger.Fence{
-		TenantID: r.removal.TenantID, Floor: r.removal.Epoch, State: ledger.Left, UpdatedAt: now(r.Options),
-	}))
+	if err := r.bring(ctx, r.cell, sealed, r.marked()); err != nil {
+		return err
+	}
+	return r.enter(ctx, Keep, r.marked(), ledger.SetFence(r.cell.ResultsTable, sealed))
+}
+
+// bring has all copies of a cell's fence say what the fence does, and ends when it has seen that. See ledger.BringFence for the order.
+func (r *run) bring(ctx context.Context, cell manifest.Cell, f ledger.Fence, also ...writeItem) error {
+	return ledger.BringFence(ctx, r.DynamoDB, cell.ResultsTable, f, func(w writeItem) error {
+		if err := r.transact(ctx, append([]writeItem{r.at().Guard(), w}, also...)); err != nil {
+			return err
+		}
+		return r.touch(ctx)
+	})
 }
 
 // keep sees to it that nothing is deleted that nobody has a copy of, or gave up. It begins when the indexes have had the
@@ -40,10 +62,7 @@ func (r *run) keep(ctx context.Context) error {
 	if err := r.copy(ctx, holders(traces)); err != nil {
 		return err
 	}
-	if r.lost() {
-		return r.enter(ctx, Delete, r.marked())
-	}
-	return r.enter(ctx, Delete, r.marked(), r.fence(r.cell))
+	return r.enter(ctx, Delete, r.marked())
 }
 
 // copy copies what the cells hold, where that is wanted, and compares: every item that they have now is in the copy.
@@ -94,10 +113,18 @@ func (r *run) inCopy(ctx context.Context, table string, keys []string) (there []
 	return there, nil
 }
 
-// fence is the write by which a cell drops all events of the tenant from here on, whenever they come.
-func (r *run) fence(cell manifest.Cell) (w writeItem) {
-	return ledger.SetFence(cell.ResultsTable, ledger.Fence{
+// fence has a cell drop all events of the tenant from here on, whenever they come. A copy of the fence that says so never ceases
+// to, so that this belongs to a phase from which the removal is not called off.
+func (r *run) fence(ctx context.Context, cell manifest.Cell) error {
+	f := ledger.Fence{
 		TenantID: r.removal.TenantID, Floor: r.removal.Epoch + 1, State: ledger.Left, UpdatedAt: now(r.Options),
 		RemovedBelow: r.removal.Epoch + 1,
-	})
+	}
+	if err := ledger.ConvertFence(ctx, r.DynamoDB, r.retrier(), cell.ResultsTable, r.removal.TenantID); err != nil {
+		return err
+	}
+	if err := r.bring(ctx, cell, f, r.marked()); err != nil {
+		return err
+	}
+	return r.write(ctx, ledger.SetFence(cell.ResultsTable, f))
 }

@@ -17,7 +17,7 @@ import (
 // then the answer is Moving, since the item could arrive behind the move that cleans up. If an item is there by now, it
 // is Sent for the same event and Conflict for another one.
 func (h *Home) clone(ctx context.Context, to target, a Assessed) (Verdict, error) {
-	wrote, err := h.ifOwned(ctx, to.owner, a.Event.TenantID, to.epoch, types.TransactWriteItem{Put: &types.Put{
+	wrote, err := h.ifOwned(ctx, to.owner, a.Event.TenantID, a.Event.ID, to.epoch, types.TransactWriteItem{Put: &types.Put{
 		TableName:                aws.String(to.owner.DataTable),
 		Item:                     a.clone,
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
@@ -53,9 +53,13 @@ const (
 )
 
 // ifOwned makes one conditional write in a transaction with the condition that the cell still applies events of the
-// tenant's epoch: what is written then is there for a move that begins later to copy.
-func (h *Home) ifOwned(ctx context.Context, cell manifest.Cell, tenantID string, epoch int64, write types.TransactWriteItem) (outcome, error) {
-	return h.transact(ctx, write, ledger.FloorAtMost(cell.ResultsTable, tenantID, epoch))
+// tenant's epoch: what is written then is there for a move to copy, which begins to when all copies of the fence are raised. The
+// fence itself is a condition too, because one of the version before has no copies.
+func (h *Home) ifOwned(
+	ctx context.Context, cell manifest.Cell, tenantID, eventID string, epoch int64, write types.TransactWriteItem,
+) (outcome, error) {
+	return h.transact(ctx, write,
+		ledger.MayApply(cell.ResultsTable, event.Event{TenantID: tenantID, ID: eventID, Epoch: epoch}), ledger.FloorAtMost(cell.ResultsTable, tenantID, epoch))
 }
 
 // transact makes a conditional write, under further conditions that mean that the cell owns the tenant.

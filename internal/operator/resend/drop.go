@@ -77,7 +77,7 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 	if owner.entry != nil {
 		write = ledger.MarkDropped(to.owner.ResultsTable, owner.entry)
 	}
-	wrote, err := h.ifOwned(ctx, to.owner, tenantID, to.epoch, write)
+	wrote, err := h.ifOwned(ctx, to.owner, tenantID, eventID, to.epoch, write)
 	switch {
 	case err != nil:
 		return "", err

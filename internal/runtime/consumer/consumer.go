@@ -10,7 +10,8 @@
 //
 // # One owner
 //
-// The same transaction has the condition that the cell may apply events of this epoch (package ledger). An event of a
+// The same transaction has the condition that the cell may apply events of this epoch (package ledger). That is on one of 64
+// items, so that events of one tenant do not wait for each other. An event of a
 // tenant that has moved away is not applied but diverted: the ledger notes that it waits to be sent to the tenant's new
 // cell, and the message is done.
 //
@@ -41,6 +42,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"cellular/app"
 	"cellular/internal/model/config"
@@ -107,6 +109,8 @@ type Consumer struct {
 	Options
 	running atomic.Int64 // calls of Apply that have not returned
 	heart   heartbeat
+
+	converted *lru.Cache[string, struct{}] // tenants; see convert
 }
 
 // New returns a consumer.
@@ -115,7 +119,7 @@ func New(o Options) *Consumer {
 		o.Now = time.Now
 	}
 	o.ConcurrentTenants = max(o.ConcurrentTenants, 1)
-	return &Consumer{Options: o}
+	return &Consumer{Options: o, converted: newConverted()}
 }
 
 // Handle applies a batch. The answer names the messages that failed; the error is always nil.

@@ -22,6 +22,9 @@ import (
 // nobody, and the event is lost behind a message that was answered. With the condition, an event can only be diverted
 // while there is a fence, and whoever takes the fence away sees every entry that was written under it.
 func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
+	if err := c.convert(ctx, e.TenantID); err != nil {
+		return "", fmt.Errorf("divert: %w", err)
+	}
 	err := c.transact(ctx, []types.TransactWriteItem{
 		ledgerAt: ledger.Record(c.ResultsTable, ledger.Of(e, ledger.Diverted, c.Now(), c.ResultTTL)),
 		fenceAt:  ledger.MustDivert(c.ResultsTable, e),
@@ -47,7 +50,7 @@ func (c *Consumer) divert(ctx context.Context, e event.Event) (result, error) {
 // ofRemoved reports whether an event belongs to a tenant that was removed. That never changes again: the fence's number
 // only grows, so a look at it is as good as a condition.
 func (c *Consumer) ofRemoved(ctx context.Context, e event.Event) (bool, error) {
-	fence, _, err := ledger.ReadFence(ctx, c.Tables, c.ResultsTable, e.TenantID)
+	fence, err := c.fenceOf(ctx, e.TenantID, e.ID)
 	if err != nil {
 		return false, fmt.Errorf("read the fence: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,19 +18,42 @@ import (
 
 // fence sets the tenant's floor in the cell; 0 takes the fence away.
 func (c *cell) fence(floor int64) {
-	at := resultsTable + "/" + ledger.FenceKey("acme")
-	if floor == 0 {
-		delete(c.tables.items, at)
-		return
-	}
-	c.tables.items[at] = ledger.Fence{
-		TenantID: "acme", Floor: floor, State: ledger.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0),
-	}.Item()
+	c.setFence(ledger.Fence{
+		TenantID: "acme", Floor: floor, State: ledger.Outgoing, Peer: "beta", UpdatedAt: time.Unix(1772600767, 0), Copied: floor,
+	})
 }
 
-// floor is the tenant's floor in the cell, or 0.
-func (c *cell) floor() int64 {
-	return int64(num(c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")][ledger.AttrFloor]))
+// setFence writes a fence and all of its copies, or deletes them where it has no floor.
+func (c *cell) setFence(f ledger.Fence) {
+	at := resultsTable + "/" + ledger.FenceKey(f.TenantID)
+	for n := range ledger.FenceCopies {
+		c.setCopy(fmt.Sprintf("%s#%d", at, n), f)
+	}
+	delete(c.tables.items, at)
+	if f.Floor > 0 {
+		c.tables.items[at] = f.Item()
+	}
+}
+
+func (c *cell) setCopy(at string, f ledger.Fence) {
+	delete(c.tables.items, at)
+	if f.Floor == 0 {
+		return
+	}
+	c.tables.items[at] = attributes{
+		event.AttrKey: item.Text(strings.TrimPrefix(at, resultsTable+"/")), ledger.AttrFloor: item.Number(f.Floor),
+	}
+	if f.RemovedBelow > 0 {
+		c.tables.items[at][ledger.AttrRemovedBelow] = item.Number(f.RemovedBelow)
+	}
+}
+
+// copyAt is where the copy of the tenant's fence is that decides on an event.
+func copyAt(id string) string { return resultsTable + "/" + ledger.FenceCopyKey("acme", id) }
+
+// floor is the lowest epoch under which the cell applies an event of the tenant, or 0.
+func (c *cell) floor(id string) int64 {
+	return int64(num(c.tables.items[copyAt(id)][ledger.AttrFloor]))
 }
 
 func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
@@ -56,8 +80,7 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 
 func TestI8AnotherTenantsFenceChangesNothing(t *testing.T) {
 	c := newCell()
-	fence := ledger.Fence{TenantID: "globex", Floor: 9, State: ledger.Left, UpdatedAt: time.Unix(1772600767, 0)}
-	c.tables.items[resultsTable+"/"+ledger.FenceKey("globex")] = fence.Item()
+	c.setFence(ledger.Fence{TenantID: "globex", Floor: 9, State: ledger.Left, UpdatedAt: time.Unix(1772600767, 0), Copied: 9})
 	require.Empty(t, c.handle(t.Context(), t, deliver("e-1", "t", 1)))
 	require.Equal(t, ledger.Processed, c.status("e-1"))
 }

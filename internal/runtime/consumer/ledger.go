@@ -27,9 +27,12 @@ const (
 // commit writes the effect and the ledger's entry, both or neither, if the cell may apply events of this epoch; if it may
 // not, the event is diverted.
 //
-// The check of the fence makes transactions of one tenant that run at the same moment conflict. They do anyway where they
-// share state, as counters do; the one that loses tries again.
+// The check of the fence makes transactions conflict that run at the same moment, where two events of a tenant have the same copy.
+// The one that loses tries again.
 func (c *Consumer) commit(ctx context.Context, e event.Event, effect app.Effect) (result, error) {
+	if err := c.convert(ctx, e.TenantID); err != nil {
+		return "", fmt.Errorf("apply: %w", err)
+	}
 	outcome := ledger.Of(e, ledger.Processed, c.Now(), c.ResultTTL)
 	outcome.Result = effect.Result
 	items := make([]types.TransactWriteItem, 0, fenceAt+1+len(effect.Writes))
@@ -58,6 +61,9 @@ var errFenced = errors.New("the event's epoch is below the floor of its tenant's
 // is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence. Where a tenant of its
 // name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
 func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
+	if err := c.convert(ctx, d.tenantID); err != nil {
+		return false, fmt.Errorf("record the failure: %w", err)
+	}
 	e := event.Event{TenantID: d.tenantID, ID: d.eventID}
 	var fence types.TransactWriteItem
 	if d.err == nil {
@@ -88,11 +94,11 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, 
 // leftByRemoved reports whether a tenant was removed from the cell, and no tenant of its name has an event of this id now. The
 // operation of a transaction is the condition that none was removed since.
 func (c *Consumer) leftByRemoved(ctx context.Context, tenantID, eventID string) (types.TransactWriteItem, bool, error) {
-	fence, _, err := ledger.ReadFence(ctx, c.Tables, c.ResultsTable, tenantID)
+	fence, err := c.fenceOf(ctx, tenantID, eventID)
 	if err != nil {
 		return types.TransactWriteItem{}, false, err
 	}
-	since := ledger.NotRemovedSince(c.ResultsTable, tenantID, fence)
+	since := ledger.NotRemovedSince(c.ResultsTable, tenantID, eventID, fence)
 	if fence.RemovedBelow == 0 {
 		return since, false, nil
 	}

@@ -66,7 +66,8 @@ type chaos struct {
 	*cell
 	fates   *cycle[string]
 	crashes *cycle[bool]
-	floors  *cycle[int64] // what the fence becomes before each transaction; nil if there is none, ever
+	floors  *cycle[int64] // what a copy of the fence becomes before each transaction; nil if there is none, ever
+	copyOf  *cycle[int]   // and which event decides on that
 
 	fate       string
 	current    event.Event
@@ -96,7 +97,7 @@ func newChaos(t *rapid.T) *chaos {
 	applied := 0
 	c.tables.before = func(int) error {
 		if c.floors != nil {
-			c.fence(c.floors.take())
+			c.setCopy(copyAt(fmt.Sprintf("e-%d", c.copyOf.take())), ledger.Fence{Floor: c.floors.take()})
 		}
 		applied = c.effects(c.current.ID)
 		if c.fate == tableFails {
@@ -105,8 +106,8 @@ func newChaos(t *rapid.T) *chaos {
 		return nil
 	}
 	c.tables.after = func(int) error {
-		if c.effects(c.current.ID) > applied && c.current.Epoch < c.floor() {
-			c.violations = append(c.violations, fmt.Sprintf("%s of epoch %d, floor %d", c.current.ID, c.current.Epoch, c.floor()))
+		if c.effects(c.current.ID) > applied && c.current.Epoch < c.floor(c.current.ID) {
+			c.violations = append(c.violations, fmt.Sprintf("%s of epoch %d, floor %d", c.current.ID, c.current.Epoch, c.floor(c.current.ID)))
 		}
 		if c.fate == answerIsOff {
 			c.lost[c.current.ID] = true
@@ -224,9 +225,12 @@ func eventsOf(messages []sent) map[string]bool {
 	return ids
 }
 
-// drawMessages draws up to 12 events, each in up to three messages.
+// maxEvents is how many events a property has.
+const maxEvents = 12
+
+// drawMessages draws up to maxEvents events, each in up to three messages.
 func drawMessages(t *rapid.T, highestEpoch int64) (all []sent) {
-	for i := range rapid.IntRange(1, 12).Draw(t, "events") {
+	for i := range rapid.IntRange(1, maxEvents).Draw(t, "events") {
 		for j := range rapid.IntRange(1, 3).Draw(t, "copies") {
 			all = append(all, sent{
 				messageID: fmt.Sprintf("m-%d-%d", i, j), eventID: fmt.Sprintf("e-%d", i),
@@ -250,12 +254,13 @@ func TestI6EveryEventIsAppliedOnceOrEjected(t *testing.T) {
 	})
 }
 
-// Moves come, go on and are backed out at any moment: before a delivery, while the business function runs, and between
+// Moves come, go on and are backed out at any moment, and may have come to some of the copies of a fence only: before a delivery, while the business function runs, and between
 // the transaction that the fence refuses and the one that diverts.
 func TestI8WhateverTheFenceDoesNothingBelowItIsAppliedAndNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := newChaos(t)
 		c.floors = &cycle[int64]{script: rapid.SliceOfN(rapid.Int64Range(0, maxFloor), 1, 30).Draw(t, "floors")}
+		c.copyOf = &cycle[int]{script: rapid.SliceOfN(rapid.IntRange(0, maxEvents-1), 1, 30).Draw(t, "copies of events")}
 		all := drawMessages(t, maxEpoch)
 		ejected := c.run(t, all)
 		c.check(t, all, ejected)

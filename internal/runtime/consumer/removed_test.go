@@ -17,9 +17,9 @@ import (
 
 // removedBelow is the cell's fence once the tenant was removed, and all of its items with it.
 func (c *cell) removedBelow(epoch int64) {
-	c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")] = ledger.Fence{
-		TenantID: "acme", Floor: epoch, State: ledger.Left, RemovedBelow: epoch, UpdatedAt: time.Unix(1772600767, 0),
-	}.Item()
+	c.setFence(ledger.Fence{
+		TenantID: "acme", Floor: epoch, State: ledger.Left, RemovedBelow: epoch, UpdatedAt: time.Unix(1772600767, 0), Copied: epoch,
+	})
 }
 
 // dropped requires that a delivery succeeds, is logged as removed, and leaves nothing behind.
@@ -59,8 +59,9 @@ func TestConsumer_DropsTheEventsOfARemovedTenant(t *testing.T) {
 	t.Run("although the next tenant has moved away, and its fence diverts", func(t *testing.T) {
 		c := newCell()
 		c.removedBelow(3)
-		f := ledger.Fence{TenantID: "acme", Floor: 5, State: ledger.Left, Peer: "beta", RemovedBelow: 3, UpdatedAt: time.Unix(1772600767, 0)}
-		c.tables.items[resultsTable+"/"+ledger.FenceKey("acme")] = f.Item()
+		c.setFence(ledger.Fence{
+			TenantID: "acme", Floor: 5, State: ledger.Left, Peer: "beta", RemovedBelow: 3, UpdatedAt: time.Unix(1772600767, 0), Copied: 5,
+		})
 		c.dropped(t, deliverOf(2, "e-1", "t", 1))
 		require.Empty(t, c.handle(t.Context(), t, deliverOf(4, "e-2", "t", 1)))
 		require.Equal(t, ledger.Diverted, c.status("e-2"))

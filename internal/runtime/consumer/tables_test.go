@@ -2,6 +2,7 @@ package consumer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -33,6 +34,7 @@ type tables struct {
 	// written, or after everything is, so that the answer gets lost.
 	before, after func(call int) error
 	getErr        error           // of GetItem
+	unreadable    string          // what the keys begin with that GetItem fails for; "" for none
 	updateErr     error           // of UpdateItem
 	tokens        map[string]bool // of the transactions that took effect
 }
@@ -64,6 +66,9 @@ func (s *tables) GetItem(
 	s.reads++
 	if s.getErr != nil {
 		return nil, s.getErr
+	}
+	if s.unreadable != "" && strings.HasPrefix(str(in.Key["id"]), s.unreadable) {
+		return nil, errors.New("down")
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -56,7 +56,7 @@ func TestAMessageIsReplacedOnlyWhereItLostReceivesAndCanBeCounted(t *testing.T) 
 	}{
 		"it had its turns":                 {trials: 3},
 		"it was replaced too often":        {resends: 20},
-		"the note cannot be read":          {spoil: func(c *cell) { c.tables.getErr = errors.New("down") }},
+		"the note cannot be read":          {spoil: func(c *cell) { c.tables.unreadable = ledger.TrialPrefix }},
 		"the note cannot be written":       {spoil: func(c *cell) { c.tables.updateErr = errors.New("down") }},
 		"the queue does not take the copy": {spoil: func(c *cell) { c.queue.err = errors.New("down") }},
 	} {

@@ -188,7 +188,7 @@ func (p *evacuationProgress) observe(now move.EvacuationProgress) {
 	p.now = now
 	if now.Others > 0 && !p.others {
 		p.others = true
-		p.bar.end()
+		p.bar.clear()
 		p.a.note("Another process is at work on tenants of cell %s, too: this one waits for them, and takes over if that one dies.", p.cell)
 	}
 	p.tell()
@@ -198,12 +198,13 @@ func (p *evacuationProgress) observe(now move.EvacuationProgress) {
 func (p *evacuationProgress) tell() {
 	p.bar.total = int64(max(p.expect, p.now.Total))
 	failed := int64(len(p.now.Failed))
-	if done := int64(p.now.Served) + failed; done < p.bar.total {
-		p.bar.at(done)
+	served := int64(p.now.Served) + failed
+	if served < p.bar.total {
+		p.bar.at(served)
 		return
 	}
 	if what := "tenants of cell " + p.cell + " whose moves are finished:"; p.bar.what != what {
-		p.bar.what, p.bar.told = what, time.Time{}
+		p.bar.then(what, served)
 	}
 	p.bar.until = p.finishable()
 	p.bar.at(int64(p.now.Ended) + failed)

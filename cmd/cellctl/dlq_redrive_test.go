@@ -26,6 +26,7 @@ func TestLettersAreRedriven(t *testing.T) {
 			"consumer      2         1     1                0",
 		), printed(
 			"redriven messages: 1 of 3",
+			"redriven messages: 3 of 3",
 			"1 message could not be read, and was sent to the cell's queue unchanged.",
 		), "dlq", "redrive", "--cell", "c01", "--yes")
 		require.Empty(t, q.Messages(c01.ConsumerDLQURL))

@@ -203,8 +203,10 @@ func TestACellIsEvacuated(t *testing.T) {
 		require.Equal(t, printed("TENANT   TO      PHASE  ERROR", "acme     c02     done   -", "globex   canary  done   -", "initech  c02     done   -"), stdout)
 		// The bar and the mover work at a time: which of them comes first within a second is open.
 		require.Regexp(t, `^tenants of cell c01 served by other cells: 0 of 3
+tenants of cell c01 served by other cells: 3 of 3
 (tenants of cell c01 whose moves are finished: 0 of 3, [0-9ms]+ left
 ){3}tenants of cell c01 whose moves are finished: 1 of 3, [1-5]s left
+tenants of cell c01 whose moves are finished: 3 of 3
 Cell c01 has no tenants left; 'cellctl cells retire c01' takes it out of service.
 $`, stderr)
 		require.WithinRange(t, time.Now(), began.Add(2*time.Minute), began.Add(3*time.Minute), "all have waited at a time")

@@ -88,6 +88,6 @@ func TestProgressElsewhereIsAFewLines(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		p.end()
-		require.Equal(t, "copied 0\ncopied 10\ncopied 20\n", out.String())
+		require.Equal(t, "copied 0\ncopied 10\ncopied 20\ncopied 24\n", out.String())
 	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // progress tells on stderr how far a long operation is: on a terminal as a bar that changes in place, elsewhere as a line
-// every plainEvery.
+// every plainEvery, and one of how far it came.
 type progress struct {
 	a     *app
 	live  bool
@@ -15,6 +15,8 @@ type progress struct {
 	total int64 // 0 where it is not known
 	began time.Time
 	told  time.Time
+	done  int64     // as last observed
+	shown int64     // as last told
 	until time.Time // when the last step is over at the earliest; zero where that is not known
 }
 
@@ -31,6 +33,7 @@ func (a *app) progress(what string, total int64) *progress {
 
 // at tells that so many of the steps are done.
 func (p *progress) at(done int64) {
+	p.done = done
 	now, every := time.Now(), plainEvery
 	if p.live {
 		every = liveEvery
@@ -38,7 +41,7 @@ func (p *progress) at(done int64) {
 	if !p.told.IsZero() && now.Sub(p.told) < every {
 		return
 	}
-	p.told = now
+	p.told, p.shown = now, done
 	if p.live {
 		p.a.clearLine()
 		fmt.Fprint(p.a.stderr, p.what+" "+p.bar(done)+p.figures(done, now))
@@ -56,10 +59,10 @@ func (p *progress) bar(done int64) string {
 }
 
 func (p *progress) figures(done int64, now time.Time) string {
+	text := p.count(done)
 	if p.total <= 0 {
-		return fmt.Sprint(done)
+		return text
 	}
-	text := fmt.Sprintf("%d of %d", done, p.total)
 	if now.Before(p.until) {
 		return text + ", " + short(p.until.Sub(now)) + " left"
 	}
@@ -70,9 +73,34 @@ func (p *progress) figures(done int64, now time.Time) string {
 	return text
 }
 
-// end takes the bar away.
-func (p *progress) end() {
+func (p *progress) count(done int64) string {
+	if p.total <= 0 {
+		return fmt.Sprint(done)
+	}
+	return fmt.Sprintf("%d of %d", done, p.total)
+}
+
+// clear takes the bar away, until more is told.
+func (p *progress) clear() {
 	if p.live {
 		p.a.clearLine()
 	}
+}
+
+// end takes the bar away, or tells in a last line how far the operation came.
+func (p *progress) end() {
+	p.clear()
+	if !p.live && p.done != p.shown {
+		p.shown = p.done
+		fmt.Fprintln(p.a.stderr, p.what+" "+p.count(p.done))
+	}
+}
+
+// then goes on to tell of what follows when so many of the steps are done, all of them.
+func (p *progress) then(what string, done int64) {
+	if !p.told.IsZero() {
+		p.done = done
+		p.end()
+	}
+	p.what, p.told, p.done, p.shown = what, time.Time{}, 0, 0
 }

@@ -272,6 +272,7 @@ func (a *app) waitUntil(ctx context.Context, what string, until time.Time) error
 			return ctx.Err()
 		}
 	}
+	p.at(p.total)
 	return nil
 }
 

@@ -105,6 +105,7 @@ func TestRemoveWaitsAndTellsHowLong(t *testing.T) {
 			"waiting until no router knows the tenant as active: second 0 of 25",
 			"waiting until no router knows the tenant as active: second 10 of 25, 15s left",
 			"waiting until no router knows the tenant as active: second 20 of 25, 5s left",
+			"waiting until no router knows the tenant as active: second 25 of 25",
 			"Deleted in cell c01: 0 events, 0 outcomes, 0 other items, no dead letter.",
 			inFlight,
 		), stderr)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/operator/move"
 	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/sqstest"
 )
@@ -62,6 +64,21 @@ state items         -      not compared yet
 events              -      not compared yet
 `, stdout)
 	})
+}
+
+func TestAPhaseTookAsLongInATableAsInJSON(t *testing.T) {
+	for took, c := range map[time.Duration]struct{ json, table string }{
+		400 * time.Microsecond:                   {`"0s"`, "0s"},
+		1499600 * time.Microsecond:               {`"1.5s"`, "1.5s"},
+		1999600 * time.Microsecond:               {`"2s"`, "2.0s"},
+		59*time.Second + 999600*time.Microsecond: {`"1m0s"`, "1m0s"},
+	} {
+		v := (&session{}).viewOfMove(move.Move{Phases: []move.PhaseTime{{Phase: move.Copy, Took: took}}})
+		document, err := json.Marshal(v.Phases[0].Took)
+		require.NoError(t, err)
+		require.Equal(t, c.json, string(document))
+		require.Equal(t, c.table, precise(took))
+	}
 }
 
 // silent is longer than a process may be silent that is at work.

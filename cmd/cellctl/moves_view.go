@@ -71,7 +71,7 @@ func (s *session) viewOfMove(m move.Move) moveView {
 		v.Abandoned = &m.Abandoned
 	}
 	for _, p := range m.Phases {
-		v.Phases = append(v.Phases, phaseView{p.Phase, jsonTime(p.StartedAt), manifest.Duration(p.Took.Truncate(time.Millisecond))})
+		v.Phases = append(v.Phases, phaseView{p.Phase, jsonTime(p.StartedAt), manifest.Duration(p.Took.Round(time.Millisecond))})
 	}
 	return v
 }
@@ -155,7 +155,7 @@ func (v moveView) text(s *sheet) {
 // shortDigest is enough of a digest to tell two by.
 func shortDigest(digest string) string { return digest[:min(len(digest), 12)] }
 
-// precise is a duration of which the first seconds matter.
+// precise is a duration of which the first seconds matter, rounded as in JSON.
 func precise(d time.Duration) string {
 	switch {
 	case d < time.Second:
@@ -163,5 +163,5 @@ func precise(d time.Duration) string {
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	return short(d)
+	return short(d.Round(time.Second))
 }

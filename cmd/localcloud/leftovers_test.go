@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
@@ -32,6 +31,7 @@ type started struct {
 	t      *testing.T
 	cmd    *osexec.Cmd
 	dir    string // its --dir
+	stdout *lines
 	stderr *lines
 	exited chan struct{}
 }
@@ -53,11 +53,11 @@ func startLocalcloud(t *testing.T, binary, dir string, args ...string) *started 
 
 // newLocalcloud returns a localcloud that start starts.
 func newLocalcloud(t *testing.T, binary, dir string, args ...string) *started {
-	s := &started{t: t, dir: dir, stderr: &lines{}, exited: make(chan struct{})}
+	s := &started{t: t, dir: dir, stdout: &lines{}, stderr: &lines{}, exited: make(chan struct{})}
 	s.cmd = osexec.Command(binary, append(args, "--dir", dir)...)
 	s.cmd.Env = append(os.Environ(), marker+"="+dir)
 	s.cmd.Stderr = s.stderr
-	s.cmd.Stdout = io.Discard
+	s.cmd.Stdout = s.stdout
 	return s
 }
 
@@ -169,6 +169,9 @@ func TestARunningCloudIsNamedAndLeavesNothingBehind(t *testing.T) {
 			require.Contains(t, second.stderr.String(), fmt.Sprintf("process %d, its router answers at %s", s.cmd.Process.Pid, router))
 
 			require.Equal(t, c.code, s.end(c.signal), "%s", s.stderr)
+			if c.code == cli.ExitInterrupted {
+				require.Contains(t, s.stderr.String(), "\neverything is down\nlocalcloud: interrupted\n")
+			}
 			s.leavesNothing()
 			_, err := net.DialTimeout("tcp", router.Host, time.Second)
 			require.ErrorIs(t, err, syscall.ECONNREFUSED)
@@ -190,6 +193,9 @@ func TestAnInterruptedDeploymentLeavesNothingBehind(t *testing.T) {
 				return len(functions) > 0
 			})
 			require.Equal(t, c.code, s.end(c.signal), "%s", s.stderr)
+			if c.code == cli.ExitInterrupted {
+				require.Regexp(t, `  take down +\S+ s  everything is down\n$`, s.stdout.String())
+			}
 			s.leavesNothing()
 		})
 	}

@@ -50,7 +50,13 @@ func runUp(ctx context.Context, o local.Options, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, cloud.Close()) }()
+	defer func() {
+		closed := cloud.Close()
+		if closed == nil {
+			fmt.Fprintln(stderr, "everything is down")
+		}
+		err = errors.Join(err, closed)
+	}()
 	fmt.Fprintln(stderr, "bringing the stack up ...")
 	outputs, _, err := cloud.Up(ctx, nil)
 	if err != nil {

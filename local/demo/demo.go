@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() {
 		// After a success there is nothing to hide behind: what does not go down cleanly is a failure.
-		err = errors.Join(err, d.cloud.Close())
+		err = errors.Join(err, d.takeDown(err != nil))
 	}()
 	d.out.end("emulator and functions on 127.0.0.1, engine Pulumi v%s", d.cloud.Engine().Version)
 
@@ -76,6 +76,19 @@ func Run(ctx context.Context, o Options) (err error) {
 		return fmt.Errorf("%w\nthe logs of this run are in %s/logs", err, d.cloud.Dir)
 	}
 	return nil
+}
+
+// takeDown closes the cloud, and says so where the demo has not come to the end that says it.
+func (d *demo) takeDown(early bool) error {
+	if !early {
+		return d.cloud.Close()
+	}
+	d.out.begin("take down", "everything")
+	err := d.cloud.Close()
+	if err == nil {
+		d.out.end("everything is down")
+	}
+	return err
 }
 
 type demo struct {

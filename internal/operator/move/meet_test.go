@@ -38,18 +38,18 @@ func TestI8NothingIsLostOrAppliedTwiceWhereAMoveMeetsOtherTransactions(t *testin
 // meeting makes a mover's transaction, and has others at work while it is under way, or have begun before.
 func (m *model) meeting(in *dynamodb.TransactWriteItemsInput, call func()) {
 	if c, at := m.ofCopy(in); c != nil {
-		done := m.begun(func() { m.consume(c, at, false) })
+		end := m.begun(func() { m.consume(c, at, false) })
 		call()
-		<-done
+		end()
 		return
 	}
 	switch rapid.SampledFrom([]string{"alone", "alone", "first", "second"}).Draw(m.t, "the transaction is") {
 	case "alone":
 		call()
 	case "first":
-		done := m.begun(call)
+		end := m.begun(call)
 		m.step()
-		<-done
+		end()
 	case "second":
 		c := m.cells[rapid.SampledFrom(cellIDs).Draw(m.t, "cell")]
 		if len(c.queue) == 0 {
@@ -57,9 +57,9 @@ func (m *model) meeting(in *dynamodb.TransactWriteItemsInput, call func()) {
 			return
 		}
 		at := rapid.IntRange(0, len(c.queue)-1).Draw(m.t, "message")
-		done := m.begun(func() { m.consume(c, at, false) })
+		end := m.begun(func() { m.consume(c, at, false) })
 		call()
-		<-done
+		end()
 	}
 }
 
@@ -79,13 +79,21 @@ func (m *model) ofCopy(in *dynamodb.TransactWriteItemsInput) (*cellWorld, int) {
 	return nil, 0
 }
 
-// begun starts something, and returns when it waits: a transaction is at its items then.
-func (m *model) begun(what func()) <-chan struct{} {
+// begun starts something, returns when it waits, at its items then, and answers with how to wait for its end. What it
+// fails with, it fails with there: a panic outside of the test's own goroutine would end the process, and hide why.
+func (m *model) begun(what func()) (end func()) {
 	done := make(chan struct{})
+	var failure any
 	go func() {
 		defer close(done)
+		defer func() { failure = recover() }()
 		what()
 	}()
 	synctest.Wait()
-	return done
+	return func() {
+		<-done
+		if failure != nil {
+			panic(failure)
+		}
+	}
 }

@@ -177,6 +177,7 @@ func (l *lives) remove(remover *removal.Remover) {
 	for _, fine := range []error{
 		errDied, mapping.ErrUnknownTenant, removal.ErrNone, removal.ErrNotSuspended, removal.ErrMoving, removal.ErrUnderWay, removal.ErrTooSoon,
 		removal.ErrUnsettled, removal.ErrTakenOver, removal.ErrTooLate,
+		removal.ErrNotCopied, // a late delivery has changed another cell's outcome since the copy: the removal asks for a new one
 	} {
 		if errors.Is(err, fine) {
 			return

@@ -22,9 +22,10 @@
 // under a recover and a deadline, and a call that ignores its deadline is left behind.
 //
 // The records of a tenant in a batch are handled one after the other, those of a few tenants at the same time. So a tenant
-// whose events are slow does not hold up its neighbours, and the events of a tenant do not compete for the same items within
-// a process: two transactions that meet cancel each other. Apply must be safe for concurrent use. More throughput for one
-// tenant comes from more concurrent batches, which the event source mapping's maximum concurrency sets.
+// whose events are slow does not hold up its neighbours, unless the batch has a message that was received before (below), and
+// the events of a tenant do not compete for the same items within a process: two transactions that meet cancel each other.
+// Apply must be safe for concurrent use. More throughput for one tenant comes from more concurrent batches, which the event
+// source mapping's maximum concurrency sets.
 //
 // A record that kills the process takes its batch back to the queue, and costs each of its siblings a receive and a wait.
 // Nobody can foresee that, so it happens once. What has been received before is on trial (trial.go): its batch is handled one
@@ -80,7 +81,8 @@ type Options struct {
 	DeadLetterURL string
 	// MaxReceiveCount is the queue's: the receive after which a message that fails goes to the dead letter queue.
 	MaxReceiveCount int
-	// ConcurrentTenants is of how many tenants records are handled at a time, within a batch; 0 means 1.
+	// ConcurrentTenants is of how many tenants records are handled at a time, within a batch; 0 means 1. They share the
+	// processor and the memory, and each record has its own RecordTimeout: Apply that computes rather than waits wants 1.
 	ConcurrentTenants int
 	// RecordTimeout bounds one record, from reading its payload to its transaction.
 	RecordTimeout time.Duration

@@ -189,34 +189,46 @@ func (i *invocation) release() {
 	i.hide(i.settleCtx, delaysOf(i.todo, time.Second))
 }
 
+// errUnfinished is the error of work whose goroutine ended before it was done (runtime.Goexit).
+var errUnfinished = errors.New("its goroutine ended early")
+
 // handle handles the first n records of todo: those of a tenant one after the other, those of ConcurrentTenants at a time.
 func (i *invocation) handle(ctx context.Context, n int) {
-	type handled struct {
-		out  outcome
-		took time.Duration
-	}
 	list := i.todo[:n]
 	i.todo = i.todo[n:]
-	results := make([]handled, n)
+	results := make([]outcome, n)
+	for at := range results {
+		results[at] = outcome{result: retry, reason: Failed, err: errUnfinished}
+	}
 	var group errgroup.Group
 	group.SetLimit(i.ConcurrentTenants)
 	for _, lane := range lanes(list) {
 		group.Go(func() error {
 			for _, at := range lane {
-				start := i.Now()
-				out := i.attempt(i.workCtx, list[at])
-				if out.failed() {
-					out = i.settle(i.settleCtx, list[at], out)
-				}
-				results[at] = handled{out, i.Now().Sub(start)}
+				results[at] = i.try(ctx, list[at])
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // results has their errors
 	for at, d := range list {
-		i.finish(ctx, d, results[at].out, results[at].took)
+		if errors.Is(results[at].err, errUnfinished) {
+			i.log(ctx, d, results[at], 0)
+		}
+		i.finish(d, results[at])
 	}
+}
+
+// try handles one record, and logs what became of it before the next one of its tenant begins: a process that dies later has
+// said so, and the time of its line is its own.
+func (i *invocation) try(ctx context.Context, d delivery) outcome {
+	start := i.Now()
+	out := i.attempt(i.workCtx, d)
+	if out.failed() {
+		out = i.settle(i.settleCtx, d, out)
+	}
+	i.log(ctx, d, out, i.Now().Sub(start))
+	return out
 }
 
 // lanes are the indexes of the records of each tenant, in their order. A record of a tenant that is not known has a lane of its
@@ -237,7 +249,7 @@ func lanes(list []delivery) [][]int {
 }
 
 // finish notes what became of a record.
-func (i *invocation) finish(ctx context.Context, d delivery, out outcome, took time.Duration) {
+func (i *invocation) finish(d delivery, out outcome) {
 	switch {
 	case !out.failed():
 		i.done = append(i.done, d)
@@ -249,5 +261,4 @@ func (i *invocation) finish(ctx context.Context, d delivery, out outcome, took t
 	if out.result == applied {
 		i.lastApplied = d.message.Key()
 	}
-	i.log(ctx, d, out, took)
 }

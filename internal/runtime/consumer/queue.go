@@ -134,6 +134,7 @@ func (c *Consumer) eject(ctx context.Context, list []delivery) []error {
 	var group errgroup.Group
 	group.SetLimit(senders)
 	for i, d := range list {
+		errs[i] = errUnfinished
 		group.Go(func() error {
 			_, errs[i] = c.Queue.SendMessage(ctx, same(d, c.DeadLetterURL))
 			return nil

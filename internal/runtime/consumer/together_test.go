@@ -93,7 +93,7 @@ func TestConsumer_HandlesABatchOnTrialOneRecordAtATime(t *testing.T) {
 	})
 }
 
-// A tenant whose events hang costs its neighbours in the batch nothing.
+// A tenant whose events hang costs its neighbours in the batch nothing, where no message was received before.
 func TestI7ATenantWhoseEventsHangDoesNotDelayItsNeighbours(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCell()

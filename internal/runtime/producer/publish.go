@@ -69,11 +69,15 @@ type sent struct {
 	err       error
 }
 
+// errUnfinished is the error of a call whose goroutine ended before it was done (runtime.Goexit).
+var errUnfinished = errors.New("publish to topic: the goroutine of the call ended early")
+
 // sendAll sends chunks at the same time, and returns what became of each.
 func (w *work) sendAll(ctx context.Context, wave [][]entry) []sent {
 	results := make([]sent, len(wave))
 	var calls sync.WaitGroup
 	for i, chunk := range wave {
+		results[i] = sent{again: chunk, err: errUnfinished}
 		calls.Go(func() { results[i] = w.send(ctx, chunk) })
 	}
 	calls.Wait()

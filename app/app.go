@@ -27,9 +27,13 @@ const (
 	KeyPrefix = ledger.StatePrefix
 )
 
-// Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called for
-// one event of a tenant at a time in a process, and for events of several tenants at the same time; and again if the event
-// has to be tried again. So it must be safe for concurrent use.
+// Apply is the business logic: what one event does. It may read, and returns what is to be written. It is called again
+// if the event has to be tried again.
+//
+// In a process it is called for events of several tenants at the same time, and for one event of a tenant at a time, except
+// beside a call that has not returned at its deadline and is left behind. So it must be safe for concurrent use. The calls share
+// the process's CPU and memory while each has the whole recordTimeout: with logic that computes rather than waits for others,
+// set pipeline.consumer.concurrentTenants to 1.
 //
 // An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
 // queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.

@@ -35,9 +35,10 @@ type state struct {
 // and on what is in the tables, and nothing else: a retry may then find other state, but never adds to what was applied.
 //
 // Keep no item that every event of a tenant writes to. DynamoDB cancels one of two transactions that meet in an item, and
-// takes 1,000 writes a second to one key: such an item is what your largest tenant waits for. Put app.Shard(e) into its key and sum the
-// items where you read them, as counters.Add and counters.Read do; or give each of the things that an event is about, such
-// as an order, an item of its own.
+// takes 1,000 writes a second to one key: such an item is what your largest tenant waits for. Put app.Shard(e) into its
+// key, as counters.Add does; or give each of the things that an event is about, such as an order, an item of its own. The
+// sum of the shards is for readers outside of the consumer, as counters.Read is: this function may read item by item only
+// (its role has dynamodb:GetItem, not dynamodb:BatchGetItem).
 //
 // Return app.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
 // before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the

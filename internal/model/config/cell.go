@@ -62,7 +62,8 @@ type Queue struct {
 
 // Consumer configures how a message is applied.
 type Consumer struct {
-	// ConcurrentTenants is of how many tenants the consumer handles records at a time, within a batch.
+	// ConcurrentTenants is of how many tenants the consumer handles records at a time, within a batch. They share the function's
+	// CPU and memory, so 1 is for business logic that computes rather than waits.
 	ConcurrentTenants int
 
 	RecordTimeout    time.Duration // less than the function's timeout, by ConsumerAnswerMargin

@@ -121,7 +121,7 @@ func boundTable() string {
 	row("age of a stream record", duration(p.Stream.MaxRecordAge), "`pipeline.stream.maxRecordAge`; a stream keeps 24 h")
 	row("messages that a cell's consumers hold", number(p.Queue.MaxConcurrency*p.Queue.BatchSize), "`pipeline.queue.maxConcurrency` x `batchSize`; SQS allows 120,000 in flight")
 	row("calls of the topic that a producer makes at a time", number(p.Stream.ConcurrentPublishes), "`pipeline.stream.concurrentPublishes`, for each batch")
-	row("tenants whose events a consumer handles at a time", number(p.Consumer.ConcurrentTenants), "`pipeline.consumer.concurrentTenants`, for each batch")
+	row("tenants whose events a consumer handles at a time", number(p.Consumer.ConcurrentTenants), "`pipeline.consumer.concurrentTenants`, for each batch; they share its CPU and memory, so logic that computes sets 1")
 	row("time of one record in the consumer", duration(p.Consumer.RecordTimeout), "`pipeline.consumer.recordTimeout`")
 	row("receives until a message is in the DLQ", number(p.Queue.MaxReceiveCount), "`pipeline.queue.maxReceiveCount`")
 	row("age of a message in the queue, in a DLQ", duration(p.Queue.Retention)+", "+duration(p.Queue.DLQRetention), "`pipeline.queue.retention`, `dlqRetention`; SQS keeps 14 days")

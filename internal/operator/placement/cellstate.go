@@ -26,7 +26,7 @@ const (
 	Retired  Status = "retired"  // takes none and has none
 )
 
-// CellState is what the control plane keeps of a cell. what the cell is stands in its manifest.
+// CellState is what the control plane keeps of a cell. Its manifest says what the cell is.
 type CellState struct {
 	CellID    string
 	Status    Status

@@ -96,6 +96,13 @@ func (p *progress) end() {
 	}
 }
 
+// all notes that every step is done. Nothing is told of an operation that was over before it was told of.
+func (p *progress) all() {
+	if !p.told.IsZero() {
+		p.done = p.total
+	}
+}
+
 // then goes on to tell of what follows when so many of the steps are done, all of them.
 func (p *progress) then(what string, done int64) {
 	if !p.told.IsZero() {

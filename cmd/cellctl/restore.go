@@ -101,6 +101,9 @@ func (a *app) fromScratch(
 	a.note("Looking for scratch tables with what there was at %s. Where there are none, AWS takes minutes to make them, and hours for a large table.", r.stamp())
 	p := a.progress("scratch tables that are ready:", int64(len(tables)))
 	scratch, err := restorer.Prepare(ctx, r.time, func(all []restore.Scratch) { p.at(ready(all)) }, tables...)
+	if err == nil {
+		p.all()
+	}
 	p.end()
 	if err == nil {
 		err = read(scratch)

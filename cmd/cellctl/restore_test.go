@@ -60,7 +60,7 @@ func TestWhatACellLostIsPutBack(t *testing.T) {
 		), stdout)
 		const replay = "1 event has no outcome, because the cell had not applied it by " + lossAt + ". To have it applied: cellctl replay --cell c01 --since 2000-01-01T00:00:00Z\n" +
 			"If the cell applied such an event later, and lost that outcome too, a replay applies it again: restore to a later time first.\n"
-		require.Equal(t, scratchOf+"scratch tables that are ready: 0 of 2\nitems looked at: 1 of 4\n"+
+		require.Equal(t, scratchOf+"scratch tables that are ready: 0 of 2\nscratch tables that are ready: 2 of 2\nitems looked at: 1 of 4\nitems looked at: 4 of 4\n"+
 			"Kept, at the price of any table: "+dataOf+", "+resultsOf+". The same command goes on with what is there; without --keep it deletes it in the end.\n"+
 			"A dry run: nothing was put back.\n"+replay, stderr)
 		require.Zero(t, w.items("c01"))
@@ -72,7 +72,7 @@ func TestWhatACellLostIsPutBack(t *testing.T) {
 			"state":{"found":0,"put_back":0,"already_there":0,"left_alone":{}},
 			"events":{"found":2,"put_back":2,"already_there":0,"left_alone":{}},
 			"tenants":[],"differing":[],"lost_fences":0,"without_outcome":1,"oldest_without_outcome":"2000-01-01T00:00:00.000Z"}`, stdout)
-		require.Equal(t, scratchOf+"items looked at: 1 of 4\nDeleting what this command made: "+dataOf+", "+resultsOf+".\n"+replay, stderr)
+		require.Equal(t, scratchOf+"items looked at: 1 of 4\nitems looked at: 4 of 4\nDeleting what this command made: "+dataOf+", "+resultsOf+".\n"+replay, stderr)
 		require.Equal(t, 3, w.items("c01"))
 		require.Len(t, r.Restored(), 2, "the tables of the dry run are used")
 		require.Empty(t, r.Scratch())
@@ -122,7 +122,7 @@ func TestAMappingIsPutBack(t *testing.T) {
 			"TENANT  CELL  EPOCH  STATE   LEFT ALONE BECAUSE",
 			"acme    c01   1      active  -",
 		), stdout)
-		require.Equal(t, scratchOf+"scratch tables that are ready: 0 of 1\nitems looked at: 1 of 1\nDeleting what this command made: "+mappingOf+".\n"+
+		require.Equal(t, scratchOf+"scratch tables that are ready: 0 of 1\nscratch tables that are ready: 1 of 1\nitems looked at: 1 of 1\nDeleting what this command made: "+mappingOf+".\n"+
 			"The cells may count wrong now: 'cellctl doctor --fix' corrects it. 'cellctl restore cell CELL --at "+lossAt+"' puts back what a cell lacks of a tenant.\n", stderr)
 		m, err := mapping.FromItem(w.mapping("acme"))
 		require.NoError(t, err)
@@ -242,8 +242,8 @@ func TestARemovedTenantThatIsNamedComesBack(t *testing.T) {
 		w.does("tenants", "resume", "acme")
 		require.Equal(t, "4", w.db.Item(stack.Cell("c01").DataTable(), "acme#2")[event.AttrEpoch].(*types.AttributeValueMemberN).Value)
 		w.prints(printed(
-			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    c01   active  standard  4      -          2000-01-01T02:01:19.000Z",
+			"TENANT  CELL  STATE   TIER      EPOCH  MOVING  UPDATED",
+			"acme    c01   active  standard  4      -       2000-01-01T02:01:19.000Z",
 		), "tenants", "list")
 		w.refuses(cli.ExitUsage, "cellctl: --tenant restores acme only, and --revive names zeta; see 'cellctl restore cell --help'\n",
 			"restore", "cell", "c01", "--at", lossAt, "--tenant", "acme", "--revive", "zeta")

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
+	"cellular/internal/operator/move"
 )
 
 func newTenants(a *app) *cobra.Command {
@@ -26,14 +30,18 @@ func newTenants(a *app) *cobra.Command {
 
 // tenantView is a tenant's mapping.
 type tenantView struct {
-	TenantID  string        `json:"tenant_id"`
-	CellID    string        `json:"cell_id"`
-	State     mapping.State `json:"state"`
-	Tier      string        `json:"tier"`
-	Epoch     int64         `json:"epoch"`
-	MovingTo  *string       `json:"moving_to"`
-	Removing  bool          `json:"removing"` // a removal of the tenant is under way
-	UpdatedAt *string       `json:"updated_at"`
+	TenantID string        `json:"tenant_id"`
+	CellID   string        `json:"cell_id"`
+	State    mapping.State `json:"state"`
+	Tier     string        `json:"tier"`
+	Epoch    int64         `json:"epoch"`
+
+	// The cells of the move under way; null without one. One of them is CellID: the former until the new cell serves the tenant.
+	MovingFrom *string `json:"moving_from"`
+	MovingTo   *string `json:"moving_to"`
+
+	Removing  bool    `json:"removing"` // a removal of the tenant is under way
+	UpdatedAt *string `json:"updated_at"`
 }
 
 func viewOfTenant(m mapping.Mapping) tenantView {
@@ -43,8 +51,42 @@ func viewOfTenant(m mapping.Mapping) tenantView {
 	}
 	if m.MovingTo != "" {
 		v.MovingTo = &m.MovingTo
+		if m.MovingTo != m.CellID {
+			v.MovingFrom = &m.CellID
+		}
 	}
 	return v
+}
+
+// findOrigins notes where the moves took the tenants from that their new cells serve. Their mappings do not say it any more. A
+// move that has ended since the mapping was read has no origin.
+func (s *session) findOrigins(ctx context.Context, tenants []tenantView) error {
+	unknown := func(v tenantView) bool { return v.MovingTo != nil && v.MovingFrom == nil }
+	if !slices.ContainsFunc(tenants, unknown) {
+		return nil
+	}
+	open, err := s.mover().Open(ctx)
+	if err != nil {
+		return err
+	}
+	for i, v := range tenants {
+		at := slices.IndexFunc(open, func(m move.Move) bool { return m.TenantID == v.TenantID && m.To == v.CellID })
+		if unknown(v) && at >= 0 {
+			tenants[i].MovingFrom = &open[at].From
+		}
+	}
+	return nil
+}
+
+// moving is which way a move under way takes the tenant, and the cell at its other end: "to", "c02".
+func (v tenantView) moving() (way, cell string) {
+	switch {
+	case v.MovingFrom != nil && *v.MovingFrom != v.CellID:
+		return "from", *v.MovingFrom
+	case v.MovingTo != nil:
+		return "to", *v.MovingTo
+	}
+	return "to", "-"
 }
 
 // state is how a table has the tenant's state.
@@ -56,10 +98,15 @@ func (v tenantView) state() coloured {
 	return c
 }
 
-var tenantColumns = []any{"TENANT", "CELL", "STATE", "TIER", "EPOCH", "MOVING TO", "UPDATED"}
+var tenantColumns = []any{"TENANT", "CELL", "STATE", "TIER", "EPOCH", "MOVING", "UPDATED"}
 
 func (v tenantView) columns() []any {
-	return []any{v.TenantID, v.CellID, v.state(), v.Tier, v.Epoch, orDash(v.MovingTo), orDash(v.UpdatedAt)}
+	moving := "-"
+	if v.MovingTo != nil {
+		way, cell := v.moving()
+		moving = way + " " + cell
+	}
+	return []any{v.TenantID, v.CellID, v.state(), v.Tier, v.Epoch, moving, orDash(v.UpdatedAt)}
 }
 
 func (v tenantView) text(s *sheet) {

@@ -29,6 +29,7 @@ func newTenantsList(a *app) *cobra.Command {
 		Short: "List tenants by cell",
 		Long: `list prints the tenants of every cell, or of the one that --cell names, sorted by their ids within each cell.
 Tenants of a cell that is not there any more are among them, and a note names the cell. Where there are more than --limit, it says how to get the next page; in JSON, next is what --after takes, null at the end.
+MOVING is where a move under way takes the tenant, or took it from where its new cell serves it already.
 A change of the last second may be missing.`,
 		Example: `  cellctl tenants list --cell c01
   cellctl tenants list --limit 1000 --after c01/acme
@@ -96,6 +97,9 @@ func (a *app) listTenants(cmd *cobra.Command, r listRequest) error {
 			v.Next = new(cells[i] + "/" + after)
 			break
 		}
+	}
+	if err := s.findOrigins(ctx, v.Tenants); err != nil {
+		return err
 	}
 	if err := a.print(v); err != nil {
 		return err

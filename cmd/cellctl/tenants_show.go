@@ -15,7 +15,7 @@ func newTenantsShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show TENANT",
 		Short: "Show a tenant's place, and whether its cell holds anything of it",
-		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, the removal that is under way, and whether its cell holds anything of it:
+		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, or from once the new cell serves it, the removal that is under way, and whether its cell holds anything of it:
 events, outcomes of events, or what the business logic keeps. It counts none of them: that takes as long as the tenant
 is large. Where the cell is not there any more, a note says what to do.`,
 		Example: `  cellctl tenants show acme
@@ -41,7 +41,8 @@ func (v tenantDetailView) text(s *sheet) {
 	s.row("state", v.state())
 	s.row("tier", v.Tier)
 	s.row("epoch", v.Epoch)
-	s.row("moving to", orDash(v.MovingTo))
+	way, cell := v.moving()
+	s.row("moving "+way, cell)
 	s.row("updated", orDash(v.UpdatedAt))
 	if v.Removal != nil {
 		s.row("removal", fmt.Sprintf("phase %s, since %s", v.Removal.Phase, orDash(v.Removal.StartedAt)))
@@ -70,7 +71,11 @@ func (a *app) showTenant(cmd *cobra.Command, tenant string) error {
 	if err != nil {
 		return s.explainUnknownTenant(ctx, err, tenant)
 	}
-	v := tenantDetailView{tenantView: viewOfTenant(m)}
+	found := []tenantView{viewOfTenant(m)}
+	if err := s.findOrigins(ctx, found); err != nil {
+		return err
+	}
+	v := tenantDetailView{tenantView: found[0]}
 	ways := ""
 	if m.Removing != 0 {
 		open, err := s.remover().Get(ctx, tenant)

@@ -9,13 +9,14 @@ import (
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/sqstest"
 )
 
 func TestATenantIsAssigned(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.prints(printed(
-			"TENANT  CELL    STATE   TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    canary  active  standard  1      -          2000-01-01T00:00:00.000Z",
+			"TENANT  CELL    STATE   TIER      EPOCH  MOVING  UPDATED",
+			"acme    canary  active  standard  1      -       2000-01-01T00:00:00.000Z",
 		), "tenants", "assign", "acme", "--cell", "canary")
 		w.prints(`{
   "tenant_id": "beta",
@@ -23,6 +24,7 @@ func TestATenantIsAssigned(t *testing.T) {
   "state": "active",
   "tier": "standard",
   "epoch": 1,
+  "moving_from": null,
   "moving_to": null,
   "removing": false,
   "updated_at": "2000-01-01T00:00:00.000Z"
@@ -48,24 +50,24 @@ func TestATenantThatCannotBeAssignedIsLeftAlone(t *testing.T) {
 }
 
 func TestTenantsAreListedByPages(t *testing.T) {
-	const header = "TENANT     CELL    STATE   TIER      EPOCH  MOVING TO  UPDATED"
+	const header = "TENANT     CELL    STATE   TIER      EPOCH  MOVING  UPDATED"
 	inWorld(t, func(t *testing.T, w *world) {
 		for i, cell := range []string{"canary", "c01", "c01", "c01", "c02"} {
 			w.does("tenants", "assign", tenantID(i), "--cell", cell)
 		}
 		row := func(n, cell string) string {
-			return "tenant-" + n + "  " + cell + "active  standard  1      -          2000-01-01T00:00:00.000Z"
+			return "tenant-" + n + "  " + cell + "active  standard  1      -       2000-01-01T00:00:00.000Z"
 		}
 		stdout, stderr, code := w.run("tenants", "list", "--limit", "2")
 		require.Zero(t, code)
-		require.Equal(t, printed("TENANT     CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED", row("01", "c01   "), row("02", "c01   ")), stdout)
+		require.Equal(t, printed("TENANT     CELL  STATE   TIER      EPOCH  MOVING  UPDATED", row("01", "c01   "), row("02", "c01   ")), stdout)
 		require.Equal(t, "There are more: add --after c01/tenant-02, or --all.\n", stderr)
 
 		stdout, stderr, _ = w.run("tenants", "list", "--limit", "2", "--after", "c01/tenant-02")
-		require.Equal(t, printed("TENANT     CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED", row("03", "c01   "), row("04", "c02   ")), stdout)
+		require.Equal(t, printed("TENANT     CELL  STATE   TIER      EPOCH  MOVING  UPDATED", row("03", "c01   "), row("04", "c02   ")), stdout)
 		require.Equal(t, "There are more: add --after c02/tenant-04, or --all.\n", stderr)
 
-		w.prints(printed("TENANT     CELL    STATE   TIER      EPOCH  MOVING TO  UPDATED", row("00", "canary  ")), "tenants", "list", "--limit", "2", "--after", "c02/tenant-04")
+		w.prints(printed("TENANT     CELL    STATE   TIER      EPOCH  MOVING  UPDATED", row("00", "canary  ")), "tenants", "list", "--limit", "2", "--after", "c02/tenant-04")
 		all := printed(header, row("01", "c01     "), row("02", "c01     "), row("03", "c01     "), row("04", "c02     "), row("00", "canary  "))
 		w.prints(all, "tenants", "list")
 		w.db.PageItems = 1
@@ -80,8 +82,8 @@ func TestTenantsOfOneCellAndProbes(t *testing.T) {
 		probe := mapping.Mapping{TenantID: mapping.ProbeTenant("c01"), CellID: "c01", Epoch: 1, State: mapping.Active, Tier: "standard", UpdatedAt: time.Now()}
 		w.db.Put(stack.MappingTable(), probe.Item())
 		w.prints(printed(
-			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    c01   active  standard  1      -          2000-01-01T00:00:00.000Z",
+			"TENANT  CELL  STATE   TIER      EPOCH  MOVING  UPDATED",
+			"acme    c01   active  standard  1      -       2000-01-01T00:00:00.000Z",
 		), "tenants", "list", "--cell", "c01")
 		stdout, _, _ := w.run("tenants", "list", "--cell", "c01", "--probes")
 		require.Contains(t, stdout, "cellctl-probe.c01")
@@ -111,6 +113,7 @@ func TestATenantIsShown(t *testing.T) {
   "state": "active",
   "tier": "standard",
   "epoch": 1,
+  "moving_from": "c01",
   "moving_to": "c02",
   "removing": false,
   "updated_at": "2000-01-01T00:00:00.000Z",
@@ -119,6 +122,29 @@ func TestATenantIsShown(t *testing.T) {
   "removal": null
 }
 `, "tenants", "show", "acme", "-o", "json")
+	})
+}
+
+func TestATenantThatItsNewCellServesIsMovingFromTheOldOne(t *testing.T) {
+	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		w.until("acme: copy:", "tenants", "move", "acme", "--to", "c02")
+		stdout, _, _ := w.run("tenants", "show", "acme")
+		require.Regexp(t, `(?m)^moving to +c02$`, stdout)
+		stdout, _, _ = w.run("tenants", "list")
+		require.Regexp(t, `(?m)^acme +c01 +\w+ +standard +1 +to c02 +2000`, stdout)
+
+		w.does("tenants", "move", "acme", "--resume", "--no-wait")
+		stdout, _, _ = w.run("tenants", "show", "acme")
+		require.Regexp(t, `(?m)^moving from +c01$`, stdout)
+		require.NotContains(t, stdout, "moving to")
+		stdout, _, _ = w.run("tenants", "list")
+		require.Regexp(t, `(?m)^acme +c02 +\w+ +standard +2 +from c01 +2000`, stdout)
+		stdout, _, _ = w.run("tenants", "list", "--output", "json")
+		require.Contains(t, stdout, "\"moving_from\": \"c01\",\n      \"moving_to\": \"c02\"")
+
+		w.does("tenants", "move", "acme", "--resume")
+		stdout, _, _ = w.run("tenants", "show", "acme")
+		require.Regexp(t, `(?m)^moving to +-$`, stdout)
 	})
 }
 
@@ -136,12 +162,12 @@ func TestATenantIsSuspendedAndResumed(t *testing.T) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
 		w.refuses(cli.ExitUsage, "cellctl: the command asks before it acts, and stdin is no terminal; add --yes to go on without being asked\n", "tenants", "suspend", "acme")
 		w.prints(printed(
-			"TENANT  CELL  STATE      TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    c01   suspended  standard  1      -          2000-01-01T00:00:00.000Z",
+			"TENANT  CELL  STATE      TIER      EPOCH  MOVING  UPDATED",
+			"acme    c01   suspended  standard  1      -       2000-01-01T00:00:00.000Z",
 		), "tenants", "suspend", "acme", "--yes")
 		w.prints(printed(
-			"TENANT  CELL  STATE   TIER      EPOCH  MOVING TO  UPDATED",
-			"acme    c01   active  standard  1      -          2000-01-01T00:00:00.000Z",
+			"TENANT  CELL  STATE   TIER      EPOCH  MOVING  UPDATED",
+			"acme    c01   active  standard  1      -       2000-01-01T00:00:00.000Z",
 		), "tenants", "resume", "acme")
 	})
 }

@@ -21,8 +21,10 @@ func newMovesList(a *app) *cobra.Command {
 those that ended in the last 90 days. A change of the last second may be missing.
 
 AT WORK is the process that carries the move on, as HOST:PID, and SEEN when it last said so: it does every 3 seconds, and
-after 15 it is taken to be dead, one of this host that has ended at once. A move that nobody is at work on has a -, and
-waits for 'cellctl moves resume'. EVENTS is how many were copied, SENT how many were sent on from the old cell. From REDIRECT ENDS on no router knows the old cell.`,
+after 15 it is taken to be dead, one of this host that has ended at once. A move that nobody is at work on has a -: it
+waits for 'cellctl moves resume', or in redirect, if SEEN is a few seconds ago, for the next round of one that runs; it looks
+at such moves every 5 seconds or so, and holds none of them in between. EVENTS is how many were copied, SENT how many were sent on from the old cell. From
+REDIRECT ENDS on no router knows the old cell.`,
 		Example: `  cellctl moves list
   cellctl moves list --tenant acme
   cellctl moves list --output json | jq -r '.moves[] | select(.holder == null) | .tenant_id'`,

@@ -160,6 +160,25 @@ func TestMovesThatWereLeftAreFinished(t *testing.T) {
 	})
 }
 
+// What the help of 'moves list' says of a move that a resume is going to carry on.
+func TestAMoveThatWaitsForTheNextRoundOfAResumeIsSeenEveryFewSeconds(t *testing.T) {
+	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
+		w.does("tenants", "move", "acme", "--to", "c02", "--no-wait")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.run("moves", "resume", "--all")
+		}()
+		for range 20 {
+			time.Sleep(time.Minute + 700*time.Millisecond)
+			stdout, stderr, code := w.run("moves", "list")
+			require.Zero(t, code, stderr)
+			require.Regexp(t, `(?m)^acme +c01 +c02 +2 +redirect +\w+ ago +\S+ +[0-5]s ago `, stdout)
+		}
+		<-done
+	})
+}
+
 func TestAMoveThatOnlyHasToForgetIsFinished(t *testing.T) {
 	busy(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		w.until("acme: forget:", "tenants", "move", "acme", "--to", "c02")

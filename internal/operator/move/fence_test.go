@@ -34,7 +34,7 @@ func TestRemover_GoesOnWhereOneDiedWhileItSealed(t *testing.T) {
 	for _, callOff := range []bool{false, true} {
 		w, _ := inUse(t)
 		w.suspend()
-		h := &hooks{}
+		h := &hooks{everyCopy: true}
 		first := w.remover(h)
 		begun, err := first.Start(t.Context(), tenant)
 		require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestI8AMoveWhoseFenceIsHalfRaisedGoesOnOrBack(t *testing.T) {
 				for i := range 20 {
 					w.send(fresh, fmt.Sprintf("before-%d", i), "visit")
 				}
-				h := &hooks{}
+				h := &hooks{everyCopy: true}
 				m := w.mover(h)
 				begun, err := m.Start(t.Context(), tenant, "beta")
 				require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestRemover_ConvertsTheFencesOfAllCells(t *testing.T) {
 	w, _ := inUse(t)
 	require.True(t, w.older())
 	w.suspend()
-	h := &hooks{}
+	h := &hooks{everyCopy: true}
 	remover := w.remover(h)
 	_, err := remover.Start(t.Context(), tenant)
 	require.NoError(t, err)

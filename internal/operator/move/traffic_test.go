@@ -59,7 +59,7 @@ func TestI8NothingIsLostWhereEventsComeBetweenAnyTwoCopies(t *testing.T) {
 				}
 				w.quiesce()
 			})
-			h := &hooks{before: traffic}
+			h := &hooks{before: traffic, everyCopy: true}
 			m := w.mover(h)
 			_, err := m.Start(t.Context(), tenant, "beta")
 			require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestI8NothingIsLostWhereLettersAreRedrivenWhileARemovalIsCalledOff(t *testi
 	}
 	alpha.stream = nil
 	w.suspend()
-	h := &hooks{}
+	h := &hooks{everyCopy: true}
 	remover := w.remover(h)
 	_, err := remover.Start(t.Context(), tenant)
 	require.NoError(t, err)

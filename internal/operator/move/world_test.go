@@ -436,6 +436,8 @@ type hooks struct {
 	before, after func() error
 	calls         int
 	listing       bool // the last call was a Query
+	everyCopy     bool // each copy of a fence is a call of its own
+	copies        int  // how many copies the last calls have written
 }
 
 func (h *hooks) call(hook func() error) error {
@@ -454,7 +456,7 @@ type hooked struct {
 func around[In, Out any](h *hooks, ctx context.Context, in In, do func(context.Context, In) (Out, error)) (Out, error) {
 	var none Out
 	h.calls++
-	h.listing = false
+	h.listing, h.copies = false, 0
 	if err := h.call(h.before); err != nil {
 		return none, err
 	}
@@ -489,10 +491,21 @@ func (d hooked) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput
 	})
 }
 
+// copiesACall is how many copies of a fence are written in what counts as one call: a process that dies between two of them
+// leaves a fence that is partly raised, as one does that dies at any other.
+const copiesACall = 16
+
+// copiesAFence reports whether a transaction writes a copy of a fence.
+func copiesAFence(in *dynamodb.TransactWriteItemsInput) bool {
+	return slices.ContainsFunc(in.TransactItems, func(operation types.TransactWriteItem) bool {
+		return operation.Update != nil && operation.Update.Key[event.AttrKey] != nil && ofFence(operation.Update.Key) != ""
+	})
+}
+
 func (d hooked) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
-	out, err := around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
+	do := func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
 		call := func() { out, err = d.w.db.TransactWriteItems(ctx, in) }
 		if d.w.meet == nil {
 			call()
@@ -500,9 +513,20 @@ func (d hooked) TransactWriteItems(
 			d.w.meet(in, call)
 		}
 		return out, err
-	})
+	}
+	var out *dynamodb.TransactWriteItemsOutput
+	var err error
+	if n := d.h.copies; copiesAFence(in) && n%copiesACall != 0 && !d.h.everyCopy {
+		out, err = do(ctx, in)
+		d.h.copies++
+	} else {
+		out, err = around(d.h, ctx, in, do)
+		if copiesAFence(in) {
+			d.h.copies = n + 1
+		}
+	}
 	d.w.look()
-	d.w.neverBelow()
+	d.w.neverBelow(in)
 	return out, err
 }
 

@@ -22,15 +22,22 @@ const unlessSettled = "attribute_not_exists(#key) OR #status = :failed OR (#stat
 const unlessOutdated = "attribute_not_exists(#key) OR (#status = :failed AND attribute_not_exists(#epoch)) OR " +
 	"(#status = :failed AND #epoch <= :epoch) OR (#status = :diverted AND #epoch < :epoch)"
 
+// unlessKnown is the condition of a failure of a message that nobody could read: there is no outcome yet, or one of such a message.
+// The failure of a message that could be read has an epoch, which a late delivery of an older one is told by.
+const unlessKnown = "attribute_not_exists(#key) OR (#status = :failed AND attribute_not_exists(#epoch))"
+
 // Record writes what a consumer has to say of a delivery, unless the event is settled: by an outcome that is final, or by a
 // diversion under the same epoch or a later one. An outcome without an epoch is taken as older than any.
 func Record(table string, o Outcome) types.TransactWriteItem {
+	names := map[string]string{"#key": event.AttrKey, "#status": AttrStatus, "#epoch": event.AttrEpoch}
+	if o.Status == Failed && o.Epoch == 0 {
+		return put(table, o.Item(), unlessKnown, names, Item{":failed": text(string(Failed))})
+	}
 	condition := unlessSettled
 	if o.Status == Diverted {
 		condition = unlessOutdated
 	}
-	return put(table, o.Item(), condition,
-		map[string]string{"#key": event.AttrKey, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+	return put(table, o.Item(), condition, names,
 		Item{":failed": text(string(Failed)), ":diverted": text(string(Diverted)), ":epoch": number(o.Epoch)})
 }
 

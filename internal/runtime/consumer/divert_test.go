@@ -216,6 +216,19 @@ func TestI6ALateDeliveryDoesNotDivertWhatWasGivenUpOnSince(t *testing.T) {
 	}
 }
 
+// A message of the event that nobody can read, and that has no epoch therefore, does not have the failure's be forgotten.
+func TestI6AMessageThatIsNoEventLeavesALateDeliveryADuplicate(t *testing.T) {
+	cell := newCell()
+	cell.fence(9)
+	cell.applyBad(func(context.Context, event.Event) (app.Effect, error) { panic("a bug") })
+	require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, deliverOf(9, "e-1", badType, maxReceives)))
+	failed := cell.entry("e-1")
+	require.Equal(t, []string{"e-1"}, cell.handle(t.Context(), t, deliverBody("e-1", "?", maxReceives)), "it is in the DLQ all the same")
+	require.Equal(t, failed, cell.entry("e-1"))
+	require.Empty(t, cell.handle(t.Context(), t, deliverOf(7, "e-1", "t", 1)))
+	require.Equal(t, ledger.Failed, cell.status("e-1"))
+}
+
 // What is given up on leaves an event alone that waits, unless it is the one that was sent instead.
 func TestI6GivingUpDoesNotForgetADivertedEvent(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -56,10 +56,11 @@ func (c *Consumer) commit(ctx context.Context, e event.Event, effect app.Effect)
 // errFenced is the error for an event that is not this cell's to give up on: its tenant has left.
 var errFenced = errors.New("the event's epoch is below the floor of its tenant's fence")
 
-// recordFailed writes that the event was given up on, or will have been by then, if by is not zero. It reports true, and writes nothing, if the event is settled after
-// all, and errFenced if the fence would keep the cell from applying it. A message that cannot be read has no epoch; it
-// is taken as older than any, so that it overwrites nothing that was diverted, and meets no fence. Where a tenant of its
-// name was removed, it may be that tenant's: nothing is written unless the cell has such an event.
+// recordFailed writes that the event was given up on, or will have been by then, if by is not zero. It reports true, and
+// writes nothing, if the event is settled after all, and errFenced if the fence would keep the cell from applying it. A
+// message that cannot be read has no epoch; it is taken as older than any, so that it overwrites nothing that was diverted or
+// is known to have failed, and meets no fence. Where a tenant of its name was removed, it may be that tenant's: nothing is
+// written unless the cell has such an event.
 func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
 	if err := c.convert(ctx, d.tenantID); err != nil {
 		return false, fmt.Errorf("record the failure: %w", err)

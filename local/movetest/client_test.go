@@ -127,7 +127,7 @@ func (r *lateRouter) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var response events.APIGatewayV2HTTPResponse
 	if err := json.Unmarshal(result.Payload, &response); err != nil || result.FunctionError != "" {
-		return nil, fmt.Errorf("%s %s %v", result.FunctionError, result.Payload, err)
+		return nil, fmt.Errorf("%s %s: %w", result.FunctionError, result.Payload, err)
 	}
 	return &http.Response{StatusCode: response.StatusCode, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(response.Body))}, nil
 }

@@ -32,8 +32,8 @@ func TestCommandLine_IsRefusedWithWhatWasWrongAndWhatMayBeMeant(t *testing.T) {
 	}{
 		{[]string{"start", "--count", "2"}, ""},
 		{[]string{"drain", "c01"}, ""},
-		{[]string{"strat"}, "unknown command \"strat\" (did you mean 'tool start'?); see 'tool --help'"},
-		{[]string{"strat", "--count", "2"}, "unknown command \"strat\" (did you mean 'tool start'?); see 'tool --help'"},
+		{[]string{"strt"}, "unknown command \"strt\" (did you mean 'tool start'?); see 'tool --help'"},
+		{[]string{"strt", "--count", "2"}, "unknown command \"strt\" (did you mean 'tool start'?); see 'tool --help'"},
 		{[]string{"evacuate"}, "unknown command \"evacuate\"; see 'tool --help'"},
 		{[]string{"start", "now"}, "unknown argument \"now\"; see 'tool start --help'"},
 		{[]string{"drain"}, "CELL is missing; see 'tool drain --help'"},
@@ -43,7 +43,7 @@ func TestCommandLine_IsRefusedWithWhatWasWrongAndWhatMayBeMeant(t *testing.T) {
 		{[]string{"start", "-c", "2"}, "unknown shorthand flag: 'c' in -c; see 'tool start --help'"},
 		{[]string{"help"}, ""},
 		{[]string{"help", "start"}, ""},
-		{[]string{"help", "strat"}, "unknown command \"strat\" (did you mean 'tool start'?); see 'tool --help'"},
+		{[]string{"help", "strt"}, "unknown command \"strt\" (did you mean 'tool start'?); see 'tool --help'"},
 		{[]string{"help", "evacuate"}, "unknown command \"evacuate\"; see 'tool --help'"},
 		{[]string{"help", "start", "now"}, "unknown argument \"now\"; see 'tool start --help'"},
 	} {

@@ -22,16 +22,16 @@ func TestI8AMoverThatDiesAnywhereLosesNothing(t *testing.T) {
 	for _, ending := range []string{"carried on", "backed out"} {
 		for _, answered := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, answer lost %t", ending, answered), func(t *testing.T) {
-				calls := diesAtCalls(t, func(at int) bool { return dieAt(t, at, answered, ending == "backed out") })
+				calls := atCalls(t, func(at int) bool { return dieAt(t, at, answered, ending == "backed out") })
 				require.GreaterOrEqual(t, calls, 50, "the move made so few calls that the test cannot be right")
 			})
 		}
 	}
 }
 
-// diesAtCalls has a process die at each of its calls in turn, and returns how many calls there are. In a short run it dies
-// at every seventh one, from one of the first seven on. die reports whether it came to that call.
-func diesAtCalls(t *testing.T, die func(at int) bool) (calls int) {
+// atCalls has something happen at each call of a process in turn, and returns how many calls there are. In a short run it
+// happens at every seventh one, from one of the first seven on. happen reports whether it came to that call.
+func atCalls(t *testing.T, happen func(at int) bool) (calls int) {
 	t.Helper()
 	first, step := 1, 1
 	if testing.Short() {
@@ -39,11 +39,11 @@ func diesAtCalls(t *testing.T, die func(at int) bool) (calls int) {
 		first += rand.IntN(step)
 	}
 	at := first
-	for die(at) {
+	for happen(at) {
 		calls = at
 		at += step
 	}
-	t.Logf("died at every call from %d to %d, in steps of %d", first, calls, step)
+	t.Logf("at every call from %d to %d, in steps of %d", first, calls, step)
 	return calls
 }
 

@@ -138,8 +138,9 @@ func (w *world) neverBelow(in *dynamodb.TransactWriteItemsInput) {
 			continue
 		}
 		for n, copy := range w.copies(c) {
-			require.GreaterOrEqual(w, copy.Floor, fence.Floor, "copy %d of the fence in cell %s", n, c.ID)
-			require.GreaterOrEqual(w, copy.RemovedBelow, fence.RemovedBelow, "copy %d of the fence in cell %s", n, c.ID)
+			if copy.Floor < fence.Floor || copy.RemovedBelow < fence.RemovedBelow {
+				require.Failf(w, "a copy is below its fence", "copy %d in cell %s: %+v, the fence: %+v", n, c.ID, copy, fence)
+			}
 		}
 	}
 }

@@ -105,7 +105,7 @@ func TestRemover_MayDieAtAnyCall(t *testing.T) {
 		for _, copied := range []bool{false, true} {
 			for _, answered := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, copied %t, answer lost %t", ending, copied, answered), func(t *testing.T) {
-					calls := diesAtCalls(t, func(at int) bool { return removerDiesAt(t, at, copied, answered, ending == "called off") })
+					calls := atCalls(t, func(at int) bool { return removerDiesAt(t, at, copied, answered, ending == "called off") })
 					require.GreaterOrEqual(t, calls, 35, "the removal made so few calls that the test cannot be right")
 				})
 			}
@@ -209,7 +209,7 @@ func dying(at int, answered bool) (h *hooks, dead *bool) {
 
 // The race that lost accepted events: the tenant is resumed, and sends, while its items vanish.
 func TestRemover_LosesNothingOfATenantThatIsResumedMeanwhile(t *testing.T) {
-	for at := 1; ; at++ {
+	atCalls(t, func(at int) bool {
 		w, fresh := inUse(t)
 		w.suspend()
 		resumed := false
@@ -237,15 +237,12 @@ func TestRemover_LosesNothingOfATenantThatIsResumedMeanwhile(t *testing.T) {
 			require.Error(t, err, "resumed at call %d", at)
 			w.quiesce()
 			w.settled()
-			continue
+			return true
 		}
 		require.NoError(t, err)
 		w.gone()
-		if h.calls < at {
-			t.Logf("resumed at each of %d calls", at-1)
-			return
-		}
-	}
+		return h.calls >= at
+	})
 }
 
 func TestRemover_RefusesUntilTheTenantIsAtRest(t *testing.T) {

@@ -58,7 +58,7 @@ lint: ## gofmt, go vet, the linters of .golangci.yml, go mod tidy, licences of w
 licences: ## list the licences of what is used in docs/licences.md
 	cd tools && go run ./licences ..
 
-bench: ## measure against baselines, into a table and bench.json; BENCH='-run hanging' for a part
+bench: ## measure against baselines, into a table and bench.json; BENCH="-run 'tenant|fairness'" for a part
 	@go build -o $(BIN)/bench ./bench
 	@exec $(BIN)/bench $(BENCH)
 

@@ -197,7 +197,9 @@ func TestSame_IsFalseOfTextsThatAProgramCanTellApart(t *testing.T) {
 			alike++
 		}
 	})
-	require.NotZero(t, alike, "no two texts were the same and written differently")
+	if !testing.Short() { // too few are tried then
+		require.NotZero(t, alike, "no two texts were the same and written differently")
+	}
 }
 
 func FuzzSame(f *testing.F) {

@@ -158,7 +158,7 @@ func TestI3ContainedChangeThroughTheLifeOfADeployment(t *testing.T) {
 		require.Equal(o.t, 1, changes["update"], "the manifest that the cell publishes")
 		after := o.state()
 		o.requireSame(without(before, "beta"), without(after, "beta"))
-		require.Contains(o.t, o.parameter("beta"), `"maxTenants":7`)
+		require.Contains(o.t, o.parameter("beta"), `"max_tenants":7`)
 	})
 	step("a cell that fails leaves the others deployed", func(o operator) {
 		before := o.state()

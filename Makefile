@@ -37,7 +37,7 @@ test: setup ## set up what is missing and run the quick tests: all but those of 
 	cd tools && go test ./...
 
 test-slow: setup ## run the models in full, and the tests that deploy to local clouds of their own, one cloud at a time
-	$(TEST) -timeout 25m -p 1 $(MODELS) $(SLOW)
+	$(TEST) -timeout 40m -p 1 $(MODELS) $(SLOW)
 
 setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(LOCALCLOUD) setup

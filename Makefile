@@ -36,8 +36,9 @@ test: setup ## set up what is missing and run the quick tests: all but those of 
 	$(TEST) -timeout 15m -short $(MODELS)
 	cd tools && go test ./...
 
-test-slow: setup ## run the models in full, and the tests that deploy to local clouds of their own, one cloud at a time
-	$(TEST) -timeout 40m -p 1 $(MODELS) $(SLOW)
+test-slow: setup ## run the models in full (the race detector sees a fifth of them in test), and the tests that deploy to local clouds of their own, one cloud at a time
+	go test -shuffle=on -timeout 40m $(MODELS)
+	$(TEST) -timeout 40m -p 1 $(SLOW)
 
 setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(LOCALCLOUD) setup

@@ -170,7 +170,7 @@ func TestManifestIsPublished(t *testing.T) {
 			Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(30 * time.Second), FunctionMemory: 256,
 			StreamBatchSize: 101, StreamRetries: 932, StreamMaxRecordAge: manifest.Duration(6 * time.Hour), StreamParallelization: 3, InlinePayloadBytes: 65536,
 			QueueBatchSize: 9, QueueVisibilityTimeout: manifest.Duration(184 * time.Second), QueueMaxReceiveCount: 5, QueueMaxConcurrency: 12,
-			QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
+			QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), DataTTL: manifest.Duration(840 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
 		},
 	}, got)
 

@@ -65,6 +65,7 @@ func (a *Args) settings() manifest.Settings {
 		QueueMaxConcurrency:         p.Queue.MaxConcurrency,
 		QueueRetention:              manifest.Duration(p.Queue.Retention),
 		DLQRetention:                manifest.Duration(p.Queue.DLQRetention),
+		DataTTL:                     manifest.Duration(p.DataTTL),
 		ResultTTL:                   manifest.Duration(p.Consumer.ResultTTL),
 		ProducerReservedConcurrency: p.ProducerReservedConcurrency,
 		ConsumerReservedConcurrency: p.ConsumerReservedConcurrency,

@@ -60,6 +60,7 @@ func validArgs() *cell.Args {
 		Pipeline: cell.Pipeline{
 			Stream:             cell.Stream{BatchSize: 101, BatchWindow: 2 * time.Second, MaxRecordAge: 6 * time.Hour, Parallelization: 3, ConcurrentPublishes: 11},
 			InlinePayloadBytes: 65536,
+			DataTTL:            840 * time.Hour,
 			Queue: cell.Queue{
 				BatchSize: 9, BatchWindow: 4 * time.Second, MaxReceiveCount: 5, MaxConcurrency: 12,
 				Retention: 96 * time.Hour, DLQRetention: 336 * time.Hour,

@@ -34,7 +34,8 @@ func TestValidateNamesTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 		{`pipeline.queue.batchSize: is 11, want at most 10, or a batchWindow`, func(a *cell.Args) { a.Pipeline.Queue.BatchSize, a.Pipeline.Queue.BatchWindow = 11, 0 }},
 		{`pipeline.queue.retention: is 25m, want more than the 40m20s`, func(a *cell.Args) { a.Pipeline.Queue.Retention = 25 * time.Minute }},
 		{`pipeline.consumer.recordTimeout: is 29s, want at least 2s less than the functions' timeout of 30s`, func(a *cell.Args) { a.Pipeline.Consumer.RecordTimeout = a.Functions.Timeout - time.Second }},
-		{`pipeline.consumer.resultTTL: is 774h, want more than the 774h`, func(a *cell.Args) { a.Pipeline.Consumer.ResultTTL = 774 * time.Hour }},
+		{`pipeline.dataTTL: is 774h, want more than the 774h`, func(a *cell.Args) { a.Pipeline.DataTTL = 774 * time.Hour }},
+		{`pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h`, func(a *cell.Args) { a.Pipeline.Consumer.ResultTTL = 840 * time.Hour }},
 		{`pipeline.consumerReservedConcurrency: is 11, want 0 or at least the queue's maxConcurrency of 12`, func(a *cell.Args) { a.Pipeline.ConsumerReservedConcurrency = 11 }},
 	} {
 		args := validArgs()
@@ -49,7 +50,7 @@ func TestValidateReportsEveryProblemAtOnce(t *testing.T) {
 	for _, field := range []string{
 		"deployment", "id", "tier", "maxTenants", "RouterRoleARN", "Code.Producer", "Code.Consumer",
 		"functions.architecture", "functions.memory", "functions.timeout", "functions.logLevel", "functions.logRetentionDays",
-		"pipeline.stream.batchSize", "pipeline.stream.maxRecordAge", "pipeline.stream.parallelization", "pipeline.inlinePayloadBytes",
+		"pipeline.stream.batchSize", "pipeline.stream.maxRecordAge", "pipeline.stream.parallelization", "pipeline.inlinePayloadBytes", "pipeline.dataTTL",
 		"pipeline.queue.batchSize", "pipeline.queue.maxReceiveCount", "pipeline.queue.maxConcurrency", "pipeline.queue.retention",
 		"pipeline.queue.dlqRetention", "pipeline.consumer.recordTimeout", "pipeline.consumer.retryBackoff.max", "pipeline.consumer.resultTTL",
 	} {

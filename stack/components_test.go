@@ -78,9 +78,13 @@ func TestI6TheComponentsAcceptExactlyWhatTheConfigurationAccepts(t *testing.T) {
 func TestI6ACellRefusesWhatWouldForgetAnEventTooEarly(t *testing.T) {
 	c := config.Default()
 	c.Deployment, c.Cells = "dev", []config.Cell{{ID: "alpha", Tier: "standard", MaxTenants: 1}}
-	c.Pipeline.Consumer.ResultTTL = c.Pipeline.Queue.Retention + c.Pipeline.Queue.DLQRetention + time.Second
+	c.Pipeline.DataTTL = c.Pipeline.Queue.Retention + c.Pipeline.Queue.DLQRetention + time.Second
 	args, _ := componentArgs(c)
-	require.ErrorContains(t, args.Validate(), "pipeline.consumer.resultTTL: is 432h0m1s, want more than the 774h")
+	require.ErrorContains(t, args.Validate(), "pipeline.dataTTL: is 432h0m1s, want more than the 774h")
+	c.Pipeline = config.Default().Pipeline
+	c.Pipeline.Consumer.ResultTTL = c.Pipeline.DataTTL
+	args, _ = componentArgs(c)
+	require.ErrorContains(t, args.Validate(), "pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h")
 
 	c.Pipeline = config.Default().Pipeline
 	c.Pipeline.Queue.Retention = 41 * time.Minute // 5 receives of 180 s and 5 min each take 40 min

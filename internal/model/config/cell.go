@@ -32,8 +32,11 @@ type Functions struct {
 
 // Pipeline configures the way of an event through a cell.
 type Pipeline struct {
-	Stream                      Stream
-	InlinePayloadBytes          int // a larger payload travels as a reference to the cell's own item
+	Stream             Stream
+	InlinePayloadBytes int // a larger payload travels as a reference to the cell's own item
+	// DataTTL is how long an event is kept from when it was accepted: longer than it can be on its way. It is the router's
+	// stamp, and so one for all cells. Whole seconds.
+	DataTTL                     time.Duration
 	Queue                       Queue
 	Consumer                    Consumer
 	ProducerReservedConcurrency int // 0 reserves none
@@ -69,7 +72,7 @@ type Consumer struct {
 	RecordTimeout    time.Duration // less than the function's timeout, by ConsumerAnswerMargin
 	RetryBackoffBase time.Duration // delay after the first failure, doubled each time
 	RetryBackoffMax  time.Duration // the longest delay
-	ResultTTL        time.Duration // how long an outcome, and so the ledger entry, is kept: longer than an event can be delivered again
+	ResultTTL        time.Duration // how long an outcome, and so the ledger entry, is kept: longer than the event itself
 }
 
 // VisibilityTimeout is how long a received message stays hidden: six times the consumer's timeout and the batch window,

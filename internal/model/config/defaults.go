@@ -41,6 +41,7 @@ func Default() Config {
 		Pipeline: Pipeline{
 			Stream:             Stream{BatchSize: 100, MaxRecordAge: 6 * time.Hour, Parallelization: 1, ConcurrentPublishes: 4},
 			InlinePayloadBytes: 64 << 10,
+			DataTTL:            35 * day,
 			Queue: Queue{
 				BatchSize: 10, MaxReceiveCount: 5, MaxConcurrency: 10,
 				Retention: 96 * time.Hour, DLQRetention: 336 * time.Hour,

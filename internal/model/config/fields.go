@@ -18,7 +18,7 @@ import (
 var retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
 // maxItemPayload is the longest payload that fits a DynamoDB item of 400 KB with the event's other attributes, which
-// are at most 602 bytes with their names: two ids of 63 and 128 characters, each twice, a type of 128, an epoch and a time.
+// are at most 640 bytes with their names: two ids of 63 and 128 characters, each twice, a type of 128, an epoch and two times.
 const maxItemPayload = 400<<10 - 1<<10
 
 // maxInlinePayload leaves 16 KiB of the 256 KiB that SNS and SQS allow for the rest of a message.
@@ -105,6 +105,10 @@ func sharedFields(o *object, f *Functions) {
 	o.boolean("tracing", &f.Tracing)
 }
 
+// minDataTTL is more than the longest hardTTL and event.ClockMargin. During a move a tenant's event may be accepted in both cells,
+// up to a hardTTL apart, and is one: the later stamp must be before the end of the earlier one's time.
+const minDataTTL = 2 * day
+
 func pipelineFields(o *object, l *Pipeline) {
 	o.object("stream", func(o *object) {
 		o.integer("batchSize", &l.Stream.BatchSize, 1, 10_000)
@@ -114,6 +118,7 @@ func pipelineFields(o *object, l *Pipeline) {
 		o.integer("concurrentPublishes", &l.Stream.ConcurrentPublishes, 1, 100)
 	})
 	o.integer("inlinePayloadBytes", &l.InlinePayloadBytes, 1, maxInlinePayload)
+	o.seconds("dataTTL", &l.DataTTL, minDataTTL, 3650*day)
 	o.object("queue", func(o *object) {
 		o.integer("batchSize", &l.Queue.BatchSize, 1, maxMessages)
 		o.seconds("batchWindow", &l.Queue.BatchWindow, 0, 5*time.Minute)

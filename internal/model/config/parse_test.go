@@ -153,7 +153,9 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"consumer":{"recordTimeout":"29s"}}`, "cellular:pipeline.consumer.recordTimeout: is 29s, want at least 2s less than the functions' timeout of 30s, which the consumer keeps for its answer"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"base":"6m"}}}`, "cellular:pipeline.consumer.retryBackoff.base: is 6m, want at most the max of 5m"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"max":"12h"}}}`, `cellular:pipeline.consumer.retryBackoff.max: is "12h", want a duration from 1ms to 10h, written like "1h30m" or "250ms"`},
-		{"cellular:pipeline", `{"consumer":{"resultTTL":"774h"}}`, "cellular:pipeline.consumer.resultTTL: is 774h, want more than the 774h that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it"},
+		{"cellular:pipeline", `{"dataTTL":"774h"}`, "cellular:pipeline.dataTTL: is 774h, want more than the 774h that an event can be on its way (maxRecordAge, retention and twice dlqRetention): its payload may be read until then"},
+		{"cellular:pipeline", `{"dataTTL":"47h"}`, `cellular:pipeline.dataTTL: is "47h", want a duration in whole seconds from 48h to 87600h, written like "1h30m" or "250ms"`},
+		{"cellular:pipeline", `{"consumer":{"resultTTL":"840h"}}`, "cellular:pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h: an event that was applied must not be seen as accepted once more"},
 	} {
 		t.Run(test.key+"="+test.value, func(t *testing.T) {
 			_, err := config.Parse("dev", minimal(test.key, test.value))
@@ -194,7 +196,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 		"cellular:protekt", "aws:region", `cellular:cells[0].id (cell "Alpha")`, `cellular:cells[1].wave (cell "beta")`, `cellular:cells[1].colour (cell "beta")`,
 		"cellular:cells[2].id", "cellular:router.softTTL", "cellular:router.cacheSize",
 		"cellular:router.auth.issuer", "cellular:router.auth.audience", "cellular:router.auth.tenantClaim",
-		"cellular:pipeline.queue.retention",
+		"cellular:pipeline.queue.retention", "cellular:pipeline.consumer.resultTTL",
 	}, configtest.Paths(err), "a rule about a value that is itself wrong says nothing: the rest of the mistakes are each reported once")
 }
 

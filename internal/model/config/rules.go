@@ -142,8 +142,10 @@ func checkPipeline(c Config, r rules) {
 
 	// The longest way of one event: retried on the stream, in the stream's DLQ, replayed into the queue, in its DLQ.
 	longest := stream.MaxRecordAge + queue.DLQRetention + queue.Retention + queue.DLQRetention
-	r.require(consumer.ResultTTL > longest,
-		[]string{"pipeline.consumer.resultTTL", "pipeline.stream.maxRecordAge", "pipeline.queue.retention", "pipeline.queue.dlqRetention"},
-		"is %s, want more than the %s that an event can be delivered again (maxRecordAge, retention and twice dlqRetention): the ledger outlives it",
-		short(consumer.ResultTTL), short(longest))
+	r.require(c.Pipeline.DataTTL > longest,
+		[]string{"pipeline.dataTTL", "pipeline.stream.maxRecordAge", "pipeline.queue.retention", "pipeline.queue.dlqRetention"},
+		"is %s, want more than the %s that an event can be on its way (maxRecordAge, retention and twice dlqRetention): its payload may be read until then",
+		short(c.Pipeline.DataTTL), short(longest))
+	r.require(consumer.ResultTTL > c.Pipeline.DataTTL, []string{"pipeline.consumer.resultTTL", "pipeline.dataTTL"},
+		"is %s, want more than the dataTTL of %s: an event that was applied must not be seen as accepted once more", short(consumer.ResultTTL), short(c.Pipeline.DataTTL))
 }

@@ -18,6 +18,7 @@ type Event struct {
 	Payload    json.RawMessage // any JSON value
 	Epoch      int64           // the epoch of the tenant's mapping when the router accepted the event
 	AcceptedAt time.Time       // when the router accepted it; milliseconds, UTC
+	ExpiresAt  time.Time       // from when on its item is as good as deleted; whole seconds, UTC; zero for never, as the version before has it
 }
 
 // Key is the event's key in the data and results tables.

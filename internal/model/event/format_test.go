@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,13 +19,24 @@ func keptEvent() event.Event {
 	}
 }
 
+// expiring is the event as this version accepts it: the version before gave it no expiry.
+func expiring(e event.Event) event.Event {
+	e.ExpiresAt = time.Date(2026, 4, 8, 5, 6, 8, 0, time.UTC)
+	return e
+}
+
 func TestTheFormatOfAnEventsItemIsKept(t *testing.T) {
 	formattest.WritesItem(t, "testdata/item-v2/event.json", keptEvent().Item())
+	formattest.WritesItem(t, "testdata/item-v2/expiring.json", expiring(keptEvent()).Item())
 	for path, kept := range formattest.Items(t, "testdata/item-v*") {
 		for _, item := range []formattest.Item{kept, formattest.NewerItem(kept)} {
 			e, err := event.FromItem(item)
 			require.NoError(t, err, path)
-			require.Equal(t, keptEvent(), e, path)
+			want := keptEvent()
+			if strings.HasSuffix(path, "/expiring.json") {
+				want = expiring(want)
+			}
+			require.Equal(t, want, e, path)
 		}
 	}
 }
@@ -32,7 +44,11 @@ func TestTheFormatOfAnEventsItemIsKept(t *testing.T) {
 func TestTheFormatOfAMessageIsKept(t *testing.T) {
 	reference := event.Message{Event: keptEvent(), PayloadRef: true}
 	reference.Payload = nil
-	kept := map[string]event.Message{"testdata/message-v1/inline.json": {Event: keptEvent()}, "testdata/message-v1/reference.json": reference}
+	kept := map[string]event.Message{
+		"testdata/message-v1/inline.json":    {Event: keptEvent()},
+		"testdata/message-v1/expiring.json":  {Event: expiring(keptEvent())},
+		"testdata/message-v1/reference.json": reference,
+	}
 	for path, m := range kept {
 		body, err := m.Encode()
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -10,7 +11,7 @@ import (
 
 // Item is the event as it stands in its cell's data table. The payload is kept as the text that the client sent.
 func (e Event) Item() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
+	attributes := map[string]types.AttributeValue{
 		AttrKey:         item.Text(e.Key()),
 		AttrTenantShard: item.Text(TenantShard(e.TenantID, e.ID)),
 		AttrID:          item.Text(e.ID),
@@ -19,6 +20,10 @@ func (e Event) Item() map[string]types.AttributeValue {
 		AttrEpoch:       item.Number(e.Epoch),
 		AttrAcceptedAt:  item.Text(FormatTime(e.AcceptedAt)),
 	}
+	if !e.ExpiresAt.IsZero() {
+		attributes[AttrExpiresAt] = item.Number(e.ExpiresAt.Unix())
+	}
+	return attributes
 }
 
 // FromItem is the inverse of Event.Item, and of what the version before made of an event: an item with AttrTenantID instead of
@@ -33,6 +38,9 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 		Payload:    r.JSON(AttrPayload),
 		Epoch:      r.Int(AttrEpoch, 1),
 		AcceptedAt: r.Time(AttrAcceptedAt, TimeLayout),
+	}
+	if attributes[AttrExpiresAt] != nil {
+		e.ExpiresAt = time.Unix(r.Int(AttrExpiresAt, 1), 0).UTC()
 	}
 	key := r.String(AttrKey)
 	if err := r.Err(); err != nil {

@@ -44,6 +44,9 @@ func TestItemRoundTrips(t *testing.T) {
 			Epoch:      rapid.Int64Min(1).Draw(t, "epoch"),
 			AcceptedAt: time.UnixMilli(rapid.Int64Range(0, 4102444800000).Draw(t, "ms")).UTC(),
 		}
+		if rapid.Bool().Draw(t, "expires") {
+			e.ExpiresAt = event.Expiry(e.AcceptedAt, time.Hour)
+		}
 		got, err := event.FromItem(e.Item())
 		require.NoError(t, err)
 		require.Equal(t, e, got)
@@ -70,6 +73,8 @@ func TestFromItemNamesTheBadAttribute(t *testing.T) {
 		{"epoch", number("0"), "at least 1"},
 		{"epoch", item.Text("3"), "attribute epoch is missing or not a number"},
 		{"accepted_at", item.Text("yesterday"), `attribute accepted_at is "yesterday"`},
+		{"expires_at", number("0"), `attribute expires_at is "0"`},
+		{"expires_at", item.Text("soon"), "attribute expires_at is missing or not a number"},
 	} {
 		t.Run(c.attribute, func(t *testing.T) {
 			attributes := itemEvent().Item()

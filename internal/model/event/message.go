@@ -47,6 +47,7 @@ type wireMessage struct {
 	Type       string          `json:"type"`
 	Epoch      int64           `json:"epoch"`
 	AcceptedAt string          `json:"accepted_at"`
+	ExpiresAt  string          `json:"expires_at,omitempty"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
 	PayloadRef bool            `json:"payload_ref,omitempty"`
 }
@@ -60,7 +61,7 @@ func (m Message) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // it would make a payload with markup up to six times as large
-	err := e.Encode(wireMessage{
+	wire := wireMessage{
 		Version:    messageVersion,
 		TenantID:   m.TenantID,
 		ID:         m.ID,
@@ -69,8 +70,11 @@ func (m Message) Encode() ([]byte, error) {
 		AcceptedAt: FormatTime(m.AcceptedAt),
 		Payload:    m.Payload,
 		PayloadRef: m.PayloadRef,
-	})
-	if err != nil {
+	}
+	if !m.ExpiresAt.IsZero() {
+		wire.ExpiresAt = FormatTime(m.ExpiresAt)
+	}
+	if err := e.Encode(wire); err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
 	return EscapeForSQS(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
@@ -132,7 +136,7 @@ func decodeMessage(body []byte) (Message, error) {
 	}
 
 	var m Message
-	var acceptedAt string
+	var acceptedAt, expiresAt string
 	err := errors.Join(
 		fields.take("tenant_id", &m.TenantID),
 		fields.take("event_id", &m.ID),
@@ -145,6 +149,14 @@ func decodeMessage(body []byte) (Message, error) {
 	}
 	if m.AcceptedAt, err = time.Parse(TimeLayout, acceptedAt); err != nil {
 		return Message{}, fmt.Errorf("field accepted_at: %q, want the form %s", acceptedAt, TimeLayout)
+	}
+	if _, ok := fields["expires_at"]; ok {
+		if err := fields.take("expires_at", &expiresAt); err != nil {
+			return Message{}, err
+		}
+		if m.ExpiresAt, err = time.Parse(TimeLayout, expiresAt); err != nil {
+			return Message{}, fmt.Errorf("field expires_at: %q, want the form %s", expiresAt, TimeLayout)
+		}
 	}
 	if _, ok := fields["payload_ref"]; ok {
 		if err := fields.take("payload_ref", &m.PayloadRef); err != nil {

@@ -40,6 +40,9 @@ func TestMessageSurvivesTheRoundTrip(t *testing.T) {
 			Epoch:      rapid.Int64Min(1).Draw(t, "epoch"),
 			AcceptedAt: time.UnixMilli(rapid.Int64Range(0, 253402300799999).Draw(t, "ms")).UTC(),
 		}}
+		if rapid.Bool().Draw(t, "expires") {
+			want.ExpiresAt = event.Expiry(want.AcceptedAt.AddDate(-1, 0, 0), time.Hour)
+		}
 		var payload any
 		if want.PayloadRef = rapid.Bool().Draw(t, "ref"); !want.PayloadRef {
 			payload = jsonValue(t)
@@ -113,6 +116,9 @@ func TestDecodeMessageNamesTheField(t *testing.T) {
 		"epoch zero":          {`"epoch":1`, `"epoch":0`, "field epoch: 0, want at least 1"},
 		"time without ms":     {`07.089Z`, `07Z`, "field accepted_at: "},
 		"time with an offset": {`07.089Z`, `07.089+01:00`, "field accepted_at: "},
+		"expiry in seconds":   {`"payload":`, `"expires_at":1772600000,"payload":`, "field expires_at: json"},
+		"expiry without ms":   {`"payload":`, `"expires_at":"2026-04-08T05:06:08Z","payload":`, "field expires_at: "},
+		"null expiry":         {`"payload":`, `"expires_at":null,"payload":`, "field expires_at: missing"},
 		"other case":          {`"epoch"`, `"Epoch"`, "field epoch: missing"},
 		"no payload":          {`,"payload":{"n":1}`, ``, "field payload: missing, and no payload_ref"},
 		"both":                {`"payload"`, `"payload_ref":true,"payload"`, "field payload: present together"},

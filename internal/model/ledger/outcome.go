@@ -15,7 +15,8 @@ import (
 // Item is an item of a results table.
 type Item = map[string]types.AttributeValue
 
-// The attributes that only an outcome has. It has event's AttrKey, AttrTenantShard, AttrID, AttrType and AttrEpoch too.
+// The attributes that only an outcome has. It has event's AttrKey, AttrTenantShard, AttrID, AttrType, AttrEpoch and
+// AttrAcceptedAt too.
 const (
 	AttrStatus    = "status"     // S, a Status
 	AttrResult    = "result"     // S, JSON text: what the business logic answered
@@ -24,6 +25,10 @@ const (
 	AttrAppliedAt = "applied_at" // S, event.TimeLayout: when the outcome was written
 	AttrExpiresAt = "expires_at" // N, seconds since 1970: the results table's TTL attribute
 	AttrWaiting   = "waiting"    // S, as event.AttrTenantShard, where the status is diverted and the event has not been sent on
+
+	// AttrEventExpiresAt (N, seconds since 1970) is the expiry of the acceptance that the outcome is of, as the message said it. It is
+	// absent where the event never expires.
+	AttrEventExpiresAt = "event_expires_at"
 )
 
 // Outcome is the ledger's entry of an event: what became of it in a cell.
@@ -37,15 +42,23 @@ type Outcome struct {
 	FailedBy          time.Time       // zero, or when the attempt that the failure was written ahead of has ended at the latest
 	AppliedAt         time.Time       // when the outcome was written
 	ExpiresAt         time.Time       // when the table may delete it; whole seconds
+	AcceptedAt        time.Time       // of the acceptance that the outcome is of; zero in what the version before has written
+	EventExpiresAt    time.Time       // when that acceptance expires; whole seconds; zero for never
 	Waiting           bool            // whether the event was diverted and is to be sent on
 }
 
-// Of is an outcome of an event, with all that is known by the event alone.
+// Of is an outcome of an event, with all that is known by the event alone. It is kept for ttl, and never for less long than the
+// event's item: else a reader would see the event as accepted once more.
 func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome {
-	return Outcome{
+	o := Outcome{
 		TenantID: e.TenantID, EventID: e.ID, Type: e.Type, Epoch: e.Epoch, Status: status,
+		AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt,
 		AppliedAt: now, ExpiresAt: now.Add(ttl), Waiting: status == Diverted,
 	}
+	if least := e.ExpiresAt.Add(event.ClockMargin); !e.ExpiresAt.IsZero() && o.ExpiresAt.Before(least) {
+		o.ExpiresAt = least
+	}
+	return o
 }
 
 // Item is the outcome as it stands in the results table.
@@ -62,6 +75,9 @@ func (o Outcome) Item() Item {
 	if !o.FailedBy.IsZero() {
 		optional[AttrFailedBy] = event.FormatTime(o.FailedBy)
 	}
+	if !o.AcceptedAt.IsZero() {
+		optional[event.AttrAcceptedAt] = event.FormatTime(o.AcceptedAt)
+	}
 	if o.Waiting {
 		optional[AttrWaiting] = event.TenantShard(o.TenantID, o.EventID)
 	}
@@ -69,6 +85,9 @@ func (o Outcome) Item() Item {
 		if value != "" {
 			attributes[name] = text(value)
 		}
+	}
+	if !o.EventExpiresAt.IsZero() {
+		attributes[AttrEventExpiresAt] = number(o.EventExpiresAt.Unix())
 	}
 	if o.Epoch > 0 {
 		attributes[event.AttrEpoch] = number(o.Epoch)
@@ -94,20 +113,23 @@ func Peek(attributes Item) Outcome {
 		}
 		return t
 	}
-	o := Outcome{
+	seconds := func(name string) time.Time {
+		if n := numberOf(attributes, name); n > 0 {
+			return time.Unix(n, 0).UTC()
+		}
+		return time.Time{}
+	}
+	return Outcome{
 		TenantID: tenantOf(attributes), EventID: textOf(attributes, event.AttrID), Type: textOf(attributes, event.AttrType),
 		Epoch: max(0, numberOf(attributes, event.AttrEpoch)), Status: Status(textOf(attributes, AttrStatus)),
 		Result: json.RawMessage(textOf(attributes, AttrResult)), Reason: textOf(attributes, AttrReason),
 		FailedBy: at(AttrFailedBy), AppliedAt: at(AttrAppliedAt), Waiting: attributes[AttrWaiting] != nil,
+		ExpiresAt: seconds(AttrExpiresAt), AcceptedAt: at(event.AttrAcceptedAt), EventExpiresAt: seconds(AttrEventExpiresAt),
 	}
-	if seconds := numberOf(attributes, AttrExpiresAt); seconds > 0 {
-		o.ExpiresAt = time.Unix(seconds, 0).UTC()
-	}
-	return o
 }
 
 // shown are the attributes that a client is told of, and what is needed to tell.
-var shown = []string{event.AttrType, AttrStatus, AttrAppliedAt, AttrResult, AttrReason, AttrFailedBy}
+var shown = []string{event.AttrType, AttrStatus, AttrAppliedAt, AttrResult, AttrReason, AttrFailedBy, AttrExpiresAt, event.AttrAcceptedAt, AttrEventExpiresAt}
 
 // Shown returns the names of the attributes that Decode reads.
 func Shown() []string { return append([]string(nil), shown...) }
@@ -117,13 +139,14 @@ func Shown() []string { return append([]string(nil), shown...) }
 // certain is that the event was accepted, which is what a reader is told of one that is under way between cells, too, so
 // that it is read as Diverted.
 func Decode(attributes Item) (Outcome, error) {
-	r := item.Read(attributes)
+	r, peeked := item.Read(attributes), Peek(attributes)
 	o := Outcome{
 		Type:      r.OptionalString(event.AttrType),
 		Status:    Status(r.Checked(AttrStatus, event.IsWord, event.WordPattern)),
 		Reason:    r.OptionalString(AttrReason),
 		AppliedAt: r.Time(AttrAppliedAt, event.TimeLayout),
-		FailedBy:  Peek(attributes).FailedBy,
+		FailedBy:  peeked.FailedBy, ExpiresAt: peeked.ExpiresAt,
+		AcceptedAt: peeked.AcceptedAt, EventExpiresAt: peeked.EventExpiresAt,
 	}
 	if !o.Status.Known() {
 		o.Status = Diverted

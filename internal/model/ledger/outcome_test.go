@@ -20,6 +20,8 @@ var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 // drawOutcome draws an outcome of the event e-1 of acme.
 func drawOutcome(t *rapid.T) ledger.Outcome {
 	e := event.Event{TenantID: "acme", ID: "e-1", Type: rapid.SampledFrom([]string{"", "order"}).Draw(t, "type"), Epoch: rapid.Int64Range(0, 5).Draw(t, "epoch")}
+	stamp := drawAcceptance(t)
+	e.AcceptedAt, e.ExpiresAt = stamp.AcceptedAt, stamp.ExpiresAt
 	status := rapid.SampledFrom([]ledger.Status{ledger.Processed, ledger.Failed, ledger.Diverted}).Draw(t, "status")
 	o := ledger.Of(e, status, noon.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "ms"))*time.Millisecond), time.Hour)
 	o.ExpiresAt = o.ExpiresAt.Truncate(time.Second)
@@ -33,6 +35,20 @@ func drawOutcome(t *rapid.T) ledger.Outcome {
 		o.Waiting = rapid.Bool().Draw(t, "waits")
 	}
 	return o
+}
+
+// acceptances are of one id, in their order: the first in two cells, and the second by a router whose clock is behind.
+var acceptances = []event.Event{
+	{AcceptedAt: noon, ExpiresAt: noon.Add(48 * time.Hour)},
+	{AcceptedAt: noon.Add(time.Hour), ExpiresAt: noon.Add(49 * time.Hour)},
+	{AcceptedAt: noon.Add(49*time.Hour - event.ClockMargin), ExpiresAt: noon.Add(97 * time.Hour)},
+	{AcceptedAt: noon.Add(98 * time.Hour), ExpiresAt: noon.Add(146 * time.Hour)},
+}
+
+// drawAcceptance draws the stamps of an acceptance, or those that the version before makes.
+func drawAcceptance(t *rapid.T) event.Event {
+	none := []event.Event{{}, {AcceptedAt: noon}}
+	return rapid.SampledFrom(append(none, acceptances...)).Draw(t, "acceptance")
 }
 
 func TestOutcome_IsReadAsItWasWritten(t *testing.T) {
@@ -54,7 +70,8 @@ func TestOutcome_IsReadAsItWasWritten(t *testing.T) {
 		}
 		shown, err := ledger.Decode(seen)
 		require.NoError(t, err)
-		require.Equal(t, ledger.Outcome{Type: o.Type, Status: o.Status, Result: o.Result, Reason: o.Reason, FailedBy: o.FailedBy, AppliedAt: o.AppliedAt}, shown)
+		require.Equal(t, ledger.Outcome{Type: o.Type, Status: o.Status, Result: o.Result, Reason: o.Reason, FailedBy: o.FailedBy, AppliedAt: o.AppliedAt,
+			ExpiresAt: o.ExpiresAt, AcceptedAt: o.AcceptedAt, EventExpiresAt: o.EventExpiresAt}, shown)
 	})
 }
 
@@ -117,7 +134,7 @@ func TestTheAttributesOfTheTablesAreDistinct(t *testing.T) {
 	for _, name := range []string{
 		event.AttrKey, event.AttrTenantID, event.AttrID, event.AttrType, event.AttrPayload, event.AttrEpoch, event.AttrAcceptedAt,
 		event.AttrClonedFrom, ledger.AttrStatus, ledger.AttrResult, ledger.AttrReason, ledger.AttrFailedBy, ledger.AttrAppliedAt,
-		ledger.AttrExpiresAt, ledger.AttrWaiting, ledger.AttrEventKey, ledger.AttrFencedTenant, ledger.AttrFloor, ledger.AttrFenceState,
+		ledger.AttrExpiresAt, ledger.AttrEventExpiresAt, ledger.AttrWaiting, ledger.AttrEventKey, ledger.AttrFencedTenant, ledger.AttrFloor, ledger.AttrFenceState,
 		ledger.AttrPeer, ledger.AttrFencedAt, ledger.AttrRemovedBelow,
 	} {
 		require.False(t, seen[name], "%s", name)

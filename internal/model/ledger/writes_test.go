@@ -13,7 +13,7 @@ import (
 	"cellular/internal/testkit/dynamotest"
 )
 
-// Each write, on any outcome that may be there or on none.
+// Each write, on any outcome that may be there or on none, of any acceptance.
 func TestWrites_LeaveAloneWhatIsAsFinal(t *testing.T) {
 	table, key := cell.ResultsTable(), event.Key("acme", "e-1")
 	rapid.Check(t, func(t *rapid.T) {
@@ -28,6 +28,9 @@ func TestWrites_LeaveAloneWhatIsAsFinal(t *testing.T) {
 		epoch := rapid.Int64Range(1, 6).Draw(t, "under")
 		none, failed, diverted := there.Status == "", there.Status == ledger.Failed, there.Status == ledger.Diverted
 		hasEpoch := there.Epoch > 0
+		earlier, later := there.EventExpiresAt.Add(-event.ClockMargin), o.EventExpiresAt.Add(-event.ClockMargin)
+		replaced := !there.EventExpiresAt.IsZero() && !o.AcceptedAt.IsZero() && !o.AcceptedAt.Before(earlier)
+		late := !o.EventExpiresAt.IsZero() && !there.AcceptedAt.IsZero() && !there.AcceptedAt.Before(later)
 
 		want, after := false, o
 		write := ledger.Record(table, o)
@@ -36,16 +39,17 @@ func TestWrites_LeaveAloneWhatIsAsFinal(t *testing.T) {
 		}).Draw(t, "write") {
 		case "record":
 			if o.Status == ledger.Failed && o.Epoch == 0 { // of a message that nobody could read
-				want = none || failed && !hasEpoch
+				want = none || replaced || !late && failed && !hasEpoch
 				break
 			}
-			want = none || failed && (o.Status != ledger.Diverted || there.Epoch <= o.Epoch) || diverted && hasEpoch && there.Epoch < o.Epoch
+			among := failed && (o.Status != ledger.Diverted || there.Epoch <= o.Epoch) || diverted && hasEpoch && there.Epoch < o.Epoch
+			want = none || replaced || !late && among
 		case "put unless there":
-			write, want = ledger.PutUnlessThere(table, o), none
+			write, want = ledger.PutUnlessThere(table, o), none || replaced
 		case "put unless diverted":
-			write, want = ledger.PutUnlessThere(table, o, ledger.Diverted, ledger.Failed), none || diverted || failed
+			write, want = ledger.PutUnlessThere(table, o, ledger.Diverted, ledger.Failed), none || replaced || !late && (diverted || failed)
 		case "copy":
-			write, want = ledger.Copy(table, o.Item()), there.Status != ledger.Processed
+			write, want = ledger.Copy(table, o.Item()), none || replaced || !late && there.Status != ledger.Processed
 		case "drop":
 			if none {
 				return

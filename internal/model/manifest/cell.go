@@ -44,6 +44,7 @@ type Settings struct {
 	QueueMaxConcurrency         int      `json:"queue_max_concurrency"`
 	QueueRetention              Duration `json:"queue_retention"`
 	DLQRetention                Duration `json:"dlq_retention"`
+	DataTTL                     Duration `json:"data_ttl"` // 0 in a manifest of the version before, whose events never expire
 	ResultTTL                   Duration `json:"result_ttl"`
 	ProducerReservedConcurrency int      `json:"producer_reserved_concurrency"` // 0 reserves none
 	ConsumerReservedConcurrency int      `json:"consumer_reserved_concurrency"` // 0 reserves none

@@ -20,6 +20,7 @@ var alpha = manifest.Cell{
 		Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(1 * time.Second), FunctionMemory: 2, StreamBatchSize: 3, StreamRetries: 4,
 		StreamMaxRecordAge: manifest.Duration(5 * time.Second), StreamParallelization: 6, InlinePayloadBytes: 7, QueueBatchSize: 8, QueueVisibilityTimeout: manifest.Duration(9 * time.Second),
 		QueueMaxReceiveCount: 10, QueueMaxConcurrency: 11, QueueRetention: manifest.Duration(12 * time.Second), DLQRetention: manifest.Duration(13 * time.Second), ResultTTL: manifest.Duration(14 * time.Second),
+		DataTTL:                     manifest.Duration(17 * time.Second),
 		ProducerReservedConcurrency: 15, ConsumerReservedConcurrency: 16,
 	},
 }
@@ -32,7 +33,7 @@ func TestACellsManifestSurvivesTheDocument(t *testing.T) {
 		`"queue_url":"qu","queue_arn":"qa","consumer_dlq_url":"c","subscription_dlq_url":"s","stream_dlq_url":"st","producer":"p","consumer":"co",`+
 		`"settings":{"protect":true,"architecture":"arm64","function_timeout":"1s","function_memory":2,"stream_batch_size":3,"stream_retries":4,`+
 		`"stream_max_record_age":"5s","stream_parallelization":6,"inline_payload_bytes":7,"queue_batch_size":8,"queue_visibility_timeout":"9s",`+
-		`"queue_max_receive_count":10,"queue_max_concurrency":11,"queue_retention":"12s","dlq_retention":"13s","result_ttl":"14s",`+
+		`"queue_max_receive_count":10,"queue_max_concurrency":11,"queue_retention":"12s","dlq_retention":"13s","data_ttl":"17s","result_ttl":"14s",`+
 		`"producer_reserved_concurrency":15,"consumer_reserved_concurrency":16,"fault_injection":false}}`, text)
 	got, err := manifest.Parse(text)
 	require.NoError(t, err)

@@ -10,26 +10,29 @@ import (
 )
 
 // Each document has one file for each set of fields that it ever had. The files of v1 are in camelCase, with a cell's durations
-// in seconds; the router's first lacks a field that came later.
+// in seconds; the router's first and a cell's before data-ttl lack a field that came later.
 func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 	earlier := edge
 	earlier.ThrottleRate = 0
+	keeping := alpha
+	keeping.Settings.DataTTL = 0
 	for _, kind := range []struct {
 		name  string
+		file  string // what is written today
 		write func() (string, error)
 		parse func(string) (any, error)
 		want  map[string]any
 	}{
-		{"cell", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) },
-			map[string]any{"cell-v1/manifest": alpha, "cell-v2/manifest": alpha}},
-		{"control-plane", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
+		{"cell", "data-ttl", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) },
+			map[string]any{"cell-v1/manifest": keeping, "cell-v2/manifest": keeping, "cell-v2/data-ttl": alpha}},
+		{"control-plane", "manifest", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
 			map[string]any{"control-plane-v1/manifest": controlPlane, "control-plane-v2/manifest": controlPlane}},
-		{"router", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
+		{"router", "manifest", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
 			map[string]any{"router-v1/manifest": earlier, "router-v1/throttle-rate": edge, "router-v2/manifest": edge}},
 	} {
 		text, err := kind.write()
 		require.NoError(t, err)
-		formattest.WritesDocument(t, "testdata/"+kind.name+"-v2/manifest.json", text)
+		formattest.WritesDocument(t, "testdata/"+kind.name+"-v2/"+kind.file+".json", text)
 		documents := formattest.Documents(t, "testdata/"+kind.name+"-v*")
 		require.Len(t, documents, len(kind.want))
 		for file, want := range kind.want {

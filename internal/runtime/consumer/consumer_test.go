@@ -140,6 +140,7 @@ func TestAppliesABatchFromTheQueue(t *testing.T) {
 		"id": item.Text("acme#0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "tenant_shard": item.Text(event.TenantShard("acme", "0195600a-4f0b-7cc3-98c4-dc0c0c07398f")),
 		"event_id": item.Text("0195600a-4f0b-7cc3-98c4-dc0c0c07398f"), "type": item.Text("order.placed"),
 		"epoch": item.Number(3), "status": item.Text("processed"), "result": item.Text(`{"ok":true}`),
+		"accepted_at": item.Text("2026-03-04T05:06:07.089Z"),
 	}, entry)
 
 	ejected := c.tables.items[resultsTable+"/globex#e-9"]

@@ -75,6 +75,7 @@ func TestI8AnEventOfAnOlderEpochIsDivertedNotApplied(t *testing.T) {
 	require.Equal(t, attributes{
 		"id": item.Text("acme#e-1"), "tenant_shard": item.Text("acme#3"), "event_id": item.Text("e-1"), "type": item.Text("t"),
 		"epoch": item.Number(1), "status": item.Text("diverted"), "waiting": item.Text("acme#3"),
+		"accepted_at": item.Text("2026-03-04T05:06:07.000Z"),
 	}, entry)
 }
 

@@ -204,28 +204,49 @@ func updated(current, key attributes, expression string, names map[string]string
 	return written, nil
 }
 
-// holds evaluates a condition: terms joined by AND, in brackets or not, joined by OR. There being none, it holds.
+// holds evaluates a condition: terms joined by AND and OR, in brackets or not. There being none, it holds.
 func holds(condition *string, current attributes, names map[string]string, values attributes) (bool, error) {
 	if condition == nil {
 		return true, nil
 	}
-	for group := range strings.SplitSeq(*condition, " OR ") {
-		if inner, ok := strings.CutPrefix(group, "("); ok {
-			group = strings.TrimSuffix(inner, ")")
-		}
+	return anyHolds(*condition, current, names, values)
+}
+
+func anyHolds(condition string, current attributes, names map[string]string, values attributes) (bool, error) {
+	some := false
+	for _, group := range splitOutside(condition, " OR ") {
 		all := true
-		for term := range strings.SplitSeq(group, " AND ") {
-			ok, err := termHolds(term, current, names, values)
+		for _, term := range splitOutside(group, " AND ") {
+			check := termHolds
+			if inner, ok := strings.CutPrefix(term, "("); ok {
+				term, check = strings.TrimSuffix(inner, ")"), anyHolds
+			}
+			ok, err := check(term, current, names, values)
 			if err != nil {
 				return false, err
 			}
 			all = all && ok
 		}
-		if all {
-			return true, nil
+		some = some || all
+	}
+	return some, nil
+}
+
+// splitOutside splits a condition at a separator, but not within brackets.
+func splitOutside(condition, separator string) []string {
+	var parts []string
+	depth := 0
+	for i := 0; i < len(condition); i++ {
+		switch {
+		case condition[i] == '(':
+			depth++
+		case condition[i] == ')':
+			depth--
+		case depth == 0 && strings.HasPrefix(condition[i:], separator):
+			return append(append(parts, condition[:i]), splitOutside(condition[i+len(separator):], separator)...)
 		}
 	}
-	return false, nil
+	return append(parts, condition)
 }
 
 // termHolds evaluates attribute_not_exists(#a) or a comparison. As in DynamoDB, no comparison with an attribute that is
@@ -247,7 +268,7 @@ func termHolds(term string, current attributes, names map[string]string, values 
 	case "=":
 		return str(have) == str(want) && num(have) == num(want), nil
 	case "<":
-		return num(have) < num(want), nil
+		return num(have) < num(want) || str(have) < str(want), nil
 	case "<=":
 		return num(have) <= num(want), nil
 	case ">":

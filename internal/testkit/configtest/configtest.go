@@ -99,7 +99,7 @@ var (
 	durations = []time.Duration{-time.Second, 0, time.Microsecond, time.Millisecond, 9 * time.Millisecond, 10 * time.Millisecond,
 		99 * time.Millisecond, 100 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second, 5 * time.Second, 20 * time.Second, 28 * time.Second,
 		29 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 301 * time.Second, 15 * time.Minute, 901 * time.Second, time.Hour, 12 * time.Hour,
-		13 * time.Hour, 23 * time.Hour, 24 * time.Hour, 96 * time.Hour, 336 * time.Hour, 337 * time.Hour, 774 * time.Hour, 2160 * time.Hour, 87_600 * time.Hour, 87_601 * time.Hour}
+		13 * time.Hour, 23 * time.Hour, 24 * time.Hour, 96 * time.Hour, 336 * time.Hour, 337 * time.Hour, 774 * time.Hour, 840 * time.Hour, 2160 * time.Hour, 87_600 * time.Hour, 87_601 * time.Hour}
 	texts = []string{"", "a", "al", "alpha", "Alpha", "a.b", "arm64", "x86_64", "amd64", "info", "debug", "INFO", "iam", "jwt", "none", "standard", "dedicated", "gold",
 		"https://id.example.com", "http://id.example.com", strings.Repeat("d", 39), strings.Repeat("d", 40), strings.Repeat("d", 64)}
 )
@@ -158,7 +158,7 @@ func Raw(c config.Config) map[string]string {
 				"maxRecordAge": l.Stream.MaxRecordAge.String(), "parallelization": l.Stream.Parallelization,
 				"concurrentPublishes": l.Stream.ConcurrentPublishes,
 			},
-			"inlinePayloadBytes": l.InlinePayloadBytes,
+			"inlinePayloadBytes": l.InlinePayloadBytes, "dataTTL": l.DataTTL.String(),
 			"queue": object{
 				"batchSize": l.Queue.BatchSize, "batchWindow": l.Queue.BatchWindow.String(), "maxReceiveCount": l.Queue.MaxReceiveCount,
 				"maxConcurrency": l.Queue.MaxConcurrency, "retention": l.Queue.Retention.String(), "dlqRetention": l.Queue.DLQRetention.String(),

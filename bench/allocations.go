@@ -52,7 +52,7 @@ func newRouterHandler() (lambda.Handler, error) {
 	cells := edge.Tables{Client: emptyStore{}, DataPrefix: names.DataTablePrefix(), ResultsPrefix: names.ResultsTablePrefix()}
 	limit := guard.Limit{Rate: 1_000_000, Burst: 1_000_000} // nothing is shed
 	router, err := edge.New(cache, cells, edge.Config{
-		Auth: edge.Auth{Type: env.AuthIAM}, CellTimeout: 3 * time.Second, MaxPayloadBytes: 384 << 10,
+		Auth: edge.Auth{Type: env.AuthIAM}, CellTimeout: 3 * time.Second, DataTTL: 840 * time.Hour, MaxPayloadBytes: 384 << 10,
 		TenantLimit: limit, Tenants: 10_000,
 		Cell: guard.CellConfig{
 			InFlight: 16, Limit: limit, Breaker: guard.BreakerConfig{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
@@ -85,6 +85,10 @@ type emptyStore struct{}
 
 func (emptyStore) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	return &dynamodb.PutItemOutput{}, nil
+}
+
+func (emptyStore) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return &dynamodb.DeleteItemOutput{}, nil
 }
 
 func (emptyStore) GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {

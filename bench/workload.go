@@ -28,6 +28,7 @@ var routerVariables = map[string]string{
 	env.CacheNegativeTTL:   "5s",
 	env.RefreshTimeout:     "500ms",
 	env.CellTimeout:        "3s",
+	env.DataTTL:            "840h",
 	env.MaxPayloadBytes:    "393216",
 	env.AuthType:           env.AuthIAM,
 	env.TenantRate:         "100",

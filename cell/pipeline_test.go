@@ -32,6 +32,7 @@ func TestDataTableFeedsTheStreamAndFindsATenantsEventsByTime(t *testing.T) {
 			map[string]any{"name": "accepted_at", "type": "S"},
 		},
 		"streamEnabled": true, "streamViewType": "NEW_AND_OLD_IMAGES",
+		"ttl": map[string]any{"attributeName": "expires_at", "enabled": true},
 		"globalSecondaryIndexes": []any{
 			map[string]any{"name": "by-shard-time", "hashKey": "tenant_shard", "rangeKey": "accepted_at", "projectionType": "KEYS_ONLY"},
 			map[string]any{"name": "by-tenant-time", "hashKey": "tenant_id", "rangeKey": "accepted_at", "projectionType": "KEYS_ONLY"},

@@ -50,7 +50,7 @@ func TestI2IsolationTablesAdmitOnlyTheRoutersRole(t *testing.T) {
 	require.Equal(t, alphaDataTable, data.Str(t, "resourceArn"))
 	require.Equal(t, []any{object{
 		"Sid": "AdmitRouter", "Effect": "Allow", "Principal": object{"AWS": routerRole},
-		"Action": []any{"dynamodb:PutItem", "dynamodb:GetItem"}, "Resource": alphaDataTable,
+		"Action": []any{"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"}, "Resource": alphaDataTable,
 	}}, statements(t, data, "policy"))
 	require.Equal(t, alphaResultsTable, results.Str(t, "resourceArn"))
 	require.Equal(t, []any{object{

@@ -31,7 +31,8 @@ func (b *builder) newTables() (tables, error) {
 			keysOnlyIndex(event.ShardTimeIndex, event.AttrTenantShard, event.AttrAcceptedAt),
 			keysOnlyIndex(event.TenantTimeIndex, event.AttrTenantID, event.AttrAcceptedAt),
 		},
-	}, "dynamodb:PutItem", "dynamodb:GetItem")
+		Ttl: dynamodb.TableTtlArgs{AttributeName: pulumi.String(event.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+	}, "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem") // an expired event is deleted before its id is used again
 	if err != nil {
 		return tables{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -24,6 +25,8 @@ type Args struct {
 	Code string
 
 	Settings Settings
+	// DataTTL is how long an event is kept from when the router accepted it: pipeline.dataTTL of the configuration.
+	DataTTL time.Duration
 
 	Architecture     string // arm64 or x86_64
 	LogLevel         string // debug, info, warn or error
@@ -69,6 +72,7 @@ func (a *Args) Validate() error {
 func (a *Args) config() config.Config {
 	return config.Config{
 		Deployment: a.Stack, Protect: a.Protect, Router: a.Settings,
+		Pipeline: config.Pipeline{DataTTL: a.DataTTL},
 		Functions: config.Functions{
 			Architecture: a.Architecture, LogLevel: a.LogLevel, LogRetentionDays: a.LogRetentionDays, Tracing: a.Tracing,
 		},

@@ -29,7 +29,7 @@ func componentArgs(c config.Config) (*cell.Args, *router.Args) {
 			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline,
 		}, &router.Args{
 			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), Protect: c.Protect,
-			Code: "r.zip", Settings: c.Router, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
+			Code: "r.zip", Settings: c.Router, DataTTL: c.Pipeline.DataTTL, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
 			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing,
 		}
 }

@@ -176,6 +176,7 @@ func (d *deployment) global() (*router.CellRouter, error) {
 		MappingTableARN:  table.ARN,
 		Code:             d.code.Router,
 		Settings:         d.config.Router,
+		DataTTL:          d.config.Pipeline.DataTTL,
 		Architecture:     d.config.Functions.Architecture,
 		LogLevel:         d.config.Functions.LogLevel,
 		LogRetentionDays: d.config.Functions.LogRetentionDays,

@@ -28,13 +28,14 @@ func (c Config) CheckCell(cell Cell) error {
 }
 
 // CheckRouter returns everything that is wrong with what the configuration says of the router: Deployment, Protect, Router,
-// and of Functions what all functions share. It finds what Parse finds.
+// of Functions what all functions share, and the DataTTL of Pipeline. It finds what Parse finds.
 func (c Config) CheckRouter() error {
 	p := &problems{}
 	checkDeployment(c.Deployment, p)
 	o := checked("", p)
 	o.object("router", func(o *object) { routerFields(o, &c.Router) })
 	o.object("functions", func(o *object) { sharedFields(o, &c.Functions) })
+	o.object("pipeline", func(o *object) { dataTTLField(o, &c.Pipeline) })
 	checkGlobalNames(c.Deployment, "deployment", p)
 	r := rules{problems: p}
 	checkAuth(c, r)

@@ -109,6 +109,11 @@ func sharedFields(o *object, f *Functions) {
 // up to a hardTTL apart, and is one: the later stamp must be before the end of the earlier one's time.
 const minDataTTL = 2 * day
 
+// dataTTLField is the one field of the pipeline that the router goes by, too.
+func dataTTLField(o *object, l *Pipeline) {
+	o.seconds("dataTTL", &l.DataTTL, minDataTTL, 3650*day)
+}
+
 func pipelineFields(o *object, l *Pipeline) {
 	o.object("stream", func(o *object) {
 		o.integer("batchSize", &l.Stream.BatchSize, 1, 10_000)
@@ -118,7 +123,7 @@ func pipelineFields(o *object, l *Pipeline) {
 		o.integer("concurrentPublishes", &l.Stream.ConcurrentPublishes, 1, 100)
 	})
 	o.integer("inlinePayloadBytes", &l.InlinePayloadBytes, 1, maxInlinePayload)
-	o.seconds("dataTTL", &l.DataTTL, minDataTTL, 3650*day)
+	dataTTLField(o, l)
 	o.object("queue", func(o *object) {
 		o.integer("batchSize", &l.Queue.BatchSize, 1, maxMessages)
 		o.seconds("batchWindow", &l.Queue.BatchWindow, 0, 5*time.Minute)

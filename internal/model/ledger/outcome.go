@@ -166,7 +166,7 @@ func (o Outcome) UnderWay(now time.Time) bool { return now.Before(o.FailedBy) }
 
 // Settled reports whether an outcome says what became of its event in the end.
 func (o Outcome) Settled(now time.Time) bool {
-	return !o.UnderWay(now) && (o.Status == Processed || o.Status == Failed)
+	return o.Status == Processed || o.Status == Failed && !o.UnderWay(now)
 }
 
 // Waits reports whether an event was diverted and has not been sent on.

@@ -112,6 +112,7 @@ func TestOutcome_SettlesItsEventOnceItsAttemptHasEnded(t *testing.T) {
 	require.False(t, ahead.UnderWay(ahead.FailedBy))
 	require.True(t, ahead.Settled(ahead.FailedBy))
 	require.True(t, ledger.Outcome{Status: ledger.Processed}.Settled(noon))
+	require.True(t, ledger.Outcome{Status: ledger.Processed, FailedBy: ahead.FailedBy}.Settled(noon), "whatever else it says")
 	require.False(t, ledger.Outcome{Status: ledger.Diverted}.Settled(noon))
 }
 

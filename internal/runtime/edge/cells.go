@@ -13,7 +13,7 @@ import (
 // Cells is the way into the cells: all that the router ever asks of one. A call ends soon after its context does.
 type Cells interface {
 	// Write stores an event in a cell. Where the cell already has an event of that tenant and id, Write changes
-	// nothing and returns the one that is there; otherwise it returns nil.
+	// nothing and returns the one that is there; otherwise it returns nil. One that had expired when e was accepted is none.
 	Write(ctx context.Context, cellID string, e event.Event) (existing *event.Event, err error)
 
 	// Read tells what a cell knows of an event, in at most two reads. It is a zero Record where the cell has none.
@@ -55,10 +55,31 @@ type Record struct {
 	AppliedAt  string          // event.TimeLayout; where the status is processed or failed
 	Result     json.RawMessage // what the business logic answered, if anything; where the status is processed
 	Reason     string          // a reason class; where the status is failed
+
+	acceptance acceptance // that the record is about
+	// ended says that the acceptance may have ended, and that the cell has no later one.
+	ended bool
+}
+
+// acceptance is the stamps of an acceptance. Either may be zero: see ledger.Outcome.
+type acceptance struct{ at, expires time.Time }
+
+// after reports whether a record is about a later acceptance of its id than another one.
+func (r Record) after(other Record) bool {
+	return event.Event{AcceptedAt: r.acceptance.at}.Follows(other.acceptance.expires)
 }
 
 // conclusive reports whether the cell can answer for the event by itself.
-func (r Record) conclusive() bool { return r.Status != "" && r.Status != ledger.Diverted }
+func (r Record) conclusive() bool { return r.Status != "" && r.Status != ledger.Diverted && !r.ended }
+
+// answers reports whether the record is an answer where the cell's peer gives none.
+func (r Record) answers() bool { return r.Status != "" && !r.ended }
+
+// goesBefore reports whether what a cell knows of an event is the answer, and not what its peer does. An outcome whose acceptance has
+// ended gives way to a later acceptance alone, and an event to anything but what became of an earlier one.
+func (r Record) goesBefore(peers Record) bool {
+	return peers.Status == "" || r.ended && !peers.after(r) || r.after(peers)
+}
 
 // public is the record as a client reads it. That an event waits to be sent on is nobody's business but the system's.
 func (r Record) public() Record {

@@ -40,6 +40,7 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 	bounds := Config{
 		Auth:            readAuth(vars),
 		CellTimeout:     vars.Duration(env.CellTimeout),
+		DataTTL:         vars.Duration(env.DataTTL),
 		MaxPayloadBytes: vars.Int(env.MaxPayloadBytes, 1),
 		TenantLimit:     guard.Limit{Rate: vars.Int(env.TenantRate, 1), Burst: vars.Int(env.TenantBurst, 1)},
 		Tenants:         cache.Size, // as many tenants as the router remembers the place of

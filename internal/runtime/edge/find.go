@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// find looks for the exchange's event: in its tenant's cell and, where that cell does not have it or has diverted it, in
-// the other cell of a move that the cell has a part in. During a move each event is in one of the two, and each of them
+// find looks for the exchange's event: in its tenant's cell and, where that cell does not have it, has diverted it or has no more
+// than the outcome of an acceptance that may have ended, in the other cell of a move that the cell has a part in. During a move each event is in one of the two, and each of them
 // names the other, so an event is found whichever of them the router's mapping names. The other cell is not asked for a
 // third.
 //
@@ -39,7 +39,7 @@ func (h *Handler) find(ctx context.Context, x *exchange) (Record, error) {
 //
 // Where the peer does not answer, what is known is the answer: an event that was diverted is accepted, whatever has
 // become of it since. An event that is not known at all may well be in the peer, so to say that there is none would be
-// wrong: the request fails, and as the peer's failure.
+// wrong, and so may a later acceptance of one whose time has ended: the request fails, and as the peer's failure.
 func (h *Handler) follow(ctx context.Context, x *exchange, peer string, known Record) (Record, error) {
 	x.peer = peer
 	if !h.leavesTimeForPeer(ctx) {
@@ -52,10 +52,10 @@ func (h *Handler) follow(ctx context.Context, x *exchange, peer string, known Re
 		record, err = h.cells.Read(ctx, peer, x.tenantID, x.eventID)
 		return err
 	})
-	if err == nil && record.Status == "" {
+	if err == nil && known.goesBefore(record) {
 		return known.public(), nil
 	}
-	if err == nil || known.Status == "" {
+	if err == nil || !known.answers() {
 		*x = there
 	}
 	if err != nil {
@@ -75,7 +75,7 @@ func (h *Handler) leavesTimeForPeer(ctx context.Context) bool {
 
 // without is the answer where the peer did not give one.
 func (x *exchange) without(err error, known Record) (Record, error) {
-	if known.Status == "" {
+	if !known.answers() {
 		return Record{}, err
 	}
 	x.peerErr = err

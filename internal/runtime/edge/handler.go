@@ -37,6 +37,7 @@ type Directory interface {
 type Config struct {
 	Auth            Auth
 	CellTimeout     time.Duration // deadline of one call into a cell, with its retry
+	DataTTL         time.Duration // how long an event is kept from when it was accepted
 	MaxPayloadBytes int           // of the JSON text of an event's payload
 	TenantLimit     guard.Limit   // of one tenant's requests, in this process
 	Tenants         int           // whose requests are counted at a time
@@ -51,6 +52,9 @@ func (c Config) validate() error {
 	errs := []error{c.Auth.validate()}
 	if c.CellTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("cell timeout is %s, want a positive duration", c.CellTimeout))
+	}
+	if c.DataTTL <= 0 {
+		errs = append(errs, fmt.Errorf("data TTL is %s, want a positive duration", c.DataTTL))
 	}
 	if c.MaxPayloadBytes < 1 {
 		errs = append(errs, fmt.Errorf("maximum of payload bytes is %d, want at least 1", c.MaxPayloadBytes))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +18,7 @@ func TestRouter_ReadsTheOutcomesOfTheConsumer(t *testing.T) {
 	for path, kept := range formattest.Items(t, "../consumer/testdata/outcome-v*") {
 		for _, stored := range []formattest.Item{kept, formattest.NewerItem(kept)} {
 			w := newWorld(t)
+			w.setClock(time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)) // the outcomes have not expired
 			stored["id"] = item.Text("acme#order-1")
 			w.db.Put(resultsPrefix+"alpha", stored)
 			a := w.get("order-1", "acme")

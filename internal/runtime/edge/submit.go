@@ -30,9 +30,10 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 	if err != nil {
 		return Response{}, err
 	}
+	acceptedAt := x.start.UTC().Truncate(time.Millisecond)
 	e := event.Event{
 		TenantID: s.tenantID, ID: x.eventID, Type: s.eventType, Payload: s.payload,
-		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
+		Epoch: m.Epoch, AcceptedAt: acceptedAt, ExpiresAt: event.Expiry(acceptedAt, h.config.DataTTL),
 	}
 	var existing *event.Event
 	err = h.inCell(ctx, x, func(ctx context.Context) (err error) {

@@ -45,7 +45,8 @@ func TestAnEventIsAcceptedIntoItsTenantsCell(t *testing.T) {
 
 			e := w.stored("alpha", "acme#order-1")
 			require.WithinRange(t, e.AcceptedAt, before, time.Now())
-			e.AcceptedAt = time.Time{}
+			require.Equal(t, event.Expiry(e.AcceptedAt, dataTTL), e.ExpiresAt)
+			e.AcceptedAt, e.ExpiresAt = time.Time{}, time.Time{}
 			require.Equal(t, event.Event{
 				TenantID: "acme", ID: "order-1", Type: "order.created", Epoch: 7,
 				Payload: []byte(`{"total":42.5,"note":"größer als 40 € – 注文"}`),

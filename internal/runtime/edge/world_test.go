@@ -42,6 +42,7 @@ const (
 	hardTTL     = time.Hour
 	readTimeout = 500 * time.Millisecond
 	cellTimeout = 3 * time.Second
+	dataTTL     = 35 * 24 * time.Hour
 	maxPayload  = 1024
 	openFor     = 5 * time.Second
 )
@@ -51,7 +52,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 	plenty := guard.Limit{Rate: 1 << 20, Burst: 1 << 20}
 	c := edge.Config{
 		Auth:        edge.Auth{Type: env.AuthNone},
-		CellTimeout: cellTimeout, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
+		CellTimeout: cellTimeout, DataTTL: dataTTL, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
 		Cell: guard.CellConfig{
 			InFlight: 1 << 20, Limit: plenty, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},
 			Random: func() float64 { return 0 },
@@ -81,6 +82,7 @@ type world struct {
 
 	mu     sync.Mutex
 	passed time.Duration // on the cache's clocks
+	wall   time.Time     // the router's clock; zero for time.Now
 }
 
 func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
@@ -91,13 +93,32 @@ func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
 		Clock: w.clock, Random: func() float64 { return 0 },
 	})
 	require.NoError(t, err)
-	w.router = newRouter(t, cache, w.tables(), configured(changes...), w.logs)
+	config := configured(changes...)
+	if config.Now == nil {
+		config.Now = w.now
+	}
+	w.router = newRouter(t, cache, w.tables(), config, w.logs)
 	w.mapTenant("acme", "alpha", mapping.Active)
 	return w
 }
 
 func (w *world) tables() edge.Tables {
-	return edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix}
+	return edge.Tables{Client: w.db, DataPrefix: dataPrefix, ResultsPrefix: resultsPrefix, Now: w.now}
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wall.IsZero() {
+		return time.Now()
+	}
+	return w.wall
+}
+
+func (w *world) setClock(to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wall = to
 }
 
 func (w *world) clock() mappingcache.Instant {

@@ -8,6 +8,9 @@
 // event has no entry yet. Three deliveries, or a crash between the transaction and the answer, so have one effect.
 // Apply itself may run more than once.
 //
+// An id may be used again once its event has expired, so that the entry is of one acceptance of the id. That of an earlier acceptance
+// does not count as an entry, and a message of an earlier acceptance that comes late is a duplicate.
+//
 // # One owner
 //
 // The same transaction has the condition that the cell may apply events of this epoch (package ledger). That is on one of 64

@@ -120,19 +120,29 @@ func (c *Consumer) stored(ctx context.Context, key string) (map[string]types.Att
 	return out.Item, nil
 }
 
-// fetchPayload reads a payload that did not travel.
+// fetchPayload reads a payload that did not travel. The item that is under the event's key may be of another acceptance of the
+// id, whose payload is none of this event's.
 func (c *Consumer) fetchPayload(ctx context.Context, e event.Event) (json.RawMessage, error) {
 	item, err := c.stored(ctx, e.Key())
 	if err != nil {
 		return nil, err
 	}
+	if item == nil && e.Expired(c.Now()) {
+		return nil, &classifiedError{Expired, fmt.Errorf("the event expired at %s, and is not in the data table", event.FormatTime(e.ExpiresAt))}
+	}
+	// Neither is permanent: the item may be on its way back, for example from a backup.
+	absent := errors.New("the event is not in the data table")
 	if item == nil {
-		// Not permanent: the item may be on its way back, for example from a backup.
-		return nil, errors.New("the event is not in the data table")
+		return nil, absent
 	}
 	stored, err := event.FromItem(item)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, &classifiedError{Malformed, err}
+	case stored.After(e):
+		return nil, &classifiedError{Expired, fmt.Errorf("the event expired at %s, and its id was used again", event.FormatTime(e.ExpiresAt))}
+	case e.After(stored):
+		return nil, absent
 	}
 	return stored.Payload, nil
 }

@@ -35,6 +35,7 @@ type Reason string
 
 const (
 	Malformed Reason = "malformed" // the message, or the item that it refers to, is not a valid event
+	Expired   Reason = "expired"   // its payload was deleted before it was applied; a redrive does not bring it back
 	Rejected  Reason = "rejected"  // the business logic says that no retry will help
 	Panicked  Reason = "panic"     // the business logic panicked
 	Deadline  Reason = "deadline"  // it did not finish, or could not start, in time
@@ -43,7 +44,7 @@ const (
 )
 
 // permanent reports whether trying again could not change the outcome.
-func (r Reason) permanent() bool { return r == Malformed || r == Rejected }
+func (r Reason) permanent() bool { return r == Malformed || r == Rejected || r == Expired }
 
 func (o outcome) failed() bool { return o.err != nil }
 

@@ -52,10 +52,11 @@ func newRouterHandler() (lambda.Handler, error) {
 	cells := edge.Tables{Client: emptyStore{}, DataPrefix: names.DataTablePrefix(), ResultsPrefix: names.ResultsTablePrefix()}
 	limit := guard.Limit{Rate: 1_000_000, Burst: 1_000_000} // nothing is shed
 	router, err := edge.New(cache, cells, edge.Config{
-		Auth: edge.Auth{Type: env.AuthIAM}, CellTimeout: 3 * time.Second, DataTTL: 840 * time.Hour, MaxPayloadBytes: 384 << 10,
+		Auth: edge.Auth{Type: env.AuthIAM}, DataTTL: 840 * time.Hour, MaxPayloadBytes: 384 << 10,
 		TenantLimit: limit, Tenants: 10_000,
 		Cell: guard.CellConfig{
-			InFlight: 16, Limit: limit, Breaker: guard.BreakerConfig{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
+			InFlight: 16, Limit: limit, Timeout: guard.Timeout{Min: 250 * time.Millisecond, Max: 3 * time.Second},
+			Breaker: guard.BreakerConfig{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
 		},
 	}, telemetry.NewRecords(io.Discard, names.MetricsNamespace(), slog.LevelInfo))
 	if err != nil {

@@ -29,6 +29,7 @@ var routerVariables = map[string]string{
 	env.RefreshTimeout:     "500ms",
 	env.CellTimeout:        "3s",
 	env.DataTTL:            "840h",
+	env.MinCellTimeout:     "250ms",
 	env.MaxPayloadBytes:    "393216",
 	env.AuthType:           env.AuthIAM,
 	env.TenantRate:         "100",

@@ -35,7 +35,7 @@ var ids = []string{"east", "north", "west"}
 var config = map[string]any{
 	"cellular:cells": cloudtest.Cells(ids...),
 	"cellular:router": map[string]any{
-		"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "timeout": "15s",
+		"softTTL": "1s", "hardTTL": "10m", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "6s", "minCellTimeout": "6s", "timeout": "15s",
 	},
 	"cellular:functions": map[string]any{"timeout": "4s"},
 	"cellular:pipeline": map[string]any{

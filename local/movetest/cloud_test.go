@@ -40,7 +40,7 @@ var ids = []string{"east", "south", "west"}
 var config = map[string]any{
 	"cellular:cells": cloudtest.Cells(ids...),
 	"cellular:router": map[string]any{
-		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "5s", "cellTimeout": "10s", "timeout": "25s",
+		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "5s", "cellTimeout": "10s", "minCellTimeout": "10s", "timeout": "25s",
 	},
 	"cellular:functions": map[string]any{"timeout": "30s"},
 	"cellular:pipeline": map[string]any{

@@ -36,7 +36,7 @@ const stack = cloudtest.Stack
 func config(cells []string) map[string]any {
 	return map[string]any{
 		"cellular:cells":     cloudtest.Cells(cells...),
-		"cellular:router":    map[string]any{"refreshTimeout": "5s", "cellTimeout": "10s", "timeout": "25s"},
+		"cellular:router":    map[string]any{"refreshTimeout": "5s", "cellTimeout": "10s", "minCellTimeout": "10s", "timeout": "25s"},
 		"cellular:functions": map[string]any{"timeout": "10s"},
 		"cellular:pipeline": map[string]any{
 			"stream":   map[string]any{"maxRecordAge": "1h"},

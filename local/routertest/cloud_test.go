@@ -33,7 +33,7 @@ const (
 
 var wide = deployed(map[string]any{
 	"softTTL": "10m", "hardTTL": "20m", "negativeTTL": "5m",
-	"cellTimeout": cellTimeout.String(), "timeout": "15s",
+	"cellTimeout": cellTimeout.String(), "minCellTimeout": cellTimeout.String(), "timeout": "15s",
 	"breaker": map[string]any{"failures": breakerFailures, "openFor": breakerOpenFor.String(), "probes": 1},
 })
 
@@ -45,7 +45,7 @@ const (
 )
 
 var narrow = deployed(map[string]any{
-	"softTTL": "1s", "hardTTL": hardTTL.String(), "cellTimeout": "6s", "timeout": "15s",
+	"softTTL": "1s", "hardTTL": hardTTL.String(), "cellTimeout": "6s", "minCellTimeout": "6s", "timeout": "15s",
 	"tenantLimit": map[string]any{"rate": tenantRate, "burst": tenantBurst},
 })
 

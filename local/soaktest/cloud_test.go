@@ -29,7 +29,7 @@ import (
 var config = map[string]any{
 	"cellular:cells": cloudtest.Cells("east", "north", "west"),
 	"cellular:router": map[string]any{
-		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "4s", "timeout": "15s",
+		"softTTL": "1s", "hardTTL": "8s", "negativeTTL": "200ms", "refreshTimeout": "3s", "cellTimeout": "4s", "minCellTimeout": "4s", "timeout": "15s",
 	},
 	"cellular:functions": map[string]any{"timeout": "4s"},
 	"cellular:pipeline":  map[string]any{"consumer": map[string]any{"retryBackoff": map[string]any{"base": "100ms", "max": "500ms"}}},

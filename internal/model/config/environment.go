@@ -24,6 +24,7 @@ func (c Config) RouterEnvironment() map[string]string {
 		env.RefreshTimeout:     r.RefreshTimeout.String(),
 		env.CellTimeout:        r.CellTimeout.String(),
 		env.DataTTL:            c.Pipeline.DataTTL.String(),
+		env.MinCellTimeout:     r.MinCellTimeout.String(),
 		env.MaxPayloadBytes:    strconv.Itoa(r.MaxPayloadBytes),
 		env.AuthType:           string(r.Auth.Type),
 		env.TenantRate:         strconv.Itoa(r.TenantLimit.Rate),

@@ -116,6 +116,7 @@ func boundTable() string {
 	row("requests into a cell", perSecond(r.CellLimit.Rate, r.CellLimit.Burst), "`router.cellLimit`, in each process of the router")
 	row("calls into a cell that are under way", number(r.CellLimit.InFlight), "`router.cellLimit.inFlight`, in each process of the router")
 	row("time of a request in its cell", duration(r.CellTimeout), "`router.cellTimeout`")
+	row("wait for an answer of a cell that hangs", fmt.Sprintf("%d ms to %s", r.MinCellTimeout.Milliseconds(), duration(r.CellTimeout)), "`router.minCellTimeout` to `cellTimeout`, by twice the longest wait of the last minute or two")
 	row("tenants whose mapping a router remembers", number(r.CacheSize), "`router.cacheSize`")
 	row("age of a mapping that a router still uses", duration(r.HardTTL), "`router.hardTTL`; a move waits for it")
 	row("age of a stream record", duration(p.Stream.MaxRecordAge), "`pipeline.stream.maxRecordAge`; a stream keeps 24 h")

@@ -39,7 +39,9 @@ func outcomeOf(err error) guard.Outcome {
 		return guard.Neutral // a move of one tenant is at one item: that says nothing about the cell
 	case metHotKeys(err):
 		return guard.Neutral // one tenant can heat its keys, and the cell serves all others
-	case timedOut(err), worthRetrying(err):
+	case timedOut(err):
+		return guard.TimedOut
+	case worthRetrying(err):
 		return guard.Failed
 	}
 	if api := smithy.APIError(nil); errors.As(err, &api) {

@@ -13,8 +13,8 @@ import (
 const retryPause = 50 * time.Millisecond
 
 // inCell makes one call into a cell. Every call goes through here, and here it is kept from the other tenants' way: it
-// is bounded in time, cells that fail are not called for a while, and no cell has more calls under way, or more per
-// second, than its share.
+// is bounded in time, by what the cell usually takes and in all; cells that fail are not called for a while, and no cell has
+// more calls under way, or more per second, than its share.
 //
 // A call that fails in a way that may be over at once is made once more, in the same cell and within the same deadline.
 // That is safe for a write too: the cell takes an event of an id once, and tells by its content that the second is the
@@ -27,20 +27,23 @@ func (h *Handler) inCell(ctx context.Context, x *exchange, call func(context.Con
 		x.shed = refusal.Reason
 		return overloaded(refusal)
 	}
+	x.patience = pass.Patience
+	ctx, cancel := context.WithTimeout(ctx, h.config.Cell.Timeout.Max)
+	defer cancel()
+	ctx, w := await(ctx, pass.Patience)
 	outcome := guard.Neutral // of a call that panics
 	defer func() {
+		waited := w.stop()
 		end := h.config.Now()
-		x.breakerOpened = pass.Leave(end, outcome)
+		x.breakerOpened = pass.Leave(end, outcome, waited)
 		x.dispatchTook = end.Sub(start)
 	}()
-	ctx, cancel := context.WithTimeout(ctx, h.config.CellTimeout)
-	defer cancel()
 
 	x.attempts = 1
-	err := call(ctx)
+	err := w.attempt(ctx, call)
 	if worthRetrying(err) && pass.State == guard.Closed && h.pause(ctx) {
 		x.attempts = 2
-		err = call(ctx)
+		err = w.attempt(ctx, call)
 	}
 	outcome, x.hotKeys = outcomeOf(err), metHotKeys(err)
 	return err

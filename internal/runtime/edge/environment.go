@@ -39,13 +39,13 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 	}
 	bounds := Config{
 		Auth:            readAuth(vars),
-		CellTimeout:     vars.Duration(env.CellTimeout),
 		DataTTL:         vars.Duration(env.DataTTL),
 		MaxPayloadBytes: vars.Int(env.MaxPayloadBytes, 1),
 		TenantLimit:     guard.Limit{Rate: vars.Int(env.TenantRate, 1), Burst: vars.Int(env.TenantBurst, 1)},
 		Tenants:         cache.Size, // as many tenants as the router remembers the place of
 		Cell: guard.CellConfig{
 			InFlight: vars.Int(env.CellInFlight, 1),
+			Timeout:  guard.Timeout{Min: vars.Duration(env.MinCellTimeout), Max: vars.Duration(env.CellTimeout)},
 			Limit:    guard.Limit{Rate: vars.Int(env.CellRate, 1), Burst: vars.Int(env.CellBurst, 1)},
 			Breaker: guard.BreakerConfig{
 				Failures: vars.Int(env.BreakerFailures, 1),

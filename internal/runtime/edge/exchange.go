@@ -24,11 +24,12 @@ type exchange struct {
 	lookup     mappingcache.Outcome // "" where no lookup was made
 	lookupTook time.Duration
 
-	shed          guard.Reason // "" where the request was let through
-	guarded       bool         // whether it came to the cell's guard
-	breaker       guard.State  // of the cell when it did
-	breakerOpened bool         // by this request
-	attempts      int          // calls into the cell
+	shed          guard.Reason  // "" where the request was let through
+	guarded       bool          // whether it came to the cell's guard
+	breaker       guard.State   // of the cell when it did
+	breakerOpened bool          // by this request
+	attempts      int           // calls into the cell
+	patience      time.Duration // with each answer of the cell; 0 where it was not called
 	dispatchTook  time.Duration
 	replayed      bool
 	hotKeys       bool // see metHotKeys

@@ -18,7 +18,7 @@ import (
 // The exchange's cell becomes the one that the answer is about: where the event was found or, where neither knows it,
 // the tenant's.
 func (h *Handler) find(ctx context.Context, x *exchange) (Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.config.CellTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.config.Cell.Timeout.Max)
 	defer cancel()
 	var record Record
 	var peer string
@@ -70,7 +70,7 @@ var errNoTimeForPeer = errors.New("the cell took so long that no time is left to
 // answer in time, and the slowness of one cell would open the breaker of another.
 func (h *Handler) leavesTimeForPeer(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) >= h.config.CellTimeout/2
+	return !ok || time.Until(deadline) >= h.config.Cell.Timeout.Max/2
 }
 
 // without is the answer where the peer did not give one.

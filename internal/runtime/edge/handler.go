@@ -36,7 +36,6 @@ type Directory interface {
 // Config is who may call the router, and its bounds. All fields are required unless they say otherwise.
 type Config struct {
 	Auth            Auth
-	CellTimeout     time.Duration // deadline of one call into a cell, with its retry
 	DataTTL         time.Duration // how long an event is kept from when it was accepted
 	MaxPayloadBytes int           // of the JSON text of an event's payload
 	TenantLimit     guard.Limit   // of one tenant's requests, in this process
@@ -50,9 +49,6 @@ type Config struct {
 
 func (c Config) validate() error {
 	errs := []error{c.Auth.validate()}
-	if c.CellTimeout <= 0 {
-		errs = append(errs, fmt.Errorf("cell timeout is %s, want a positive duration", c.CellTimeout))
-	}
 	if c.DataTTL <= 0 {
 		errs = append(errs, fmt.Errorf("data TTL is %s, want a positive duration", c.DataTTL))
 	}

@@ -104,6 +104,7 @@ func (x *exchange) recordDispatch(line *telemetry.Record) {
 	if x.attempts > 0 {
 		line.Int("attempts", x.attempts)
 		line.Latency("dispatch_ms", x.dispatchTook)
+		line.Milliseconds("patience_ms", x.patience)
 	}
 	if x.attempts > 1 {
 		line.Count("retries")

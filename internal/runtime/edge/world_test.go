@@ -38,24 +38,26 @@ const (
 )
 
 const (
-	softTTL     = 30 * time.Second
-	hardTTL     = time.Hour
-	readTimeout = 500 * time.Millisecond
-	cellTimeout = 3 * time.Second
-	dataTTL     = 35 * 24 * time.Hour
-	maxPayload  = 1024
-	openFor     = 5 * time.Second
+	softTTL        = 30 * time.Second
+	hardTTL        = time.Hour
+	readTimeout    = 500 * time.Millisecond
+	cellTimeout    = 3 * time.Second
+	minCellTimeout = 250 * time.Millisecond
+	dataTTL        = 35 * 24 * time.Hour
+	maxPayload     = 1024
+	openFor        = 5 * time.Second
 )
 
 // configured is a router's configuration that lets everybody in and limits nobody, with changes.
 func configured(changes ...func(*edge.Config)) edge.Config {
 	plenty := guard.Limit{Rate: 1 << 20, Burst: 1 << 20}
 	c := edge.Config{
-		Auth:        edge.Auth{Type: env.AuthNone},
-		CellTimeout: cellTimeout, DataTTL: dataTTL, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
+		Auth:    edge.Auth{Type: env.AuthNone},
+		DataTTL: dataTTL, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
 		Cell: guard.CellConfig{
-			InFlight: 1 << 20, Limit: plenty, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},
-			Random: func() float64 { return 0 },
+			InFlight: 1 << 20, Limit: plenty, Timeout: guard.Timeout{Min: minCellTimeout, Max: cellTimeout},
+			Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},
+			Random:  func() float64 { return 0 },
 		},
 		NewID:  func() string { return "made-by-the-router" },
 		Random: func() float64 { return 0 },

@@ -60,11 +60,17 @@ type Outcome uint8
 const (
 	Neutral   Outcome = iota // it says nothing about the cell: the caller went away, or the request itself was wrong
 	Succeeded                // the cell answered
-	Failed                   // it did not, or said that it could not
+	Failed                   // it could not be reached, or said that it could not
+	TimedOut                 // it did not answer in time, which is a failure too
 )
+
+func (o Outcome) failure() bool { return o == Failed || o == TimedOut }
 
 // breaker is a circuit breaker: it stops calls to what fails anyway, so that they fail at once instead of after their
 // timeout, and finds out by itself when to resume. It is safe for concurrent use.
+//
+// It has the calls' patience too, because the two go together: what a process loses to a cell that hangs is the patience of
+// the calls that open the breaker, and of the probes after them.
 //
 // Time is the process's monotonic clock, which may stand still while Lambda has the process frozen: a breaker may then
 // stay open for longer by the wall clock, by at most OpenFor after the thaw.
@@ -81,19 +87,22 @@ type breaker struct {
 	openUntil time.Time // while open
 	probes    int       // while half-open: calls let through
 	succeeded int       // while half-open: those that ended well
+	patience  patience
 }
 
 // ticket is the right to make one call. It must be handed back.
 type ticket struct {
 	period uint64
 	state  State // Closed, or HalfOpen for a probe
+
+	patience time.Duration // how long the call may wait for an answer
 }
 
-func newBreaker(config BreakerConfig, random func() float64) *breaker {
+func newBreaker(config BreakerConfig, timeout Timeout, random func() float64) *breaker {
 	if random == nil {
 		random = rand.Float64
 	}
-	return &breaker{config: config, random: random}
+	return &breaker{config: config, random: random, patience: patience{bounds: timeout}}
 }
 
 // admit returns a ticket for a call, or false and how long to wait at least; 0 where nobody can tell.
@@ -112,20 +121,31 @@ func (b *breaker) admit(now time.Time) (ticket, time.Duration, bool) {
 		}
 		b.probes++
 	}
-	return ticket{b.period, b.state}, 0, true
+	return ticket{b.period, b.state, b.patience.limit()}, 0, true
 }
 
-// done hands a ticket back, and reports whether the breaker opened because of the call's outcome.
-func (b *breaker) done(t ticket, now time.Time, outcome Outcome) (opened bool) {
+// done hands a ticket back, and reports whether the breaker opened because of the call's outcome. The call waited for its
+// longest answer, or for the one that it gave up, for as long as waited.
+func (b *breaker) done(t ticket, now time.Time, outcome Outcome, waited time.Duration) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if t.period != b.period {
 		return false
 	}
+	switch outcome {
+	case Succeeded:
+		b.patience.answered(now, waited)
+	case TimedOut:
+		b.patience.gaveUp(now, waited)
+	case Neutral, Failed: // no answer, or one that is quick
+	}
 	switch {
-	case outcome == Failed:
+	case outcome.failure():
 		b.failures++
 		if b.state == HalfOpen || b.failures == b.config.Failures {
+			if b.state == Closed {
+				b.patience.forgive() // the first probes are short: a cell that is well again answers as it did
+			}
 			b.change(Open)
 			b.openUntil = now.Add(b.config.OpenFor + time.Duration(float64(b.config.OpenFor)*openJitter*b.random()))
 			return true
@@ -135,6 +155,7 @@ func (b *breaker) done(t ticket, now time.Time, outcome Outcome) (opened bool) {
 	case b.state == HalfOpen && outcome == Succeeded:
 		b.succeeded++
 		if b.succeeded == b.config.Probes {
+			b.patience.forgive() // it hung, and no longer does
 			b.change(Closed)
 		}
 	case b.state == HalfOpen:

@@ -10,12 +10,17 @@ import (
 	"cellular/internal/runtime/guard"
 )
 
-const openFor = 5 * time.Second
+const (
+	openFor  = 5 * time.Second
+	shortest = 250 * time.Millisecond // patience
+	longest  = 3 * time.Second
+)
 
 // unlimited is a configuration in which only the breaker refuses, without jitter.
 func unlimited(failures, probes int) guard.CellConfig {
 	return guard.CellConfig{
 		InFlight: 1 << 30, Limit: guard.Limit{Rate: 1 << 30, Burst: 1 << 30},
+		Timeout: guard.Timeout{Min: shortest, Max: longest},
 		Breaker: guard.BreakerConfig{Failures: failures, OpenFor: openFor, Probes: probes},
 		Random:  func() float64 { return 0 },
 	}
@@ -60,7 +65,7 @@ func (r *rig) calls(n int, outcome guard.Outcome, opens bool) {
 	for i := range n {
 		pass, _, ok := r.cells.Enter(r.now, "alpha")
 		require.True(r, ok)
-		require.Equal(r, opens && i == n-1, pass.Leave(r.now, outcome), "call %d", i)
+		require.Equal(r, opens && i == n-1, pass.Leave(r.now, outcome, 0), "call %d", i)
 	}
 }
 
@@ -82,15 +87,15 @@ func TestProbesCloseTheBreakerOrOpenItAgain(t *testing.T) {
 	r.now = r.now.Add(openFor)
 	one, two := r.enter(guard.HalfOpen), r.enter(guard.HalfOpen)
 	r.refused(guard.BreakerOpen, 0)
-	one.Leave(r.now, guard.Succeeded)
+	one.Leave(r.now, guard.Succeeded, 0)
 	r.refused(guard.BreakerOpen, 0)
-	require.True(t, two.Leave(r.now, guard.Failed))
+	require.True(t, two.Leave(r.now, guard.Failed, 0))
 	r.refused(guard.BreakerOpen, openFor)
 
 	r.now = r.now.Add(openFor)
-	r.enter(guard.HalfOpen).Leave(r.now, guard.Succeeded)
-	r.enter(guard.HalfOpen).Leave(r.now, guard.Neutral)
-	r.enter(guard.HalfOpen).Leave(r.now, guard.Succeeded)
+	r.enter(guard.HalfOpen).Leave(r.now, guard.Succeeded, 0)
+	r.enter(guard.HalfOpen).Leave(r.now, guard.Neutral, 0)
+	r.enter(guard.HalfOpen).Leave(r.now, guard.Succeeded, 0)
 	r.enter(guard.Closed)
 }
 
@@ -99,13 +104,13 @@ func TestCallsOfAnEarlierPeriodCountForNothing(t *testing.T) {
 	r := newRig(t, unlimited(1, 1))
 	hung := []guard.Pass{r.enter(guard.Closed), r.enter(guard.Closed), r.enter(guard.Closed)}
 	r.calls(1, guard.Failed, true)
-	require.False(t, hung[0].Leave(r.now, guard.Failed))
+	require.False(t, hung[0].Leave(r.now, guard.Failed, 0))
 	r.now = r.now.Add(openFor)
 	probe := r.enter(guard.HalfOpen)
-	require.False(t, hung[1].Leave(r.now, guard.Failed))
-	hung[2].Leave(r.now, guard.Succeeded)
+	require.False(t, hung[1].Leave(r.now, guard.Failed, 0))
+	hung[2].Leave(r.now, guard.Succeeded, 0)
 	r.refused(guard.BreakerOpen, 0)
-	probe.Leave(r.now, guard.Succeeded)
+	probe.Leave(r.now, guard.Succeeded, 0)
 	r.enter(guard.Closed)
 }
 
@@ -140,10 +145,11 @@ func (m *model) end(outcome guard.Outcome, now time.Time) {
 		row := 0
 		for _, o := range m.ended {
 			switch o {
-			case guard.Failed:
+			case guard.Failed, guard.TimedOut:
 				row++
 			case guard.Succeeded:
 				row = 0
+			case guard.Neutral:
 			}
 		}
 		if row >= m.config.Failures {
@@ -151,7 +157,7 @@ func (m *model) end(outcome guard.Outcome, now time.Time) {
 		}
 	case guard.HalfOpen:
 		m.probing--
-		if m.count(guard.Failed) > 0 {
+		if m.count(guard.Failed)+m.count(guard.TimedOut) > 0 {
 			m.become(guard.Open, now)
 		} else if m.count(guard.Succeeded) >= m.config.Probes {
 			m.become(guard.Closed, now)
@@ -208,6 +214,8 @@ func TestTheBreakerDoesWhatTheModelDoes(t *testing.T) {
 				if m.state == guard.HalfOpen {
 					m.probing++
 				}
+				require.GreaterOrEqual(t, pass.Patience, shortest)
+				require.LessOrEqual(t, pass.Patience, longest)
 				underWay = append(underWay, call{pass: pass, turn: turn})
 			},
 			"a call ends": func(t *rapid.T) {
@@ -217,7 +225,8 @@ func TestTheBreakerDoesWhatTheModelDoes(t *testing.T) {
 				i := rapid.IntRange(0, len(underWay)-1).Draw(t, "which")
 				c := underWay[i]
 				underWay = append(underWay[:i], underWay[i+1:]...)
-				outcome := rapid.SampledFrom([]guard.Outcome{guard.Neutral, guard.Succeeded, guard.Failed, guard.Failed}).Draw(t, "how")
+				outcome := rapid.SampledFrom([]guard.Outcome{guard.Neutral, guard.Succeeded, guard.Failed, guard.TimedOut}).Draw(t, "how")
+				waited := time.Duration(rapid.Int64Range(0, int64(c.pass.Patience)).Draw(t, "waited"))
 				before := m.state
 				if c.turn == turn {
 					m.end(outcome, now)
@@ -225,7 +234,7 @@ func TestTheBreakerDoesWhatTheModelDoes(t *testing.T) {
 				if m.state != before {
 					turn++
 				}
-				require.Equal(t, m.state == guard.Open && before != guard.Open, c.pass.Leave(now, outcome))
+				require.Equal(t, m.state == guard.Open && before != guard.Open, c.pass.Leave(now, outcome, waited))
 			},
 		})
 	})

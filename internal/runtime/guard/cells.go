@@ -1,5 +1,5 @@
 // Package guard keeps the router's tenants and cells from each other: a token bucket for each tenant, and for each cell
-// a circuit breaker, a token bucket and a cap on calls under way. It knows nothing of requests or of AWS.
+// a circuit breaker, a patience, a token bucket and a cap on calls under way. It knows nothing of requests or of AWS.
 //
 // All of it is state of one process. Each of the router's processes finds out for itself that a cell is down, and holds
 // its own buckets: a limit counts per process, and what bounds the total is the API's throttle.
@@ -22,6 +22,7 @@ type CellConfig struct {
 	// without it a cell that hangs would end up with all connections and goroutines.
 	InFlight int
 	Limit    Limit // of calls into one cell, over its tenants
+	Timeout  Timeout
 	Breaker  BreakerConfig
 
 	Random func() float64 // where jitter comes from, in [0, 1); nil means math/rand. Must be safe for concurrent use
@@ -29,7 +30,7 @@ type CellConfig struct {
 
 // Validate returns everything that is wrong with the configuration, joined.
 func (c CellConfig) Validate() error {
-	errs := []error{c.Limit.validate("cell"), c.Breaker.validate()}
+	errs := []error{c.Limit.validate("cell"), c.Timeout.validate(), c.Breaker.validate()}
 	if c.InFlight < 1 {
 		errs = append(errs, fmt.Errorf("cell in-flight cap is %d, want at least 1", c.InFlight))
 	}
@@ -89,6 +90,9 @@ type Pass struct {
 	// State is that of the cell's breaker when the pass was asked for. A call that passes HalfOpen is a probe.
 	State State
 
+	// Patience is how long the call may wait for an answer of the cell. It is at most the Timeout's Max.
+	Patience time.Duration
+
 	cell   *cell
 	ticket ticket
 }
@@ -109,13 +113,14 @@ func (c *Cells) Enter(now time.Time, cellID string) (Pass, Refusal, bool) {
 		g.inFlight.Add(-1)
 		return Pass{State: t.state}, Refusal{BreakerOpen, wait}, false
 	}
-	return Pass{State: t.state, cell: g, ticket: t}, Refusal{}, true
+	return Pass{State: t.state, Patience: t.patience, cell: g, ticket: t}, Refusal{}, true
 }
 
-// Leave ends the call, and reports whether its outcome opened the cell's breaker.
-func (p Pass) Leave(now time.Time, outcome Outcome) (opened bool) {
+// Leave ends the call, and reports whether its outcome opened the cell's breaker. waited is the call's longest wait for an
+// answer of the cell, which may have been given up.
+func (p Pass) Leave(now time.Time, outcome Outcome, waited time.Duration) (opened bool) {
 	p.cell.inFlight.Add(-1)
-	return p.cell.breaker.done(p.ticket, now, outcome)
+	return p.cell.breaker.done(p.ticket, now, outcome, waited)
 }
 
 func (c *Cells) guard(cellID string) *cell {
@@ -123,7 +128,7 @@ func (c *Cells) guard(cellID string) *cell {
 	defer c.mu.Unlock()
 	g, held := c.cells.Get(cellID)
 	if !held {
-		g = &cell{breaker: newBreaker(c.config.Breaker, c.config.Random), bucket: c.config.Limit.bucket()}
+		g = &cell{breaker: newBreaker(c.config.Breaker, c.config.Timeout, c.config.Random), bucket: c.config.Limit.bucket()}
 		c.cells.Add(cellID, g)
 	}
 	return g

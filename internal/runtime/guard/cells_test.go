@@ -19,11 +19,11 @@ func TestI10ACellHasSoManyCallsUnderWayAndNoMore(t *testing.T) {
 	r.refused(guard.CellInFlight, 0)
 	_, _, ok := r.cells.Enter(r.now, "beta")
 	require.True(t, ok, "another cell's calls are its own")
-	one.Leave(r.now, guard.Succeeded)
+	one.Leave(r.now, guard.Succeeded, 0)
 	three := r.enter(guard.Closed)
 	r.refused(guard.CellInFlight, 0)
-	two.Leave(r.now, guard.Neutral)
-	three.Leave(r.now, guard.Failed)
+	two.Leave(r.now, guard.Neutral, 0)
+	three.Leave(r.now, guard.Failed, 0)
 	r.refused(guard.BreakerOpen, openFor)
 	r.refused(guard.BreakerOpen, openFor)
 	r.refused(guard.BreakerOpen, openFor)
@@ -63,7 +63,7 @@ func TestManyCallersAtATimeLeaveNothingBehind(t *testing.T) {
 		callers.Go(func() {
 			for n := range 500 {
 				if pass, _, ok := cells.Enter(time.Now(), "alpha"); ok {
-					pass.Leave(time.Now(), guard.Outcome((n+i)%3))
+					pass.Leave(time.Now(), guard.Outcome((n+i)%4), time.Duration(n))
 				}
 			}
 		})
@@ -71,7 +71,7 @@ func TestManyCallersAtATimeLeaveNothingBehind(t *testing.T) {
 	callers.Wait()
 	require.Eventually(t, func() bool {
 		pass, _, ok := cells.Enter(time.Now(), "alpha")
-		return ok && !pass.Leave(time.Now(), guard.Succeeded) && pass.State == guard.Closed
+		return ok && !pass.Leave(time.Now(), guard.Succeeded, 0) && pass.State == guard.Closed
 	}, time.Second, time.Millisecond, "the breaker closes again")
 	for range config.InFlight {
 		_, _, ok := cells.Enter(time.Now(), "alpha")
@@ -83,6 +83,8 @@ func TestRefusesImpossibleBounds(t *testing.T) {
 	_, err := guard.NewCells(guard.CellConfig{})
 	require.EqualError(t, err, `cell rate is 0, want at least 1
 cell burst is 0, want at least 1
+shortest cell timeout is 0s, want a positive duration
+cell timeout is 0s, want a positive duration
 breaker failures is 0, want at least 1
 breaker open time is 0s, want a positive duration
 breaker probes is 0, want at least 1
@@ -102,6 +104,6 @@ func BenchmarkEnterAndLeave(b *testing.B) {
 		if !ok {
 			b.Fatal("refused")
 		}
-		pass.Leave(now, guard.Succeeded)
+		pass.Leave(now, guard.Succeeded, 0)
 	}
 }

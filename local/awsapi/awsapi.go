@@ -13,6 +13,8 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Key is what belongs to an access key.
@@ -78,6 +80,10 @@ func code(err error) string {
 
 // Refuse answers with an error in the form of the request's protocol, so that an SDK makes its typed error of it.
 func Refuse(w http.ResponseWriter, r *http.Request, status int, code, message string) {
+	if r.Header.Get("Smithy-Protocol") == RPCCBOR {
+		refuseCBOR(w, status, code, message)
+		return
+	}
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what is none of these is answered in JSON
 	if mediaType == "application/x-www-form-urlencoded" {
 		w.Header().Set("Content-Type", "text/xml")
@@ -94,6 +100,21 @@ func Refuse(w http.ResponseWriter, r *http.Request, status int, code, message st
 	w.Header().Set("Content-Type", "application/json")
 	// DynamoDB's clients warn of an answer without it.
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone does not miss it
+}
+
+// RPCCBOR is the value of the header Smithy-Protocol in the protocol that CloudWatch's clients speak.
+const RPCCBOR = "rpc-v2-cbor"
+
+func refuseCBOR(w http.ResponseWriter, status int, code, message string) {
+	body, err := cbor.Marshal(map[string]string{"__type": code, "message": message})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Smithy-Protocol", RPCCBOR)
+	w.Header().Set("Content-Type", "application/cbor")
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone does not miss it
 }

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"net/http"
@@ -34,29 +33,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 			f.status = http.StatusBadRequest
 		}
 	}
-	if r.Header.Get("Smithy-Protocol") == rpcCBOR {
-		refuseCBOR(w, f)
-		return
-	}
 	awsapi.Refuse(w, r, f.status, f.code, f.message)
-}
-
-// rpcCBOR is the protocol that CloudWatch's clients use.
-const rpcCBOR = "rpc-v2-cbor"
-
-// refuseCBOR answers in CBOR: a map of two texts.
-func refuseCBOR(w http.ResponseWriter, f failure) {
-	var b bytes.Buffer
-	b.WriteByte(0xa2) // a map of two
-	for _, s := range []string{"__type", "com.amazonaws.cloudwatch#" + f.code, "message", f.message} {
-		b.WriteByte(0x79) // a text whose length follows in two bytes
-		_ = binary.Write(&b, binary.BigEndian, uint16(len(s)))
-		b.WriteString(s)
-	}
-	w.Header().Set("Smithy-Protocol", rpcCBOR)
-	w.Header().Set("Content-Type", "application/cbor")
-	w.WriteHeader(f.status)
-	_, _ = w.Write(b.Bytes()) // a client that has gone does not miss it
 }
 
 // callerIdentity is the answer of GetCallerIdentity.

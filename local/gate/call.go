@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"cellular/local/awsapi"
 )
 
 // call is a request as the gate reads it.
@@ -73,7 +75,7 @@ func (g *Gate) read(r *http.Request) (call, error) {
 			return call{}, failure{http.StatusBadRequest, "UnknownOperationException", fmt.Sprintf("the local cloud knows no target %s of service %s", target, s.service)}
 		}
 		c.operation = operation
-	case r.Header.Get("Smithy-Protocol") == rpcCBOR:
+	case r.Header.Get("Smithy-Protocol") == awsapi.RPCCBOR:
 		// /service/GraniteServiceVersion20100801/operation/GetMetricData
 		parts := strings.Split(r.URL.Path, "/")
 		c.operation = parts[len(parts)-1]

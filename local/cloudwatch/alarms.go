@@ -1,0 +1,258 @@
+package cloudwatch
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+)
+
+// maxHistory bounds how many changes of state are remembered, of all alarms together.
+const maxHistory = 1_000
+
+// Notice tells of a change of state. It is what an action gets.
+type Notice struct {
+	Alarm, ARN   string
+	From, To     State
+	Reason       string
+	At           time.Time
+	Composite    bool
+	Suppressed   bool     // the actions are not taken: another alarm suppresses them
+	Actions      []string // ARNs
+	ActionsOn    bool     // actions are enabled
+	SuppressedBy string
+}
+
+// Alarms keeps alarms and their states. It is safe for concurrent use.
+type Alarms struct {
+	metrics *Metrics
+	prefix  string // of alarms' ARNs
+	act     func(Notice)
+
+	mu      sync.Mutex
+	alarms  map[string]*alarm
+	history []Notice // the oldest first
+}
+
+// alarm is a metric alarm or a composite one, and its state.
+type alarm struct {
+	name      string
+	metric    *metricAlarm    // nil of a composite
+	composite *compositeAlarm // nil of a metric alarm
+	tags      map[string]string
+
+	state      State
+	reason     string
+	since      time.Time // of the state
+	configured time.Time
+
+	suppression
+}
+
+type compositeAlarm struct {
+	in   cloudwatch.PutCompositeAlarmInput
+	rule rule
+}
+
+// NewAlarms returns an empty set of alarms on metrics. Act is called for each change of state, one at a time, in no lock.
+func NewAlarms(m *Metrics, region, account string, act func(Notice)) *Alarms {
+	return &Alarms{metrics: m, prefix: "arn:aws:cloudwatch:" + region + ":" + account + ":alarm:", act: act, alarms: map[string]*alarm{}}
+}
+
+// ARN is the ARN of an alarm.
+func (a *Alarms) ARN(name string) string { return a.prefix + name }
+
+// PutMetric makes a metric alarm, or replaces one; its state stays.
+func (a *Alarms) PutMetric(in cloudwatch.PutMetricAlarmInput, now time.Time) error {
+	m, err := newMetricAlarm(in)
+	if err != nil {
+		return fmt.Errorf("metric alarm %q: %w", aws.ToString(in.AlarmName), err)
+	}
+	return a.put(&alarm{name: aws.ToString(in.AlarmName), metric: m, tags: tagsFrom(in.Tags)}, now)
+}
+
+// PutComposite makes a composite alarm, or replaces one; its state stays. The alarms that its rule names exist.
+func (a *Alarms) PutComposite(in cloudwatch.PutCompositeAlarmInput, now time.Time) error {
+	name := aws.ToString(in.AlarmName)
+	r, err := parseRule(aws.ToString(in.AlarmRule))
+	if err != nil {
+		return fmt.Errorf("composite alarm %q: %w", name, err)
+	}
+	a.mu.Lock()
+	for _, child := range r.children() {
+		if a.alarms[child] == nil || child == name {
+			a.mu.Unlock()
+			return fmt.Errorf("composite alarm %q: its rule names %q, and there is no such other alarm", name, child)
+		}
+	}
+	a.mu.Unlock()
+	return a.put(&alarm{name: name, composite: &compositeAlarm{in, r}, tags: tagsFrom(in.Tags)}, now)
+}
+
+func tagsFrom(given []types.Tag) map[string]string {
+	tags := map[string]string{}
+	for _, t := range given {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags
+}
+
+func (a *Alarms) put(next *alarm, now time.Time) error {
+	if next.name == "" || len(next.name) > 255 {
+		return fmt.Errorf("alarm name %q: want 1 to 255 characters", next.name)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next.state, next.reason, next.since = InsufficientData, "Unchecked: Initial alarm creation", now
+	if before := a.alarms[next.name]; before != nil {
+		if (before.metric == nil) != (next.metric == nil) {
+			return fmt.Errorf("alarm %q is of the other kind, metric or composite", next.name)
+		}
+		next.state, next.reason, next.since, next.suppression, next.tags = before.state, before.reason, before.since, before.suppression, before.tags
+	}
+	next.configured = now
+	a.alarms[next.name] = next
+	return nil
+}
+
+// Delete removes alarms. Those that are not there are as good as removed; one that a composite names is refused.
+func (a *Alarms) Delete(names ...string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, other := range a.alarms {
+		if other.composite == nil || slices.Contains(names, other.name) {
+			continue
+		}
+		for _, child := range other.composite.rule.children() {
+			if slices.Contains(names, child) {
+				return fmt.Errorf("alarm %q is in the rule of the composite alarm %q, which has to be deleted or changed first", child, other.name)
+			}
+		}
+	}
+	for _, name := range names {
+		delete(a.alarms, name)
+	}
+	return nil
+}
+
+// Evaluate brings all states up to date: metric alarms first, then composites until none changes.
+func (a *Alarms) Evaluate(now time.Time) {
+	a.mu.Lock()
+	var notices []Notice
+	for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
+		al := a.alarms[name]
+		if al.metric == nil {
+			continue
+		}
+		state, why, err := al.metric.evaluate(a.metrics, now, al.state)
+		if err != nil {
+			why = err.Error()
+		}
+		notices = a.change(al, state, why, now, notices)
+	}
+	for range a.alarms { // a composite may name composites
+		changed := len(notices)
+		for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
+			if al := a.alarms[name]; al.composite != nil {
+				state, why := a.composite(al)
+				notices = a.change(al, state, why, now, notices)
+			}
+		}
+		if len(notices) == changed {
+			break
+		}
+	}
+	notices = a.suppress(now, notices)
+	a.history = append(a.history, notices...)
+	if n := len(a.history) - maxHistory; n > 0 {
+		a.history = slices.Delete(a.history, 0, n)
+	}
+	a.mu.Unlock()
+	for _, n := range notices {
+		a.act(n)
+	}
+}
+
+// composite returns the state of a composite alarm, and the alarms on which it rests.
+func (a *Alarms) composite(al *alarm) (State, string) {
+	stateOf := func(name string) State {
+		if child := a.alarms[name]; child != nil {
+			return child.state
+		}
+		return InsufficientData
+	}
+	if !al.composite.rule.holds(stateOf) {
+		return OK, "the rule does not hold"
+	}
+	var in []string
+	for _, child := range al.composite.rule.children() {
+		if stateOf(child) == InAlarm {
+			in = append(in, child)
+		}
+	}
+	return InAlarm, "in ALARM: " + strings.Join(in, ", ")
+}
+
+// change sets a state, and adds a notice where it is another one.
+func (a *Alarms) change(al *alarm, to State, why string, now time.Time, notices []Notice) []Notice {
+	if al.state == to {
+		al.reason = why
+		return notices
+	}
+	n := Notice{
+		Alarm: al.name, ARN: a.ARN(al.name), From: al.state, To: to, Reason: why, At: now, Composite: al.composite != nil,
+		Actions: al.actions(to), ActionsOn: al.actionsOn(),
+	}
+	al.state, al.reason, al.since = to, why, now
+	return append(notices, n)
+}
+
+// actions are what an alarm does when it comes into a state.
+func (al *alarm) actions(to State) []string {
+	inAlarm, ok, insufficient := []string(nil), []string(nil), []string(nil)
+	if al.metric != nil {
+		inAlarm, ok, insufficient = al.metric.in.AlarmActions, al.metric.in.OKActions, al.metric.in.InsufficientDataActions
+	} else {
+		inAlarm, ok, insufficient = al.composite.in.AlarmActions, al.composite.in.OKActions, al.composite.in.InsufficientDataActions
+	}
+	switch to {
+	case InAlarm:
+		return inAlarm
+	case OK:
+		return ok
+	}
+	return insufficient
+}
+
+func (al *alarm) actionsOn() bool {
+	enabled := (*bool)(nil)
+	if al.metric != nil {
+		enabled = al.metric.in.ActionsEnabled
+	} else {
+		enabled = al.composite.in.ActionsEnabled
+	}
+	return enabled == nil || *enabled
+}
+
+// History returns the changes of state that are remembered, the oldest first.
+func (a *Alarms) History() []Notice {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.history)
+}
+
+// StateOf returns the state of an alarm; false if there is none of that name.
+func (a *Alarms) StateOf(name string) (State, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if al := a.alarms[name]; al != nil {
+		return al.state, true
+	}
+	return "", false
+}

@@ -1,0 +1,317 @@
+package cloudwatch_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/stretchr/testify/require"
+
+	"cellular/local/cloudwatch"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func at(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+
+// cell is a metric of a cell.
+func cell(name, id string) cloudwatch.Metric {
+	return cloudwatch.NewMetric("Cellular/test", name, cloudwatch.Dimension{Name: "cell", Value: id})
+}
+
+func stat(t *testing.T, name string) cloudwatch.Statistic {
+	s, err := cloudwatch.ParseStatistic(name)
+	require.NoError(t, err)
+	return s
+}
+
+func TestMetrics_GiveEachStatisticOfAPeriod(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	for i := range 100 {
+		m.Put(cell("ms", "alpha"), "Milliseconds", at(i%20), float64(i+1)) // 1 to 100, in two periods of 10 s
+	}
+	m.Put(cell("ms", "beta"), "", at(0), 1_000)
+	for name, want := range map[string]float64{"SampleCount": 50, "Minimum": 1, "Maximum": 90, "Average": 45.5, "Sum": 2275, "p50": 45, "p99": 90, "p0": 1, "p100": 90} {
+		points := m.Points(cell("ms", "alpha"), stat(t, name), 10*time.Second, at(0), at(20))
+		require.Len(t, points, 2, name)
+		require.Equal(t, want, points[noon.Unix()], name)
+	}
+	require.Equal(t, "Milliseconds", m.Unit(cell("ms", "alpha")))
+	require.Empty(t, m.Points(cell("ms", "gamma"), stat(t, "Sum"), time.Minute, at(0), at(60)))
+	for _, wrong := range []string{"", "sum", "p101", "p-1", "px", "tm99"} {
+		_, err := cloudwatch.ParseStatistic(wrong)
+		require.Error(t, err, wrong)
+	}
+}
+
+func TestMetrics_ForgetWhatIsPastTheRetention(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	m.Put(cell("n", "alpha"), "", at(0), 1)
+	m.Put(cell("n", "alpha"), "", at(1).Add(cloudwatch.Retention), 1)
+	require.Empty(t, m.Points(cell("n", "alpha"), stat(t, "Sum"), time.Minute, at(0), at(60)))
+}
+
+func TestMetrics_AreBounded(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	for i := range cloudwatch.MaxMetrics + 10 {
+		m.Put(cell("n", fmt.Sprint(i)), "", at(0), 1)
+	}
+	require.Len(t, m.List(), cloudwatch.MaxMetrics)
+}
+
+func TestTakeLine_TakesMetricsOfTheEmbeddedFormat(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	line := fmt.Sprintf(`{"level":"INFO","cell":"alpha","applied":2,"ms":[1,3],"_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"Cellular/test",`+
+		`"Dimensions":[["cell"],[]],"Metrics":[{"Name":"applied","Unit":"Count"},{"Name":"ms","Unit":"Milliseconds"}]}]}}`, noon.UnixMilli())
+	require.NoError(t, m.TakeLine([]byte(line)))
+	require.NoError(t, m.TakeLine([]byte(`no JSON`)))
+	require.NoError(t, m.TakeLine([]byte(`{"cell":"alpha"}`)))
+	sum := func(metric cloudwatch.Metric) float64 {
+		return m.Points(metric, stat(t, "Sum"), time.Minute, at(0), at(60))[noon.Unix()]
+	}
+	require.Equal(t, 2.0, sum(cell("applied", "alpha")))
+	require.Equal(t, 2.0, sum(cloudwatch.NewMetric("Cellular/test", "applied")))
+	require.Equal(t, 4.0, sum(cell("ms", "alpha")))
+	require.Len(t, m.List(), 4)
+}
+
+func TestTakeLine_NamesWhatCloudWatchWouldDropSilently(t *testing.T) {
+	for body, want := range map[string]string{
+		`"CloudWatchMetrics":[{"Namespace":"","Dimensions":[[]],"Metrics":[]}]`:                           "namespace",
+		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["cell"]],"Metrics":[]}]`:                    `dimension "cell"`,
+		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"gone"}]}]`:           `metric "gone"`,
+		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"message"}]}]`:        `metric "message"`,
+		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["number"]],"Metrics":[{"Name":"number"}]}]`: `dimension "number"`,
+	} {
+		err := cloudwatch.NewMetrics().TakeLine([]byte(`{"message":"text","number":1,"_aws":{"Timestamp":1,` + body + `}}`))
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// data asks for queries over the minutes from noon.
+func data(t *testing.T, m *cloudwatch.Metrics, minutes int, queries ...types.MetricDataQuery) []types.MetricDataResult {
+	out, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60 * minutes)), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending})
+	require.NoError(t, err)
+	return out.MetricDataResults
+}
+
+func metricQuery(id, name, cellID, statistic string, shown bool) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: &id, ReturnData: &shown, MetricStat: &types.MetricStat{
+		Metric: &types.Metric{Namespace: aws.String("Cellular/test"), MetricName: &name, Dimensions: []types.Dimension{{Name: aws.String("cell"), Value: &cellID}}},
+		Period: aws.Int32(60), Stat: &statistic,
+	}}
+}
+
+func expressionQuery(id, expression string) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: &id, Expression: &expression}
+}
+
+func TestData_EvaluatesMetricMath(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	for minute, n := range []float64{10, 20, 0} {
+		m.Put(cell("requests", "alpha"), "Count", at(60*minute), n)
+	}
+	m.Put(cell("errors", "alpha"), "Count", at(60), 5)
+	parts := []types.MetricDataQuery{metricQuery("r", "requests", "alpha", "Sum", false), metricQuery("e", "errors", "alpha", "Sum", false)}
+	for expression, want := range map[string][]float64{
+		"r":                    {10, 20, 0},
+		"e / r * 100":          {25},
+		"100*FILL(e,0)/r":      {0, 25}, // nothing where it is divided by zero
+		"r + FILL(e, REPEAT)":  {25, 5},
+		"-r+1":                 {-9, -19, 1},
+		"(r + 10) / (1 + 1)":   {10, 15, 5},
+		"IF(r > 10, 1, 0)":     {0, 1, 0},
+		"IF(r >= 10, e, 7)":    {5, 7},
+		"SUM([r, e])":          {10, 25, 0},
+		"MAX(METRICS())":       {10, 20, 0},
+		"SUM(METRICS('e'))":    {5},
+		"AVG([r, r])":          {10, 20, 0},
+		"MIN([r, FILL(e, 3)])": {3, 5, 0},
+		"r - r == 0":           {1, 1, 1},
+		"FILL(e, 0)":           {0, 5, 0},
+	} {
+		results := data(t, m, 3, append(parts, expressionQuery("x", expression))...)
+		require.Len(t, results, 1, expression)
+		require.Equal(t, want, results[0].Values, expression)
+	}
+	for expression, want := range map[string]string{
+		"y": `no query "y"`, "x": "refers to itself", "r +": "want a number", "RATE(r)": "RATE is not served", "r r": "too much", "FILL(r)": "FILL(series",
+		"[r, e] + [r, e, r]": "cannot be combined", "1": "is a number", "(r": "want )", "[r": "want ,", "IF(r,1": "want ,", "SUM(r, e)": "one argument",
+	} {
+		_, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60)), MetricDataQueries: append(parts, expressionQuery("x", expression))})
+		require.ErrorContains(t, err, want, expression)
+	}
+}
+
+func TestData_SearchFindsTheCellsByItself(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	for _, id := range []string{"alpha", "beta", "gamma"} {
+		m.Put(cell("applied", id), "Count", at(0), 1)
+		m.Put(cell("ejected", id), "Count", at(0), 1)
+	}
+	m.Put(cloudwatch.NewMetric("Cellular/test", "applied"), "Count", at(0), 3)
+	m.Put(cloudwatch.NewMetric("AWS/SQS", "applied", cloudwatch.Dimension{Name: "cell", Value: "alpha"}), "Count", at(0), 3)
+	for terms, want := range map[string][]string{
+		`{Cellular/test,cell} MetricName="applied"`:                             {"alpha applied", "beta applied", "gamma applied"},
+		`{Cellular/test,cell} MetricName="applied" NOT cell="beta"`:             {"alpha applied", "gamma applied"},
+		`{Cellular/test,cell} alpha`:                                            {"alpha applied", "alpha ejected"},
+		`{Cellular/test,cell} cell=("alpha" OR "beta") AND ejected`:             {"alpha ejected", "beta ejected"},
+		`{Cellular/test,cell} (cell="alpha" OR cell="beta") MetricName=applied`: {"alpha applied", "beta applied"},
+		`{Cellular/test} applied`:                                               {"applied"},
+		`{"AWS/SQS","cell"} MetricName="applied"`:                               {"alpha applied"},
+		`{Cellular/test,cell} nothing`:                                          nil,
+	} {
+		var found []string
+		for _, r := range data(t, m, 1, expressionQuery("x", "SEARCH('"+terms+"', 'Sum', 60)")) {
+			found = append(found, *r.Label)
+		}
+		require.Equal(t, want, found, terms)
+	}
+	require.Equal(t, []float64{3}, data(t, m, 1, expressionQuery("x", `SUM(SEARCH('{Cellular/test,cell} MetricName="applied"', 'Sum', 60))`))[0].Values)
+	for _, wrong := range []string{`SEARCH('{Cellular/test,cell', 'Sum')`, `SEARCH('a')`, `SEARCH('(a', 'Sum')`, `SEARCH('a NOT', 'Sum')`, `SEARCH('a', 'sum')`} {
+		_, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60)), MetricDataQueries: []types.MetricDataQuery{expressionQuery("x", wrong)}})
+		require.Error(t, err, wrong)
+	}
+}
+
+// watch is a set of alarms with what they did.
+type watch struct {
+	*cloudwatch.Alarms
+	metrics *cloudwatch.Metrics
+	acts    []string
+}
+
+func newWatch() *watch {
+	w := &watch{metrics: cloudwatch.NewMetrics()}
+	w.Alarms = cloudwatch.NewAlarms(w.metrics, "eu-west-1", "1", func(n cloudwatch.Notice) {
+		if len(n.Actions) > 0 && n.ActionsOn && !n.Suppressed {
+			w.acts = append(w.acts, fmt.Sprintf("%s %s", n.Alarm, n.To))
+		}
+	})
+	return w
+}
+
+func (w *watch) metric(t *testing.T, name, cellID string) {
+	require.NoError(t, w.PutMetric(awscloudwatch.PutMetricAlarmInput{
+		AlarmName: &name, Namespace: aws.String("Cellular/test"), MetricName: aws.String("depth"), Statistic: types.StatisticMaximum, Period: aws.Int32(10),
+		Dimensions: []types.Dimension{{Name: aws.String("cell"), Value: &cellID}}, EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0),
+		ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching"),
+	}, noon))
+}
+
+func (w *watch) composite(t *testing.T, name, rule, suppressor string) {
+	in := awscloudwatch.PutCompositeAlarmInput{AlarmName: &name, AlarmRule: &rule, AlarmActions: []string{"arn:topic"}, OKActions: []string{"arn:topic"}}
+	if suppressor != "" {
+		in.ActionsSuppressor, in.ActionsSuppressorWaitPeriod, in.ActionsSuppressorExtensionPeriod = &suppressor, aws.Int32(20), aws.Int32(30)
+	}
+	require.NoError(t, w.PutComposite(in, noon))
+}
+
+func (w *watch) state(t *testing.T, name string) cloudwatch.State {
+	s, ok := w.StateOf(name)
+	require.True(t, ok, name)
+	return s
+}
+
+func TestAlarms_FireInTheirCellAndGoBack(t *testing.T) {
+	w := newWatch()
+	w.metric(t, "alpha-depth", "alpha")
+	w.metric(t, "beta-depth", "beta")
+	w.composite(t, "alpha", "ALARM(alpha-depth)", "")
+	w.composite(t, "beta", "ALARM(beta-depth)", "")
+	w.Evaluate(at(5))
+	require.Equal(t, cloudwatch.OK, w.state(t, "alpha"))
+	w.acts = nil // both came from INSUFFICIENT_DATA
+
+	w.metrics.Put(cell("depth", "beta"), "Count", at(12), 3)
+	w.Evaluate(at(15))
+	require.Equal(t, cloudwatch.OK, w.state(t, "beta-depth"), "the period is not over")
+	w.Evaluate(at(20))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "beta-depth"))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "beta"))
+	require.Equal(t, cloudwatch.OK, w.state(t, "alpha"))
+
+	w.metrics.Put(cell("depth", "beta"), "Count", at(22), 0)
+	w.Evaluate(at(30))
+	require.Equal(t, cloudwatch.OK, w.state(t, "beta"))
+	require.Equal(t, []string{"beta ALARM", "beta OK"}, w.acts)
+}
+
+func TestAlarms_ACompositeThatAnotherAlarmSuppressesPagesNobody(t *testing.T) {
+	w := newWatch()
+	w.metric(t, "router-depth", "router")
+	w.metric(t, "alpha-depth", "alpha")
+	w.composite(t, "router", "ALARM(router-depth)", "")
+	w.composite(t, "alpha", "ALARM(alpha-depth)", "router")
+	w.Evaluate(at(0))
+	w.Evaluate(at(40))
+	w.acts = nil
+
+	// The router's fault shows in the cell first, and in the router within the wait period.
+	w.metrics.Put(cell("depth", "alpha"), "Count", at(45), 1)
+	w.Evaluate(at(50))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "alpha"))
+	w.metrics.Put(cell("depth", "alpha"), "Count", at(55), 1)
+	w.metrics.Put(cell("depth", "router"), "Count", at(55), 1)
+	w.Evaluate(at(60))
+	for i := 6; i < 12; i++ {
+		w.metrics.Put(cell("depth", "alpha"), "Count", at(10*i+5), 1)
+		w.metrics.Put(cell("depth", "router"), "Count", at(10*i+5), 1)
+		w.Evaluate(at(10*i + 10))
+	}
+	require.Equal(t, []string{"router ALARM"}, w.acts, "one fault, one page")
+
+	// Where the cell stays in ALARM when the router is well again, the page comes after the extension period.
+	for i := 12; i < 18; i++ {
+		w.metrics.Put(cell("depth", "alpha"), "Count", at(10*i+5), 1)
+		w.Evaluate(at(10*i + 10))
+	}
+	require.Equal(t, []string{"router ALARM", "router OK", "alpha ALARM"}, w.acts)
+}
+
+func TestAlarms_RefuseWhatAWSRefuses(t *testing.T) {
+	w := newWatch()
+	w.metric(t, "depth", "alpha")
+	w.composite(t, "all", "ALARM(depth)", "")
+	require.ErrorContains(t, w.Delete("depth"), `composite alarm "all"`)
+	require.ErrorContains(t, w.PutComposite(awscloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("x"), AlarmRule: aws.String("ALARM(gone)")}, noon), `"gone"`)
+	require.ErrorContains(t, w.PutComposite(awscloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("depth"), AlarmRule: aws.String("TRUE")}, noon), "other kind")
+	for want, in := range map[string]awscloudwatch.PutMetricAlarmInput{
+		"no threshold":         {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), ComparisonOperator: "GreaterThanThreshold"},
+		"want at least 1, and": {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), DatapointsToAlarm: aws.Int32(2), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
+		"period 0s":            {AlarmName: aws.String("x"), Statistic: "Sum", EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
+		"treated as":           {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold", TreatMissingData: aws.String("fine")},
+		"comparison operator":  {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "Equal"},
+		"statistic":            {AlarmName: aws.String("x"), Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
+		"1 to 255":             {Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
+	} {
+		require.ErrorContains(t, w.PutMetric(in, noon), want)
+	}
+	require.NoError(t, w.Delete("all", "depth", "never-there"))
+	require.Empty(t, w.Described(awscloudwatch.DescribeAlarmsInput{}).MetricAlarms)
+}
+
+func TestAlarms_OfMetricMathJudgeTheOneThatReturnsData(t *testing.T) {
+	w := newWatch()
+	r, e := metricQuery("r", "requests", "alpha", "Sum", false), metricQuery("e", "errors", "alpha", "Sum", false)
+	share := expressionQuery("share", "100 * FILL(e, 0) / r")
+	put := func(metrics ...types.MetricDataQuery) error {
+		return w.PutMetric(awscloudwatch.PutMetricAlarmInput{
+			AlarmName: aws.String("share"), Metrics: metrics, EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(5),
+			ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching"),
+		}, noon)
+	}
+	require.ErrorContains(t, put(r, e), "no metric returns data")
+	require.ErrorContains(t, put(r, e, share, expressionQuery("again", "r")), "both return data")
+	require.NoError(t, put(r, e, share))
+	w.metrics.Put(cell("requests", "alpha"), "Count", at(1), 100)
+	w.Evaluate(at(60))
+	require.Equal(t, cloudwatch.OK, w.state(t, "share"))
+	w.metrics.Put(cell("requests", "alpha"), "Count", at(61), 100)
+	w.metrics.Put(cell("errors", "alpha"), "Count", at(61), 6)
+	w.Evaluate(at(120))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "share"))
+}

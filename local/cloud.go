@@ -68,6 +68,7 @@ type Cloud struct {
 	group    *process.Group
 	emulator *emulator.Emulator
 	gate     *gate.Gate
+	watch    *watch
 	provider *provider.Server
 	engine   Engine
 	settings settings
@@ -154,7 +155,14 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	c.gate = gate.New(gate.Options{Region: region, Admin: emulator.AccessKey, Log: denials})
+	changes, err := c.logs.open("cloudwatch")
+	if err != nil {
+		return err
+	}
+	c.watch = newWatch(region, changes, c.notify)
+	c.gate = gate.New(gate.Options{
+		Region: region, Admin: emulator.AccessKey, Log: denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},
+	})
 	c.emulator, err = emulator.Start(ctx, emulator.Options{
 		Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress, Keys: c.gate.Key,
 		Gate: func(next http.Handler) http.Handler {
@@ -179,8 +187,9 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 		return c.gate.Key(id)
 	}
 	c.Lambda, err = lambda.New(lambda.Options{
-		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Logs: c.logs.function, Roles: functionRoles{c.gate},
-		Env: map[string]string{"AWS_ENDPOINT_URL": c.emulator.Endpoint()},
+		AWS: c.AWS, Group: c.group, Dir: c.path("lambda"), Roles: functionRoles{c.gate}, Observer: c.watch.vitals,
+		Logs: func(function string) io.Writer { return c.watch.metricsOf(function, c.logs.function(function)) },
+		Env:  map[string]string{"AWS_ENDPOINT_URL": c.emulator.Endpoint()},
 	})
 	if err != nil {
 		return err
@@ -190,8 +199,9 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	}
 	c.Gateway = gateway.New(invoker{c.Lambda, c.gate}, gateway.Options{
 		Region: region, Port: c.options.Port, Keys: keys, Principal: c.gate.PrincipalOf, Authorize: c.gate.AuthorizeKey,
-		AccessLogs: func(string) io.Writer { return c.logs.function("access") },
+		AccessLogs: func(string) io.Writer { return c.logs.function("access") }, Answered: c.watch.vitals.Answered,
 	})
+	c.watch.start(c.queues())
 	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{
 		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: provider.NewPermissions(c.gate.SetFunctionPolicy),
 	})
@@ -219,6 +229,9 @@ func (c *Cloud) Close() error {
 	}
 	if c.Lambda != nil {
 		errs = append(errs, c.Lambda.Close(ctx))
+	}
+	if c.watch != nil {
+		c.watch.close()
 	}
 	if c.emulator != nil {
 		c.emulator.Stop()

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
@@ -73,7 +72,7 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		v.Cells = append(v.Cells, view)
 	}
 	if noAges != nil && ageless {
-		a.note("no ages: %v", briefly(noAges))
+		a.note("no ages: %v", noAges)
 	}
 	if err := a.print(v); err != nil {
 		return err
@@ -107,7 +106,7 @@ func (a *app) noteLostCells(ctx context.Context, s *session, there []string) {
 		}
 	}
 	if err != nil {
-		a.note("Whether tenants are mapped to cells that are not there is not known: %v", briefly(err))
+		a.note("Whether tenants are mapped to cells that are not there is not known: %v", err)
 	}
 }
 
@@ -158,13 +157,4 @@ func waiting(w cellstatus.Waiting) string {
 		return strconv.Itoa(w.Total) + " or more"
 	}
 	return strconv.Itoa(w.Total)
-}
-
-// briefly is an error of the age of messages. An endpoint without a CloudWatch is nothing that an operator can mend, and
-// what the SDK makes of its answer is long.
-func briefly(err error) error {
-	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
-		return errors.New("the endpoint has no CloudWatch that the AWS SDK understands")
-	}
-	return err
 }

@@ -46,7 +46,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 		v.add(read)
 		v.addAge(ages)
 		if noAge != nil && v.oldest() == "?" {
-			a.note("no age: %v", briefly(noAge))
+			a.note("no age: %v", noAge)
 		}
 		v.WaitingByTenant = read.Waiting.ByTenant
 	}

@@ -50,6 +50,7 @@ func (c call) one(action, resource string) func() ([]request, error) {
 var targets = map[string]string{
 	"DynamoDB_20120810": "dynamodb", "DynamoDBStreams_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm",
 	"Logs_20140328": "logs", "ServiceQuotasV20190624": "servicequotas",
+	"GraniteServiceVersion20100801": "monitoring",
 }
 
 // queryServices are those that are called with the query protocol.

@@ -70,6 +70,9 @@ type Options struct {
 	// time. Nil: nowhere.
 	AccessLogs func(destinationARN string) io.Writer
 
+	// Answered is told of each request: the status of its answer, and how long that took. Nil: nobody is.
+	Answered func(apiID string, status int, took time.Duration)
+
 	// Logger receives why a request was refused or an integration failed, which clients are never told. Nil: nowhere.
 	Logger *slog.Logger
 

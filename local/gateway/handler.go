@@ -59,6 +59,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.sourceIP, _, _ = net.SplitHostPort(r.RemoteAddr) // the server always sets it so
 	stage, a := h.answer(w, r, x)
 	a.write(w, x.requestID)
+	if h.gateway.options.Answered != nil {
+		h.gateway.options.Answered(h.apiID, a.status, time.Since(x.started))
+	}
 	if stage != nil && stage.Config.AccessLog != nil {
 		h.gateway.log(stage, logValues(r, x, a, time.Since(x.started)))
 	}

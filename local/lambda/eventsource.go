@@ -62,6 +62,7 @@ func (s *Service) streamPoller(ctx context.Context, m *mapping, config MappingCo
 		Parallelization: config.Parallelization,
 		Destination:     destination,
 		Report:          m.reporter(s),
+		Age:             func(age time.Duration) { s.options.Observer.IteratorAge(nameOf(config.FunctionName), age) },
 	}), nil
 }
 

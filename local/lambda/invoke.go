@@ -105,6 +105,9 @@ func (s *Service) tryInvoke(ctx context.Context, name string, payload []byte) (*
 		return nil, err
 	}
 	g, e, err := f.acquire()
+	if errors.Is(err, ErrThrottled) {
+		s.options.Observer.Throttled(nameOf(name))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +115,11 @@ func (s *Service) tryInvoke(ctx context.Context, name string, payload []byte) (*
 	done := make(chan struct{})
 	err = s.spawn(func() {
 		defer close(done)
+		began := time.Now()
 		s.run(f, g, e, i)
+		if i.err == nil {
+			s.options.Observer.Invoked(nameOf(name), time.Since(began), i.result.FunctionError != "")
+		}
 	})
 	if err != nil {
 		f.release(g, e, false)

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -47,7 +48,25 @@ type Options struct {
 	Env            map[string]string               // environment of every function, beside its own; wins over it
 	MaxConcurrency int                             // environments of a function that reserves no concurrency; 0: 10
 	Roles          Roles                           // what the functions' roles may do; nil: functions and mappings act as AWS's credentials do
+	Observer       Observer                        // is told what Lambda's metrics are made of; nil: nobody
 }
+
+// Observer is told of each invocation. Its methods return at once.
+type Observer interface {
+	// Invoked tells of an invocation that ran, for how long, and whether the function failed.
+	Invoked(function string, took time.Duration, failed bool)
+	// Throttled tells of an invocation that did not run, because the function is at its concurrency limit.
+	Throttled(function string)
+	// IteratorAge tells how old the last record of a stream's batch is when the function is invoked with it.
+	IteratorAge(function string, age time.Duration)
+}
+
+// nobody is the observer where there is none.
+type nobody struct{}
+
+func (nobody) Invoked(string, time.Duration, bool) {}
+func (nobody) Throttled(string)                    {}
+func (nobody) IteratorAge(string, time.Duration)   {}
 
 // Roles is how functions and event source mappings act as the functions' roles.
 type Roles interface {
@@ -95,6 +114,9 @@ func newService(o Options) (*Service, error) {
 	}
 	if o.MaxConcurrency == 0 {
 		o.MaxConcurrency = defaultConcurrency
+	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
 	}
 	if o.Logs == nil {
 		o.Logs = func(string) io.Writer { return io.Discard }

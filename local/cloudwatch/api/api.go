@@ -1,5 +1,5 @@
-// Package api serves the local cloud's CloudWatch to those who speak Smithy's RPC v2 protocol in CBOR, as the AWS SDK for Go and
-// the AWS CLI do (since botocore 1.42). Requests come through the gate, which has checked who sent them.
+// Package api serves the local cloud's CloudWatch in two protocols: Smithy's RPC v2 in CBOR, which the AWS SDK for Go speaks, and AWS
+// JSON 1.0, which the AWS CLI speaks. Requests come through the gate, which has checked who sent them.
 //
 // Inputs and outputs are the SDK's own types, whose fields have the names that travel.
 package api
@@ -57,14 +57,21 @@ const (
 func (c CloudWatch) Handler() http.Handler {
 	operations := c.operations()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inJSON := strings.HasPrefix(r.Header.Get("Content-Type"), jsonType)
 		name := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+		if inJSON {
+			_, name, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		}
 		operation, ok := operations[name]
-		if r.Header.Get("Smithy-Protocol") != awsapi.RPCCBOR || !ok {
-			awsapi.Refuse(w, r, http.StatusBadRequest, notServed, fmt.Sprintf("the local CloudWatch speaks %s only, and serves %s",
+		if !ok || !inJSON && r.Header.Get("Smithy-Protocol") != awsapi.RPCCBOR {
+			awsapi.Refuse(w, r, http.StatusBadRequest, notServed, fmt.Sprintf("the local CloudWatch speaks %s and AWS JSON 1.0, and serves %s",
 				awsapi.RPCCBOR, strings.Join(slices.Sorted(maps.Keys(operations)), ", ")))
 			return
 		}
 		body, err := read(r)
+		if err == nil && inJSON {
+			body, err = fromJSON(body)
+		}
 		if err != nil {
 			awsapi.Refuse(w, r, http.StatusBadRequest, "IncompleteBody", err.Error())
 			return
@@ -79,12 +86,19 @@ func (c CloudWatch) Handler() http.Handler {
 			return
 		}
 		answer, err := encoding.Marshal(out)
+		if err == nil && inJSON {
+			answer, err = toJSON(answer)
+		}
 		if err != nil {
 			awsapi.Refuse(w, r, http.StatusInternalServerError, "InternalServiceFault", err.Error())
 			return
 		}
-		w.Header().Set("Smithy-Protocol", awsapi.RPCCBOR)
-		w.Header().Set("Content-Type", "application/cbor")
+		if inJSON {
+			w.Header().Set("Content-Type", jsonType)
+		} else {
+			w.Header().Set("Smithy-Protocol", awsapi.RPCCBOR)
+			w.Header().Set("Content-Type", "application/cbor")
+		}
 		_, _ = w.Write(answer) // a client that has gone does not miss it
 	})
 }

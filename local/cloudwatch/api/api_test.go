@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,4 +147,26 @@ func TestWhatIsNotServedIsRefusedWithWhatIs(t *testing.T) {
 	require.ErrorContains(t, err, "DescribeAlarms")
 	_, err = client.GetMetricData(t.Context(), &awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(noon), MetricDataQueries: []types.MetricDataQuery{}})
 	require.Equal(t, "InvalidParameterValueException", code(t, err))
+}
+
+func TestTheCLIsProtocolHasTimesAsNumbers(t *testing.T) {
+	_, served := serve(t)
+	call := func(operation, body string) (int, string) {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		r.Header.Set("X-Amz-Target", "GraniteServiceVersion20100801."+operation)
+		w := httptest.NewRecorder()
+		served.Handler().ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	status, answer := call("PutMetricData", `{"Namespace":"n","MetricData":[{"MetricName":"m","Value":1.5,"Timestamp":1767355200.5}]}`)
+	require.Equal(t, 200, status, answer)
+	status, answer = call("GetMetricData", `{"StartTime":1767355200,"EndTime":1767355260,"MetricDataQueries":[{"Id":"a","MetricStat":{"Metric":{"Namespace":"n","MetricName":"m"},"Period":60,"Stat":"Sum"}}]}`)
+	require.Equal(t, 200, status, answer)
+	require.JSONEq(t, `{"Messages":[],"MetricDataResults":[{"Id":"a","Label":"m","StatusCode":"Complete","Timestamps":[1767355200],"Values":[1.5]}],"ResultMetadata":{}}`, answer)
+	status, answer = call("PutMetricAlarm", `{"AlarmName":"a"}`)
+	require.Equal(t, 400, status)
+	require.Contains(t, answer, "InvalidParameterValueException")
+	status, answer = call("DescribeAlarms", ``)
+	require.Equal(t, 200, status, answer)
 }

@@ -20,6 +20,8 @@ It makes receiving from a queue cheap. moto counts all messages of the queue nin
 to look up the retention period: a queue with a few hundred messages took a tenth of a second per receive, and no
 consumer caught up with it.
 
+It tells the age of a queue's oldest message, as an attribute that is asked for by name: on AWS it is a metric.
+
 In the end it says which moto it has mended: the local cloud takes only versions that were tested with it.
 """
 
@@ -47,6 +49,7 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         update_item = DynamoDBBackend.update_item
         delete_table = DynamoDBBackend.delete_table
         get_records = ShardIterator.get
+        queue_attributes = SQSBackend.get_queue_attributes
 
         def serial_dispatch(cls, *args, **kwargs):
             with one_at_a_time:
@@ -104,8 +107,17 @@ if importlib.util.find_spec("moto"):  # not in a tool on the way to the server t
         def is_retained(self, queue_name, message):
             return self.get_queue(queue_name).message_retention_period + message.sent_timestamp / 1000 > time.time()
 
+        def attributes_with_age(self, queue_name, attribute_names):
+            age = "ApproximateAgeOfOldestMessage"
+            found = queue_attributes(self, queue_name, [name for name in attribute_names if name != age])
+            if age in attribute_names:
+                sent = [message.sent_timestamp for message in self.get_queue(queue_name)._messages]
+                found = {**found, age: str(int(time.time() - min(sent) / 1000) if sent else 0)}
+            return found
+
         BaseResponse.dispatch = classmethod(serial_dispatch)
         SQSBackend.is_message_valid_based_on_retention_period = is_retained
+        SQSBackend.get_queue_attributes = attributes_with_age
         Message.visible = property(lambda self: self.visible_at < time.time() * 1000)
         Message.delayed = property(lambda self: self.delayed_until > time.time() * 1000)
         Queue.wait_for_messages = patient_wait_for_messages

@@ -58,11 +58,12 @@ type Config struct {
 	Filter          filter.Set
 	ReportFailures  bool // the function answers with batchItemFailures
 	BisectOnError   bool
-	MaxRetries      int           // -1 is no bound
-	MaxRecordAge    time.Duration // 0 is no bound
-	Parallelization int           // lanes a shard
-	Destination     Destination   // nil: what is given up is only reported
-	Report          func(error)   // told the result of each batch and poll that was not as it should be; nil after a good batch
+	MaxRetries      int                 // -1 is no bound
+	MaxRecordAge    time.Duration       // 0 is no bound
+	Parallelization int                 // lanes a shard
+	Destination     Destination         // nil: what is given up is only reported
+	Report          func(error)         // told the result of each batch and poll that was not as it should be; nil after a good batch
+	Age             func(time.Duration) // told the age of the last record of each batch that the function is invoked with; nil: nobody is
 }
 
 // Poller polls one stream.

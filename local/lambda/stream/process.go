@@ -51,6 +51,9 @@ func (l *lane) attempt(ctx context.Context, p piece) (next []piece, delay time.D
 		return nil, 0, true
 	}
 
+	if l.config.Age != nil {
+		l.config.Age(time.Since(p.records[len(p.records)-1].created))
+	}
 	invocation, err := l.invoker.Invoke(ctx, source.Event(p.records, record.json))
 	if ctx.Err() != nil {
 		return nil, 0, false

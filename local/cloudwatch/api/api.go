@@ -6,6 +6,7 @@ package api
 
 import (
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -78,10 +79,8 @@ func (c CloudWatch) Handler() http.Handler {
 		}
 		out, err := operation(body)
 		if err != nil {
-			f, ok := err.(failure)
-			if !ok {
-				f = failure{invalid, err.Error()}
-			}
+			f := failure{invalid, err.Error()}
+			_ = errors.As(err, &f) // an error that is none is of the input
 			awsapi.Refuse(w, r, http.StatusBadRequest, f.code, f.message)
 			return
 		}

@@ -106,8 +106,8 @@ func newWorld(t *rapid.T) *world {
 			Client: w.db, DataPrefix: naming.Stack("dev").DataTablePrefix(), ResultsPrefix: naming.Stack("dev").ResultsTablePrefix(), Now: clock,
 		}
 		router, err := edge.New(place{}, tables, edge.Config{
-			Auth: edge.Auth{Type: env.AuthNone}, CellTimeout: time.Minute, DataTTL: dataTTL, MaxPayloadBytes: 1024, TenantLimit: plenty, Tenants: 1,
-			Cell: guard.CellConfig{InFlight: 1 << 20, Limit: plenty, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: time.Second, Probes: 1}},
+			Auth: edge.Auth{Type: env.AuthNone}, DataTTL: dataTTL, MaxPayloadBytes: 1024, TenantLimit: plenty, Tenants: 1,
+			Cell: guard.CellConfig{InFlight: 1 << 20, Limit: plenty, Timeout: guard.Timeout{Min: time.Minute, Max: time.Minute}, Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: time.Second, Probes: 1}},
 			Now:  clock,
 		}, telemetry.NewRecords(io.Discard, "test", slog.LevelInfo))
 		require.NoError(t, err)

@@ -28,7 +28,8 @@ func newDLQDrop(a *app) *cobra.Command {
 		Short: "Give up the events of messages in a cell's DLQs, and delete the messages",
 		Long: `drop gives up the events of messages in a cell's DLQs and deletes the messages for good: neither a redrive nor a replay
 sends them any more, and who asks the router for such an event is told that it failed. It wants to be told which messages: by
---id, by --tenant, or --all. A message whose tenant is being moved is kept; drop it when the move is done.
+--id, by --tenant, or --all. A message whose tenant is being moved is kept; drop it when the move is done. Where the event's data
+has expired and its id was used again, only the message is deleted: the later event stays as it is.
 
 --save writes the messages to a file first, one JSON document per line, as 'cellctl dlq list --output json' has them. A
 drop cannot be undone: to have such an event applied after all, have the client send it again under a new id.

@@ -20,7 +20,7 @@ func newDLQList(a *app) *cobra.Command {
 		Long: `list prints the messages in the DLQs of a cell. REASON is what the consumer noted when it gave the event up (rejected,
 malformed, panic, deadline, crashed, error; conflict for an event that a move set aside), what the producer noted when it ejected a
 record that can never be published, or what AWS says of the message. NOTE, if there is one, is what to know before acting
-on the message. AGE counts from when the message was first sent.
+on the message: that the event's data has expired, for instance. AGE counts from when the message was first sent.
 
 The JSON has the messages' bodies and attributes, too. Each listing adds one to the receives of a message.
 
@@ -98,6 +98,8 @@ type letterView struct {
 	Events     []string          `json:"events"` // their keys
 	Reason     string            `json:"reason"`
 	Note       *string           `json:"note"`
+	AcceptedAt *string           `json:"accepted_at"`
+	ExpiresAt  *string           `json:"expires_at"` // when its event's data does, unless a redrive has extended its life
 	FirstSeen  *string           `json:"first_seen"`
 	Receives   int               `json:"receives"`
 	Attributes map[string]string `json:"attributes"`
@@ -109,7 +111,8 @@ type letterView struct {
 func viewOfLetter(l deadletter.Letter) letterView {
 	return letterView{
 		Kind: l.Kind, MessageID: l.MessageID, TenantID: orNull(l.TenantID), EventID: orNull(l.EventID), Type: orNull(l.Type),
-		Events: append([]string{}, l.Events...), Reason: l.Reason, FirstSeen: jsonTime(l.FirstSeen), Receives: l.Receives,
+		Events: append([]string{}, l.Events...), Reason: l.Reason, AcceptedAt: jsonTime(l.AcceptedAt), ExpiresAt: jsonTime(l.ExpiresAt),
+		FirstSeen: jsonTime(l.FirstSeen), Receives: l.Receives,
 		Note: orNull(l.Note), Body: l.Body, Attributes: l.Attributes, seen: l.FirstSeen,
 	}
 }

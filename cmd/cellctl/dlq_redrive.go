@@ -27,6 +27,10 @@ func newDLQRedrive(a *app) *cobra.Command {
 of which nothing is left to be done. An event that was applied before has no second effect, so that redriving too much, or
 twice, does no harm. An event that fails again comes back to the DLQ for the next redrive.
 
+An event's data expires (cellular:pipeline dataTTL), and its id may be used again after that. A redrive keeps the data of what it
+sends for as long as the message can be on its way. It never sends an event whose data has expired or is gone, or whose id was
+used again since: drop such a message.
+
 A message that cannot be redriven is kept, and the summary says why. An interrupted redrive is finished by the same command.
 
 Exit codes: 0 nothing was kept but what a later redrive takes, 1 failed, or a message was kept that needs you to do something

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
@@ -75,6 +77,25 @@ func TestALetterThatNeedsTheOperatorIsKeptAndIsAFailure(t *testing.T) {
 		require.JSONEq(t, `{"cell":"c01","kinds":[{"kind":"consumer","received":1,"redriven":0,"sent":0,"already_applied":0,"gone":0,
 			"sent_unchanged":0,"kept":1,"need_operator":1}],
 			"kept":[{"kind":"consumer","message_id":"`+id+`","event":"acme#broken","reason":"its tenant is mapped to no cell"}]}`, stdout)
+	})
+}
+
+func TestALetterOfAnEventWhoseDataHasExpiredIsKeptAndIsAFailure(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		data := w.db.Item(stack.Cell("c01").DataTable(), "acme#broken")
+		data[event.AttrExpiresAt] = item.Number(time.Now().Add(time.Hour).Unix())
+		w.db.Put(stack.Cell("c01").DataTable(), data)
+		time.Sleep(time.Hour)
+		w.fails(cli.ExitFailure, printed(
+			"KIND      MESSAGES  SENT  ALREADY APPLIED  KEPT",
+			"consumer  1         0     0                1",
+			"",
+			"KIND      EVENT        MESSAGE ID  KEPT BECAUSE",
+			"consumer  acme#broken  "+id+"   "+resend.Expired.Explain(),
+		), printed(
+			"cellctl: 1 message was kept that cannot be redriven; 'cellctl dlq show' prints one, 'cellctl dlq drop' gives it up",
+		), "dlq", "redrive", "--cell", "c01", "--kind", "consumer")
+		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
 	})
 }
 

@@ -76,6 +76,12 @@ func (v letterDetailView) text(s *sheet) {
 	if v.Note != nil {
 		s.row("note", *v.Note)
 	}
+	if v.AcceptedAt != nil {
+		s.row("accepted", *v.AcceptedAt)
+	}
+	if v.ExpiresAt != nil {
+		s.row("data expires", *v.ExpiresAt)
+	}
 	s.row("first seen", orDash(v.FirstSeen)+", "+ago(v.seen, v.now))
 	s.row("receives", v.Receives)
 	for _, name := range slices.Sorted(maps.Keys(v.Attributes)) {

@@ -116,6 +116,8 @@ func TestLettersAreListed(t *testing.T) {
       ],
       "reason": "rejected",
       "note": null,
+      "accepted_at": "2000-01-01T00:00:00.000Z",
+      "expires_at": null,
       "first_seen": "2000-01-01T00:00:00.000Z",
       "receives": 2,
       "attributes": {
@@ -230,6 +232,7 @@ func TestALetterIsShown(t *testing.T) {
 			"type                 order.placed",
 			"reason               conflict",
 			"note                 "+resend.Conflict.Explain(),
+			"accepted             2000-01-01T00:00:00.000Z",
 			"first seen           2000-01-01T00:00:00.000Z, 1m0s ago",
 			"receives             1",
 			"attribute event_id   broken",

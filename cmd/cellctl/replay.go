@@ -37,7 +37,8 @@ func newReplay(a *app) *cobra.Command {
 		Long: `replay looks for events that a cell has accepted and that are neither applied nor in a DLQ of it, and sends them to the
 cells that own their tenants now. The pipeline loses no event; a queue that is purged does, or a message that outlives its
 queue's retention. An event that is merely late is sent twice, which has no second effect. Events within --grace, events
-with a message in a DLQ and events that an operator has dropped are not sent; notes have their numbers.
+with a message in a DLQ and events that an operator has dropped are not sent; notes have their numbers. An event whose data has
+expired is listed, and never sent: have the client send it again if it still matters.
 
 It reads all events since --since of every tenant of the cell, or of --tenant, and what is in the cell's DLQs. --since is a
 time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m. An interrupted replay is finished by the same command.

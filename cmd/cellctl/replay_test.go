@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/operator/resend"
 	"cellular/internal/testkit/sqstest"
 )
@@ -138,5 +140,25 @@ func TestAReplayThatCannotBeMadeIsRefused(t *testing.T) {
 		w.refuses(exitRefused, "cellctl: replay cell c01 since 1999-12-30T01:00:00Z: outcomes of events that old may have expired, so that applied ones "+
 			"cannot be told from lost ones: it keeps them for 24h0m0s, so the earliest is 1999-12-31T01:00:01Z\n", "replay", "--cell", "c01", "--since", "48h")
 		w.refuses(exitRefused, "cellctl: unknown cell \"c09\": stack dev has canary, c01, c02; 'cellctl cells list' shows them\n", "replay", "--cell", "c09")
+	})
+}
+
+func TestAReplayListsAnEventWhoseDataHasExpired(t *testing.T) {
+	lost(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		table := stack.Cell("c01").DataTable()
+		data := w.db.Item(table, "acme#lost")
+		data[event.AttrExpiresAt] = item.Number(time.Now().Unix())
+		w.db.Put(table, data)
+		w.fails(cli.ExitFailure, printed(
+			"FOUND                                EVENTS",
+			"no outcome, and no message in a DLQ  1",
+			"",
+			"OUTCOME"+strings.Repeat(" ", len("not sent: ")+len(resend.Expired.Explain())-len("OUTCOME"))+"  EVENTS",
+			"not sent: "+resend.Expired.Explain()+"  1",
+			"",
+			"EVENT      FOUND                                OUTCOME",
+			"acme#lost  no outcome, and no message in a DLQ  not sent: "+resend.Expired.Explain(),
+		), "lost events: 1\n"+inDLQ+"cellctl: 1 event was found that cannot be sent\n", "replay", "--cell", "c01")
+		require.Empty(t, q.Messages(c01.QueueURL))
 	})
 }

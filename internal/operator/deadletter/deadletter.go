@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -149,13 +150,17 @@ func (d *Letters) List(ctx context.Context, cell manifest.Cell, kinds []Kind, f 
 	return list, err
 }
 
-// Events returns the keys of the events that the letters in all of a cell's DLQs are about, as far as these tell.
-func (d *Letters) Events(ctx context.Context, cell manifest.Cell) (map[string]bool, error) {
-	keys := map[string]bool{}
+// Events returns the keys of the events that the letters in all of a cell's DLQs are about, as far as these tell, and when the
+// data of the latest acceptance of each expires; the zero time where that is not known, or never.
+func (d *Letters) Events(ctx context.Context, cell manifest.Cell) (map[string]time.Time, error) {
+	keys := map[string]time.Time{}
 	err := d.each(ctx, cell, Kinds(), func(letters []Letter) error {
 		for _, l := range letters {
 			for _, key := range l.Events {
-				keys[key] = true
+				expires := l.accepted[key].ExpiresAt
+				if known, ok := keys[key]; !ok || expires.IsZero() || !known.IsZero() && known.Before(expires) {
+					keys[key] = expires
+				}
 			}
 		}
 		return nil

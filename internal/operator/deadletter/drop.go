@@ -99,7 +99,7 @@ func (d *Letters) giveUp(ctx context.Context, cell manifest.Cell, l Letter) (mov
 		}
 		wanted := make([]resend.Wanted, 0, len(ofTenant))
 		for _, key := range ofTenant {
-			wanted = append(wanted, resend.Wanted{Key: key, Carried: l.carried})
+			wanted = append(wanted, l.wanted(key))
 		}
 		verdicts, err := d.Home.Drop(ctx, cell, tenantID, wanted)
 		if err != nil {
@@ -117,7 +117,7 @@ func (d *Letters) giveUp(ctx context.Context, cell manifest.Cell, l Letter) (mov
 // withoutOutcome leaves out events that the consumer has seen: the range of a stream's letter has records of other
 // batches too, and an event that was never published has no outcome.
 func (d *Letters) withoutOutcome(ctx context.Context, cell manifest.Cell, keys []string) ([]string, error) {
-	ledger, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, keys)
+	ledger, err := tenantdata.Outcomes(ctx, d.Home.Tables, cell, keys, d.Home.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package deadletter
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -23,8 +24,12 @@ type Letter struct {
 	TenantID  string // "" where it is not known, or not one
 	EventID   string // "" where it is not known, or not one
 	Type      string
-	Events    []string  // the keys of its events: one, or those of a stream's batch
-	Epoch     int64     // of its event, the highest of a batch's, as far as the letter says; 0 where it does not
+	Events    []string // the keys of its events: one, or those of a stream's batch
+	Epoch     int64    // of its event, the highest of a batch's, as far as the letter says; 0 where it does not
+	// AcceptedAt and ExpiresAt are of its one event, as far as the letter says; zero where it does not. The event's data expires then,
+	// unless a redrive has extended its life.
+	AcceptedAt, ExpiresAt time.Time
+
 	Reason    string    // why it is here, in the words of whatever put it here; or "unknown"
 	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ; what a function ejects is sent to it
 	Receives  int       // each listing adds one
@@ -34,10 +39,11 @@ type Letter struct {
 	Attributes map[string]string
 
 	message    types.Message
-	carried    *event.Event // the event, where the message has all of it
-	batch      bool         // of the stream, and its events are those of a range of records
-	unresolved bool         // the body does not tell its events
-	applied    bool         // the cell's ledger has its one event as processed
+	carried    *event.Event           // the event, where the message has all of it
+	accepted   map[string]event.Event // the times of the acceptances that it is about, by the events' keys, as far as it tells
+	batch      bool                   // of the stream, and its events are those of a range of records
+	unresolved bool                   // the body does not tell its events
+	applied    bool                   // the cell's ledger has its one event as processed
 }
 
 // unknown is the reason of a letter that nothing explains.
@@ -96,10 +102,16 @@ func (l *Letter) readEvent() {
 		return
 	}
 	l.name(m.Key())
-	l.Type, l.Epoch = m.Type, m.Epoch
+	l.Type, l.Epoch, l.AcceptedAt, l.ExpiresAt = m.Type, m.Epoch, m.AcceptedAt, m.ExpiresAt
+	l.accepted = map[string]event.Event{m.Key(): m.Event}
 	if !m.PayloadRef {
 		l.carried = &m.Event
 	}
+}
+
+// wanted is one of the letter's events as it is to be sent, or dropped.
+func (l *Letter) wanted(key string) resend.Wanted {
+	return resend.Wanted{Key: key, Carried: l.carried, Accepted: l.accepted[key]}
 }
 
 // group is the message group that a letter is sent with as it is: its own or, if it has none, its tenant's; nil for neither.
@@ -145,9 +157,10 @@ func (l *Letter) deliveryError() string {
 	return unknown
 }
 
-// explain gives letters of single events what the cell's ledger has to say of these.
+// explain gives letters of single events what is to be said of these: by the cell's ledger, and of those that may have expired by
+// what a redrive would do.
 func (d *Letters) explain(ctx context.Context, cell manifest.Cell, letters []Letter, keys []string) error {
-	entries, err := tenantdata.Read(ctx, d.Home.Tables, cell.ResultsTable, distinct(keys))
+	entries, err := tenantdata.Outcomes(ctx, d.Home.Tables, cell, distinct(keys), d.Home.Now())
 	if err != nil {
 		return err
 	}
@@ -156,22 +169,40 @@ func (d *Letters) explain(ctx context.Context, cell manifest.Cell, letters []Let
 		if l.batch || len(l.Events) != 1 {
 			continue
 		}
-		outcome := ledger.Peek(entries[l.Events[0]])
-		status, reason := outcome.Status, outcome.Reason
-		if l.Kind == Consumer && status == ledger.Failed && reason != "" {
-			l.Reason = reason
+		key := l.Events[0]
+		l.explain(ledger.Peek(entries[key]))
+		if l.applied || l.TenantID == "" || !(event.Event{AcceptedAt: d.Home.Now()}).Follows(l.ExpiresAt) {
+			continue
 		}
-		switch {
-		case status == ledger.Processed:
-			l.applied = true
-			l.Note = "applied since: a redrive only deletes it"
-		case status == ledger.Failed && reason == ledger.ReasonConflict:
-			l.Note = resend.Conflict.Explain()
-		case status == ledger.Failed && reason == ledger.ReasonDropped:
-			l.Note = resend.Dropped.Explain()
+		assessed, err := d.Home.Assess(ctx, cell, l.TenantID, []resend.Wanted{l.wanted(key)})
+		if err != nil {
+			return fmt.Errorf("look for event %q: %w", key, err)
+		}
+		if v := assessed[key].Verdict; v == resend.Expired || v == resend.Superseded {
+			l.Note = v.Explain()
 		}
 	}
 	return nil
+}
+
+// explain gives a letter of one event what an outcome under the event's key says of it.
+func (l *Letter) explain(outcome ledger.Outcome) {
+	of := event.Event{AcceptedAt: l.AcceptedAt, ExpiresAt: l.ExpiresAt}
+	if outcome.Before(of) || outcome.After(of) {
+		return
+	}
+	if l.Kind == Consumer && outcome.Status == ledger.Failed && outcome.Reason != "" {
+		l.Reason = outcome.Reason
+	}
+	switch {
+	case outcome.Status == ledger.Processed:
+		l.applied = true
+		l.Note = "applied since: a redrive only deletes it"
+	case outcome.Status == ledger.Failed && outcome.Reason == ledger.ReasonConflict:
+		l.Note = resend.Conflict.Explain()
+	case outcome.Status == ledger.Failed && outcome.Reason == ledger.ReasonDropped:
+		l.Note = resend.Dropped.Explain()
+	}
 }
 
 func distinct(keys []string) []string {

@@ -75,7 +75,7 @@ func TestAListIsAsLongAsAsked(t *testing.T) {
 	require.Len(t, w.left(Alpha), 36, "visible again at once")
 	keys, err := w.letters.Events(t.Context(), Alpha)
 	require.NoError(t, err)
-	require.Equal(t, map[string]bool{"acme#one": true}, keys)
+	require.Equal(t, map[string]time.Time{"acme#one": {}}, keys)
 
 	counts, err := w.letters.Counts(t.Context(), Alpha)
 	require.NoError(t, err)

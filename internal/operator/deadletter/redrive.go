@@ -33,7 +33,7 @@ type Summary struct {
 	NeedOperator   int    // those of Kept that no later redrive gets rid of by itself
 	Sent           int    // events
 	AlreadyApplied int    // events that needed no sending
-	Gone           int    // events of a stream's letter whose items have been deleted
+	Gone           int    // events of a range of a stream's records whose items have been deleted
 	AsTheyAre      int    // messages that cannot be read, sent to the cell's own queue as they are
 	Notes          []Note // why messages were kept, the first maxNotes of them
 }
@@ -141,7 +141,7 @@ func (r *redrive) groups(letters []Letter) []group {
 			groups = append(groups, group{[]Letter{l}, r.sendAsIs})
 		default:
 			i, ok := ofTenant[l.TenantID]
-			if !ok {
+			if !ok || groups[i].hasAnother(l) {
 				i = len(groups)
 				ofTenant[l.TenantID] = i
 				groups = append(groups, group{nil, r.sendEvents})
@@ -152,11 +152,20 @@ func (r *redrive) groups(letters []Letter) []group {
 	return groups
 }
 
+// hasAnother reports whether a group has a letter about another acceptance of the same id. Home answers by the events' keys, so that
+// such two are not asked about at once.
+func (g group) hasAnother(l Letter) bool {
+	return slices.ContainsFunc(g.letters, func(other Letter) bool {
+		a, b := l.accepted[l.Events[0]], other.accepted[l.Events[0]]
+		return l.Events[0] == other.Events[0] && (a.After(b) || b.After(a))
+	})
+}
+
 // sendEvents handles letters of one tenant with one event each.
 func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []Letter, err error) {
 	wanted := make([]resend.Wanted, 0, len(letters))
 	for _, l := range letters {
-		wanted = append(wanted, resend.Wanted{Key: l.Events[0], Carried: l.carried})
+		wanted = append(wanted, l.wanted(l.Events[0]))
 	}
 	if err := r.limit.WaitN(ctx, len(wanted)); err != nil {
 		return nil, err
@@ -196,24 +205,22 @@ func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []
 			}
 			wanted := make([]resend.Wanted, 0, len(chunk))
 			for _, key := range chunk {
-				wanted = append(wanted, resend.Wanted{Key: key})
+				wanted = append(wanted, l.wanted(key))
 			}
 			assessed, err := r.Home.Send(ctx, r.cell, tenantID, wanted)
 			if err != nil {
 				return nil, err
 			}
 			for _, key := range chunk {
-				switch a := assessed[key]; a.Verdict {
-				case resend.Sent:
+				switch a := assessed[key]; {
+				case a.Verdict == resend.Sent:
 					r.summary.Sent++
-				case resend.AlreadyApplied:
+				case a.Verdict == resend.AlreadyApplied:
 					r.summary.AlreadyApplied++
-				case resend.Gone:
+				case a.Verdict == resend.Gone && l.batch: // or a record of another batch in the range
 					r.summary.Gone++
-				default:
-					if kept == "" || !needsOperator {
-						kept, reason, needsOperator = key, a.Explain(), a.Verdict.NeedsOperator()
-					}
+				case kept == "" || !needsOperator:
+					kept, reason, needsOperator = key, a.Explain(), a.Verdict.NeedsOperator()
 				}
 			}
 		}
@@ -238,6 +245,16 @@ func byTenant(keys []string) map[string][]string {
 // sendAsIs handles a letter that this version cannot read: the consumer may have been taught meanwhile.
 func (r *redrive) sendAsIs(ctx context.Context, letters []Letter) (finished []Letter, err error) {
 	l := letters[0]
+	if l.TenantID != "" {
+		verdict, err := r.Home.Hold(ctx, r.cell, l.TenantID, l.Events[0])
+		if err != nil {
+			return nil, err
+		}
+		if verdict != resend.Due {
+			r.summary.keep(l, l.Events[0], verdict.Explain(), verdict.NeedsOperator())
+			return nil, nil
+		}
+	}
 	if err := r.limit.Wait(ctx); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func TestLetters_DeleteThoseOfARemovedTenantWhereverTheyAreMet(t *testing.T) {
 		},
 		"replay": func(w *world) error {
 			keys, err := w.letters.Events(t.Context(), Alpha)
-			require.Equal(t, map[string]bool{"acme#e": true, "globex#e": true}, keys)
+			require.ElementsMatch(t, []string{"acme#e", "globex#e"}, slices.Collect(maps.Keys(keys)))
 			return err
 		},
 		"drop": func(w *world) error {

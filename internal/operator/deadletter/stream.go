@@ -69,15 +69,19 @@ func (d *Letters) readBatch(ctx context.Context, cellID string, l *Letter) error
 	case err != nil:
 		return fmt.Errorf("read the records of message %s: %w", l.MessageID, err)
 	}
+	l.accepted = map[string]event.Event{}
 	for _, r := range records {
 		if key := eventOf(r); key != "" {
 			l.Events = append(l.Events, key)
 			l.Epoch = max(l.Epoch, epochOf(r))
+			l.accepted[key] = acceptedIn(r)
 		}
 	}
 	l.Events = distinct(l.Events)
 	if len(l.Events) == 1 {
 		l.name(l.Events[0])
+		of := l.accepted[l.Events[0]]
+		l.AcceptedAt, l.ExpiresAt = of.AcceptedAt, of.ExpiresAt
 	} else {
 		l.TenantID = oneTenant(l.Events)
 	}
@@ -106,6 +110,21 @@ func epochOf(r types.Record) int64 {
 		}
 	}
 	return 0
+}
+
+// acceptedIn has the times of the acceptance that a record is of, as far as it tells.
+func acceptedIn(r types.Record) (e event.Event) {
+	if at, ok := r.Dynamodb.NewImage[event.AttrAcceptedAt].(*types.AttributeValueMemberS); ok {
+		if accepted, err := time.Parse(event.TimeLayout, at.Value); err == nil {
+			e.AcceptedAt = accepted
+		}
+	}
+	if n, ok := r.Dynamodb.NewImage[event.AttrExpiresAt].(*types.AttributeValueMemberN); ok {
+		if seconds, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			e.ExpiresAt = time.Unix(seconds, 0).UTC()
+		}
+	}
+	return e
 }
 
 // records reads a batch's range of its shard. That can be more than the batch: a shard whose batches are handled in

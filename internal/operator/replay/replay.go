@@ -3,6 +3,9 @@
 // message that outlived its queue's retention, or a stream that was down for a day. What an operator has dropped, with
 // cellctl dlq drop, is not lost but given up.
 //
+// An event whose data has expired is found for as long as the table has it, and is not sent: nobody can apply it any more, and its
+// id may be used again. An outcome says nothing about a later acceptance of its event's id.
+//
 // An event that is merely on its way looks the same as a lost one. It is sent a second time then, which costs a message
 // and has no effect.
 package replay
@@ -15,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/resend"
 	"cellular/internal/operator/tenantdata"
@@ -48,8 +52,9 @@ type Scope struct {
 	// Tenants pages through the tenants that are mapped to the cell: those after the given one, which is "" at first. It
 	// answers "" for next where there are no more. It is not called for a single Tenant.
 	Tenants func(ctx context.Context, after string) (ids []string, next string, err error)
-	// InDLQ are the keys of the events that letters in the cell's DLQs are about: these are for a redrive.
-	InDLQ map[string]bool
+	// InDLQ are the keys of the events that letters in the cell's DLQs are about: these are for a redrive. With each is when the data
+	// of the acceptance expires that the letter is about; the zero time for never. A later acceptance of the id has no letter.
+	InDLQ map[string]time.Time
 }
 
 // ErrTooOld is the error for a Since before which the ledger has forgotten outcomes.
@@ -88,7 +93,8 @@ type Candidate struct {
 	TenantID string
 	Reason   Reason
 
-	divertedAt int64 // the epoch in the ledger's entry, where the reason is StillWaits
+	accepted   event.Event // the times of the acceptance that is lost
+	divertedAt int64       // the epoch in the ledger's entry, where the reason is StillWaits
 }
 
 // Skipped is how many events without an effect are no candidates, and why.

@@ -75,7 +75,7 @@ func TestAReplayCountsWhatItSkipsWithoutAnEffect(t *testing.T) {
 	redriven := w.Accept(Alpha, "acme", "in a DLQ and applied", 1, time.Hour)
 	w.Outcome(Alpha, redriven, ledger.Processed, time.Minute)
 	s := w.scope()
-	s.InDLQ = map[string]bool{letter.Key(): true, redriven.Key(): true}
+	s.InDLQ = map[string]time.Time{letter.Key(): {}, redriven.Key(): {}}
 
 	got := w.run(t, s)
 	require.Zero(t, got.Found)
@@ -206,7 +206,7 @@ func TestWhatIsACandidate(t *testing.T) {
 
 				found = nil
 				if c.want != replay.StillWaits {
-					s.InDLQ = map[string]bool{e.Key(): true}
+					s.InDLQ = map[string]time.Time{e.Key(): {}}
 					require.NoError(t, w.find(t, s, each))
 					require.Empty(t, found, "what is in a DLQ is for a redrive")
 				}

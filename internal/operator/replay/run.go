@@ -83,7 +83,7 @@ func (r *Replayer) Run(ctx context.Context, cell manifest.Cell, s Scope, o Optio
 func (r *Replayer) handle(ctx context.Context, cell manifest.Cell, batch []Candidate, limit *rate.Limiter, dryRun bool) (map[string]resend.Assessed, error) {
 	wanted := make([]resend.Wanted, 0, len(batch))
 	for _, c := range batch {
-		wanted = append(wanted, resend.Wanted{Key: c.Key})
+		wanted = append(wanted, resend.Wanted{Key: c.Key, Accepted: c.accepted})
 	}
 	if dryRun {
 		return r.Home.Assess(ctx, cell, batch[0].TenantID, wanted)

@@ -61,7 +61,7 @@ func (s *search) tenants(ctx context.Context) error {
 // tenant looks at all events of a tenant that were accepted within the scope.
 func (s *search) tenant(ctx context.Context, tenantID string) error {
 	return tenantdata.EventKeys(ctx, s.DynamoDB, s.cell.DataTable, tenantID, s.scope.Since, func(keys []string) error {
-		entries, err := tenantdata.Read(ctx, s.DynamoDB, s.cell.ResultsTable, keys)
+		entries, err := tenantdata.Outcomes(ctx, s.DynamoDB, s.cell, keys, s.now)
 		if err != nil {
 			return err
 		}
@@ -84,12 +84,15 @@ func (s *search) tenant(ctx context.Context, tenantID string) error {
 		for _, key := range suspects {
 			// A key whose item is gone was deleted, and the index is behind.
 			stored, ok := data[key]
+			e, _ := event.FromItem(stored) // the zero event for one that cannot be read, which is neither earlier nor later than any
 			switch {
 			case !ok:
-			case s.tooLate(stored, event.AttrAcceptedAt):
+			case s.inDLQ(key, e):
+				s.skipped.InDLQ++
+			case s.tooRecent(entries[key]), s.tooLate(stored, event.AttrAcceptedAt):
 				s.skipped.TooRecent++
 			default:
-				found = append(found, Candidate{Key: key, TenantID: tenantID, Reason: reasons[key]})
+				found = append(found, Candidate{Key: key, TenantID: tenantID, Reason: reasons[key], accepted: e})
 			}
 		}
 		return s.report(found)
@@ -98,19 +101,29 @@ func (s *search) tenant(ctx context.Context, tenantID string) error {
 
 // suspect says why an event may be lost, going by its ledger entry, or "" if it is not.
 func (s *search) suspect(key string, entry tenantdata.Item) Reason {
-	reason, outcome := s.unapplied(entry), ledger.Peek(entry)
-	switch {
-	case reason == "":
+	reason := s.unapplied(entry)
+	if reason == "" {
 		return ""
-	case s.scope.InDLQ[key]:
-		s.skipped.InDLQ++
-		return ""
-	// The consumer writes that an event has failed just before SQS moves its message to the DLQ, and before a last attempt.
-	case entry != nil && (outcome.AppliedAt.After(s.scope.Until) || outcome.UnderWay(s.now)):
+	}
+	// Whether a letter is about this acceptance, only the event's item tells.
+	if _, letter := s.scope.InDLQ[key]; !letter && s.tooRecent(entry) {
 		s.skipped.TooRecent++
 		return ""
 	}
 	return reason
+}
+
+// tooRecent reports whether an event failed a moment ago: the consumer writes that just before SQS moves the event's message to the
+// DLQ, and before a last attempt.
+func (s *search) tooRecent(entry tenantdata.Item) bool {
+	outcome := ledger.Peek(entry)
+	return entry != nil && (outcome.AppliedAt.After(s.scope.Until) || outcome.UnderWay(s.now))
+}
+
+// inDLQ reports whether a letter is about an event, and not about an earlier one of the same id.
+func (s *search) inDLQ(key string, e event.Event) bool {
+	expires, ok := s.scope.InDLQ[key]
+	return ok && !e.Follows(expires)
 }
 
 // unapplied says why an event with this ledger entry has no effect, or "" if it has one, is given up, or waits.
@@ -183,7 +196,10 @@ func (s *search) waiting(ctx context.Context, keys []string) error {
 		if found[tenantID] == nil {
 			order = append(order, tenantID)
 		}
-		found[tenantID] = append(found[tenantID], Candidate{Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: outcome.Epoch})
+		found[tenantID] = append(found[tenantID], Candidate{
+			Key: key, TenantID: tenantID, Reason: StillWaits, divertedAt: outcome.Epoch,
+			accepted: event.Event{AcceptedAt: outcome.AcceptedAt, ExpiresAt: outcome.EventExpiresAt},
+		})
 	}
 	for _, tenantID := range order {
 		if err := s.report(found[tenantID]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
+	"cellular/internal/model/manifest"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -49,37 +50,48 @@ func (h *Home) find(ctx context.Context, to target, wanted []Wanted) (found, err
 }
 
 // assess never takes another event with the same key for the one that is wanted: an entry of a ledger counts only if the
-// item beside it has the same content.
+// item beside it has the same content, and is of the same acceptance of the id.
 func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	if w.Carried != nil && w.Carried.Epoch <= to.removed {
 		return removedUpTo(to)
 	}
-	conflict := false
-	for _, side := range f.sides(w) {
-		if side.other {
-			conflict = true
-			continue
-		}
-		switch outcome := ledger.Peek(side.entry); {
+	meant := f.meant(w)
+	from, owner := f.sides(w, meant)
+	for _, s := range []side{from, owner} {
+		switch outcome := ledger.Peek(s.entry); {
+		case s.other:
 		case outcome.Status == ledger.Processed:
 			return Assessed{Verdict: AlreadyApplied}
 		case outcome.Status == ledger.Failed && outcome.Reason == ledger.ReasonDropped:
 			return Assessed{Verdict: Dropped}
 		}
 	}
-	if conflict {
+	switch {
+	case from.later || owner.later:
+		return Assessed{Verdict: Superseded}
+	case from.other || owner.other:
 		return Assessed{Verdict: Conflict}
 	}
-	outcome := ledger.Peek(f.ownerLedger[w.Key])
+	outcome := ledger.Peek(owner.entry)
 	if outcome.Status == ledger.Diverted && outcome.Epoch >= to.epoch {
 		// The consumer would take it for a duplicate of what it has just diverted.
 		return Assessed{Verdict: Moving}
 	}
-	stored, clone := f.item(w, to)
-	if stored == nil && f.noteOfRemoved(w.Key, to) {
-		return removedUpTo(to)
-	}
+	ended := event.Event{AcceptedAt: now}.After(meant)
+	stored, clone := owner.item, tenantdata.Item(nil)
 	if stored == nil {
+		stored = from.item
+		if stored == nil && w.Carried != nil && !ended {
+			stored = w.Carried.Item()
+		}
+		clone = cloneOf(stored, to.from)
+	}
+	switch {
+	case stored == nil && f.noteOfRemoved(w.Key, to):
+		return removedUpTo(to)
+	case stored == nil && ended:
+		return Assessed{Verdict: Expired}
+	case stored == nil:
 		return Assessed{Verdict: Gone}
 	}
 	e, err := event.FromItem(stored)
@@ -89,13 +101,21 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	if e.Epoch <= to.removed {
 		return removedUpTo(to)
 	}
+	if e.Expired(now) {
+		return Assessed{Verdict: Expired}
+	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
 	// an outcome can have been there and expired.
 	if outcome.Status != ledger.Failed && now.Sub(e.AcceptedAt) >= to.memory() {
 		return Assessed{Verdict: TooOld}
 	}
+	a := Assessed{Verdict: Due, stored: e, clone: clone}
 	e.Epoch = to.epoch
-	return Assessed{Verdict: Due, Event: e, clone: clone}
+	if !meant.ExpiresAt.IsZero() { // the item's may have been extended
+		e.ExpiresAt = meant.ExpiresAt
+	}
+	a.Event = e
+	return a
 }
 
 func removedUpTo(to target) Assessed { return Assessed{Verdict: Removed, RemovedEpoch: to.removed} }
@@ -111,22 +131,60 @@ func (f found) noteOfRemoved(key string, to target) bool {
 	return outcome.Status == ledger.Diverted && outcome.Epoch > 0 && outcome.Epoch <= to.removed
 }
 
-// side is what one cell's ledger has under an event's key.
+// meant is the acceptance that is wanted, as far as it is known: that of the message or record about it, or else that of the
+// item in the cell that accepted the event, or in the tenant's. Neither is anything earlier nor later than the zero event.
+func (f found) meant(w Wanted) event.Event {
+	switch {
+	case w.Carried != nil:
+		return *w.Carried
+	case !w.Accepted.AcceptedAt.IsZero():
+		return w.Accepted
+	}
+	for _, stored := range []tenantdata.Item{f.fromData[w.Key], f.ownerData[w.Key]} {
+		if e, err := event.FromItem(stored); err == nil {
+			return e
+		}
+	}
+	return event.Event{}
+}
+
+// side is what one cell has under an event's key that is of the acceptance that is meant.
 type side struct {
-	entry tenantdata.Item
-	other bool // it is another event's
+	item, entry tenantdata.Item
+	other       bool // they are another event's
+	later       bool // the cell has an item or an outcome of a later acceptance
 }
 
 // sides are the cell that accepted the event, where that is not its tenant's any more, and the tenant's cell. Without a
 // content to compare, the ledger of the former knows whether the two cells have two events.
-func (f found) sides(w Wanted) []side {
-	mine, known := w.content(f.fromData[w.Key])
-	from := side{entry: f.fromLedger[w.Key], other: known && differs(mine, f.fromData[w.Key])}
-	owner := side{entry: f.ownerLedger[w.Key], other: known && differs(mine, f.ownerData[w.Key])}
-	if !known && f.ownerData[w.Key] != nil {
-		owner.other = ledger.Peek(f.fromLedger[w.Key]).Reason == ledger.ReasonConflict
+func (f found) sides(w Wanted, meant event.Event) (from, owner side) {
+	from = sideOf(f.fromData[w.Key], f.fromLedger[w.Key], meant)
+	owner = sideOf(f.ownerData[w.Key], f.ownerLedger[w.Key], meant)
+	if mine, known := w.content(from.item); known {
+		from.other, owner.other = differs(mine, from.item), differs(mine, owner.item)
+	} else if owner.item != nil {
+		owner.other = ledger.Peek(from.entry).Reason == ledger.ReasonConflict
 	}
-	return []side{from, owner}
+	return from, owner
+}
+
+// sideOf leaves out what is of an earlier acceptance, or of a later one.
+func sideOf(stored, entry tenantdata.Item, meant event.Event) side {
+	s := side{item: stored, entry: entry}
+	if there, err := event.FromItem(stored); err == nil {
+		s.later = there.After(meant)
+		if s.later || meant.After(there) {
+			s.item = nil
+		}
+	}
+	outcome := ledger.Peek(entry)
+	if outcome.Before(meant) {
+		s.entry = nil
+	}
+	if outcome.After(meant) {
+		s.entry, s.later = nil, true
+	}
+	return s
 }
 
 // content is the event as it is known apart from what its tenant's cell has.
@@ -145,21 +203,14 @@ func differs(e event.Event, stored tenantdata.Item) bool {
 	return err == nil && !event.SameContent(there.Type, there.Payload, e.Type, e.Payload)
 }
 
-// item is the event's item, and the clone of it that the owner's data table lacks, or nil if it lacks none.
-func (f found) item(w Wanted, to target) (stored, clone tenantdata.Item) {
-	if stored = f.ownerData[w.Key]; stored != nil {
-		return stored, nil
-	}
-	stored = f.fromData[w.Key]
-	if stored == nil && w.Carried != nil {
-		stored = w.Carried.Item()
-	}
+// cloneOf is an item, or nil for none, as a cell gets it from the cell that accepted its event.
+func cloneOf(stored tenantdata.Item, from manifest.Cell) tenantdata.Item {
 	if stored == nil {
-		return nil, nil
+		return nil
 	}
-	clone = maps.Clone(event.Sharded(stored))
-	clone[event.AttrClonedFrom] = item.Text(to.from.ID)
-	return stored, clone
+	clone := maps.Clone(event.Sharded(stored))
+	clone[event.AttrClonedFrom] = item.Text(from.ID)
+	return clone
 }
 
 // memory is for how long both cells' ledgers have surely remembered an event since it was accepted.

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/transact"
@@ -14,33 +15,53 @@ import (
 )
 
 // clone puts an event's item into the data table of its tenant's cell, unless the cell has begun to give the tenant away:
-// then the answer is Moving, since the item could arrive behind the move that cleans up. If an item is there by now, it
-// is Sent for the same event and Conflict for another one.
+// then the answer is Moving, since the item could arrive behind the move that cleans up. An item of an earlier acceptance has
+// expired, and is replaced. If another one is there by now, the verdict is Conflict for another event, and what extend has to say
+// for the same one.
 func (h *Home) clone(ctx context.Context, to target, a Assessed) (Verdict, error) {
+	if !a.stored.ExpiresAt.IsZero() {
+		a.clone[event.AttrExpiresAt] = item.Number(latest(a.stored.ExpiresAt, h.until(to)).Unix())
+	}
 	wrote, err := h.ifOwned(ctx, to.owner, a.Event.TenantID, a.Event.ID, to.epoch, types.TransactWriteItem{Put: &types.Put{
 		TableName:                aws.String(to.owner.DataTable),
 		Item:                     a.clone,
-		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
-		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
+		ConditionExpression:      aws.String("attribute_not_exists(#key) OR #expires <= :begun"),
+		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey, "#expires": event.AttrExpiresAt},
+		ExpressionAttributeValues: tenantdata.Item{
+			":begun": item.Number(a.stored.AcceptedAt.Add(event.ClockMargin).Unix()), // see event.Event.Follows
+		},
 	}})
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	switch wrote {
-	case notOwned:
+	case wrote == notOwned:
 		return Moving, nil
-	case written:
+	case wrote == written:
 		return Sent, nil
 	}
-	key := a.Event.Key()
-	there, err := tenantdata.Read(ctx, h.Tables, to.owner.DataTable, []string{key})
-	if err != nil {
+	there, err := h.stored(ctx, to, a.Event.Key())
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if differs(a.Event, there[key]) {
+	case there.After(a.stored):
+		return Superseded, nil
+	case there.Key() == a.Event.Key() && !event.SameContent(there.Type, there.Payload, a.Event.Type, a.Event.Payload):
 		return Conflict, nil
 	}
-	return Sent, nil
+	return h.extend(ctx, to, there)
+}
+
+// stored reads the event that the data table of a tenant's cell has under a key; the zero event for none.
+func (h *Home) stored(ctx context.Context, to target, key string) (event.Event, error) {
+	there, err := tenantdata.Read(ctx, h.Tables, to.owner.DataTable, []string{key})
+	if err != nil {
+		return event.Event{}, err
+	}
+	e, err := event.FromItem(there[key])
+	if err != nil {
+		return event.Event{}, nil
+	}
+	return e, nil
 }
 
 // outcome is what became of a write.

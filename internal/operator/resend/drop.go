@@ -14,12 +14,12 @@ import (
 )
 
 // Drop gives up events of one tenant that the cell from has accepted: what would send them again is told by the ledgers
-// that an operator does not want it. It answers by key: Dropped, AlreadyApplied for an event that is past giving up, or
+// that an operator does not want it. It answers by key: Dropped, AlreadyApplied for an event that is past giving up, Superseded, or
 // Moving for one that could not be marked because its tenant is being moved.
 //
 // The cell that an event was accepted in has an entry to mark if the event failed there. In its tenant's cell an entry is
 // made where there is none, because an event without an outcome counts as lost. Another event with the same key is left
-// alone.
+// alone, and so is a later acceptance of the id, which is Superseded.
 func (h *Home) Drop(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Verdict, error) {
 	to, err := h.target(ctx, from, tenantID)
 	gone := errors.Is(err, mapping.ErrUnknownTenant)
@@ -48,21 +48,25 @@ func (h *Home) Drop(ctx context.Context, from manifest.Cell, tenantID string, wa
 }
 
 func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool) (Verdict, error) {
-	sides := f.sides(w)
-	if from := sides[0]; !from.other && isStatus(from.entry, ledger.Failed) {
+	meant := f.meant(w)
+	from, owner := f.sides(w, meant)
+	if !from.other && isStatus(from.entry, ledger.Failed) {
 		if _, err := h.transact(ctx, ledger.MarkDropped(to.from.ResultsTable, from.entry)); err != nil {
 			return "", err
 		}
 	}
-	owner := sides[1]
+	stored, err := event.FromItem(owner.item)
+	lacking := owner.item == nil || err == nil && stored.Expired(h.Now())
 	switch {
 	case owner.other:
 		return Dropped, nil
 	case isStatus(owner.entry, ledger.Processed):
 		return AlreadyApplied, nil
+	case from.later || owner.later:
+		return Superseded, nil
 	case isStatus(owner.entry, ledger.Diverted):
 		return Moving, nil
-	case owner.entry == nil && (f.ownerData[w.Key] == nil || gone):
+	case owner.entry == nil && (lacking || gone):
 		return Dropped, nil // nothing is there that could be sent again
 	}
 	if gone {
@@ -73,7 +77,7 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 	if err != nil {
 		return "", err
 	}
-	write := ledger.PutUnlessThere(to.owner.ResultsTable, h.dropped(tenantID, eventID, f.ownerData[w.Key], to), ledger.Failed)
+	write := ledger.PutUnlessThere(to.owner.ResultsTable, h.dropped(tenantID, eventID, owner.item, meant, to), ledger.Failed)
 	if owner.entry != nil {
 		write = ledger.MarkDropped(to.owner.ResultsTable, owner.entry)
 	}
@@ -84,23 +88,33 @@ func (h *Home) drop(ctx context.Context, w Wanted, to target, f found, gone bool
 	case wrote == notOwned:
 		return Moving, nil
 	case wrote == refused:
-		return h.afterRefusal(ctx, to.owner, w.Key)
+		return h.afterRefusal(ctx, to.owner, w.Key, meant)
 	}
 	return Dropped, nil
 }
 
-// afterRefusal is the verdict on an event whose entry is not what it was: it was applied, or it is for another try to say.
-func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string) (Verdict, error) {
+// afterRefusal is the verdict on an event whose entry is not what it was: it was applied, its id was used again, or it is for
+// another try to say.
+func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string, meant event.Event) (Verdict, error) {
 	entries, err := tenantdata.Read(ctx, h.Tables, owner.ResultsTable, []string{key})
-	if err == nil && !isStatus(entries[key], ledger.Processed) {
-		return Moving, nil
+	if err != nil {
+		return "", err
 	}
-	return AlreadyApplied, err
+	switch entry := sideOf(nil, entries[key], meant); {
+	case entry.later:
+		return Superseded, nil
+	case isStatus(entry.entry, ledger.Processed):
+		return AlreadyApplied, nil
+	}
+	return Moving, nil
 }
 
 // dropped is the outcome of an event that has none, and is given up.
-func (h *Home) dropped(tenantID, eventID string, stored tenantdata.Item, to target) ledger.Outcome {
-	e := event.Event{TenantID: tenantID, ID: eventID, Type: item.Read(stored).OptionalString(event.AttrType), Epoch: to.epoch}
+func (h *Home) dropped(tenantID, eventID string, stored tenantdata.Item, meant event.Event, to target) ledger.Outcome {
+	e := event.Event{
+		TenantID: tenantID, ID: eventID, Type: item.Read(stored).OptionalString(event.AttrType), Epoch: to.epoch,
+		AcceptedAt: meant.AcceptedAt, ExpiresAt: meant.ExpiresAt,
+	}
 	outcome := ledger.Of(e, ledger.Failed, h.Now(), ledger.Memory(to.owner))
 	outcome.Reason = ledger.ReasonDropped
 	return outcome

@@ -56,8 +56,8 @@ func (h *Home) Assess(ctx context.Context, from manifest.Cell, tenantID string, 
 	return assessed, err
 }
 
-// Send sends those events of one tenant that are due, after making sure that the owner's data table has them. It answers
-// by key. Its error means that events whose verdict would be Sent may, or may not, have been sent: try again.
+// Send sends those events of one tenant that are due, after making sure that the owner's data table has them, and keeps them for
+// as long as a message can be on its way. It answers by key. Its error means that events whose verdict would be Sent may, or may not, have been sent: try again.
 func (h *Home) Send(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, error) {
 	assessed, to, err := h.assess(ctx, from, tenantID, wanted)
 	if err != nil {
@@ -69,11 +69,8 @@ func (h *Home) Send(ctx context.Context, from manifest.Cell, tenantID string, wa
 		if a.Verdict != Due {
 			continue // or a key that was wanted twice
 		}
-		a.Verdict = Sent
-		if a.clone != nil {
-			if a.Verdict, err = h.clone(ctx, to, a); err != nil {
-				return nil, fmt.Errorf("clone event %q into cell %s: %w", w.Key, to.owner.ID, err)
-			}
+		if a.Verdict, err = h.secure(ctx, to, a); err != nil {
+			return nil, err
 		}
 		assessed[w.Key] = a
 		if a.Verdict == Sent {
@@ -91,6 +88,23 @@ func (h *Home) Send(ctx context.Context, from manifest.Cell, tenantID string, wa
 		return nil, fmt.Errorf("cell %s: %w", to.owner.ID, err)
 	}
 	return assessed, nil
+}
+
+// secure sees to it that the owner's data table has an event, and for as long as its message can be on its way. Its verdict is
+// Sent if the event may be sent now.
+func (h *Home) secure(ctx context.Context, to target, a Assessed) (Verdict, error) {
+	if a.clone == nil {
+		verdict, err := h.extend(ctx, to, a.stored)
+		if err != nil {
+			return "", fmt.Errorf("extend the life of event %q in cell %s: %w", a.Event.Key(), to.owner.ID, err)
+		}
+		return verdict, nil
+	}
+	verdict, err := h.clone(ctx, to, a)
+	if err != nil {
+		return "", fmt.Errorf("clone event %q into cell %s: %w", a.Event.Key(), to.owner.ID, err)
+	}
+	return verdict, nil
 }
 
 func (h *Home) assess(ctx context.Context, from manifest.Cell, tenantID string, wanted []Wanted) (map[string]Assessed, target, error) {

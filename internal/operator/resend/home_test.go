@@ -76,12 +76,15 @@ func TestWhatIsNotSent(t *testing.T) {
 			return e
 		}, resend.AlreadyApplied},
 		"older than the ledger remembers": {func(w *World) event.Event {
-			return w.Accept(Alpha, "acme", "e", 1, old)
+			e := w.Accept(Alpha, "acme", "e", 1, old)
+			w.WrittenBefore(Alpha, e)
+			return e
 		}, resend.TooOld},
 		"as old, and failed elsewhere": {func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, old)
 			w.Map("acme", Beta, 2)
 			w.Outcome(Alpha, e, ledger.Failed, 0)
+			w.WrittenBefore(Alpha, e)
 			return e
 		}, resend.TooOld},
 		"diverted in this very epoch": {func(w *World) event.Event {
@@ -135,6 +138,7 @@ func TestWhatIsSentAllTheSame(t *testing.T) {
 		"failed long ago": func(w *World) event.Event {
 			e := w.Accept(Alpha, "acme", "e", 1, ResultTTL+time.Hour)
 			w.Outcome(Alpha, e, ledger.Failed, time.Hour)
+			w.WrittenBefore(Alpha, e)
 			return e
 		},
 		"diverted, and the tenant has come back": func(w *World) event.Event {

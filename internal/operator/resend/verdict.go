@@ -23,6 +23,8 @@ const (
 	Refused        Verdict = "refused"         // SQS takes no message with this event
 	Conflict       Verdict = "conflict"        // its tenant's cell has another event with the same id
 	Dropped        Verdict = "dropped"         // an operator has given it up
+	Expired        Verdict = "expired"         // its item has expired, and may be deleted and its id used again at any moment
+	Superseded     Verdict = "superseded"      // its item had expired, and its id was used again
 	Removed        Verdict = "removed"         // its tenant was removed, and another one has the name now
 )
 
@@ -33,7 +35,7 @@ func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
 func (v Verdict) NeedsOperator() bool {
 	//exhaustive:enforce
 	switch v {
-	case Gone, TooOld, Unmapped, CellLost, Malformed, Refused, Conflict, Dropped, Removed:
+	case Gone, TooOld, Unmapped, CellLost, Malformed, Refused, Conflict, Dropped, Expired, Superseded, Removed:
 		return true
 	case Due, Sent, AlreadyApplied, Moving:
 	}
@@ -65,6 +67,10 @@ func (v Verdict) Explain() string {
 		return "its tenant's cell has another event with this id: drop this one, or have the client send it again under another id"
 	case Dropped:
 		return "it was dropped before: drop this message, too"
+	case Expired:
+		return "its data has expired: it is never sent again; drop its message, and have the client send the event again if it still matters"
+	case Superseded:
+		return "its data had expired, and its id was used again since: it is never sent again; drop its message"
 	case Removed:
 		return "its tenant was removed, and is another one now: it is never sent again"
 	}
@@ -77,6 +83,9 @@ type Wanted struct {
 	// Carried is the event as a message had it, payload included: it stands in for an item that no data table has. Nil
 	// if there is no such message, or the payload did not travel in it.
 	Carried *event.Event
+	// Accepted has the times of the acceptance that is wanted, AcceptedAt and ExpiresAt, where no message carries the event and they
+	// are known all the same. An id may be used again once its event has expired.
+	Accepted event.Event
 }
 
 // Assessed is one event with its verdict.
@@ -87,7 +96,8 @@ type Assessed struct {
 
 	RemovedEpoch int64 // up to which tenants of the name were removed, where the verdict is Removed
 
-	clone tenantdata.Item // what the owner's data table still lacks; nil for nothing
+	stored event.Event     // as the data table has it, or will have it by clone; where the verdict is, or was, Due
+	clone  tenantdata.Item // what the owner's data table still lacks; nil for nothing
 }
 
 // Explain is what an operator is told of the event if it was not sent.

@@ -8,7 +8,7 @@ import (
 )
 
 // WrittenBefore has a cell's item of an event, and its outcome, be as the version before has written them: found by the
-// tenant alone.
+// tenant alone, and without an expiry of the event.
 func (w *World) WrittenBefore(c manifest.Cell, e event.Event) {
 	for _, table := range []string{c.DataTable, c.ResultsTable} {
 		stored := w.Tables.Item(table, e.Key())
@@ -19,6 +19,12 @@ func (w *World) WrittenBefore(c manifest.Cell, e event.Event) {
 		stored[event.AttrTenantID] = item.Text(e.TenantID)
 		if stored[ledger.AttrWaiting] != nil {
 			stored[ledger.AttrWaiting] = item.Text(e.TenantID)
+		}
+		delete(stored, ledger.AttrEventExpiresAt)
+		if table == c.ResultsTable {
+			delete(stored, event.AttrAcceptedAt)
+		} else {
+			delete(stored, event.AttrExpiresAt)
 		}
 		w.Tables.Put(table, stored)
 	}

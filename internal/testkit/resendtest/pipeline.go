@@ -57,14 +57,14 @@ func (w *World) Consume(t require.TestingT, c manifest.Cell) {
 	}
 }
 
-// countEffect is business logic that counts how often it takes effect for each event.
+// countEffect is business logic that counts how often it takes effect for each event, and for each acceptance of one.
 func countEffect(c manifest.Cell) app.Apply {
 	return func(_ context.Context, e event.Event) (app.Effect, error) {
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                &c.ResultsTable,
 			Key:                      dynamotest.Item{event.AttrKey: item.Text(effectPrefix + e.Key())},
-			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #effects :one"),
-			ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#effects": "effects"},
+			UpdateExpression:         aws.String("SET #tenant = :tenant ADD #effects :one, #of :one"),
+			ExpressionAttributeNames: map[string]string{"#tenant": event.AttrTenantID, "#effects": "effects", "#of": event.FormatTime(e.AcceptedAt)},
 			ExpressionAttributeValues: dynamotest.Item{
 				":tenant": item.Text(e.TenantID), ":one": item.Number(1),
 			},
@@ -73,8 +73,15 @@ func countEffect(c manifest.Cell) app.Apply {
 }
 
 // Effects is how often an event has taken effect in a cell.
-func (w *World) Effects(c manifest.Cell, key string) int {
-	n, ok := w.Tables.Item(c.ResultsTable, effectPrefix+key)["effects"].(*types.AttributeValueMemberN)
+func (w *World) Effects(c manifest.Cell, key string) int { return w.effects(c, key, "effects") }
+
+// EffectsOf is how often one acceptance of an event's id has taken effect in a cell.
+func (w *World) EffectsOf(c manifest.Cell, e event.Event) int {
+	return w.effects(c, e.Key(), event.FormatTime(e.AcceptedAt))
+}
+
+func (w *World) effects(c manifest.Cell, key, attribute string) int {
+	n, ok := w.Tables.Item(c.ResultsTable, effectPrefix+key)[attribute].(*types.AttributeValueMemberN)
 	if !ok {
 		return 0
 	}
@@ -83,6 +90,20 @@ func (w *World) Effects(c manifest.Cell, key string) int {
 		panic(err)
 	}
 	return count
+}
+
+// AcceptAgain has a cell accept an event's id with other content, as the router does. Where the event has not expired, time passes
+// until it has.
+func (w *World) AcceptAgain(c manifest.Cell, e event.Event) event.Event {
+	if left := e.ExpiresAt.Sub(w.Clock.Now()); left > 0 {
+		w.Clock.Advance(left)
+	}
+	again := e
+	again.AcceptedAt = w.Clock.Now().UTC().Truncate(time.Millisecond)
+	again.ExpiresAt = event.Expiry(again.AcceptedAt, DataTTL)
+	again.Payload = []byte(`{"again":"` + event.FormatTime(again.AcceptedAt) + `"}`)
+	w.Tables.Put(c.DataTable, again.Item())
+	return again
 }
 
 // RequireEffects checks that each event has taken effect once, in its cell, and in no other.

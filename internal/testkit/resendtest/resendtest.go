@@ -31,8 +31,17 @@ const stack = naming.Stack("dev")
 // Control names the world's control plane.
 var Control = dynamotest.ControlPlaneOf(stack)
 
-// ResultTTL is for how long the ledgers remember.
-const ResultTTL = 30 * 24 * time.Hour
+const day = 24 * time.Hour
+
+// ResultTTL is for how long the ledgers remember, DataTTL for how long an event's data is kept, and WayAhead for how long a message
+// that is sent now can be on its way, at most.
+const (
+	ResultTTL = 30 * day
+	DataTTL   = 20 * day
+	WayAhead  = queueRetention + dlqRetention
+
+	queueRetention, dlqRetention = 2 * day, 5 * day
+)
 
 func cell(id string) manifest.Cell {
 	c := manifest.Cell{
@@ -40,7 +49,8 @@ func cell(id string) manifest.Cell {
 		QueueURL: "https://sqs/" + id + "-queue", ConsumerDLQURL: "https://sqs/" + id + "-consumer-dlq",
 		SubscriptionDLQURL: "https://sqs/" + id + "-subscription-dlq", StreamDLQURL: "https://sqs/" + id + "-stream-dlq",
 	}
-	c.Settings.InlinePayloadBytes, c.Settings.ResultTTL = 64<<10, manifest.Duration(ResultTTL)
+	c.Settings.InlinePayloadBytes, c.Settings.ResultTTL, c.Settings.DataTTL = 64<<10, manifest.Duration(ResultTTL), manifest.Duration(DataTTL)
+	c.Settings.QueueRetention, c.Settings.DLQRetention = manifest.Duration(queueRetention), manifest.Duration(dlqRetention)
 	return c
 }
 
@@ -93,6 +103,7 @@ func (w *World) Accept(c manifest.Cell, tenantID, eventID string, epoch int64, a
 		TenantID: tenantID, ID: eventID, Type: "order", Payload: []byte(`{"n":1}`), Epoch: epoch,
 		AcceptedAt: w.Clock.Now().Add(-age).UTC().Truncate(time.Millisecond),
 	}
+	e.ExpiresAt = event.Expiry(e.AcceptedAt, DataTTL)
 	w.Tables.Put(c.DataTable, e.Item())
 	return e
 }
@@ -107,6 +118,12 @@ func (w *World) Outcome(c manifest.Cell, e event.Event, status ledger.Status, ag
 		event.AttrEpoch:       item.Number(e.Epoch),
 		ledger.AttrStatus:     item.Text(string(status)),
 		ledger.AttrAppliedAt:  item.Text(event.FormatTime(w.Clock.Now().Add(-age))),
+	}
+	if !e.AcceptedAt.IsZero() {
+		entry[event.AttrAcceptedAt] = item.Text(event.FormatTime(e.AcceptedAt))
+	}
+	if !e.ExpiresAt.IsZero() {
+		entry[ledger.AttrEventExpiresAt] = item.Number(e.ExpiresAt.Unix())
 	}
 	switch status {
 	case ledger.Diverted:

@@ -28,7 +28,7 @@ and a replay applies it again.
 
 Only tenants come back that are in the cell now and have been ever since. Business state comes back only where there is none
 of that key; suspend the tenant first, or new events make new state. Events come back without being published: the closing
-note says how to replay those that had not been applied.
+note says how to replay those that had not been applied. Outcomes and events that have expired by now do not come back.
 
 A tenant that was removed since has nothing in common with a later one of its name, which gets nothing back of it. With
 --revive TENANT, after 'cellctl restore mapping --revive TENANT', what CELL had of it comes back under the tenant's new epoch.

@@ -79,7 +79,7 @@ func (c *cellRun) state(ctx context.Context, items []tenantdata.Item) error {
 // events puts the events of a page back whose outcomes are.
 func (c *cellRun) events(ctx context.Context, items []tenantdata.Item) error {
 	part := &c.report.Events
-	found := sort(part, items, func(i tenantdata.Item) (candidate, Reason) { return eventOf(i, c.cell.ID) })
+	found := sort(part, items, func(i tenantdata.Item) (candidate, Reason) { return eventOf(i, c.cell.ID, c.Now()) })
 	lacking, live, err := c.compare(ctx, c.cell.DataTable, found)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (c *cellRun) events(ctx context.Context, items []tenantdata.Item) error {
 		return err
 	}
 	lacking = slices.DeleteFunc(lacking, func(f candidate) bool {
-		if !entries.lost(f.key, c.Now()) || c.options.DryRun {
+		if !entries.lost(f, c.Now()) || c.options.DryRun {
 			return false
 		}
 		part.leave(NoOutcome)
@@ -242,11 +242,12 @@ func (c *cellRun) leave(part *Part, f candidate, at home) {
 // noteUnsettled counts an event that was put back and that no ledger knows the end of, unless it is so old that its
 // outcome may have expired: that one is never sent again.
 func (c *cellRun) noteUnsettled(f candidate, entries ledgers) error {
-	known := ledger.Peek(entries.live[f.key]).Settled(c.Now()) || c.options.DryRun && entries.lost(f.key, c.Now())
 	e, err := event.FromItem(f.item)
 	if err != nil {
 		return fmt.Errorf("event %q: %w", f.key, err)
 	}
+	live := ledger.Peek(entries.live[f.key])
+	known := live.Settled(c.Now()) && !live.Before(e) || c.options.DryRun && entries.lost(f, c.Now())
 	if known || c.Now().Sub(e.AcceptedAt) >= ledger.Memory(c.cell) {
 		return nil
 	}

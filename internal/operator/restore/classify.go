@@ -43,10 +43,13 @@ func stateOf(found tenantdata.Item) (candidate, Reason) {
 }
 
 // eventOf takes an event for a candidate, or says why it is none.
-func eventOf(found tenantdata.Item, cellID string) (candidate, Reason) {
+func eventOf(found tenantdata.Item, cellID string, now time.Time) (candidate, Reason) {
 	e, err := event.FromItem(found)
-	if err != nil {
+	switch {
+	case err != nil:
 		return candidate{}, NoTenant
+	case e.Expired(now): // DynamoDB restores a table without its TTL
+		return candidate{}, Expired
 	}
 	clone := tenantdata.Item{event.AttrClonedFrom: item.Text(cellID)}
 	for name, v := range event.Sharded(found) {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"cellular/internal/model/event"
 	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
@@ -146,7 +147,13 @@ func (c *cellRun) ledger(ctx context.Context, of []candidate) (ledgers, error) {
 	return ledgers{then, live}, err
 }
 
-// lost reports whether an event had an outcome at the time that it ought to have now, and has none.
-func (l ledgers) lost(key string, now time.Time) bool {
-	return ledger.Peek(l.then[key]).Settled(now) && !ledger.Expired(l.then[key], now) && l.live[key] == nil
+// lost reports whether an event had an outcome at the time that it ought to have now, and has none. An outcome of an earlier
+// acceptance of its id is not the event's.
+func (l ledgers) lost(f candidate, now time.Time) bool {
+	then, live := ledger.Peek(l.then[f.key]), ledger.Peek(l.live[f.key])
+	e, err := event.FromItem(f.item)
+	if err != nil || then.Before(e) {
+		return false
+	}
+	return then.Settled(now) && !ledger.Expired(l.then[f.key], now) && (l.live[f.key] == nil || live.Before(e))
 }

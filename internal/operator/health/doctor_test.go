@@ -93,6 +93,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			w.tables[dataTable].GlobalSecondaryIndexes[0].IndexStatus = dynamodbtypes.IndexStatusCreating
 		}, health.Warn, dataTable, "by-shard-time is CREATING"},
 		{"no TTL", func(w *world) { delete(w.ttl, "dev-global-tenant-moves") }, health.Fail, "dev-global-tenant-moves", "its TTL is off"},
+		{"no TTL of the events", func(w *world) { delete(w.ttl, dataTable) }, health.Fail, dataTable, "its TTL is off"},
 		{"TTL of another attribute", func(w *world) { w.ttl[resultsTable] = "applied_at" }, health.Fail, resultsTable, "TTL attribute is applied_at, want expires_at"},
 		{"no deletion protection", func(w *world) { w.tables[dataTable].DeletionProtectionEnabled = nil }, health.Fail, dataTable, "deletion protection is false"},
 		{"no recovery", func(w *world) { delete(w.recovery, resultsTable) }, health.Fail, resultsTable, "point-in-time recovery is off"},

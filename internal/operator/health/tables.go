@@ -50,9 +50,12 @@ func (d Doctor) controlTables(ctx context.Context, p published) []Finding {
 }
 
 func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []Finding {
-	protect := c.Settings.Protect
+	protect, dataTTL := c.Settings.Protect, ""
+	if c.Settings.DataTTL > 0 { // a stamp of the version before keeps events forever
+		dataTTL = event.AttrExpiresAt
+	}
 	return slices.Concat(
-		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.ShardTimeIndex, event.TenantTimeIndex}, protect: protect}),
+		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.ShardTimeIndex, event.TenantTimeIndex}, ttl: dataTTL, protect: protect}),
 		d.table(ctx, tableWant{
 			name: c.ResultsTable, indexes: []string{ledger.ShardIndex, ledger.TenantIndex, ledger.WaitingIndex},
 			ttl: ledger.AttrExpiresAt, protect: protect,

@@ -86,7 +86,7 @@ func settings() manifest.Settings {
 	return manifest.Settings{
 		Protect: true, Architecture: "arm64", FunctionTimeout: manifest.Duration(30 * time.Second), FunctionMemory: 256, StreamBatchSize: 100, StreamRetries: 5,
 		StreamMaxRecordAge: manifest.Duration(6 * time.Hour), StreamParallelization: 2, InlinePayloadBytes: 65536, QueueBatchSize: 9, QueueVisibilityTimeout: manifest.Duration(180 * time.Second),
-		QueueMaxReceiveCount: 4, QueueMaxConcurrency: 10, QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
+		QueueMaxReceiveCount: 4, QueueMaxConcurrency: 10, QueueRetention: manifest.Duration(96 * time.Hour), DLQRetention: manifest.Duration(336 * time.Hour), DataTTL: manifest.Duration(840 * time.Hour), ResultTTL: manifest.Duration(2160 * time.Hour),
 		ProducerReservedConcurrency: 3,
 	}
 }
@@ -149,7 +149,7 @@ func (w *world) function(name string, reserved int32) {
 func (w *world) cell(t *testing.T, id string) {
 	n, s := stack.Cell(id), settings()
 	w.publish(t, id, func(*manifest.Cell) {})
-	w.table(n.DataTable(), "", "by-shard-time", "by-tenant-time")
+	w.table(n.DataTable(), "expires_at", "by-shard-time", "by-tenant-time")
 	w.tables[n.DataTable()].StreamSpecification = &dynamodbtypes.StreamSpecification{
 		StreamEnabled: aws.Bool(true), StreamViewType: dynamodbtypes.StreamViewTypeNewAndOldImages,
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
@@ -137,7 +138,7 @@ func (e *export) write(ctx context.Context, cells []manifest.Cell) (removal.Copy
 		e.tell("was written by this removal, and has", copied)
 		return copied, nil
 	}
-	written, err := tenantdata.Export(ctx, e.s.dynamo, cells, e.tenant, e.removal, e.file)
+	written, err := tenantdata.Export(ctx, e.s.dynamo, cells, e.tenant, e.removal, time.Now(), e.file)
 	if err == nil {
 		err = e.file.Sync()
 	}

@@ -131,11 +131,11 @@ func (l *lives) replay() {
 	}
 }
 
-func (l *lives) inDLQ() map[string]bool {
-	keys := map[string]bool{}
+func (l *lives) inDLQ() map[string]time.Time {
+	keys := map[string]time.Time{}
 	for _, c := range l.cells {
 		for _, m := range c.dlq {
-			keys[event.Key(tenant, m.eventID)] = true
+			keys[event.Key(tenant, m.eventID)] = time.Time{}
 		}
 	}
 	return keys

@@ -70,7 +70,7 @@ type copies struct{ files []string }
 func (w *world) fate(to *copies) removal.Fate {
 	return removal.Fate{Copy: func(ctx context.Context, cells []manifest.Cell) (removal.Copy, error) {
 		var file bytes.Buffer
-		written, err := tenantdata.Export(ctx, w.db, cells, tenant, 0, &file)
+		written, err := tenantdata.Export(ctx, w.db, cells, tenant, 0, w.now, &file)
 		if err == nil {
 			to.files = append(to.files, file.String())
 		}

@@ -84,7 +84,8 @@ func (r *run) unmark() writeItem {
 }
 
 // sendAgain sends those of the events that were diverted to the cell's own queue, and then notes that they wait no more. A remover that dies in
-// between does it again; the ledger makes it one effect.
+// between does it again; the ledger makes it one effect. An event whose data has expired is not sent, and the life of the others is
+// extended for as long as their messages can be on their way.
 func (r *run) sendAgain(ctx context.Context, keys []string) error {
 	outcomes, err := tenantdata.Read(ctx, r.DynamoDB, r.cell.ResultsTable, keys)
 	if err != nil {
@@ -96,12 +97,19 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 	}
 	var events []event.Event
 	for _, key := range keys {
-		if !ledger.Peek(outcomes[key]).Waits() {
+		outcome := ledger.Peek(outcomes[key])
+		if !outcome.Waits() || data[key] == nil && outcome.Ended(r.Now()) {
 			continue
 		}
 		e, err := event.FromItem(data[key])
 		if err != nil {
 			return fmt.Errorf("%w: event %q waits to be sent again, and cannot be read: %w", ErrStuck, key, err)
+		}
+		if outcome.Before(e) || e.Expired(r.Now()) {
+			continue
+		}
+		if err := r.extend(ctx, e); err != nil {
+			return err
 		}
 		e.Epoch = r.removal.Epoch
 		events = append(events, e)
@@ -121,6 +129,23 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// extend lets an event's item live until a message that is sent now is gone. Where the item has expired a moment ago, its message is
+// a late delivery at worst.
+func (r *run) extend(ctx context.Context, e event.Event) error {
+	until := event.Expiry(r.Now(), resend.WayAhead(r.cell)+event.ClockMargin)
+	if e.ExpiresAt.IsZero() || !e.ExpiresAt.Before(until) {
+		return nil
+	}
+	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), resend.Extend(r.cell.DataTable, e, until, r.Now()))
+	switch failure := transact.Classify(err); {
+	case failure.Failed(0):
+		return ErrTakenOver
+	case failure.Kind == transact.Condition:
+		return nil
+	}
+	return err
 }
 
 // waitsNoMore notes that a diverted event has been sent again, unless it has been applied by now.

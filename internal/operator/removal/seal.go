@@ -94,7 +94,8 @@ func (r *run) copy(ctx context.Context, cells []manifest.Cell) error {
 	return nil
 }
 
-// inCopy reads items, and fails unless the copy has each of those that are there. It answers with their keys.
+// inCopy reads items, and fails unless the copy has each of those that are there, but events whose data has expired, which no copy
+// has to have. It answers with the keys of all that are there.
 func (r *run) inCopy(ctx context.Context, table string, keys []string) (there []string, err error) {
 	found, err := tenantdata.Read(ctx, r.DynamoDB, table, keys)
 	if err != nil {
@@ -105,7 +106,7 @@ func (r *run) inCopy(ctx context.Context, table string, keys []string) (there []
 		if !ok {
 			continue // expired, or deleted already
 		}
-		if !r.copied.Has(table, item) {
+		if !tenantdata.Expired(item, r.Now()) && !r.copied.Has(table, item) {
 			return nil, fmt.Errorf("%w: item %q of table %s has come or changed since; copy again", ErrNotCopied, key, table)
 		}
 		there = append(there, key)

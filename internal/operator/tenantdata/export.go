@@ -59,7 +59,7 @@ type counts struct {
 }
 
 // Export writes all that cells hold of a tenant: its events, their outcomes, and what the business logic keeps for it.
-// A fence, which is the cell's and not the tenant's, is not among them.
+// A fence, which is the cell's and not the tenant's, is not among them, and neither is an event whose data has expired by now.
 //
 // The format is lines of JSON, each an object with a "kind". There is a section for each cell, in the order of cells:
 //
@@ -76,10 +76,10 @@ type counts struct {
 //
 // It is no snapshot: what is written to a cell meanwhile may be in it or not. On an error, what was written so far is of
 // no use.
-func Export(ctx context.Context, client DynamoDB, cells []manifest.Cell, tenantID string, removal int64, w io.Writer) (*Copy, error) {
+func Export(ctx context.Context, client DynamoDB, cells []manifest.Cell, tenantID string, removal int64, now time.Time, w io.Writer) (*Copy, error) {
 	e := newExporter(w)
 	for _, cell := range cells {
-		if err := e.export(ctx, client, cell, tenantID, removal); err != nil {
+		if err := e.export(ctx, client, cell, tenantID, removal, now); err != nil {
 			return nil, fmt.Errorf("export tenant %q from cell %s: %w", tenantID, cell.ID, err)
 		}
 	}
@@ -121,41 +121,45 @@ func newExporter(w io.Writer) *exporter {
 	return e
 }
 
-func (e *exporter) export(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, removal int64) error {
+func (e *exporter) export(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID string, removal int64, now time.Time) error {
 	header := line{
-		Kind: kindHeader, Format: exportFormat, TenantID: tenantID, CellID: cell.ID, ExportedAt: event.FormatTime(time.Now()), Removal: removal,
+		Kind: kindHeader, Format: exportFormat, TenantID: tenantID, CellID: cell.ID, ExportedAt: event.FormatTime(now), Removal: removal,
 	}
 	if err := e.lines.Encode(header); err != nil {
 		return err
 	}
 	before := e.copied.Summary
 	if err := EventKeys(ctx, client, cell.DataTable, tenantID, time.Time{}, func(keys []string) error {
-		return e.items(ctx, client, cell.DataTable, keys, func(string) (string, *int) { return kindEvent, &e.copied.Events })
+		events := func(string) (string, *int) { return kindEvent, &e.copied.Events }
+		return e.items(ctx, client, cell.DataTable, keys, events, func(i Item) bool { return Expired(i, now) })
 	}); err != nil {
 		return err
 	}
 	if err := ResultKeys(ctx, client, cell.ResultsTable, tenantID, func(keys []string) error {
-		return e.items(ctx, client, cell.ResultsTable, keys, e.copied.result)
+		return e.items(ctx, client, cell.ResultsTable, keys, e.copied.result, func(Item) bool { return false })
 	}); err != nil {
 		return err
 	}
-	now := e.copied.Summary
-	end := line{Kind: kindEnd, Counts: &counts{now.Events - before.Events, now.Outcomes - before.Outcomes, now.State - before.State}}
+	after := e.copied.Summary
+	end := line{Kind: kindEnd, Counts: &counts{after.Events - before.Events, after.Outcomes - before.Outcomes, after.State - before.State}}
 	if err := e.lines.Encode(end); err != nil {
 		return err
 	}
 	return e.buffered.Flush()
 }
 
-// items writes a page of items, in the order of their keys. One that has gone since it was listed has expired.
-func (e *exporter) items(ctx context.Context, client DynamoDB, table string, keys []string, kind func(key string) (string, *int)) error {
+// items writes a page of items, in the order of their keys, but those that are absent although the table has them. One that has gone
+// since it was listed has expired.
+func (e *exporter) items(
+	ctx context.Context, client DynamoDB, table string, keys []string, kind func(key string) (string, *int), absent func(Item) bool,
+) error {
 	found, err := Read(ctx, client, table, keys)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
 		item, ok := found[key]
-		if !ok {
+		if !ok || absent(item) {
 			continue
 		}
 		encoded, err := DynamoJSON(item)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -39,7 +40,7 @@ func (e exported) key() string { return e.Item["id"]["S"].(string) }
 func export(t *testing.T, db *dynamotest.DB, tenant string) (tenantdata.Summary, []exported) {
 	t.Helper()
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, tenant, 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, tenant, 0, time.Now(), &out)
 	require.NoError(t, err)
 	summary := written.Summary
 	require.EqualValues(t, out.Len(), summary.Bytes)
@@ -81,7 +82,7 @@ func TestAnExportHasAllOfATenantAndNothingElse(t *testing.T) {
 func TestAnExportedItemIsTheItemInDynamoDBsJSON(t *testing.T) {
 	db := newCell(map[string]int{"acme": 1})
 	var out bytes.Buffer
-	_, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, &out)
+	_, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, time.Now(), &out)
 	require.NoError(t, err)
 	lines := strings.Split(out.String(), "\n")
 	require.Equal(t, `{"kind":"event","item":{"accepted_at":{"S":"2026-02-03T04:05:06.000Z"},"epoch":{"N":"1"},"event_id":{"S":"e000"},`+
@@ -111,13 +112,13 @@ func TestAnExportHasBinariesAndSets(t *testing.T) {
 		"ss": &types.AttributeValueMemberSS{Value: []string{"x", "y"}},
 		"ns": &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}},
 		"bs": &types.AttributeValueMemberBS{Value: [][]byte{{1}}},
-	}}, []manifest.Cell{alpha}, "acme", 0, &out)
+	}}, []manifest.Cell{alpha}, "acme", 0, time.Now(), &out)
 	require.NoError(t, err)
 	require.Contains(t, out.String(), `{"kind":"state","item":{"b":{"B":"AP8="},"bs":{"BS":["AQ=="]},"id":{"S":"#counters#acme"},"ns":{"NS":["1","2.5"]},"ss":{"SS":["x","y"]}}}`)
 
 	_, err = tenantdata.Export(t.Context(), answers{newCell(map[string]int{"acme": 0}), dynamotest.Item{
 		"id": item.Text("#counters#acme"), "odd": &types.UnknownUnionMember{Tag: "odd"},
-	}}, []manifest.Cell{alpha}, "acme", 0, io.Discard)
+	}}, []manifest.Cell{alpha}, "acme", 0, time.Now(), io.Discard)
 	require.ErrorContains(t, err, `item "#counters#acme"`)
 	require.ErrorContains(t, err, "attribute odd: a value of the unknown type", "nothing is left out silently")
 }
@@ -134,14 +135,14 @@ func TestAnExportWithoutAnEndIsNotComplete(t *testing.T) {
 		return nil
 	}
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, time.Now(), &out)
 	require.ErrorIs(t, err, errDown)
 	require.ErrorContains(t, err, `export tenant "acme" from cell alpha`)
 	require.Nil(t, written)
 	require.NotContains(t, out.String(), `"kind":"end"`)
 
 	db.Intercept = nil
-	_, err = tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, failing{})
+	_, err = tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, time.Now(), failing{})
 	require.ErrorIs(t, err, iotest.ErrTimeout)
 }
 
@@ -159,7 +160,7 @@ func TestAnItemThatExpiresMeanwhileIsLeftOut(t *testing.T) {
 
 func TestACopyHasWhatWasWrittenAndNothingElse(t *testing.T) {
 	db := newCell(map[string]int{"acme": 3})
-	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, io.Discard)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, time.Now(), io.Discard)
 	require.NoError(t, err)
 	stored := db.Item(alpha.DataTable, event.Key("acme", "e001"))
 	require.True(t, written.Has(alpha.DataTable, stored))
@@ -176,7 +177,7 @@ func TestAnExportHasASectionForEachCell(t *testing.T) {
 	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
 	db.Put(other.DataTable, e.Item())
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha, other}, "acme", 0, &out)
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha, other}, "acme", 0, time.Now(), &out)
 	require.NoError(t, err)
 	require.Equal(t, tenantdata.Summary{Events: 3, Outcomes: 1, State: 1, Bytes: int64(out.Len())}, written.Summary)
 	require.Regexp(t, `(?s)"cell_id":"alpha".*"counts":{"events":2,"outcomes":1,"state":1}.*"cell_id":"beta".*"counts":{"events":1,"outcomes":0,"state":0}}\n$`, out.String())
@@ -192,7 +193,7 @@ func TestAnExportIsReadBackAsItWasWritten(t *testing.T) {
 	e := event.Event{TenantID: "acme", ID: "left", Type: "t", Payload: []byte("1"), Epoch: 1, AcceptedAt: start}
 	db.Put(other.DataTable, e.Item())
 	var out bytes.Buffer
-	written, err := tenantdata.Export(t.Context(), db, cells, "acme", 7, &out)
+	written, err := tenantdata.Export(t.Context(), db, cells, "acme", 7, time.Now(), &out)
 	require.NoError(t, err)
 	file := out.String()
 	read, err := tenantdata.ReadExport(strings.NewReader(file), cells, "acme", 7)
@@ -225,4 +226,23 @@ func TestAnExportIsReadBackAsItWasWritten(t *testing.T) {
 		}
 		require.ErrorIs(t, err, tenantdata.ErrCutShort, "at %d: %q", at, file[max(0, at-20):at])
 	}
+}
+
+func TestExport_LeavesOutAnEventWhoseDataHasExpired(t *testing.T) {
+	now := start.Add(48 * time.Hour)
+	db := newCell(nil)
+	for id, age := range map[string]time.Duration{"live": time.Hour, "expired": 24 * time.Hour} {
+		e := event.Event{TenantID: "acme", ID: id, Type: "t", Payload: []byte("{}"), Epoch: 1, AcceptedAt: now.Add(-age)}
+		e.ExpiresAt = event.Expiry(e.AcceptedAt, 24*time.Hour)
+		db.Put(alpha.DataTable, e.Item())
+	}
+	var out bytes.Buffer
+	written, err := tenantdata.Export(t.Context(), db, []manifest.Cell{alpha}, "acme", 0, now, &out)
+	require.NoError(t, err)
+	require.Equal(t, 1, written.Events)
+	require.Contains(t, out.String(), `"acme#live"`)
+	require.NotContains(t, out.String(), `"acme#expired"`)
+	any, err := tenantdata.Any(t.Context(), db, alpha, "acme")
+	require.NoError(t, err)
+	require.True(t, any, "there is something to delete")
 }

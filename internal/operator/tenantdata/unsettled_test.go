@@ -61,3 +61,36 @@ func TestEventsWithoutAFinalOutcomeAreUnsettled(t *testing.T) {
 	}
 	require.Equal(t, 5, unsettled())
 }
+
+// Data that has expired is absent, and an outcome of an earlier acceptance of an id is not the event's.
+func TestUnsettled_GoesByTheAcceptanceThatTheTableHas(t *testing.T) {
+	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	cell := alpha
+	cell.Settings.ResultTTL = manifest.Duration(72 * time.Hour)
+	accept := func(age time.Duration) event.Event {
+		e := event.Event{TenantID: "acme", ID: "e", Type: "t", Payload: []byte("{}"), Epoch: 1, AcceptedAt: now.Add(-age)}
+		e.ExpiresAt = event.Expiry(e.AcceptedAt, 24*time.Hour)
+		return e
+	}
+	earlier, live := accept(25*time.Hour), accept(time.Hour)
+	for name, c := range map[string]struct {
+		event, outcome event.Event
+		want           int
+	}{
+		"expired":             {earlier, event.Event{}, 0},
+		"live":                {live, event.Event{}, 1},
+		"live, and processed": {live, live, 0},
+		"live, and processed when accepted before": {live, earlier, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := newCell(nil)
+			db.Put(cell.DataTable, c.event.Item())
+			if c.outcome.ID != "" {
+				db.Put(cell.ResultsTable, ledger.Of(c.outcome, ledger.Processed, now, 72*time.Hour).Item())
+			}
+			n, err := tenantdata.Unsettled(t.Context(), db, cell, "acme", now)
+			require.NoError(t, err)
+			require.Equal(t, c.want, n)
+		})
+	}
+}

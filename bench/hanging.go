@@ -15,12 +15,12 @@ import (
 )
 
 // The fleet and its traffic. The rate is low enough for two processors to be mostly idle, so that requests wait for
-// environments and not for processors. One cell of cellCount hangs: its requests, 10 a second, hold an environment each
-// for the cell timeout of 3 s, so that 30 are held at a time.
+// environments and not for processors. One cell of cellCount hangs: its requests, 10 a second, would hold 30 environments
+// at a time if each waited for the cell timeout of 3 s.
 const (
 	hangingRate = 200.0 // requests per second to all cells
-	amplePool   = 60    // environments; enough for the 30 that hang, their variation by chance and the rest
-	tightPool   = 16    // environments; as if the function's concurrency were reserved for less than the hang holds
+	amplePool   = 60    // environments; enough for 30 that hang, their variation by chance and the rest
+	tightPool   = 16    // environments; as if the function's concurrency were reserved for less than that
 	hangingCell = "cell-07"
 )
 
@@ -54,7 +54,7 @@ func measureHangingCell(ctx context.Context, h *harness) (rows []row, err error)
 	random := rand.New(rand.NewPCG(7, 7))
 	calm := traffic{rate: hangingRate, ramp: time.Second / 2, duration: pick(h, 3*time.Second, 300*time.Millisecond), random: random}
 	hang := calm
-	hang.ramp = cellTimeout(h) // from then on as many environments are freed as are taken
+	hang.ramp = cellTimeout(h) // from then on as many environments are freed as are taken, however long a call waits
 
 	var healthy, hanging, tightHealthy, tightHanging neighbours
 	err = interleave(ctx, h.rounds,
@@ -78,8 +78,10 @@ func measureHangingCell(ctx context.Context, h *harness) (rows []row, err error)
 			noted("Of the requests that were not refused, so the row of those that were is the one that counts."),
 		newRow(in(tightPool)+"others' p99", nanoseconds, tightHanging.p99, against, tightHealthy.p99, nil).
 			noted("Of the requests that were not refused, so the row of those that were is the one that counts."),
-		newRow(in(tightPool)+"others refused", percent, tightHanging.refused, against, tightHealthy.refused, valueAtMost(0)).
-			noted("%s", saturation(tightHanging.starved)),
+		newRow(in(tightPool)+"others refused", percent, tightHanging.refused, against, tightHealthy.refused, valueAtMost(5)).
+			noted("From the %s of the hang on, when whatever it holds is held. %s", cellTimeout(h), saturation(tightHanging.starved)),
+		newRow(in(tightPool)+"others refused at first", percent, tightHanging.atFirst, against, tightHealthy.atFirst, valueAtMost(5)).
+			noted("Until then."),
 	}, nil
 }
 
@@ -88,14 +90,15 @@ func saturation(starved series) string {
 	if starved.summary().Median == 0 {
 		return "The pool is not saturated by the cell that hangs."
 	}
-	return "The pool of environments is what saturates: the requests of the cell that hangs hold an environment each until the cell timeout, and the others find none idle."
+	return "The pool of environments is what saturates: the requests of the cell that hangs hold an environment each while they wait, and the others find none idle."
 }
 
 // neighbours are the figures, by round, of the requests to the cells that do not hang, and of the one that does.
 type neighbours struct {
 	p50, p99, own series // ns; own are those of the cell that hangs
 	refused       series // % of the others that were not answered with 202
-	starved       series // of these, how many found no idle environment
+	atFirst       series // the same, of those that arrived during the ramp
+	starved       series // of all these, how many found no idle environment
 }
 
 // play plays one round; with a stub, hangingCell hangs in it.
@@ -109,21 +112,25 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 		return err
 	}
 	var others, own []float64
-	arrived, starved := 0, 0
+	var after, during tally
+	starved := 0
 	for _, s := range samples {
-		switch {
-		case s.cell == hangingCell:
+		if s.cell == hangingCell {
 			// The ramp counts too. A 202 of a cell that hangs came of the round's end.
 			if released := stub != nil && s.accepted; !s.refused && !released {
 				own = append(own, float64(s.took))
 			}
-		case s.ramp:
-		case s.refused:
-			arrived, starved = arrived+1, starved+1
-		case !s.accepted:
-			arrived++
-		default:
-			arrived++
+			continue
+		}
+		if s.refused {
+			starved++
+		}
+		if s.ramp {
+			during.count(s.accepted)
+			continue
+		}
+		after.count(s.accepted)
+		if s.accepted {
 			others = append(others, float64(s.took))
 		}
 	}
@@ -132,11 +139,26 @@ func (n *neighbours) play(ctx context.Context, p *pool, t traffic, stub *dynamos
 	n.p50 = append(n.p50, quantile(others, 0.5))
 	n.p99 = append(n.p99, quantile(others, 0.99))
 	n.own = append(n.own, quantile(own, 0.5))
-	share := math.NaN()
-	if arrived > 0 {
-		share = 100 * float64(arrived-len(others)) / float64(arrived)
-	}
-	n.refused = append(n.refused, share)
+	n.refused = append(n.refused, after.refused())
+	n.atFirst = append(n.atFirst, during.refused())
 	n.starved = append(n.starved, float64(starved))
 	return nil
+}
+
+// tally counts requests.
+type tally struct{ arrived, accepted int }
+
+func (t *tally) count(accepted bool) {
+	t.arrived++
+	if accepted {
+		t.accepted++
+	}
+}
+
+// refused is the share that was not accepted in percent, or NaN where none arrived.
+func (t *tally) refused() float64 {
+	if t.arrived == 0 {
+		return math.NaN()
+	}
+	return 100 * float64(t.arrived-t.accepted) / float64(t.arrived)
 }

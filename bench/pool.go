@@ -147,10 +147,20 @@ func startAll(ctx context.Context, h *harness, n int, f function, endpoint strin
 		}
 		all = append(all, e)
 		for _, request := range requests {
-			if _, err := invoke(ctx, e, request); err != nil {
+			if err := invokeSurely(ctx, e, request); err != nil {
 				return nil, nil, errors.Join(fmt.Errorf("warm up environment %d: %w", i, err), stop())
 			}
 		}
 	}
 	return all, stop, nil
+}
+
+// invokeSurely invokes until the answer is a 202, a few times at most: where the machine stalls, the router gives up an answer.
+func invokeSurely(ctx context.Context, e *environment.Environment, request []byte) (err error) {
+	for range 3 {
+		if _, err = invoke(ctx, e, request); err == nil {
+			return nil
+		}
+	}
+	return err
 }

@@ -28,7 +28,7 @@ var routerVariables = map[string]string{
 	env.CacheNegativeTTL:   "5s",
 	env.RefreshTimeout:     "500ms",
 	env.CellTimeout:        "3s",
-	env.DataTTL:            "840h",
+	env.DataTTL:            "840h0m0s",
 	env.MinCellTimeout:     "250ms",
 	env.MaxPayloadBytes:    "393216",
 	env.AuthType:           env.AuthIAM,
@@ -43,13 +43,14 @@ var routerVariables = map[string]string{
 	env.MetricsNamespace:   names.MetricsNamespace(),
 }
 
-// withoutLimits are the variables of a router that sheds nothing: its limits are for a store that takes milliseconds, and
-// the benchmarks' answers at once.
+// withoutLimits are the variables of a router that sheds nothing and gives no answer up: its limits are for a store that takes
+// milliseconds, and the benchmarks' answers at once, or late where the machine stalls.
 func withoutLimits(variables map[string]string) map[string]string {
 	ample := maps.Clone(variables)
 	for _, limit := range []string{env.TenantRate, env.TenantBurst, env.CellRate, env.CellBurst} {
 		ample[limit] = "1000000"
 	}
+	ample[env.MinCellTimeout] = ample[env.CellTimeout]
 	return ample
 }
 

@@ -44,13 +44,14 @@ func (a *app) evacuateCell(cmd *cobra.Command, e evacuation) error {
 		return err
 	}
 
+	chooser := s.placement.NewChooser(cells)
 	p := a.evacuationProgress(s, cell.ID, max(0, state.Tenants-len(incoming)))
 	_, err = s.observedMover(p.observeMove).Evacuate(ctx, move.Evacuation{
 		Cell: cell.ID, Parallel: e.parallel, Until: until(e.noWait), Observe: p.observe,
 		Page: func(ctx context.Context, after string) ([]mapping.Mapping, string, error) {
 			return s.placement.Page(ctx, cell.ID, after, placement.MaxPage)
 		},
-		Choose: func(ctx context.Context, m mapping.Mapping) (string, error) { return s.placement.Best(ctx, cells, m) },
+		Choose: chooser.Best,
 	})
 	p.end()
 	v := p.view()

@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
+	"cellular/internal/operator/fleet"
+	"cellular/internal/operator/placement"
 )
 
 func newCompletion() *cobra.Command {
@@ -81,31 +85,54 @@ func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
+// completeCells offers the cells that could be listed in the time that a shell waits, and those that have a state: in a
+// fleet of a thousand, listing takes longer, and the states are one call.
 func (a *app) completeCells() cobra.CompletionFunc {
 	return a.complete(func(ctx context.Context, s *session, _ *cobra.Command, _ string) ([]string, error) {
-		cells, err := s.Cells(ctx)
-		return cellIDs(cells), err
+		var cells []manifest.Cell
+		listing, cancel := context.WithTimeout(ctx, completionTimeout/2)
+		defer cancel()
+		err := s.Pages(listing, func(page []manifest.Cell) { cells = append(cells, page...) })
+		if err == nil {
+			return cellIDs(byWave(cells)), nil
+		}
+		known, _ := placement.KnownCells(ctx, s.dynamo, s.ControlPlane.CellTable) // what there is so far is better than nothing
+		found := append(cellIDs(cells), known...)
+		slices.Sort(found)
+		return slices.Compact(found), nil
 	})
 }
 
-// completeTenants offers tenants of the cell that --cell names, or of each cell.
+func byWave(cells []manifest.Cell) []manifest.Cell {
+	slices.SortFunc(cells, fleet.ByWave)
+	return cells
+}
+
+// tenantSearches is how many cells' tenants are searched at a time for a completion.
+const tenantSearches = 16
+
+// completeTenants offers tenants of the cell that --cell names, or of each cell that has any: those have a state, which one
+// call lists.
 func (a *app) completeTenants() cobra.CompletionFunc {
 	return a.complete(func(ctx context.Context, s *session, cmd *cobra.Command, prefix string) ([]string, error) {
 		cells, err := cellsToComplete(ctx, s, cmd)
 		if err != nil {
 			return nil, err
 		}
-		var tenants []string
-		for _, cell := range cells {
-			page, _, err := s.placement.Page(ctx, cell, justBefore(prefix), maxCompletions)
-			if err != nil {
-				return tenants, nil // what there is so far is better than nothing
-			}
-			for _, m := range page {
-				tenants = append(tenants, m.TenantID)
-			}
+		each := make([][]string, len(cells))
+		var group errgroup.Group
+		group.SetLimit(tenantSearches)
+		for i, cell := range cells {
+			group.Go(func() error {
+				page, _, _ := s.placement.Page(ctx, cell, justBefore(prefix), maxCompletions) // what there is so far is better than nothing
+				for _, m := range page {
+					each[i] = append(each[i], m.TenantID)
+				}
+				return nil
+			})
 		}
-		return tenants, nil
+		_ = group.Wait() // no function of the group has an error
+		return slices.Concat(each...), nil
 	})
 }
 
@@ -113,8 +140,9 @@ func cellsToComplete(ctx context.Context, s *session, cmd *cobra.Command) ([]str
 	if flag := cmd.Flag("cell"); flag != nil && flag.Changed {
 		return []string{flag.Value.String()}, nil
 	}
-	cells, err := s.Cells(ctx)
-	return cellIDs(cells), err
+	known, err := placement.KnownCells(ctx, s.dynamo, s.ControlPlane.CellTable)
+	slices.Sort(known)
+	return known, err
 }
 
 // justBefore returns an id that sorts behind every tenant's that sorts before the prefix, and before the prefix: a page

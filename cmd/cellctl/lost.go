@@ -30,7 +30,7 @@ func (s *session) explainUnknown(ctx context.Context, err error, cellID string) 
 	if mapped, failed := s.placement.HasTenant(ctx, cellID); failed == nil && mapped {
 		return refused("cell %s is not there, and tenants are mapped to it: 'cellctl tenants list --cell %[1]s' lists them, and %s", cellID, bringBack(cellID))
 	}
-	return fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+	return fmt.Errorf("%w; 'cellctl cells list' shows them", s.Explain(ctx, cellID))
 }
 
 func bringBack(cellID string) string {

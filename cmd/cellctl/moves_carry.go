@@ -48,7 +48,11 @@ func (s *session) explainStart(ctx context.Context, err error, tenant, to string
 				return s.cellLost(ctx, m)
 			}
 		}
-		return s.explainUnknown(ctx, err, to)
+		explained := s.explainUnknown(ctx, err, to)
+		if errors.Is(explained, errRefused) {
+			return explained
+		}
+		return fmt.Errorf("move tenant %q to cell %s: %w", tenant, to, explained)
 	case errors.Is(err, move.ErrSameCell):
 		return refused("tenant %q is in cell %s already; nothing was done", tenant, to)
 	case errors.Is(err, move.ErrMoving):

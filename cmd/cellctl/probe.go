@@ -78,7 +78,7 @@ func (s *session) cellsOrAll(ctx context.Context, ids []string) ([]manifest.Cell
 	for _, id := range ids {
 		cell, err := s.Cell(ctx, id)
 		if err != nil {
-			return nil, fmt.Errorf("%w; 'cellctl cells list' shows them", err)
+			return nil, s.explainUnknown(ctx, err, id)
 		}
 		cells = append(cells, cell)
 	}

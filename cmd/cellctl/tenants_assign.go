@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -56,28 +56,45 @@ func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, lost s
 	if err != nil {
 		return err
 	}
-	cells, err := s.Cells(ctx)
+	cells, err := s.cellsToPlaceIn(ctx, request, lost)
 	if err != nil {
 		return err
-	}
-	if request.CellID != "" {
-		if _, err := fleet.Find(cells, s.Stack, request.CellID); err != nil {
-			return s.explainUnknown(ctx, err, request.CellID)
-		}
 	}
 	if lost != "" {
 		return a.placeWithout(cmd, s, cells, request, lost)
 	}
+	request.Find = s.Cell
 	m, err := s.placement.Assign(ctx, cells, request)
 	if errors.Is(err, mapping.ErrExists) {
-		if m, failed := s.placement.Get(ctx, request.TenantID); failed == nil && !slices.Contains(cellIDs(cells), m.CellID) {
-			return s.cellLost(ctx, m)
+		if m, failed := s.placement.Get(ctx, request.TenantID); failed == nil {
+			if _, failed := s.Cell(ctx, m.CellID); errors.Is(failed, fleet.ErrUnknownCell) {
+				return s.cellLost(ctx, m)
+			}
 		}
 	}
 	if err != nil {
 		return err
 	}
 	return a.print(viewOfTenant(m))
+}
+
+// cellsToPlaceIn are the cells that placing a tenant has to know: the one that is named, or all of them.
+func (s *session) cellsToPlaceIn(ctx context.Context, request placement.Request, lost string) ([]manifest.Cell, error) {
+	if request.CellID == "" || request.Search || lost != "" {
+		cells, err := s.Cells(ctx)
+		if err != nil || request.CellID == "" {
+			return cells, err
+		}
+		if _, err := fleet.Find(cells, s.Stack, request.CellID); err != nil {
+			return nil, s.explainUnknown(ctx, err, request.CellID)
+		}
+		return cells, nil
+	}
+	cell, err := s.Cell(ctx, request.CellID)
+	if err != nil {
+		return nil, s.explainUnknown(ctx, err, request.CellID)
+	}
+	return []manifest.Cell{cell}, nil
 }
 
 // placeWithout places a tenant again whose cell is lost, once the operator has confirmed what that means.

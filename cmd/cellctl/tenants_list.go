@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,19 +133,25 @@ func (s *session) page(ctx context.Context, cell, after string, limit int, probe
 // cellsToList are the cells whose tenants are to be listed, those that are there, and the tenant after which the first of the former starts. The
 // cells come in the order of their ids: a cell that changes its wave between two pages is neither listed twice nor left out.
 func (s *session) cellsToList(ctx context.Context, r listRequest) (cells, there []string, after string, err error) {
-	known, err := s.Cells(ctx)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	there = cellIDs(known)
 	if r.cell != "" {
-		if _, err := fleet.Find(known, s.Stack, r.cell); err != nil {
+		cells = []string{r.cell}
+		_, err := s.Cell(ctx, r.cell)
+		switch {
+		case err == nil:
+			there = cells
+		case !errors.Is(err, fleet.ErrUnknownCell):
+			return nil, nil, "", err
+		default:
 			if mapped, failed := s.placement.HasTenant(ctx, r.cell); failed != nil || !mapped {
 				return nil, nil, "", s.explainUnknown(ctx, err, r.cell)
 			}
 		}
-		cells = []string{r.cell}
 	} else {
+		known, err := s.Cells(ctx)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		there = cellIDs(known)
 		lost, err := s.lostCells(ctx, there)
 		if err != nil {
 			return nil, nil, "", err

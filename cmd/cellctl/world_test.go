@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ type world struct {
 	t      *testing.T
 	db     *dynamotest.DB
 	ssm    parameters
+	lists  atomic.Int32 // pages of parameters that were read
 	queues queues
 	ages   ages
 
@@ -109,7 +111,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		stdin: strings.NewReader(w.stdin), stdout: terminal.NewWriter(out), stderr: terminal.NewWriter(errs),
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: w.ssm, recovery: w.recovery, sts: caller{}, cloudwatch: w.ages}, nil
+			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, recovery: w.recovery, sts: caller{}, cloudwatch: w.ages}, nil
 		},
 	}
 }
@@ -190,6 +192,17 @@ func (p parameters) GetParametersByPath(_ context.Context, in *ssm.GetParameters
 		out.Parameters = append(out.Parameters, ssmtypes.Parameter{Name: &name, Value: new(p[name])})
 	}
 	return out, nil
+}
+
+// countedSSM counts the pages that are listed.
+type countedSSM struct {
+	parameters
+	lists *atomic.Int32
+}
+
+func (c countedSSM) GetParametersByPath(ctx context.Context, in *ssm.GetParametersByPathInput, o ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+	c.lists.Add(1)
+	return c.parameters.GetParametersByPath(ctx, in, o...)
 }
 
 // queues has the depths of queues, visible and in flight, by name; -1 is a queue that is down. One that is not there is

@@ -4,6 +4,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,46 +73,94 @@ func (f Fleet) read(ctx context.Context, name string) (string, error) {
 // Cells returns every cell's manifest, by wave and then by id. A cell whose document cannot be read fails the whole: an
 // operator who is shown all but one cell would take the one for gone.
 func (f Fleet) Cells(ctx context.Context) ([]manifest.Cell, error) {
-	path := f.Stack.CellParameters()
-	in := &ssm.GetParametersByPathInput{Path: &path}
 	var cells []manifest.Cell
-	for {
-		out, err := f.ssm.GetParametersByPath(ctx, in)
-		if err != nil {
-			return nil, fmt.Errorf("list the cells under %s: %w", path, err)
-		}
-		for _, p := range out.Parameters {
-			c, err := manifest.Parse(aws.ToString(p.Value))
-			if err != nil {
-				return nil, fmt.Errorf("parameter %s: %w", aws.ToString(p.Name), err)
-			}
-			cells = append(cells, c)
-		}
-		if aws.ToString(out.NextToken) == "" {
-			break
-		}
-		in.NextToken = out.NextToken
+	if err := f.Pages(ctx, func(page []manifest.Cell) { cells = append(cells, page...) }); err != nil {
+		return nil, err
 	}
-	slices.SortFunc(cells, func(a, b manifest.Cell) int {
-		if a.Wave != b.Wave {
-			return a.Wave - b.Wave
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	slices.SortFunc(cells, ByWave)
 	return cells, nil
 }
 
-// Cell returns one cell's manifest. Its error wraps ErrUnknownCell, and names the cells that there are, where the stack has
-// no such cell.
-func (f Fleet) Cell(ctx context.Context, id string) (manifest.Cell, error) {
-	cells, err := f.Cells(ctx)
-	if err != nil {
-		return manifest.Cell{}, err
-	}
-	return Find(cells, f.Stack, id)
+// ByWave compares cells by their waves, and then by their ids.
+func ByWave(a, b manifest.Cell) int {
+	return cmp.Or(cmp.Compare(a.Wave, b.Wave), strings.Compare(a.ID, b.ID))
 }
 
-// Find is Cell on cells that have been read.
+// maxPage is how many parameters one GetParametersByPath returns at most, from its API reference. A thousand cells are a
+// hundred calls, one after the other.
+const maxPage = 10
+
+// Pages calls do with the cells' manifests, a page at a time, in the order of SSM.
+func (f Fleet) Pages(ctx context.Context, do func([]manifest.Cell)) error {
+	path := f.Stack.CellParameters()
+	in := &ssm.GetParametersByPathInput{Path: &path, MaxResults: aws.Int32(maxPage)}
+	for {
+		out, err := f.ssm.GetParametersByPath(ctx, in)
+		if err != nil {
+			return fmt.Errorf("list the cells under %s: %w", path, err)
+		}
+		page := make([]manifest.Cell, 0, len(out.Parameters))
+		for _, p := range out.Parameters {
+			c, err := manifest.Parse(aws.ToString(p.Value))
+			if err != nil {
+				return fmt.Errorf("parameter %s: %w", aws.ToString(p.Name), err)
+			}
+			page = append(page, c)
+		}
+		do(page)
+		if aws.ToString(out.NextToken) == "" {
+			return nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// Cell returns one cell's manifest. It reads that cell's parameter and no other, whatever the size of the fleet. Its error
+// wraps ErrUnknownCell where the stack has no such cell; Explain says which ones it has.
+func (f Fleet) Cell(ctx context.Context, id string) (manifest.Cell, error) {
+	if !naming.ValidCellID(id) { // SSM would refuse the name, or read another parameter
+		return manifest.Cell{}, unknown(f.Stack, id)
+	}
+	name := f.Stack.Cell(id).Parameter()
+	out, err := f.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+	if absent := (*types.ParameterNotFound)(nil); errors.As(err, &absent) {
+		return manifest.Cell{}, unknown(f.Stack, id)
+	}
+	if err != nil {
+		return manifest.Cell{}, fmt.Errorf("read parameter %s: %w", name, err)
+	}
+	c, err := manifest.Parse(aws.ToString(out.Parameter.Value))
+	if err == nil && c.ID != id {
+		err = fmt.Errorf("it is about cell %s", c.ID)
+	}
+	if err != nil {
+		return manifest.Cell{}, fmt.Errorf("parameter %s: %w", name, err)
+	}
+	return c, nil
+}
+
+func unknown(stack naming.Stack, id string) error {
+	return fmt.Errorf("%w %q of stack %s", ErrUnknownCell, id, stack)
+}
+
+// Explain returns the error of an unknown cell that names the cells that there are, and the one that was probably meant. It
+// lists the fleet. Where that fails, the error says no more than Cell's.
+func (f Fleet) Explain(ctx context.Context, id string) error {
+	cells, err := f.Cells(ctx)
+	if err != nil {
+		return unknown(f.Stack, id)
+	}
+	_, err = Find(cells, f.Stack, id)
+	if err == nil { // it was added meanwhile
+		return unknown(f.Stack, id)
+	}
+	return err
+}
+
+// maxNamed is how many cells an error names: some lines of a terminal.
+const maxNamed = 20
+
+// Find is Cell on cells that have been read. Its error names the cells that there are.
 func Find(cells []manifest.Cell, stack naming.Stack, id string) (manifest.Cell, error) {
 	ids := make([]string, 0, len(cells))
 	for _, c := range cells {
@@ -127,5 +176,9 @@ func Find(cells []manifest.Cell, stack naming.Stack, id string) (manifest.Cell, 
 	if near := nearest(ids, id); near != "" {
 		suggestion = " (did you mean " + near + "?)"
 	}
-	return manifest.Cell{}, fmt.Errorf("%w %q%s: stack %s has %s", ErrUnknownCell, id, suggestion, stack, strings.Join(ids, ", "))
+	named := strings.Join(ids[:min(len(ids), maxNamed)], ", ")
+	if more := len(ids) - maxNamed; more > 0 {
+		named += fmt.Sprintf(" and %d more", more)
+	}
+	return manifest.Cell{}, fmt.Errorf("%w %q%s: stack %s has %s", ErrUnknownCell, id, suggestion, stack, named)
 }

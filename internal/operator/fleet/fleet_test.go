@@ -96,13 +96,14 @@ func TestACellIsFoundByItsID(t *testing.T) {
 
 	_, err = f.Cell(t.Context(), "gama")
 	require.ErrorIs(t, err, fleet.ErrUnknownCell)
+	err = f.Explain(t.Context(), "gama")
+	require.ErrorIs(t, err, fleet.ErrUnknownCell)
 	require.EqualError(t, err, `unknown cell "gama" (did you mean gamma?): stack dev has beta, alpha, gamma`)
 
 	for _, id := range []string{"alpha", "beta", "gamma"} {
 		delete(p, stack.Cell(id).Parameter())
 	}
-	_, err = f.Cell(t.Context(), "gamma")
-	require.EqualError(t, err, `unknown cell "gamma": stack dev has no cells yet`)
+	require.EqualError(t, f.Explain(t.Context(), "gamma"), `unknown cell "gamma": stack dev has no cells yet`)
 }
 
 func TestAStackThatIsNotThereIsSaid(t *testing.T) {
@@ -129,6 +130,11 @@ func TestADocumentThatCannotBeReadIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.Cells(t.Context())
 	require.ErrorContains(t, err, "/cellular/dev/cells/beta")
+	_, err = f.Cell(t.Context(), "beta")
+	require.ErrorContains(t, err, "/cellular/dev/cells/beta")
+	p[stack.Cell("beta").Parameter()] = p[stack.Cell("alpha").Parameter()]
+	_, err = f.Cell(t.Context(), "beta")
+	require.EqualError(t, err, "parameter /cellular/dev/cells/beta: it is about cell alpha")
 }
 
 func ids(cells []manifest.Cell) []string {
@@ -144,7 +150,52 @@ func TestAMistypedCellIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
 	f, err := fleet.Load(t.Context(), p, stack)
 	require.NoError(t, err)
 	for typed, meant := range map[string]string{"alhpa": " (did you mean alpha?)", "betta": " (did you mean beta?)", "beta2": "", "omega-9": "", "x": ""} {
-		_, err := f.Cell(t.Context(), typed)
-		require.EqualError(t, err, `unknown cell "`+typed+`"`+meant+`: stack dev has beta, alpha, gamma`)
+		require.EqualError(t, f.Explain(t.Context(), typed), `unknown cell "`+typed+`"`+meant+`: stack dev has beta, alpha, gamma`)
 	}
+}
+
+// listed counts the calls of SSM.
+type listed struct {
+	parameters
+	gets, lists int
+}
+
+func (l *listed) GetParameter(ctx context.Context, in *ssm.GetParameterInput, o ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	l.gets++
+	return l.parameters.GetParameter(ctx, in, o...)
+}
+
+func (l *listed) GetParametersByPath(ctx context.Context, in *ssm.GetParametersByPathInput, o ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+	l.lists++
+	return l.parameters.GetParametersByPath(ctx, in, o...)
+}
+
+func TestFleet_FindsACellByOneCallAndWhatCannotBeACellsIDByNone(t *testing.T) {
+	l := &listed{parameters: deployed(t)}
+	f, err := fleet.Load(t.Context(), l, stack)
+	require.NoError(t, err)
+	l.gets = 0
+	_, err = f.Cell(t.Context(), "gamma")
+	require.NoError(t, err)
+	_, err = f.Cell(t.Context(), "delta")
+	require.ErrorIs(t, err, fleet.ErrUnknownCell)
+	require.Equal(t, 2, l.gets)
+	for _, id := range []string{"", "../router", "a/b", "Gamma"} {
+		_, err = f.Cell(t.Context(), id)
+		require.ErrorIs(t, err, fleet.ErrUnknownCell, id)
+	}
+	require.Equal(t, 2, l.gets)
+	require.Zero(t, l.lists)
+}
+
+func TestFleet_NamesSomeOfManyCells(t *testing.T) {
+	p := deployed(t)
+	for i := range 100 {
+		p.addCell(t, fmt.Sprintf("c%03d", i), 2)
+	}
+	f, err := fleet.Load(t.Context(), p, stack)
+	require.NoError(t, err)
+	err = f.Explain(t.Context(), "omega")
+	require.ErrorContains(t, err, "stack dev has beta, alpha, gamma, c000, ")
+	require.ErrorContains(t, err, ", c016 and 83 more")
 }

@@ -44,7 +44,7 @@ func Reader(s Scope) []iam.Statement {
 	)
 	return present(
 		allow("FindStack", []string{s.arn("ssm", "parameter"+s.Stack.ControlPlaneParameter()), s.arn("ssm", "parameter"+s.Stack.RouterParameter())}, "ssm:GetParameter"),
-		allow("FindCells", []string{r.cellParameters}, "ssm:GetParametersByPath"),
+		allow("FindCells", []string{r.cellParameters, r.cellParameters + "/*"}, "ssm:GetParameter", "ssm:GetParametersByPath"),
 		allow("ReadTables", tables, "dynamodb:BatchGetItem", "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
 			"dynamodb:DescribeTimeToLive", "dynamodb:GetItem", "dynamodb:GetResourcePolicy"),
 		allow("QueryIndexes", indexes, "dynamodb:Query"),

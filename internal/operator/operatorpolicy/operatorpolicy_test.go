@@ -78,7 +78,10 @@ func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 	}, resourcesOf(all, "dynamodb:DescribeStream"))
 	require.Equal(t, []string{"*"}, resourcesOf(all, "iam:GetAccountSummary"))
 	require.Contains(t, resourcesOf(all, "sqs:GetQueueAttributes"), "arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-beta")
-	require.Equal(t, []string{"arn:aws:ssm:eu-west-1:123456789012:parameter/cellular/dev/cells"}, resourcesOf(all, "ssm:GetParametersByPath"))
+	const parameters = "arn:aws:ssm:eu-west-1:123456789012:parameter/cellular/dev/"
+	require.Equal(t, []string{parameters + "cells", parameters + "cells/*"}, resourcesOf(all, "ssm:GetParametersByPath"))
+	require.Equal(t, []string{parameters + "control-plane", parameters + "router", parameters + "cells", parameters + "cells/*"},
+		resourcesOf(all, "ssm:GetParameter"))
 
 	for _, s := range all {
 		for _, action := range s.Actions {
@@ -99,7 +102,8 @@ func TestOnlyActionsWithoutResourcesAreAllowedOnAll(t *testing.T) {
 			}
 			for _, resource := range statement.Resources {
 				require.Contains(t, resource, "123456789012")
-				require.False(t, strings.HasSuffix(resource, ":*") || strings.HasSuffix(resource, "/*") && !strings.Contains(resource, "/stream/"), resource)
+				require.False(t, strings.HasSuffix(resource, ":*") || strings.HasSuffix(resource, "/*") && !strings.Contains(resource, "/stream/") &&
+					!strings.HasSuffix(resource, "/cells/*"), resource)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
+	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/residence"
 )
 
@@ -25,6 +26,24 @@ type Request struct {
 	Tier     string // mapping.TierStandard or mapping.TierDedicated; "" for that of CellID, or else standard
 	// Search has every cell looked into for data of the tenant before it is placed, for a tenant of which no record is kept.
 	Search bool
+	// Find, if not nil, finds a cell that is not among those that are given: its error wraps fleet.ErrUnknownCell for one that
+	// is not there. Whoever names CellID and does not Search need give no other cell then.
+	Find func(ctx context.Context, cellID string) (manifest.Cell, error)
+}
+
+// find finds a cell among those that are given, or with Find.
+func (r Request) find(ctx context.Context, cells []manifest.Cell, cellID string) (cell manifest.Cell, there bool, err error) {
+	if at := slices.IndexFunc(cells, func(c manifest.Cell) bool { return c.ID == cellID }); at >= 0 {
+		return cells[at], true, nil
+	}
+	if r.Find == nil || cellID == "" {
+		return manifest.Cell{}, false, nil
+	}
+	cell, err = r.Find(ctx, cellID)
+	if errors.Is(err, fleet.ErrUnknownCell) {
+		return manifest.Cell{}, false, nil
+	}
+	return cell, err == nil, err
 }
 
 // Assign places a tenant that has no mapping yet in one of the cells, and returns its mapping: active, and in the first

@@ -33,7 +33,7 @@ func (s *Store) past(ctx context.Context, cells []manifest.Cell, r Request) (pas
 	}
 	var p past
 	if !record.Removed() {
-		if p.holders, err = s.lastHolder(ctx, cells, record); err != nil {
+		if p.holders, err = s.lastHolder(ctx, cells, r, record); err != nil {
 			return past{}, err
 		}
 	}
@@ -55,21 +55,21 @@ func (s *Store) past(ctx context.Context, cells []manifest.Cell, r Request) (pas
 
 // lastHolder is the cell that a tenant's record leads to, if it holds data of the tenant. A cell that is not there any
 // more holds nothing that could be given back.
-func (s *Store) lastHolder(ctx context.Context, cells []manifest.Cell, record residence.Record) ([]string, error) {
+func (s *Store) lastHolder(ctx context.Context, cells []manifest.Cell, r Request, record residence.Record) ([]string, error) {
 	next := record.LastCell
 	for range 2 {
-		at := slices.IndexFunc(cells, func(c manifest.Cell) bool { return c.ID == next })
-		if at < 0 {
-			return nil, nil
+		cell, there, err := r.find(ctx, cells, next)
+		if err != nil || !there {
+			return nil, err
 		}
-		holds, err := tenantdata.Any(ctx, s.client, cells[at], record.TenantID)
+		holds, err := tenantdata.Any(ctx, s.client, cell, record.TenantID)
 		if err != nil {
 			return nil, err
 		}
 		if holds {
 			return []string{next}, nil
 		}
-		fence, _, err := ledger.ReadFence(ctx, s.client, cells[at].ResultsTable, record.TenantID)
+		fence, _, err := ledger.ReadFence(ctx, s.client, cell.ResultsTable, record.TenantID)
 		if err != nil {
 			return nil, fmt.Errorf("read the fence in cell %s: %w", next, err)
 		}

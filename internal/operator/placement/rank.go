@@ -2,7 +2,6 @@ package placement
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,17 +68,4 @@ func Others(cells []manifest.Cell, states map[string]CellState, m mapping.Mappin
 
 func without(cells []manifest.Cell, cellID string) []manifest.Cell {
 	return slices.DeleteFunc(slices.Clone(cells), func(c manifest.Cell) bool { return c.ID == cellID })
-}
-
-// Best names the best cell for a tenant besides the one that it is in, as the cells are now: see Others.
-func (s *Store) Best(ctx context.Context, cells []manifest.Cell, m mapping.Mapping) (string, error) {
-	states, err := s.States(ctx, cellIDs(without(cells, m.CellID)))
-	if err != nil {
-		return "", err
-	}
-	candidates, err := Others(cells, states, m)
-	if err != nil {
-		return "", err
-	}
-	return candidates[0].ID, nil
 }

@@ -18,8 +18,8 @@ func newDLQList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the messages in a cell's DLQs, with why each is there",
 		Long: `list prints the messages in the DLQs of a cell. REASON is what the consumer noted when it gave the event up (rejected,
-malformed, panic, deadline, crashed, error; conflict for an event that a move set aside), what the producer noted when it ejected a
-record that can never be published, or what AWS says of the message. NOTE, if there is one, is what to know before acting
+malformed, expired, panic, deadline, crashed, error; conflict for an event that a move set aside), what the producer noted when it
+ejected a record that can never be published, or what AWS says of the message. NOTE, if there is one, is what to know before acting
 on the message: that the event's data has expired, for instance. AGE counts from when the message was first sent.
 
 The JSON has the messages' bodies and attributes, too. Each listing adds one to the receives of a message.

@@ -28,8 +28,8 @@ of which nothing is left to be done. An event that was applied before has no sec
 twice, does no harm. An event that fails again comes back to the DLQ for the next redrive.
 
 An event's data expires (cellular:pipeline dataTTL), and its id may be used again after that. A redrive keeps the data of what it
-sends for as long as the message can be on its way. It never sends an event whose data has expired or is gone, or whose id was
-used again since: drop such a message.
+sends for as long as the message can be on its way. It never sends an event whose data has expired, or whose id was used again
+since: drop such a message.
 
 A message that cannot be redriven is kept, and the summary says why. An interrupted redrive is finished by the same command.
 

@@ -22,7 +22,8 @@ malformed, expired, panic, deadline, crashed, error; conflict for an event that 
 ejected a record that can never be published, or what AWS says of the message. NOTE, if there is one, is what to know before acting
 on the message: that the event's data has expired, for instance. AGE counts from when the message was first sent.
 
-The JSON has the messages' bodies and attributes, too. Each listing adds one to the receives of a message.
+The JSON has the messages' bodies and attributes, too. Each listing is a receive, and adds one to the receives of a message. That has no
+effect: a DLQ gives no message up for it, and what is redriven begins at none.
 
 ` + exitCodes,
 		Example: `  cellctl dlq list --cell c01

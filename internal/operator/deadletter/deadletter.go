@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
@@ -135,18 +136,25 @@ func (d *Letters) count(ctx context.Context, queueURL string, names ...types.Que
 // no limit. It reads what was there when it began, give or take what SQS does not count or hand out at once, and hides
 // what it reads from others until it returns.
 func (d *Letters) List(ctx context.Context, cell manifest.Cell, kinds []Kind, f Filter, limit int) ([]Letter, error) {
-	var list []Letter
-	err := d.each(ctx, cell, kinds, func(letters []Letter) error {
+	of := map[Kind][]Letter{}
+	err := d.each(ctx, cell, kinds, func(kind Kind, letters []Letter) error {
 		for _, l := range letters {
 			if f.matches(l) {
-				list = append(list, l)
+				of[kind] = append(of[kind], l)
 			}
-			if limit > 0 && len(list) == limit {
+			if limit > 0 && len(of[kind]) == limit {
 				return errEnough
 			}
 		}
 		return nil
 	})
+	var list []Letter
+	for _, kind := range kinds {
+		list = append(list, of[kind]...)
+	}
+	if limit > 0 {
+		list = list[:min(limit, len(list))]
+	}
 	return list, err
 }
 
@@ -154,7 +162,7 @@ func (d *Letters) List(ctx context.Context, cell manifest.Cell, kinds []Kind, f 
 // data of the latest acceptance of each expires; the zero time where that is not known, or never.
 func (d *Letters) Events(ctx context.Context, cell manifest.Cell) (map[string]time.Time, error) {
 	keys := map[string]time.Time{}
-	err := d.each(ctx, cell, Kinds(), func(letters []Letter) error {
+	err := d.each(ctx, cell, Kinds(), func(_ Kind, letters []Letter) error {
 		for _, l := range letters {
 			for _, key := range l.Events {
 				expires := l.accepted[key].ExpiresAt
@@ -171,24 +179,30 @@ func (d *Letters) Events(ctx context.Context, cell manifest.Cell) (map[string]ti
 // errEnough ends a reading early.
 var errEnough = errors.New("enough")
 
-// each reads the given DLQs, a batch at a time.
-func (d *Letters) each(ctx context.Context, cell manifest.Cell, kinds []Kind, look func([]Letter) error) error {
-	for _, kind := range kinds {
-		err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
-			letters, removed, err := d.readLiving(ctx, cell, kind, batch)
-			if err != nil {
-				return nil, err
+// each reads the given DLQs at the same time: that one has no more to give takes a long poll to know. Their batches are
+// handled one at a time.
+func (d *Letters) each(ctx context.Context, cell manifest.Cell, kinds []Kind, look func(Kind, []Letter) error) error {
+	turn := make(chan struct{}, 1)
+	errs := make([]error, len(kinds))
+	var reading sync.WaitGroup
+	for i, kind := range kinds {
+		reading.Go(func() {
+			err := d.visit(ctx, kind.queueURL(cell), func(batch []types.Message) ([]types.Message, error) {
+				turn <- struct{}{}
+				defer func() { <-turn }()
+				letters, removed, err := d.readLiving(ctx, cell, kind, batch)
+				if err != nil {
+					return nil, err
+				}
+				return removed, look(kind, letters)
+			})
+			if err != nil && !errors.Is(err, errEnough) {
+				errs[i] = fmt.Errorf("list the %s DLQ of cell %s: %w", kind, cell.ID, err)
 			}
-			return removed, look(letters)
 		})
-		if errors.Is(err, errEnough) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("list the %s DLQ of cell %s: %w", kind, cell.ID, err)
-		}
 	}
-	return nil
+	reading.Wait()
+	return errors.Join(errs...)
 }
 
 // oneTenant returns the tenant that all keys belong to, or "".

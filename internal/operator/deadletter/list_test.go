@@ -1,10 +1,13 @@
 package deadletter_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
@@ -90,4 +93,29 @@ func TestKindsHaveNames(t *testing.T) {
 	}
 	_, err := deadletter.ParseKind("dlq")
 	require.ErrorContains(t, err, "want stream, subscription or consumer")
+}
+
+// patient answers an empty receive after the long poll, as SQS does.
+type patient struct{ deadletter.SQS }
+
+func (p patient) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, o ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+	out, err := p.SQS.ReceiveMessage(ctx, in, o...)
+	if err == nil && len(out.Messages) == 0 {
+		time.Sleep(time.Duration(in.WaitTimeSeconds) * time.Second)
+	}
+	return out, err
+}
+
+func TestList_WaitsForTheLongPollsOfAllQueuesAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.letter(Alpha.StreamDLQURL, "s")
+		w.letter(Alpha.ConsumerDLQURL, "c")
+		w.letters.SQS = patient{w.letters.SQS}
+		began := time.Now()
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{}, 0)
+		require.NoError(t, err)
+		require.Len(t, letters, 2)
+		require.Equal(t, time.Second, time.Since(began))
+	})
 }

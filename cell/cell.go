@@ -67,6 +67,9 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
+	if err := b.newCounters(); err != nil {
+		return err
+	}
 	roles, err := b.newRoles()
 	if err != nil {
 		return err

@@ -65,6 +65,20 @@ func TestResultsTableForgetsOutcomesAndFindsATenantsAndThoseThatWait(t *testing.
 	}, inputs(t, table))
 }
 
+// Counters are worth nothing after a minute, so nothing protects them or keeps them.
+func TestCountersTableForgetsAndIsNotProtected(t *testing.T) {
+	table := part(t, deployAlpha(t), tableType, "counters")
+	require.Equal(t, map[string]any{
+		"name": "test-rate-counters-cell-alpha", "hashKey": "tenant_id", "billingMode": "PAY_PER_REQUEST",
+		"attributes":                []any{map[string]any{"name": "tenant_id", "type": "S"}},
+		"ttl":                       map[string]any{"attributeName": "expires_at", "enabled": true},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": false},
+		"deletionProtectionEnabled": false,
+	}, inputs(t, table))
+	require.False(t, table.Protect)
+}
+
 func TestStreamMappingLosesNothingAndEjectsPoison(t *testing.T) {
 	m := part(t, deployAlpha(t), mappingType, "producer-mapping")
 	require.Equal(t, map[string]any{

@@ -59,6 +59,25 @@ func TestI2IsolationTablesAdmitOnlyTheRoutersRole(t *testing.T) {
 	}}, statements(t, results, "policy"))
 }
 
+// Whoever has the right to count can reach nothing but counters: not an event, not an outcome, not by any key.
+func TestI2IsolationTheRouterCountsInATableOfItsOwn(t *testing.T) {
+	r := deployAlpha(t)
+	counters := part(t, r, tablePolicyType, "counters-policy")
+	require.Equal(t, alphaCountersTable, counters.Str(t, "resourceArn"))
+	require.Equal(t, []any{object{
+		"Sid": "AdmitRouter", "Effect": "Allow", "Principal": object{"AWS": routerRole},
+		"Action": "dynamodb:UpdateItem", "Resource": alphaCountersTable,
+	}}, statements(t, counters, "policy"))
+	for _, policy := range append(r.OfType(tablePolicyType), r.OfType(rolePolicyType)...) {
+		if policy.URN != counters.URN {
+			require.NotContains(t, policy.Str(t, "policy"), alphaCountersTable, policy)
+		}
+	}
+	for _, name := range []string{"data-policy", "results-policy"} {
+		require.NotContains(t, part(t, r, tablePolicyType, name).Str(t, "policy"), "UpdateItem")
+	}
+}
+
 func TestProducersRoleReadsItsStreamAndPublishesToItsTopic(t *testing.T) {
 	p := part(t, deployAlpha(t), rolePolicyType, "producer-role-policy")
 	require.Equal(t, "test-producer-role-cell-alpha", p.Str(t, "role"))

@@ -69,16 +69,21 @@ func (b *builder) newTable(part string, args *dynamodb.TableArgs, routerActions 
 	if err != nil {
 		return nil, fmt.Errorf("create %s table: %w", part, err)
 	}
-	_, err = dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
+	return table, b.letRouterInto(part, table, routerActions...)
+}
+
+// letRouterInto grants the router's role actions on a table.
+func (b *builder) letRouterInto(part string, table *dynamodb.Table, actions ...string) error {
+	_, err := dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
 		ResourceArn: table.Arn,
 		Policy: deploy.Document(func(arn []string) []iam.Statement {
-			return admitRouter(arn[0], arn[1], routerActions...)
+			return admitRouter(arn[0], arn[1], actions...)
 		}, table.Arn, b.args.RouterRoleARN),
 	}, b.childOpts()...)
 	if err != nil {
-		return nil, fmt.Errorf("let the router into the %s table: %w", part, err)
+		return fmt.Errorf("let the router into the %s table: %w", part, err)
 	}
-	return table, nil
+	return nil
 }
 
 func stringAttribute(name string) dynamodb.TableAttributeArgs {

@@ -84,7 +84,8 @@ func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
 	require.Equal(t, "prod-global-edge-router", function.Str(t, "name"))
 	require.Equal(t, map[string]any{
 		"MAPPING_TABLE": "prod-global-tenant-cell-mapping", "DATA_TABLE_PREFIX": "prod-app-data-cell-", "RESULTS_TABLE_PREFIX": "prod-app-results-cell-",
-		"CACHE_SIZE": "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
+		"COUNTERS_TABLE_PREFIX": "prod-rate-counters-cell-",
+		"CACHE_SIZE":            "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
 		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "MIN_CELL_TIMEOUT": "250ms", "DATA_TTL": "840h0m0s", "MAX_PAYLOAD_BYTES": "393216",
 		"AUTH_TYPE": "iam", "METRICS_NAMESPACE": "Cellular/prod", "TENANT_RATE": "50", "TENANT_BURST": "60",
 		"CELL_IN_FLIGHT": "16", "CELL_RATE": "70", "CELL_BURST": "80", "BREAKER_FAILURES": "3", "BREAKER_OPEN_FOR": "5s", "BREAKER_PROBES": "1",

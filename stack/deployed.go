@@ -137,7 +137,7 @@ func deploymentOf(table, cell string) (naming.Stack, bool) {
 	var none naming.Stack
 	ends := []string{none.MappingTable(), none.CellTable(), none.MoveTable()}
 	if cell != "" {
-		ends = []string{none.Cell(cell).DataTable(), none.Cell(cell).ResultsTable()}
+		ends = []string{none.Cell(cell).DataTable(), none.Cell(cell).ResultsTable(), none.Cell(cell).CountersTable()}
 	}
 	for _, end := range ends {
 		if deployment, ok := strings.CutSuffix(table, end); ok && deployment != "" {

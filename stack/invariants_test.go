@@ -57,7 +57,7 @@ func TestI1EveryCellIsTheSameStamp(t *testing.T) {
 func namesOf(id string) []string {
 	c := naming.Stack(pulumitest.Stack).Cell(id)
 	return []string{
-		c.DataTable(), c.ResultsTable(), c.Topic(), c.Queue(), c.ConsumerDLQ(), c.SubscriptionDLQ(), c.StreamDLQ(),
+		c.DataTable(), c.ResultsTable(), c.CountersTable(), c.Topic(), c.Queue(), c.ConsumerDLQ(), c.SubscriptionDLQ(), c.StreamDLQ(),
 		c.Producer(), c.ProducerRole(), c.Consumer(), c.ConsumerRole(), c.Parameter(),
 	}
 }
@@ -123,7 +123,7 @@ func TestI2ACellAdmitsTheRouterAndNobodyElse(t *testing.T) {
 	r := deploy(t, named("alpha", "beta"))
 	role := r.WithInput(t, "aws:iam/role:Role", "name", "test-edge-cell-router-role")
 	policies := r.OfType("aws:dynamodb/resourcePolicy:ResourcePolicy")
-	require.Len(t, policies, 4)
+	require.Len(t, policies, 6)
 	for _, policy := range policies {
 		var document struct {
 			Statement []struct {
@@ -137,7 +137,7 @@ func TestI2ACellAdmitsTheRouterAndNobodyElse(t *testing.T) {
 		require.Equal(t, policy.Str(t, "resourceArn"), document.Statement[0].Resource)
 		require.True(t, policy.DependsOn(role), "the role must exist before a policy can name it")
 	}
-	require.NotContains(t, r.Named(t, "aws:iam/rolePolicy:RolePolicy", "router-policy").Str(t, "policy"), "app-data")
+	require.NotContains(t, r.Named(t, "aws:iam/rolePolicy:RolePolicy", "router-policy").Str(t, "policy"), "-cell-")
 }
 
 func TestI3OnlyTheCellThatChangesChanges(t *testing.T) {

@@ -42,6 +42,8 @@ const (
 	hardTTL     = 10 * time.Second
 	tenantRate  = 2 // requests per second: far fewer than a client makes on a loaded machine
 	tenantBurst = 10
+
+	longestRefusal = 4 * time.Second // and a part of a second: after 5 s a process knows again what is asked of all
 )
 
 var narrow = deployed(map[string]any{

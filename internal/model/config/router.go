@@ -49,16 +49,16 @@ type Throttle struct {
 	Burst int
 }
 
-// TenantLimit bounds one tenant's requests to one process of the function, which answers one request at a time: what is
-// over it is refused with 429. It shares a process out, so that a tenant that floods costs itself only. The tenant's
-// total is the limit times the processes that run; the bound of all requests is the Throttle.
+// TenantLimit bounds one tenant's requests to all processes of the function: what is over it is refused with 429, so that
+// a tenant that floods costs itself only. Where the processes cannot reach the tenant's counter, it bounds the requests to
+// each of them.
 type TenantLimit struct {
 	Rate  int // per second
-	Burst int
+	Burst int // before the rate binds; at most so many at once in each process
 }
 
 // CellLimit bounds the calls of one process into one cell, over its tenants: what is over it is refused with 503. It is
-// at least a tenant's limit, so that a cell's share outlasts any one of its tenants.
+// at least a tenant's limit, so that one tenant alone does not use up its cell's share of a process.
 type CellLimit struct {
 	InFlight int // calls under way
 	Rate     int // per second

@@ -14,29 +14,30 @@ import (
 
 // The router's variables.
 const (
-	MappingTable       = "MAPPING_TABLE"        // name of the tenant to cell mapping table
-	DataTablePrefix    = "DATA_TABLE_PREFIX"    // a cell's data table is this prefix and the cell's id
-	ResultsTablePrefix = "RESULTS_TABLE_PREFIX" // a cell's results table is this prefix and the cell's id
-	CacheSize          = "CACHE_SIZE"           // tenants held in the mapping cache
-	CacheSoftTTL       = "CACHE_SOFT_TTL"       // duration: a mapping is fresh for this long
-	CacheHardTTL       = "CACHE_HARD_TTL"       // duration: a mapping is never used past this age
-	CacheNegativeTTL   = "CACHE_NEGATIVE_TTL"   // duration: an unknown tenant is remembered for this long
-	RefreshTimeout     = "REFRESH_TIMEOUT"      // duration: deadline of one read of the mapping table
-	CellTimeout        = "CELL_TIMEOUT"         // duration: deadline of one call into a cell
-	DataTTL            = "DATA_TTL"             // duration for which an event is kept from when it was accepted
-	MinCellTimeout     = "MIN_CELL_TIMEOUT"     // duration: no answer of a cell that comes sooner is given up
-	MaxPayloadBytes    = "MAX_PAYLOAD_BYTES"    // bytes of a payload that the router accepts
-	AuthType           = "AUTH_TYPE"            // AuthIAM, AuthJWT or AuthNone
-	TenantClaim        = "TENANT_CLAIM"         // the token's claim that names the caller's tenant; with AuthJWT alone
-	TenantRate         = "TENANT_RATE"          // requests per second of one tenant, per process
-	TenantBurst        = "TENANT_BURST"         // requests of one tenant at once, per process
-	CellInFlight       = "CELL_IN_FLIGHT"       // calls into one cell under way, per process
-	CellRate           = "CELL_RATE"            // calls per second into one cell, per process
-	CellBurst          = "CELL_BURST"           // calls into one cell at once, per process
-	BreakerFailures    = "BREAKER_FAILURES"     // failed calls into a cell in a row that open its circuit breaker
-	BreakerOpenFor     = "BREAKER_OPEN_FOR"     // duration: an open breaker lets no call through for this long
-	BreakerProbes      = "BREAKER_PROBES"       // calls that have to succeed after that for the breaker to close
-	MetricsNamespace   = "METRICS_NAMESPACE"    // where CloudWatch files the router's metrics
+	MappingTable        = "MAPPING_TABLE"         // name of the tenant to cell mapping table
+	DataTablePrefix     = "DATA_TABLE_PREFIX"     // a cell's data table is this prefix and the cell's id
+	ResultsTablePrefix  = "RESULTS_TABLE_PREFIX"  // a cell's results table is this prefix and the cell's id
+	CountersTablePrefix = "COUNTERS_TABLE_PREFIX" // a cell's table of counters is this prefix and the cell's id
+	CacheSize           = "CACHE_SIZE"            // tenants held in the mapping cache
+	CacheSoftTTL        = "CACHE_SOFT_TTL"        // duration: a mapping is fresh for this long
+	CacheHardTTL        = "CACHE_HARD_TTL"        // duration: a mapping is never used past this age
+	CacheNegativeTTL    = "CACHE_NEGATIVE_TTL"    // duration: an unknown tenant is remembered for this long
+	RefreshTimeout      = "REFRESH_TIMEOUT"       // duration: deadline of one read of the mapping table
+	CellTimeout         = "CELL_TIMEOUT"          // duration: deadline of one call into a cell
+	DataTTL             = "DATA_TTL"              // duration for which an event is kept from when it was accepted
+	MinCellTimeout      = "MIN_CELL_TIMEOUT"      // duration: no answer of a cell that comes sooner is given up
+	MaxPayloadBytes     = "MAX_PAYLOAD_BYTES"     // bytes of a payload that the router accepts
+	AuthType            = "AUTH_TYPE"             // AuthIAM, AuthJWT or AuthNone
+	TenantClaim         = "TENANT_CLAIM"          // the token's claim that names the caller's tenant; with AuthJWT alone
+	TenantRate          = "TENANT_RATE"           // requests per second of one tenant, over all processes
+	TenantBurst         = "TENANT_BURST"          // requests of one tenant at once, per process
+	CellInFlight        = "CELL_IN_FLIGHT"        // calls into one cell under way, per process
+	CellRate            = "CELL_RATE"             // calls per second into one cell, per process
+	CellBurst           = "CELL_BURST"            // calls into one cell at once, per process
+	BreakerFailures     = "BREAKER_FAILURES"      // failed calls into a cell in a row that open its circuit breaker
+	BreakerOpenFor      = "BREAKER_OPEN_FOR"      // duration: an open breaker lets no call through for this long
+	BreakerProbes       = "BREAKER_PROBES"        // calls that have to succeed after that for the breaker to close
+	MetricsNamespace    = "METRICS_NAMESPACE"     // where CloudWatch files the router's metrics
 )
 
 // The values of AuthType: what has told callers apart before the router sees a request.

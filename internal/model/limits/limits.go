@@ -12,7 +12,7 @@ import (
 // What a deployment has of what AWS counts: by cell, and besides.
 const (
 	CellRoles, FixedRoles           = 2, 1 // producer and consumer; router
-	CellTables, FixedTables         = 2, 3 // data and results; mappings, cell states and moves
+	CellTables, FixedTables         = 3, 3 // data, results and counters; mappings, cell states and moves
 	CellParameters, FixedParameters = 1, 2 // the manifest of a cell; of the control plane and the router
 	CellTopics                      = 1
 	CellLogGroups, FixedLogGroups   = 2, 2 // of each function; the API's access log besides

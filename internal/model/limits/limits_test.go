@@ -27,7 +27,7 @@ func TestQuotas_SayWhichIsMetFirstAndAtHowManyCells(t *testing.T) {
 		"a new account":                      {nil, func(a *limits.Account) { a.Concurrency = 50 }, "Lambda concurrency", 0},
 		"more concurrency":                   {nil, func(a *limits.Account) { a.Concurrency = 20_000 }, "IAM roles", 499},
 		"more concurrency, beside others":    {nil, func(a *limits.Account) { a.Concurrency, a.OtherRoles = 20_000, 29 }, "IAM roles", 485},
-		"more roles too":                     {nil, func(a *limits.Account) { a.Concurrency, a.Roles = 20_000, 5000 }, "DynamoDB tables", 1248},
+		"more roles too":                     {nil, func(a *limits.Account) { a.Concurrency, a.Roles = 20_000, 5000 }, "DynamoDB tables", 832},
 		"a small Region":                     {func(c *limits.Cell) { c.Messages = 10 }, func(a *limits.Account) { a.Messages = 300 }, "SNS messages a second", 30},
 		"exactly as many as fit":             {func(c *limits.Cell) { c.Consumers = 5 }, nil, "Lambda concurrency", 100},
 		"others have taken all of the roles": {nil, func(a *limits.Account) { a.OtherRoles = 1000 }, "IAM roles", 0},

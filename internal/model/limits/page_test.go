@@ -112,7 +112,7 @@ func boundTable() string {
 	row("payload that travels in the message", bytes(p.InlinePayloadBytes), "`pipeline.inlinePayloadBytes`; a larger one is read from the cell's table")
 	row("writes of the business logic for one event", number(app.MaxWrites), "`internal/runtime/consumer`; a transaction has 100 operations and 4 MB")
 	row("requests, all tenants", perSecond(r.Throttle.Rate, r.Throttle.Burst), "`router.throttle`, for the whole API")
-	row("requests of a tenant", perSecond(r.TenantLimit.Rate, r.TenantLimit.Burst), "`router.tenantLimit`, in each process of the router")
+	row("requests of a tenant", perSecond(r.TenantLimit.Rate, r.TenantLimit.Burst), "`router.tenantLimit`: the rate over all processes of the router, the burst in each")
 	row("requests into a cell", perSecond(r.CellLimit.Rate, r.CellLimit.Burst), "`router.cellLimit`, in each process of the router")
 	row("calls into a cell that are under way", number(r.CellLimit.InFlight), "`router.cellLimit.inFlight`, in each process of the router")
 	row("time of a request in its cell", duration(r.CellTimeout), "`router.cellTimeout`")

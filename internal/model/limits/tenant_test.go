@@ -44,7 +44,7 @@ func overlap(n int) int { return int(-math.Log(1-canceled) * float64(n) / transa
 func tenantBounds() []meets {
 	aws, r := dynamotest.OnDemand(transaction), config.Default().Router
 	all := []meets{
-		{"`router.tenantLimit`, in each process of the router", r.TenantLimit.Rate, 0, "the tenant's", "set"},
+		{"`router.tenantLimit`", r.TenantLimit.Rate, 0, "the tenant's", "set"},
 		{"`router.cellLimit`, in each process of the router", r.CellLimit.Rate, 0, "the cell's", "set"},
 		{"`router.throttle`", r.Throttle.Rate, 0, "the deployment's", "set"},
 		{"SNS in a Region with least", limits.Messages("eu-north-1"), 0, "the account's", "AWS"},

@@ -39,6 +39,7 @@ func (c Cell) Check() error {
 	return check("cell "+c.id+": ", []limited{
 		{"DynamoDB table", c.DataTable(), maxTable},
 		{"DynamoDB table", c.ResultsTable(), maxTable},
+		{"DynamoDB table", c.CountersTable(), maxTable},
 		{"SNS topic", c.Topic(), maxTopic},
 		{"SQS queue", c.Queue(), maxQueue},
 		{"SQS queue", c.ConsumerDLQ(), maxQueue},

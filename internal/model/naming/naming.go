@@ -32,6 +32,9 @@ func (s Stack) DataTablePrefix() string { return string(s) + "-app-data-cell-" }
 // ResultsTablePrefix is the name of any cell's results table without the cell's id.
 func (s Stack) ResultsTablePrefix() string { return string(s) + "-app-results-cell-" }
 
+// CountersTablePrefix is the name of any cell's table of counters without the cell's id.
+func (s Stack) CountersTablePrefix() string { return string(s) + "-rate-counters-cell-" }
+
 // MetricsNamespace is where CloudWatch files the metrics that the functions' logs hold. CloudWatch has no other wall
 // between two deployments in one account and Region, so that their cells' metrics never mix.
 func (s Stack) MetricsNamespace() string { return "Cellular/" + string(s) }
@@ -61,6 +64,9 @@ func (c Cell) DataTable() string { return c.stack.DataTablePrefix() + c.id }
 
 // ResultsTable holds the outcome of each event, and what the business logic keeps.
 func (c Cell) ResultsTable() string { return c.stack.ResultsTablePrefix() + c.id }
+
+// CountersTable holds what the router's processes counted of each tenant's requests.
+func (c Cell) CountersTable() string { return c.stack.CountersTablePrefix() + c.id }
 
 // Topic is the SNS topic that the producer publishes to.
 func (c Cell) Topic() string { return c.name("processing-topic") }

@@ -29,6 +29,7 @@ const idleConnection = 20 * time.Second
 // names. It writes its records of at least the level to out. Its error names everything that is wrong with them.
 func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level slog.Level) (*Handler, error) {
 	tables := Tables{DataPrefix: vars.String(env.DataTablePrefix), ResultsPrefix: vars.String(env.ResultsTablePrefix)}
+	counters := CounterTables{Prefix: vars.String(env.CountersTablePrefix)}
 	mappingTable := vars.String(env.MappingTable)
 	cache := mappingcache.Config{
 		Size:        vars.Int(env.CacheSize, 1),
@@ -66,7 +67,8 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 	if err != nil {
 		return nil, err
 	}
-	tables.Client = client
+	tables.Client, counters.Client = client, client
+	bounds.Counters = counters
 	return New(directory, tables, bounds, records)
 }
 

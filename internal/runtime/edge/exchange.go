@@ -34,6 +34,9 @@ type exchange struct {
 	replayed      bool
 	hotKeys       bool // see metHotKeys
 
+	endReport  func() // ends the report to the tenant's counter; nil where none was due
+	counterErr error  // why the counter did not answer
+
 	peer    string // the other cell that may have the event, "" where there is none or it was not needed
 	peerErr error  // why the request was answered without it
 }

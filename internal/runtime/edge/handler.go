@@ -38,8 +38,9 @@ type Config struct {
 	Auth            Auth
 	DataTTL         time.Duration // how long an event is kept from when it was accepted
 	MaxPayloadBytes int           // of the JSON text of an event's payload
-	TenantLimit     guard.Limit   // of one tenant's requests, in this process
+	TenantLimit     guard.Limit   // of one tenant's requests: the rate over all processes, the burst in this one
 	Tenants         int           // whose requests are counted at a time
+	Counters        Counters      // what makes the limit one of all processes; nil means that it is this one's alone
 	Cell            guard.CellConfig
 
 	Now    func() time.Time // nil means time.Now
@@ -113,6 +114,9 @@ func (h *Handler) Handle(ctx context.Context, req Request) (Response, error) {
 	if err != nil {
 		response = x.refuse(err)
 	}
+	if x.endReport != nil {
+		x.endReport()
+	}
 	x.record(ctx, h.records, h.config.Now(), response.StatusCode, err)
 	return response, nil
 }
@@ -181,6 +185,7 @@ func (h *Handler) place(ctx context.Context, x *exchange, tenantID string) (mapp
 	start := h.config.Now()
 	if wait, ok := h.tenants.Take(start, tenantID); !ok {
 		x.shed = guard.TenantRate
+		h.beginReport(ctx, x, "")
 		p := tooManyRequests.problem("The tenant sends more than its limit; nothing was accepted.")
 		p.retryAfter = wait
 		return mapping.Mapping{}, p
@@ -201,5 +206,6 @@ func (h *Handler) place(ctx context.Context, x *exchange, tenantID string) (mapp
 		return mapping.Mapping{}, suspended.problem("The tenant is suspended; nothing was accepted.")
 	}
 	x.cellID = m.CellID
+	h.beginReport(ctx, x, m.CellID)
 	return m, nil
 }

@@ -40,6 +40,10 @@ func (x *exchange) record(ctx context.Context, records *telemetry.Records, now t
 	if x.replayed {
 		line.True("replayed")
 	}
+	if x.counterErr != nil {
+		line.Text("counter_error", x.counterErr.Error())
+		line.Count("counter_failures")
+	}
 	line.OptionalText("peer", x.peer)
 	if x.peerErr != nil {
 		line.Text("peer_error", x.peerErr.Error())
@@ -56,7 +60,7 @@ func (x *exchange) level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
-	case x.lookup == mappingcache.Stale, x.lookup == mappingcache.Held, x.attempts > 1, x.shed != "", x.hotKeys, x.peerErr != nil:
+	case x.lookup == mappingcache.Stale, x.lookup == mappingcache.Held, x.attempts > 1, x.shed != "", x.hotKeys, x.peerErr != nil, x.counterErr != nil:
 		return slog.LevelWarn
 	}
 	return slog.LevelInfo

@@ -32,9 +32,10 @@ import (
 
 // The physical names of the tables in these tests. No answer may contain any part of one.
 const (
-	mappingTable  = "dev-global-tenant-cell-mapping"
-	dataPrefix    = "dev-app-data-cell-"
-	resultsPrefix = "dev-app-results-cell-"
+	mappingTable   = "dev-global-tenant-cell-mapping"
+	dataPrefix     = "dev-app-data-cell-"
+	resultsPrefix  = "dev-app-results-cell-"
+	countersPrefix = "dev-rate-counters-cell-"
 )
 
 const (
@@ -90,18 +91,28 @@ type world struct {
 func newWorld(t *testing.T, changes ...func(*edge.Config)) *world {
 	t.Helper()
 	w := &world{T: t, logs: new(lines), db: dynamotest.NewTables(dynamotest.Deployment("dev", "alpha", "beta"))}
+	w.router = w.process(configured(changes...))
+	w.mapTenant("acme", "alpha", mapping.Active)
+	return w
+}
+
+// process is one more process of the router, with a cache of its own.
+func (w *world) process(config edge.Config) *edge.Handler {
+	w.Helper()
 	cache, err := mappingcache.New(mapping.NewStore(w.db, mappingTable), mappingcache.Config{
 		Size: 100, SoftTTL: softTTL, HardTTL: hardTTL, NegativeTTL: 5 * time.Second, ReadTimeout: readTimeout,
 		Clock: w.clock, Random: func() float64 { return 0 },
 	})
-	require.NoError(t, err)
-	config := configured(changes...)
+	require.NoError(w, err)
 	if config.Now == nil {
 		config.Now = w.now
 	}
-	w.router = newRouter(t, cache, w.tables(), config, w.logs)
-	w.mapTenant("acme", "alpha", mapping.Active)
-	return w
+	return newRouter(w, cache, w.tables(), config, w.logs)
+}
+
+// counters are the cells' counters.
+func (w *world) counters() edge.CounterTables {
+	return edge.CounterTables{Client: w.db, Prefix: countersPrefix}
 }
 
 func (w *world) tables() edge.Tables {
@@ -188,7 +199,13 @@ type answer struct {
 
 func (w *world) handle(req request) answer {
 	w.Helper()
-	response, err := w.router.Invoke(w.Context(), wire(w.T, req))
+	return w.handledBy(w.router, req)
+}
+
+// handledBy has one of the router's processes handle a request.
+func (w *world) handledBy(process *edge.Handler, req request) answer {
+	w.Helper()
+	response, err := process.Invoke(w.Context(), wire(w.T, req))
 	require.NoError(w, err)
 	var a answer
 	require.NoError(w, json.Unmarshal(response, &a.Response), "response %q", response)

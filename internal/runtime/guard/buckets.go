@@ -38,8 +38,9 @@ func take(bucket *rate.Limiter, now time.Time) (time.Duration, bool) {
 	return time.Duration(missing / float64(bucket.Limit()) * float64(time.Second)), false
 }
 
-// Buckets are the token buckets of tenants, one each: what one tenant takes, no other misses. They are safe for
-// concurrent use.
+// Buckets hold what a process knows of its tenants' requests, each tenant for itself: what one tenant takes, no other
+// misses. A tenant has a token bucket, which bounds what this process lets through, and a pace, which bounds its share of
+// what all processes do. They are safe for concurrent use.
 //
 // A bounded number is held. The one that was least recently asked for makes room, and is full when it comes back: too
 // many tenants at a time make the limit lax, they never make it strict.
@@ -47,7 +48,13 @@ type Buckets struct {
 	limit Limit
 
 	mu      sync.Mutex
-	buckets *simplelru.LRU[string, *rate.Limiter]
+	tenants *simplelru.LRU[string, *tenant]
+}
+
+// tenant is what a process knows of one tenant.
+type tenant struct {
+	bucket *rate.Limiter
+	pace   pace
 }
 
 // NewBuckets returns buckets of one limit, of which at most size are held.
@@ -55,21 +62,55 @@ func NewBuckets(limit Limit, size int) (*Buckets, error) {
 	if err := limit.validate("tenant"); err != nil {
 		return nil, err
 	}
-	buckets, err := simplelru.NewLRU[string, *rate.Limiter](size, nil)
+	tenants, err := simplelru.NewLRU[string, *tenant](size, nil)
 	if err != nil {
 		return nil, fmt.Errorf("tenants' buckets: size is %d: %w", size, err)
 	}
-	return &Buckets{limit: limit, buckets: buckets}, nil
+	return &Buckets{limit: limit, tenants: tenants}, nil
 }
 
-// Take takes a token out of a tenant's bucket, or returns false and when there will be one.
+// Take takes a token out of a tenant's bucket, or returns false and how long the tenant has to wait.
 func (b *Buckets) Take(now time.Time, tenantID string) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	bucket, held := b.buckets.Get(tenantID)
+	t, held := b.tenants.Get(tenantID)
 	if !held {
-		bucket = b.limit.bucket()
-		b.buckets.Add(tenantID, bucket)
+		t = &tenant{bucket: b.limit.bucket()}
+		b.tenants.Add(tenantID, t)
 	}
-	return take(bucket, now)
+	if wait, ok := t.pace.admit(now, b.limit); !ok {
+		return wait, false
+	}
+	return take(t.bucket, now)
+}
+
+// Due begins a report of a tenant's requests to the counter in a cell, or returns false where none is due. Learn or Miss
+// ends it, and until then no other begins. Without a cell's id it goes to the cell of the last report: a request that is
+// refused has none.
+func (b *Buckets) Due(now time.Time, tenantID, cellID string) (Report, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t, held := b.tenants.Get(tenantID)
+	if !held {
+		return Report{}, false
+	}
+	return t.pace.due(now, b.limit, cellID)
+}
+
+// Learn ends a report with the counter's answer.
+func (b *Buckets) Learn(now time.Time, tenantID string, total Total) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t, held := b.tenants.Get(tenantID); held {
+		t.pace.learn(now, b.limit, total)
+	}
+}
+
+// Miss ends a report that got no answer. One that is late may have been counted, and is not made again.
+func (b *Buckets) Miss(tenantID string, late bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t, held := b.tenants.Get(tenantID); held {
+		t.pace.miss(late)
+	}
 }

@@ -1,8 +1,8 @@
 // Package guard keeps the router's tenants and cells from each other: a token bucket for each tenant, and for each cell
 // a circuit breaker, a patience, a token bucket and a cap on calls under way. It knows nothing of requests or of AWS.
 //
-// All of it is state of one process. Each of the router's processes finds out for itself that a cell is down, and holds
-// its own buckets: a limit counts per process, and what bounds the total is the API's throttle.
+// Each of the router's processes finds out for itself that a cell is down, and a cell's limit counts per process. A tenant's
+// limit is that of all processes: they report to a counter, and each lets the same share of its requests through.
 package guard
 
 import (

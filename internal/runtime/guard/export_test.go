@@ -4,5 +4,5 @@ package guard
 func (b *Buckets) Len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.buckets.Len()
+	return b.tenants.Len()
 }

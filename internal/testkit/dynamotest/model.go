@@ -13,6 +13,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
+	"cellular/internal/model/ratecounter"
 )
 
 // Deployment is the tables of a whole deployment: those of the control plane and those of each cell.
@@ -56,6 +57,7 @@ func Cell(cell naming.Cell) map[string]Table {
 		return Index{Hash: S(hash), Range: S(rng), Projection: types.ProjectionTypeKeysOnly}
 	}
 	return map[string]Table{
+		cell.CountersTable(): {Hash: S(ratecounter.AttrTenantID)},
 		cell.DataTable(): {
 			Hash: S(event.AttrKey),
 			Indexes: map[string]Index{

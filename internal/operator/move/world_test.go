@@ -263,7 +263,7 @@ func (w *world) land(r *router) {
 }
 
 func (w *world) tables() edge.Tables {
-	return edge.Tables{Client: w.db, DataPrefix: stack.DataTablePrefix(), ResultsPrefix: stack.ResultsTablePrefix()}
+	return edge.Tables{Client: w.db, DataPrefix: stack.DataTablePrefix(), ResultsPrefix: stack.ResultsTablePrefix(), Now: func() time.Time { return w.now }}
 }
 
 // send is a router's whole work on an event.

@@ -36,7 +36,7 @@ var enters = map[string][]string{
 	"cmd/internal":      {"internal/operator/terminal"},
 	"local":             {"functions", "internal/model", "internal/operator", "internal/runtime/mappingcache", "stack"},
 	"local/gate/calls":  {"local", "internal/testkit"}, // tests alone import it
-	"bench":             {"app", "functions", "internal/model", "internal/runtime", "internal/testkit", "local/process", "stack"},
+	"bench":             {"app", "functions", "internal/model", "internal/operator", "internal/runtime", "internal/testkit", "local/process", "stack"},
 	"internal/testkit":  {"app", "internal", "local"},
 	".":                 {"stack"},
 }

@@ -22,6 +22,7 @@ var parts = []part{
 	{"hanging", "the other cells' requests while one cell hangs", measureHangingCell},
 	{"tenant", "one large tenant alone in its cell, in virtual time", measureTenant},
 	{"fairness", "quiet tenants beside one with a backlog, in virtual time", measureFairness},
+	{"pause", "the pause of a tenant that moves, by what it has, in virtual time", measurePause},
 	{"program", "the Pulumi program as the number of cells grows", measureProgram},
 }
 

@@ -77,6 +77,32 @@ func measureFairness(ctx context.Context, h *harness) ([]row, error) {
 	}, nil
 }
 
+// measurePause moves tenants of different sizes.
+func measurePause(ctx context.Context, h *harness) ([]row, error) {
+	m, err := measureVirtually(ctx, h, "pause")
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	one := func(d time.Duration) series { return series{float64(d)} }
+	for i, of := range m.Moved {
+		var t *target
+		if i > 0 && i < 3 {
+			t = ratioAtMost(1.5)
+		}
+		tenant := pipeline.MovedTenants[i]
+		what, least := fmt.Sprintf("%d events, %d state items", tenant[0], tenant[1]), fmt.Sprintf("%d events, %d state items", pipeline.MovedTenants[0][0], pipeline.MovedTenants[0][1])
+		rows = append(rows,
+			newRow("pause of a move, "+what, nanoseconds, one(of.Pause), least, one(m.Moved[0].Pause), t),
+			newRow("move in all, "+what, nanoseconds, one(of.Total), least, one(m.Moved[0].Total), nil))
+	}
+	for i := range rows {
+		rows[i].Note = "From the fence to the flip, and in all without the wait for routers. The real mover in virtual time, between new tables on a model of DynamoDB: " +
+			"a transaction takes 8 ms and a read 2, a key takes 1,000 write units a second. Nobody writes meanwhile: each figure is of one run, and the next has the same."
+	}
+	return rows, nil
+}
+
 // each is a figure of every round.
 func each[T any](rounds []T, of func(T) float64) series {
 	s := make(series, len(rounds))

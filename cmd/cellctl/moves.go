@@ -53,7 +53,7 @@ func (s *session) mover() *move.Mover { return s.observedMover(nil) }
 func (s *session) observedMover(observe func(move.Move)) *move.Mover {
 	return move.New(move.Options{
 		DynamoDB: s.dynamo, Queue: s.sqs, ControlPlane: s.ControlPlane, Cell: remembered(s.Cell),
-		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll,
+		Quarantine: s.quarantine(), IndexSettle: move.DefaultIndexSettle, Poll: move.DefaultPoll, Parallel: move.DefaultParallel,
 		Holder: s.holder, Gone: record.Gone, Observe: observe, HasQueue: s.hasQueue,
 	})
 }

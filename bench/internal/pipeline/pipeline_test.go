@@ -59,6 +59,22 @@ func quiet(t *testing.T, groups bool, tenants, backlog int, d time.Duration) (p9
 	return p99
 }
 
+// moved is how long the move of a tenant with so many events and items of the business logic takes, on new tables.
+func moved(t *testing.T, events, state int) (m pipeline.Moved) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		m, err = pipeline.Move(t.Context(), options(1, true).Tables, events, state)
+		require.NoError(t, err)
+	})
+	return m
+}
+
+func TestMove_PausesATenantNoLongerForItsHistory(t *testing.T) {
+	few, many := moved(t, 100, 10), moved(t, 1000, 10)
+	require.Less(t, many.Pause, few.Pause*3/2)
+	require.Greater(t, many.Total, few.Total)
+}
+
 // TestMeasure measures for the command bench, which has no clock of its own to give away: only a test has. It writes the
 // figures of each round into the file that CELLULAR_BENCH_FIGURES names; CELLULAR_BENCH_QUICK=1 makes them mean nothing.
 func TestMeasure(t *testing.T) {
@@ -73,11 +89,23 @@ func TestMeasure(t *testing.T) {
 	var m pipeline.Measured
 	want := os.Getenv(pipeline.PartVariable)
 	for range rounds {
-		if want == "tenant" {
+		switch want {
+		case "pause":
+			if len(m.Moved) > 0 {
+				continue // seeded: each round is as the first
+			}
+			tenants := pipeline.MovedTenants
+			if os.Getenv(pipeline.QuickVariable) != "" {
+				tenants = [][2]int{{100, 10}, {200, 10}}
+			}
+			for _, tenant := range tenants {
+				m.Moved = append(m.Moved, moved(t, tenant[0], tenant[1]))
+			}
+		case "tenant":
 			m.Sharded = append(m.Sharded, flow(t, options(50, false), pipeline.Count, pipeline.Rate, d))
 			m.Single = append(m.Single, flow(t, options(50, false), pipeline.CountInOne, pipeline.Rate, d))
 			m.New = append(m.New, flow(t, options(50, true), pipeline.Count, pipeline.Rate, d))
-		} else {
+		default:
 			m.WithGroups = append(m.WithGroups, quiet(t, true, pipeline.QuietTenants, backlog, 3*d))
 			m.WithoutGroups = append(m.WithoutGroups, quiet(t, false, pipeline.QuietTenants, backlog, 3*d))
 		}

@@ -15,15 +15,17 @@ const (
 	fencePrefix = StatePrefix + "owner#" // and the tenant; of a copy also fenceCopySeparator and its number
 	TrialPrefix = StatePrefix + "trial#" // and the id of a message
 	AppliedKey  = StatePrefix + "applied"
+
+	clonePrefix = StatePrefix + "clone#" // and the tenant
 )
 
 // IsState reports whether a key of a results table is no event's. Among a tenant's items, those are the business logic's.
 func IsState(key string) bool { return strings.HasPrefix(key, StatePrefix) }
 
 // Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
-// a copy's of one, or that of a note of the consumer. All others are the business logic's.
+// a copy's of one, or that of a note of the consumer or of a move. All others are the business logic's.
 func Reserved(key string) bool {
-	return !IsState(key) || strings.HasPrefix(key, fencePrefix) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix)
+	return !IsState(key) || strings.HasPrefix(key, fencePrefix) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix) || strings.HasPrefix(key, clonePrefix)
 }
 
 // IsFence reports whether a key of a results table is a fence's, and not one of its copies'.

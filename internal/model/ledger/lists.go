@@ -28,6 +28,16 @@ func OfTenant(table, tenantID string) []*dynamodb.QueryInput {
 	return queries
 }
 
+// StateOf asks for the keys of what the business logic keeps for a tenant, in their order. Such items are in TenantIndex alone, and
+// their keys are told from those of outcomes by how they begin.
+func StateOf(table, tenantID string) []*dynamodb.QueryInput {
+	query := byHash(table, TenantIndex, event.AttrTenantID, tenantID)
+	query.KeyConditionExpression = aws.String("#hash = :hash AND begins_with(#key, :prefix)")
+	query.ExpressionAttributeNames["#key"] = event.AttrKey
+	query.ExpressionAttributeValues[":prefix"] = text(StatePrefix)
+	return []*dynamodb.QueryInput{query}
+}
+
 // WaitingOf asks for the keys of a tenant's diverted events that wait in a cell, like OfTenant. The version before has them
 // wait under the tenant itself.
 func WaitingOf(table, tenantID string) []*dynamodb.QueryInput {

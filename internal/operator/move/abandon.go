@@ -484,6 +484,9 @@ func (r *run) removeAll(ctx context.Context, writes []types.TransactWriteItem, d
 
 // finishAbandoned ends the move: BackedOut where the tenant is in its old cell, Done where it is in the new one.
 func (r *run) finishAbandoned(ctx context.Context) error {
+	if err := r.forgetOpen(ctx); err != nil {
+		return err
+	}
 	phase := BackedOut
 	if r.homeCell().ID == r.move.To {
 		phase = Done

@@ -76,6 +76,9 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	if err != nil {
 		return Move{}, err
 	}
+	if err := r.forgetOpen(ctx); err != nil {
+		return Move{}, err
+	}
 	now := r.Now()
 	back := Move{
 		TenantID: move.TenantID, From: move.To, To: move.From, Epoch: max(move.Epoch+1, known.NextEpoch()),

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -17,102 +20,164 @@ import (
 	"cellular/internal/operator/tenantdata"
 )
 
-// clone copies what cannot change any more, events and outcomes that are final, while the old cell still works for the
-// tenant. It is most of what there is to copy, and not a moment of the tenant's time.
-func (r *run) clone(ctx context.Context) error {
-	err := r.events(ctx, r.from, func(keys []string) error {
-		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), true) })
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return r.enter(ctx, Fence)
-}
-
-// copy copies all that the new cell lacks, and compares. It begins when the indexes have had the time to show whatever
-// was written before the fence.
+// copy copies all that the new cell lacks of what clone has not settled, and compares. It begins when the indexes have had the time
+// to show whatever was written before the fence. The outcomes come before the business logic's items: where the old cell is lost
+// meanwhile, what the new one has of these is the effect of no event that it has no outcome of.
 func (r *run) copy(ctx context.Context) error {
 	if err := r.Sleep(ctx, r.IndexSettle); err != nil {
 		return err
 	}
-	err := r.events(ctx, r.from, func(keys []string) error {
-		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
-		return err
-	})
-	if err != nil {
+	if err := r.copyOutcomes(ctx); err != nil {
 		return err
 	}
-	err = r.results(ctx, r.from, func(keys []string) error {
-		_, _, _, err := r.settle(ctx, keys, func(from, to side) plan {
-			p, state := planOutcomes(keys, from, to), planState(keys, from, to)
-			p.writes = append(p.writes, state.writes...)
-			p.counts.State = state.counts.State
-			return p
-		})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.removeSurplusState(ctx); err != nil {
-		return err
-	}
-	if err := r.compare(ctx); err != nil {
+	if err := r.copyState(ctx); err != nil {
 		return err
 	}
 	return r.enter(ctx, Flip)
 }
 
-// removeSurplusState deletes what the business logic keeps for the tenant in the new cell and not in the old one. There
-// is such a thing only where the tenant has been in the new cell before: on the way back.
-func (r *run) removeSurplusState(ctx context.Context) error {
-	return r.results(ctx, r.to, func(keys []string) error {
-		there, err := tenantdata.Read(ctx, r.DynamoDB, r.from.ResultsTable, keys)
-		if err != nil {
+// copyOutcomes copies events and their outcomes: of those that clone has recorded as open, and of those accepted since it began.
+// Where no clone has recorded that, or the new cell does not have any more what it cloned, it looks at all events and outcomes.
+func (r *run) copyOutcomes(ctx context.Context) error {
+	open, bounded, err := r.leftByClone(ctx)
+	if err != nil {
+		return err
+	}
+	var same sharedPair
+	page := func(keys []string) error {
+		return r.settleOutcomes(ctx, keys, &same, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
+	}
+	err = r.together(ctx, page, func(ctx context.Context, page func(keys []string) error) error {
+		if bounded {
+			if err := r.pagesOf(ctx, open, page); err != nil {
+				return err
+			}
+			return r.eventsSince(ctx, r.from, r.move.CopySince, page)
+		}
+		if err := r.events(ctx, r.from, page); err != nil {
 			return err
 		}
-		var surplus []types.TransactWriteItem
-		for _, key := range keys {
-			if ledger.IsState(key) && there[key] == nil {
-				surplus = append(surplus, remove(r.to.ResultsTable, key))
-			}
-		}
-		return r.write(ctx, surplus)
-	})
-}
-
-// compare compares what must be the same on both sides before the new cell may work for the tenant: the outcomes of the
-// events that were applied, and what the business logic keeps. In the old cell neither can change behind its fence.
-func (r *run) compare(ctx context.Context) error {
-	var outcomes, state pair
-	err := r.results(ctx, r.from, func(keys []string) error {
-		from, to, err := r.read(ctx, keys)
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			switch item := from.results[key]; {
-			case item == nil:
-			case ledger.IsState(key):
-				state.add(item, to.results[key])
-			case statusOf(item) == ledger.Processed:
-				outcomes.add(item, to.results[key])
-			}
-		}
-		return nil
+		return r.results(ctx, r.from, outcomesOnly(page))
 	})
 	if err != nil {
 		return err
 	}
-	if err := outcomes.check("outcomes"); err != nil {
+	if !bounded {
+		r.move.CopySince = time.Time{} // so that the flip does not rely on it
+	}
+	return same.check("outcomes")
+}
+
+// outcomesOnly leaves out of pages of a results table what the business logic keeps.
+func outcomesOnly(do func(keys []string) error) func(keys []string) error {
+	return func(keys []string) error {
+		keys = slices.DeleteFunc(slices.Clone(keys), ledger.IsState)
+		if len(keys) == 0 {
+			return nil
+		}
+		return do(keys)
+	}
+}
+
+// leftByClone returns the keys of the events that clone has left open, and whether these and the events since CopySince are all that
+// the new cell may lack.
+func (r *run) leftByClone(ctx context.Context) (keys []string, bounded bool, err error) {
+	if r.move.CopySince.IsZero() {
+		return nil, false, nil
+	}
+	noted, err := ledger.ReadCloneNote(ctx, r.DynamoDB, r.to.ResultsTable, r.move.TenantID, r.move.Epoch)
+	if err != nil || !noted {
+		return nil, false, err
+	}
+	return r.recordedOpen(ctx)
+}
+
+// settleOutcomes carries out a plan for a page, and compares what both cells say of the events in it that were applied.
+func (r *run) settleOutcomes(ctx context.Context, keys []string, same *sharedPair, make func(from, to side) plan) error {
+	_, from, _, err := r.settle(ctx, keys, make)
+	if err != nil {
 		return err
 	}
-	if err := state.check("items of the business logic"); err != nil {
+	var applied []string
+	for _, key := range keys {
+		if statusOf(from.results[key]) == ledger.Processed {
+			applied = append(applied, key)
+		}
+	}
+	if len(applied) == 0 {
+		return nil
+	}
+	to, err := tenantdata.Read(ctx, r.DynamoDB, r.to.ResultsTable, applied)
+	if err != nil {
 		return err
 	}
-	r.move.Counts.SameOutcomes, r.move.Counts.SameState = outcomes.from.comparison(), state.from.comparison()
+	for _, key := range applied {
+		same.add(from.results[key], to[key])
+	}
 	return nil
+}
+
+// copyState makes the business logic's items in the new cell those of the old one, and compares them. In the old cell they cannot change
+// behind its fence, and the new cell does not work for the tenant yet.
+func (r *run) copyState(ctx context.Context) error {
+	var same sharedPair
+	err := r.together(ctx, func(keys []string) error { return r.copyStatePage(ctx, keys, &same) },
+		func(ctx context.Context, page func(keys []string) error) error { return r.state(ctx, r.from, page) })
+	if err != nil {
+		return err
+	}
+	if err := r.together(ctx, func(keys []string) error { return r.removeSurplusState(ctx, keys) },
+		func(ctx context.Context, page func(keys []string) error) error { return r.state(ctx, r.to, page) }); err != nil {
+		return err
+	}
+	if err := same.check("items of the business logic"); err != nil {
+		return err
+	}
+	r.move.Counts.SameState = same.from.comparison()
+	return nil
+}
+
+func (r *run) copyStatePage(ctx context.Context, keys []string, same *sharedPair) error {
+	from, err := tenantdata.Read(ctx, r.DynamoDB, r.from.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	to, err := tenantdata.Read(ctx, r.DynamoDB, r.to.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	p := planState(keys, side{cell: r.from, results: from}, side{cell: r.to, results: to})
+	if len(p.writes) > 0 {
+		if err := r.write(ctx, p.writes); err != nil {
+			return err
+		}
+		r.count(p.counts)
+		if to, err = tenantdata.Read(ctx, r.DynamoDB, r.to.ResultsTable, keys); err != nil {
+			return err
+		}
+	}
+	for _, key := range keys {
+		if from[key] != nil {
+			same.add(from[key], to[key])
+		}
+	}
+	return nil
+}
+
+// removeSurplusState deletes what the business logic keeps for the tenant in the new cell and not in the old one. There
+// is such a thing only where the tenant has been in the new cell before: on the way back.
+func (r *run) removeSurplusState(ctx context.Context, keys []string) error {
+	there, err := tenantdata.Read(ctx, r.DynamoDB, r.from.ResultsTable, keys)
+	if err != nil {
+		return err
+	}
+	var surplus []types.TransactWriteItem
+	for _, key := range keys {
+		if there[key] == nil {
+			surplus = append(surplus, remove(r.to.ResultsTable, key))
+		}
+	}
+	return r.write(ctx, surplus)
 }
 
 // pair is what two cells have under the same keys.
@@ -133,9 +198,21 @@ func (p *pair) check(what string) error {
 	return nil
 }
 
+// sharedPair is a pair that pages are added to by several at a time.
+type sharedPair struct {
+	mu sync.Mutex
+	pair
+}
+
+func (p *sharedPair) add(from, to Item) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pair.add(from, to)
+}
+
 // flip points the mapping to the new cell, in one transaction with the record.
 func (r *run) flip(ctx context.Context) error {
-	err := r.enter(ctx, Redirect, append(r.mustBeFenced(), types.TransactWriteItem{Update: &types.Update{
+	err := r.enter(ctx, Redirect, append(append(r.mustBeFenced(), r.mustBeCloned()...), types.TransactWriteItem{Update: &types.Update{
 		TableName:           aws.String(r.ControlPlane.MappingTable),
 		Key:                 mappingKey(r.move.TenantID),
 		UpdateExpression:    aws.String("SET #cell = :to, #epoch = :new, #tier = :tier, #updated = :now"),
@@ -154,7 +231,25 @@ func (r *run) flip(ctx context.Context) error {
 		if err := r.checkFences(ctx); err != nil {
 			return err
 		}
+		if _, bounded, err := r.leftByClone(ctx); err != nil || !bounded && !r.move.CopySince.IsZero() {
+			return errors.Join(err, r.copyAgain(ctx))
+		}
 		return fmt.Errorf("%w: the tenant's mapping is not what it was when the move began, and nobody but the move may change it", ErrStuck)
 	}
 	return err
+}
+
+// mustBeCloned is the condition, as operations of a transaction, that the new cell has what it had when copy relied on the clone.
+func (r *run) mustBeCloned() []types.TransactWriteItem {
+	if r.move.CopySince.IsZero() {
+		return nil
+	}
+	return []types.TransactWriteItem{ledger.CloneNoted(r.to.ResultsTable, r.move.TenantID, r.move.Epoch)}
+}
+
+// copyAgain has copy look at everything, where the new cell's results table was restored after it.
+func (r *run) copyAgain(ctx context.Context) error {
+	next := r.move
+	next.Phase, next.CopySince = Copy, time.Time{}
+	return r.save(ctx, next)
 }

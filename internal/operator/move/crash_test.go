@@ -21,10 +21,12 @@ var errDied = errors.New("the mover died")
 func TestI8AMoverThatDiesAnywhereLosesNothing(t *testing.T) {
 	for _, ending := range []string{"carried on", "backed out"} {
 		for _, answered := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, answer lost %t", ending, answered), func(t *testing.T) {
-				calls := atCalls(t, func(at int) bool { return dieAt(t, at, answered, ending == "backed out") })
-				require.GreaterOrEqual(t, calls, 50, "the move made so few calls that the test cannot be right")
-			})
+			for _, parallel := range []int{1, 3} {
+				t.Run(fmt.Sprintf("%s, answer lost %t, %d pages at a time", ending, answered, parallel), func(t *testing.T) {
+					calls := atCalls(t, func(at int) bool { return dieAt(t, at, parallel, answered, ending == "backed out") })
+					require.GreaterOrEqual(t, calls, 50, "the move made so few calls that the test cannot be right")
+				})
+			}
 		}
 	}
 }
@@ -48,9 +50,10 @@ func atCalls(t *testing.T, happen func(at int) bool) (calls int) {
 }
 
 // dieAt kills the mover at its nth call, and reports whether it came to that.
-func dieAt(t *testing.T, at int, answered, backOut bool) bool {
+func dieAt(t *testing.T, at, parallel int, answered, backOut bool) bool {
 	t.Helper()
 	w := newWorld(t)
+	w.parallel = parallel
 	fresh, stale := &router{}, &router{}
 	for i := range 7 {
 		w.send(fresh, fmt.Sprintf("done-%d", i), "visit")

@@ -28,8 +28,12 @@ func (r *run) finish(ctx context.Context, phase Phase, left manifest.Cell) error
 	if err := r.bring(ctx, left, leaves); err != nil {
 		return err
 	}
+	if err := r.forgetOpen(ctx); err != nil {
+		return err
+	}
 	writes := []types.TransactWriteItem{
 		{},
+		ledger.DeleteCloneNote(r.to.ResultsTable, r.move.TenantID),
 		placement.Release(r.ControlPlane.CellTable, left.ID),
 		ledger.SetFence(left.ResultsTable, leaves),
 	}

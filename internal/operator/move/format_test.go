@@ -25,7 +25,10 @@ func keptMoves() map[string]Move {
 	abandoned := working
 	abandoned.Phase, abandoned.Abandoned, abandoned.AbandonedIn, abandoned.HomeEpoch, abandoned.AbandonedAt = Abandon, "beta", Verify, 5, at
 	abandoned.Losses = []string{"outcomes of cell beta"}
+	cloned := working
+	cloned.Phase, cloned.FlippedAt, cloned.CopySince, cloned.OpenKeys = Copy, time.Time{}, at, 17
 	return map[string]Move{
+		"testdata/move-v1/cloned.json":  cloned,
 		"testdata/move-v1/started.json": started, "testdata/move-v1/working.json": working, "testdata/move-v1/ended.json": ended,
 		"testdata/move-v1/abandoned.json": abandoned,
 	}

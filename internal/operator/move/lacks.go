@@ -167,6 +167,28 @@ func (r *run) checkFences(ctx context.Context) error {
 		if !there {
 			return fmt.Errorf("%w: the tenant's fence is not in the results table %s, which was made again since", ErrStuck, cell.ResultsTable)
 		}
+		// A table that was restored while it was written to may have the fence, and not all of the copies that were raised before it.
+		if err := r.raise(ctx, cell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raise raises those copies of a cell's fence that are below the move's epoch.
+func (r *run) raise(ctx context.Context, cell manifest.Cell) error {
+	copies, err := ledger.ReadFenceCopies(ctx, r.DynamoDB, cell.ResultsTable, r.move.TenantID)
+	if err != nil {
+		return err
+	}
+	for n, c := range copies {
+		if c.Floor >= r.move.Epoch {
+			continue
+		}
+		w := ledger.SetFenceCopy(cell.ResultsTable, r.fenceOf("", r.move.Epoch, ""), n)
+		if err := r.write(ctx, []types.TransactWriteItem{w}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

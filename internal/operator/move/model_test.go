@@ -185,6 +185,7 @@ func newModel(t *rapid.T) *model {
 	m := &model{world: newWorld(t), t: t, routers: []*router{{}, {}, {}}}
 	m.beforePass = m.inTime
 	m.updated()
+	m.callTakes = time.Duration(rapid.SampledFrom([]int{0, 20, 400}).Draw(t, "a call takes ms")) * time.Millisecond
 	return m
 }
 

@@ -121,6 +121,11 @@ type Move struct {
 	AbandonedIn Phase
 	Losses      []string
 
+	// CopySince and OpenKeys are what clone leaves to copy: the events that were accepted since then, and so many others, whose keys
+	// are recorded beside the move. Where CopySince is zero, copy looks at everything.
+	CopySince time.Time
+	OpenKeys  int
+
 	StartedAt, UpdatedAt  time.Time
 	FlippedAt, FinishedAt time.Time // zero before
 

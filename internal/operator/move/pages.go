@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
@@ -49,6 +50,29 @@ func (r *run) paged(ctx context.Context, do func(keys []string) error) func(keys
 		}
 		return r.touch(ctx)
 	}
+}
+
+// state calls do with the keys of what the business logic keeps for the tenant in a cell, a page at a time.
+func (r *run) state(ctx context.Context, cell manifest.Cell, do func(keys []string) error) error {
+	return tenantdata.StateKeys(ctx, r.DynamoDB, cell.ResultsTable, r.move.TenantID, r.paged(ctx, do))
+}
+
+// together makes of do one that works on several pages at a time, at most Parallel, and calls list with it. It ends when all
+// pages are done; its error is that of the first page that failed, or else list's.
+func (r *run) together(ctx context.Context, do func(keys []string) error, list func(ctx context.Context, do func(keys []string) error) error) error {
+	if r.Parallel <= 1 {
+		return list(ctx, do)
+	}
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(r.Parallel)
+	err := list(within, func(keys []string) error {
+		group.Go(func() error { return do(keys) })
+		return within.Err()
+	})
+	if failed := group.Wait(); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // read reads what both cells have under the keys.
@@ -119,10 +143,14 @@ func (r *run) settleIn(ctx context.Context, cell manifest.Cell, keys []string, m
 
 // count adds what a page came to. It is recorded with the next change of the record.
 func (r *run) count(c Counts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.move.Counts.Events += c.Events
 	r.move.Counts.Outcomes += c.Outcomes
 	r.move.Counts.State += c.State
 	r.move.Counts.TakenOver += c.TakenOver
+	r.move.Counts.Sent += c.Sent
+	r.move.Counts.Conflicts += c.Conflicts
 }
 
 // writeEach makes writes that concern nobody else, where a condition that fails means that there is nothing to do.

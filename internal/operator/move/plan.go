@@ -26,6 +26,7 @@ type side struct {
 type plan struct {
 	writes    []types.TransactWriteItem
 	counts    Counts
+	open      []string // keys of what may still change
 	send      []string // keys of diverted events of the old cell that are to be sent on
 	conflicts []string // keys of events of the old cell whose id the new one has with other content
 }
@@ -38,16 +39,23 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 	var p plan
 	for _, key := range keys {
 		data, outcome := from.data[key], from.results[key]
-		if data == nil {
-			continue // forgotten already
+		status := statusOf(outcome)
+		if settledOnly && outcome != nil && status != ledger.Processed {
+			p.open = append(p.open, key)
+			continue
+		}
+		if data == nil { // forgotten already, or lost
+			p.copyOutcome(key, outcome, to)
+			continue
 		}
 		e, err := event.FromItem(data)
 		if err != nil {
 			p.counts.Unreadable++
+			p.copyOutcome(key, outcome, to)
 			continue
 		}
-		status := statusOf(outcome)
-		if settledOnly && status != ledger.Processed {
+		if settledOnly && outcome == nil && !ledger.Forgotten(data, from.cell, now) {
+			p.open = append(p.open, key)
 			continue
 		}
 		if there := to.data[key]; there == nil {
@@ -57,6 +65,7 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 			if status != ledger.Failed {
 				p.conflicts = append(p.conflicts, key)
 			}
+			p.copyOutcome(key, outcome, to)
 			continue
 		}
 		switch status {
@@ -110,7 +119,7 @@ func planState(keys []string, from, to side) plan {
 // stays applied.
 func (p *plan) copyOutcome(key string, outcome Item, to side) {
 	there := statusOf(to.results[key])
-	if statusOf(outcome) == ledger.Diverted || there == ledger.Processed || there == statusOf(outcome) {
+	if outcome == nil || statusOf(outcome) == ledger.Diverted || there == ledger.Processed || there == statusOf(outcome) {
 		return
 	}
 	p.writes = append(p.writes, ledger.Copy(to.cell.ResultsTable, outcome))

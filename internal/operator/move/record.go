@@ -30,6 +30,9 @@ const (
 	attrRun        = record.AttrRun
 	attrHolder     = record.AttrHolder
 
+	attrCopySince = "copy_since" // absent where copy looks at everything
+	attrOpenCount = "open_keys"  // N
+
 	// Only a move that is ended without one of its cells has these.
 	attrAbandoned   = "abandoned_cell"  // S
 	attrAbandonedAt = "abandoned_at"    // S; absent until the other cell is the owner
@@ -83,6 +86,9 @@ func (m Move) item() (Item, error) {
 	if m.Holder != "" {
 		out[attrHolder] = item.Text(m.Holder)
 	}
+	if !m.CopySince.IsZero() {
+		out[attrCopySince], out[attrOpenCount] = item.Text(event.FormatTime(m.CopySince)), item.Number(int64(m.OpenKeys))
+	}
 	if !m.FlippedAt.IsZero() {
 		out[attrFlippedAt] = item.Text(event.FormatTime(m.FlippedAt))
 	}
@@ -114,6 +120,9 @@ func fromItem(attributes Item) (Move, error) {
 		Run:        r.Int(attrRun, 0),
 		Holder:     r.OptionalString(attrHolder),
 	}
+	if attributes[attrOpenCount] != nil {
+		m.OpenKeys = int(r.Int(attrOpenCount, 0))
+	}
 	documents := map[string]any{attrPhases: &m.Phases, attrCounts: &m.Counts}
 	if attributes[attrAbandoned] != nil {
 		m.Abandoned, m.HomeEpoch = cell(attrAbandoned), r.Int(attrHomeEpoch, 1)
@@ -121,7 +130,7 @@ func fromItem(attributes Item) (Move, error) {
 		documents[attrLosses] = &m.Losses
 	}
 	for name, t := range map[string]*time.Time{
-		attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt, attrAbandonedAt: &m.AbandonedAt,
+		attrCopySince: &m.CopySince, attrFlippedAt: &m.FlippedAt, attrFinishedAt: &m.FinishedAt, attrAbandonedAt: &m.AbandonedAt,
 	} {
 		if attributes[name] != nil {
 			*t = r.Time(name, event.TimeLayout)

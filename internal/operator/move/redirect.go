@@ -3,9 +3,11 @@ package move
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/ledger"
+	"cellular/internal/model/manifest"
 )
 
 // redirect sends diverted events on to the new cell until no router can write to the old one any more. With once it does
@@ -56,6 +58,7 @@ type found struct {
 	unapplied int // events that were to be sent on
 	conflicts int
 	same      pair // the events that both cells have
+	outcomes  pair // the outcomes of the events that the old cell has applied
 
 	expired, unreadable int // see Counts
 }
@@ -70,11 +73,13 @@ func (f found) String() string {
 // been applied.
 func (r *run) sweep(ctx context.Context) (found, error) {
 	var f found
-	err := r.events(ctx, r.from, func(keys []string) error {
+	var mu sync.Mutex // for f
+	events := func(keys []string) error {
 		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planEvents(keys, from, to, r.move.Epoch, r.Now(), false) })
 		if err != nil {
 			return err
 		}
+		mu.Lock()
 		f.expired += p.counts.Expired
 		f.unreadable += p.counts.Unreadable
 		f.missing += p.counts.Events + p.counts.Outcomes
@@ -83,21 +88,30 @@ func (r *run) sweep(ctx context.Context) (found, error) {
 		for _, key := range keys {
 			f.same.addEvent(from.data[key], to.data[key])
 		}
+		mu.Unlock()
 		if err := r.send(ctx, p.send, r.from, r.to, r.move.Epoch); err != nil {
 			return err
 		}
 		return r.putAside(ctx, p.conflicts, from)
-	})
-	if err != nil {
-		return found{}, err
 	}
-	err = r.results(ctx, r.from, func(keys []string) error {
-		p, _, _, err := r.settle(ctx, keys, func(from, to side) plan { return planOutcomes(keys, from, to) })
+	outcomes := outcomesOnly(func(keys []string) error {
+		p, from, to, err := r.settle(ctx, keys, func(from, to side) plan { return planOutcomes(keys, from, to) })
+		mu.Lock()
+		defer mu.Unlock()
 		f.missing += p.counts.Outcomes
+		for _, key := range keys {
+			f.outcomes.addOutcome(from.results[key], to.results[key])
+		}
 		return err
 	})
-	if err != nil {
-		return found{}, err
+	for _, look := range []struct {
+		at func(context.Context, manifest.Cell, func([]string) error) error
+		do func(keys []string) error
+	}{{r.events, events}, {r.results, outcomes}} {
+		err := r.together(ctx, look.do, func(ctx context.Context, do func(keys []string) error) error { return look.at(ctx, r.from, do) })
+		if err != nil {
+			return found{}, err
+		}
 	}
 	if r.move.BackingOut {
 		n, err := r.sweepReturned(ctx)
@@ -140,6 +154,18 @@ func (r *run) sweepReturned(ctx context.Context) (sent int, err error) {
 		return r.send(ctx, late, r.to, r.to, r.move.Epoch)
 	})
 	return sent, err
+}
+
+// addOutcome adds the outcome of an event that the old cell has applied. What the new cell has of it was compared when it was copied;
+// where that one has applied the event too, as after a restore, there is nothing left to mend.
+func (p *pair) addOutcome(from, to Item) {
+	switch {
+	case statusOf(from) != ledger.Processed:
+	case statusOf(to) == ledger.Processed:
+		p.add(from, from)
+	default:
+		p.add(from, nil)
+	}
 }
 
 // addEvent adds an event that both sides have. The new cell may have accepted it by itself, from a client that sent it

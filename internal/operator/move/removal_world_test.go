@@ -48,14 +48,14 @@ func (w *world) remover(h *hooks) *removal.Remover {
 func (w *world) sweeper(h *hooks) func(context.Context, manifest.Cell, string, func(context.Context) error) (map[string]int, error) {
 	return func(ctx context.Context, cell manifest.Cell, _ string, confirm func(context.Context) error) (map[string]int, error) {
 		c := w.cells[cell.ID]
-		taken, err := around(h, ctx, 0, func(context.Context, int) ([]message, error) { return slices.Clone(c.dlq), nil })
+		taken, err := around(hooked{w, h}, ctx, 0, func(context.Context, int) ([]message, error) { return slices.Clone(c.dlq), nil })
 		if err == nil {
 			err = confirm(ctx)
 		}
 		if err != nil || len(taken) == 0 {
 			return nil, err
 		}
-		_, err = around(h, ctx, 0, func(context.Context, int) (any, error) {
+		_, err = around(hooked{w, h}, ctx, 0, func(context.Context, int) (any, error) {
 			c.dlq = slices.DeleteFunc(c.dlq, func(m message) bool { return slices.Contains(taken, m) })
 			return nil, nil
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -33,6 +34,11 @@ type run struct {
 	move     Move
 	from, to manifest.Cell
 	since    time.Time // when this mover began the phase
+
+	// mu guards what pages that are worked on together share of the move: the counts, and the time of the last sign of life.
+	mu sync.Mutex
+	// turn has room for one transaction: each checks the record, and two that do so at a time cancel each other.
+	turn chan struct{}
 }
 
 // Run carries the tenant's move on from wherever it is, up to its end, or until it comes to the phase until ("" for the
@@ -80,7 +86,7 @@ func (m *Mover) takeAs(ctx context.Context, move, next Move, writes ...types.Tra
 		return nil, fmt.Errorf("%w: %s, %s ago; it is taken to be dead %s after its last sign of life",
 			ErrHeld, move.Holder, m.Now().Sub(move.UpdatedAt).Truncate(time.Second), HolderTimeout)
 	}
-	r := &run{Options: &m.Options, move: move, since: m.Now()}
+	r := &run{Options: &m.Options, move: move, since: m.Now(), turn: make(chan struct{}, 1)}
 	var err error
 	if r.from, err = m.cellOf(ctx, next, move.From); err != nil {
 		return nil, err
@@ -126,11 +132,7 @@ func (r *run) letGo(ctx context.Context) {
 // save writes the record, together with the other writes, if this mover still has the move.
 func (r *run) save(ctx context.Context, next Move, writes ...types.TransactWriteItem) error {
 	next.UpdatedAt = r.Now()
-	item, err := next.item()
-	if err != nil {
-		return err
-	}
-	if err := r.transact(ctx, r.at().Replace(item), writes...); err != nil {
+	if err := r.replace(ctx, next, writes...); err != nil {
 		return err
 	}
 	r.move = next
@@ -138,12 +140,38 @@ func (r *run) save(ctx context.Context, next Move, writes ...types.TransactWrite
 	return nil
 }
 
+func (r *run) replace(ctx context.Context, next Move, writes ...types.TransactWriteItem) error {
+	item, err := next.item()
+	if err != nil {
+		return err
+	}
+	return r.transact(ctx, r.at().Replace(item), writes...)
+}
+
 // touch says that this mover is alive, and what it has done, if that was last said a while ago.
 func (r *run) touch(ctx context.Context) error {
-	if r.Now().Sub(r.move.UpdatedAt) < record.TouchEvery {
+	defer r.inTurn()()
+	r.mu.Lock()
+	next := r.move
+	r.mu.Unlock()
+	if r.Now().Sub(next.UpdatedAt) < record.TouchEvery {
 		return nil
 	}
-	return r.save(ctx, r.move)
+	next.UpdatedAt = r.Now()
+	if err := r.replace(ctx, next); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.move.UpdatedAt = next.UpdatedAt // and nothing else, which other pages read
+	r.mu.Unlock()
+	r.Observe(next)
+	return nil
+}
+
+// inTurn waits for the transaction of another page to end, and returns what ends the turn.
+func (r *run) inTurn() (end func()) {
+	r.turn <- struct{}{}
+	return func() { <-r.turn }
 }
 
 // enter ends the phase and begins the next one.

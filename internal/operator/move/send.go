@@ -84,13 +84,16 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 	if _, err := r.writeEach(ctx, clear); err != nil {
 		return err
 	}
-	r.move.Counts.Sent += len(events)
+	r.count(Counts{Sent: len(events)})
 	return r.putAside(ctx, conflicts, from)
 }
 
 // guarded is the guard alone. A message cannot be a part of a transaction; a mover that has been taken over does not get
 // as far as to send one, unless it is frozen right here, and then the fences and the ledgers take care of what it sends.
-func (r *run) guarded(ctx context.Context) error { return r.transact(ctx, r.guard()) }
+func (r *run) guarded(ctx context.Context) error {
+	defer r.inTurn()()
+	return r.transact(ctx, r.guard())
+}
 
 // removedEpoch is the epoch up to which an earlier tenant of the name was removed, 0 for none. One that is not below the
 // epoch that the tenant had before the move says nothing of the tenant: a cellctl of a version without records has placed it.
@@ -121,7 +124,7 @@ func (r *run) putAside(ctx context.Context, keys []string, from side) error {
 		if err != nil {
 			return err
 		}
-		r.move.Counts.Conflicts += made
+		r.count(Counts{Conflicts: made})
 	}
 	return nil
 }

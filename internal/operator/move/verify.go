@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/ledger"
+	"cellular/internal/operator/tenantdata"
 )
 
 // maxPasses bounds how often all events are looked at until a pass finds nothing to do. No router writes to the old cell
@@ -28,14 +29,14 @@ func (r *run) verify(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := last.same.check("events"); err != nil {
+		if err := errors.Join(last.same.check("events"), last.outcomes.check("outcomes")); err != nil {
 			return err
 		}
 		if err := r.sameState(ctx); err != nil {
 			return err
 		}
 		r.move.Counts.Expired, r.move.Counts.Unreadable = last.expired, last.unreadable
-		r.move.Counts.SameEvents = last.same.from.comparison()
+		r.move.Counts.SameEvents, r.move.Counts.SameOutcomes = last.same.from.comparison(), last.outcomes.from.comparison()
 		err = r.enter(ctx, Forget, r.mustBeFenced()...)
 		if errors.Is(err, errChanged) {
 			return errors.Join(r.checkFences(ctx), fmt.Errorf("%w: the tenant's fences are not those of the move", ErrStuck))
@@ -50,15 +51,13 @@ func (r *run) verify(ctx context.Context) error {
 // index only since then is missing in the new cell, which has worked on without it.
 func (r *run) sameState(ctx context.Context) error {
 	var state digest
-	err := r.results(ctx, r.from, func(keys []string) error {
-		from, err := r.readSide(ctx, r.from, keys)
+	err := r.state(ctx, r.from, func(keys []string) error {
+		items, err := tenantdata.Read(ctx, r.DynamoDB, r.from.ResultsTable, keys)
 		if err != nil {
 			return err
 		}
-		for _, key := range keys {
-			if item := from.results[key]; item != nil && ledger.IsState(key) {
-				state.add(item)
-			}
+		for _, item := range items {
+			state.add(item)
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -64,15 +65,20 @@ type world struct {
 	nthOf    map[int64]int     // and to which of them each epoch was given
 	accepted map[string]string // the events that were answered with 202, with their type
 	owners   map[int64]string  // the cell that the mapping named under each epoch
+	flips    int               // how often a flip was looked at
 	applied  map[string]int    // how often each event took effect, anywhere
 
 	broken   map[string]bool // cells whose pipelines have no tables, and do nothing
 	vanished map[string]bool // cells that publish no manifest any more
 	noQueue  string          // a queue that is not there
 
+	callTakes time.Duration // how long each call of a mover takes
+	parallel  int           // how many pages a mover works on at a time
+
 	beforePass func(time.Duration) // what has to happen before time goes by, or nil
 	// meet makes a mover's transaction meet others, or is nil.
 	meet     func(in *dynamodb.TransactWriteItemsInput, call func())
+	mu       sync.Mutex  // for hooked
 	isBefore func() bool // whether a consumer of the version before takes the next message, or nil
 }
 
@@ -411,7 +417,7 @@ func (w *world) mover(h *hooks) *move.Mover {
 			return manifest.Cell{}, cellfleet.ErrUnknownCell
 		},
 		HasQueue:   func(_ context.Context, url string) (bool, error) { return url != w.noQueue, nil },
-		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Holder: "mover", Gone: func(string) bool { return true },
+		Quarantine: quarantine, IndexSettle: time.Second, Poll: 20 * time.Second, Parallel: w.parallel, Holder: "mover", Gone: func(string) bool { return true },
 		Now: func() time.Time { return w.now },
 		Sleep: func(_ context.Context, d time.Duration) error {
 			if err := h.call(h.before); err != nil {
@@ -447,15 +453,27 @@ func (h *hooks) call(hook func() error) error {
 	return hook()
 }
 
-// hooked is DynamoDB and SQS as one mover sees them.
+// hooked is DynamoDB and SQS as one mover sees them. Its calls follow one another, also where the mover makes several at a time.
 type hooked struct {
 	w *world
 	h *hooks
 }
 
-func around[In, Out any](h *hooks, ctx context.Context, in In, do func(context.Context, In) (Out, error)) (Out, error) {
+func (d hooked) lock() (unlock func()) {
+	if d.w.parallel <= 1 {
+		return func() {} // a hook may have another mover at work
+	}
+	d.w.mu.Lock()
+	return d.w.mu.Unlock
+}
+
+func around[In, Out any](d hooked, ctx context.Context, in In, do func(context.Context, In) (Out, error)) (Out, error) {
 	var none Out
+	h := d.h
 	h.calls++
+	if d.w.callTakes > 0 {
+		d.w.pass(d.w.callTakes)
+	}
 	h.listing, h.copies = false, 0
 	if err := h.call(h.before); err != nil {
 		return none, err
@@ -468,7 +486,8 @@ func around[In, Out any](h *hooks, ctx context.Context, in In, do func(context.C
 }
 
 func (d hooked) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.GetItemInput) (*dynamodb.GetItemOutput, error) {
+	defer d.lock()()
+	return around(d, ctx, in, func(ctx context.Context, in *dynamodb.GetItemInput) (*dynamodb.GetItemOutput, error) {
 		return d.w.db.GetItem(ctx, in)
 	})
 }
@@ -476,17 +495,19 @@ func (d hooked) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...fun
 // Query is one call with those right before it: a listing asks for a page of each shard, and a mover that dies between two of
 // them has done no more than one that dies before the first.
 func (d hooked) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	defer d.lock()()
 	if d.h.listing {
 		return d.w.db.Query(ctx, in)
 	}
 	defer func() { d.h.listing = true }()
-	return around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
+	return around(d, ctx, in, func(ctx context.Context, in *dynamodb.QueryInput) (*dynamodb.QueryOutput, error) {
 		return d.w.db.Query(ctx, in)
 	})
 }
 
 func (d hooked) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	return around(d.h, ctx, in, func(ctx context.Context, in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error) {
+	defer d.lock()()
+	return around(d, ctx, in, func(ctx context.Context, in *dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error) {
 		return d.w.db.BatchGetItem(ctx, in)
 	})
 }
@@ -505,6 +526,8 @@ func copiesAFence(in *dynamodb.TransactWriteItemsInput) bool {
 func (d hooked) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
+	defer d.lock()()
+	owner, placed := d.w.placed()
 	do := func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
 		call := func() { out, err = d.w.db.TransactWriteItems(ctx, in) }
 		if d.w.meet == nil {
@@ -520,22 +543,61 @@ func (d hooked) TransactWriteItems(
 		out, err = do(ctx, in)
 		d.h.copies++
 	} else {
-		out, err = around(d.h, ctx, in, do)
+		out, err = around(d, ctx, in, do)
 		if copiesAFence(in) {
 			d.h.copies = n + 1
 		}
 	}
 	d.w.look()
 	d.w.neverBelow(in)
+	if now, there := d.w.placed(); placed && there && now.CellID != owner.CellID {
+		d.w.flipped(in, d.w.cells[owner.CellID], d.w.cells[now.CellID])
+	}
 	return out, err
 }
 
 func (d hooked) SendMessageBatch(
 	ctx context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options),
 ) (*sqs.SendMessageBatchOutput, error) {
-	return around(d.h, ctx, in, func(ctx context.Context, in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
+	defer d.lock()()
+	return around(d, ctx, in, func(ctx context.Context, in *sqs.SendMessageBatchInput) (*sqs.SendMessageBatchOutput, error) {
 		return d.w.SendMessageBatch(ctx, in)
 	})
+}
+
+// flipped checks what must hold when a mover's transaction has pointed the mapping to the other cell, unless the move is ended without a
+// cell: whatever the old cell has applied is known to be applied in the new one, and that has the same business state.
+func (w *world) flipped(in *dynamodb.TransactWriteItemsInput, from, to *cellWorld) {
+	if w.broken[from.ID] || w.broken[to.ID] || !slices.ContainsFunc(in.TransactItems, func(operation types.TransactWriteItem) bool {
+		return operation.Put != nil && operation.Put.Item["phase"] != nil && stringIn(operation.Put.Item["phase"]) == string(move.Redirect)
+	}) {
+		return
+	}
+	for _, outcome := range w.db.Items(from.ResultsTable) {
+		key := stringIn(outcome[event.AttrKey])
+		there := w.db.Item(to.ResultsTable, key)
+		switch {
+		case ledger.IsState(key) && ledger.Reserved(key):
+		case ledger.IsState(key):
+			require.Equal(w, outcome, there, "state at the flip")
+		case ledger.Peek(outcome).Status == ledger.Processed:
+			require.Equal(w, ledger.Processed, ledger.Peek(there).Status, "event %s at the flip", key)
+		}
+	}
+	for _, kept := range w.db.Items(to.ResultsTable) {
+		if key := stringIn(kept[event.AttrKey]); ledger.IsState(key) && !ledger.Reserved(key) {
+			require.NotNil(w, w.db.Item(from.ResultsTable, key), "surplus state at the flip")
+		}
+	}
+	w.flips++
+}
+
+func stringIn(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
 }
 
 // settled checks what must hold once no move is under way and the pipelines are at rest: every accepted event has taken

@@ -28,6 +28,7 @@ const (
 // write makes the writes, in as many transactions as they need. Each of them takes effect only while the move is in the
 // phase and the run in which it is planned. One that DynamoDB does not take is tried in halves: it may be too large.
 func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error {
+	defer r.inTurn()()
 	most := maxWrites
 	for len(writes) > 0 {
 		n, size := 0, 0

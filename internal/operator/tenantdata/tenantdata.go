@@ -60,6 +60,14 @@ func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID str
 	return nil
 }
 
+// StateKeys is ResultKeys for the items of the business logic alone.
+func StateKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := merge(ctx, client, ledger.StateOf(resultsTable, tenantID), event.AttrKey, each); err != nil {
+		return fmt.Errorf("list the business logic's items of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
 // WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
 func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
 	if err := merge(ctx, client, ledger.WaitingOf(resultsTable, tenantID), event.AttrKey, each); err != nil {

@@ -353,8 +353,10 @@ func (r *run) adopt(ctx context.Context, since time.Time) (adopted int, err erro
 		if err != nil {
 			return err
 		}
+		was := side{cell: lost, data: from}
+		present(keys, r.Now(), &was, &there)
 		for _, key := range keys {
-			data := from[key]
+			data := was.data[key]
 			if data == nil || there.data[key] != nil {
 				continue
 			}
@@ -444,8 +446,11 @@ func (r *run) clearLost(ctx context.Context) (deleted int, err error) {
 		if err != nil {
 			return err
 		}
+		was, at := side{cell: lost, data: from}, side{cell: home, data: there}
+		present(keys, r.Now(), &was, &at)
 		var writes []types.TransactWriteItem
 		for _, key := range keys {
+			writes = append(writes, forgetEnded(key, was)...)
 			switch {
 			case from[key] == nil || there[key] == nil:
 			case sameContent(from[key], there[key]):

@@ -80,6 +80,7 @@ func (r *run) read(ctx context.Context, keys []string) (from, to side, err error
 	if from, err = r.readSide(ctx, r.from, keys); err == nil {
 		to, err = r.readSide(ctx, r.to, keys)
 	}
+	present(keys, r.Now(), &from, &to)
 	return from, to, err
 }
 
@@ -130,6 +131,7 @@ func (r *run) settleIn(ctx context.Context, cell manifest.Cell, keys []string, m
 		if err != nil {
 			return plan{}, err
 		}
+		present(keys, r.Now(), &at)
 		p := make(at)
 		if err := r.write(ctx, p.writes); err == nil {
 			r.count(p.counts)

@@ -20,6 +20,8 @@ type Item = map[string]types.AttributeValue
 type side struct {
 	cell          manifest.Cell
 	data, results map[string]Item
+
+	endedData, endedResults map[string]Item // of acceptances that have ended: see present
 }
 
 // plan is what there is to do about some events.
@@ -126,16 +128,22 @@ func (p *plan) copyOutcome(key string, outcome Item, to side) {
 	p.counts.Outcomes++
 }
 
-// putClone copies an event, marked so that it is not published again, unless its id is taken.
+// putClone copies an event, marked so that it is not published again, unless its id is taken. By an earlier acceptance it is not.
 func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteItem {
 	clone := maps.Clone(event.Sharded(data))
 	clone[event.AttrClonedFrom] = item.Text(fromCell)
-	return types.TransactWriteItem{Put: &types.Put{
+	put := &types.Put{
 		TableName:                aws.String(to.DataTable),
 		Item:                     clone,
 		ConditionExpression:      aws.String("attribute_not_exists(#key)"),
 		ExpressionAttributeNames: map[string]string{"#key": event.AttrKey},
-	}}
+	}
+	if e := stampsOf(data); !e.AcceptedAt.IsZero() { // as event.Event.Follows
+		*put.ConditionExpression += " OR #expires <= :begun"
+		put.ExpressionAttributeNames["#expires"] = event.AttrExpiresAt
+		put.ExpressionAttributeValues = Item{":begun": item.Number(e.AcceptedAt.Add(event.ClockMargin).Unix())}
+	}
+	return types.TransactWriteItem{Put: put}
 }
 
 // putDiverted writes into a fenced cell's ledger that an event was not applied there, as the cell's consumer does, unless

@@ -3,6 +3,7 @@ package move
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -30,16 +31,22 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 	if err != nil {
 		return err
 	}
+	// What waits was accepted, and is applied as long as its item is there, expired or not.
+	present(keys, time.Time{}, &from, &to)
 	var clones, clear []types.TransactWriteItem
 	var conflicts []string
 	var events []event.Event
 	removed := int64(-1) // until it is known
 	for _, key := range keys {
 		outcome := from.results[key]
+		data, there := from.data[key], to.data[key]
+		if ledger.Peek(from.endedResults[key]).Unsent(epoch) || ledger.Peek(outcome).Unsent(epoch) && data == nil && there == nil && lapsed(outcome, r.Now()) {
+			clear = append(clear, ledger.MarkSent(source.ResultsTable, key, epoch))
+			continue
+		}
 		if !ledger.Peek(outcome).Unsent(epoch) {
 			continue
 		}
-		data, there := from.data[key], to.data[key]
 		switch {
 		case data == nil && there == nil:
 			if removed < 0 {

@@ -107,6 +107,7 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 		if err != nil {
 			return err
 		}
+		present(keys, r.Now(), &gone, &kept)
 		var writes []types.TransactWriteItem
 		for _, key := range keys {
 			w := deletions(key, gone, kept, func(data, outcome Item) bool {
@@ -115,7 +116,8 @@ func (r *run) deleteIn(ctx context.Context, old bool) (deleted int, err error) {
 				}
 				return outcome == nil && ledger.Forgotten(data, gone.cell, r.Now()) || outcome != nil && !ledger.Peek(outcome).Unsent(r.move.Epoch)
 			})
-			if gone.data[key] != nil || statusOf(gone.results[key]) != ledger.Diverted {
+			w = append(w, forgetEnded(key, gone)...)
+			if gone.data[key] != nil || gone.endedData[key] != nil || statusOf(gone.results[key]) != ledger.Diverted {
 				deleted += len(w)
 			}
 			writes = append(writes, w...)

@@ -72,6 +72,7 @@ type world struct {
 	vanished map[string]bool // cells that publish no manifest any more
 	noQueue  string          // a queue that is not there
 
+	dataTTL   time.Duration // how long an event is kept; 0 for ever
 	callTakes time.Duration // how long each call of a mover takes
 	parallel  int           // how many pages a mover works on at a time
 
@@ -167,11 +168,14 @@ func (patient) ChangeMessageVisibilityBatch(
 }
 
 // apply is the business logic: it counts each event by itself, so that a test sees which one took effect how often.
-// Events of the type poison panic.
+// Events of the type poison panic. One of the type again has the id of another event, and is counted apart.
 func (w *world) apply(c *cellWorld) app.Apply {
 	return func(_ context.Context, e event.Event) (app.Effect, error) {
 		if e.Type == "poison" {
 			panic("poison")
+		}
+		if e.Type == "again" {
+			e.ID += " again"
 		}
 		return app.Effect{Writes: []types.TransactWriteItem{{Update: &types.Update{
 			TableName:                aws.String(c.ResultsTable),
@@ -248,6 +252,9 @@ func (w *world) begin(r *router, id, kind string) {
 	e := event.Event{
 		TenantID: tenant, ID: id, Type: kind, Payload: json.RawMessage(`{"n":1}`), Epoch: r.known.Epoch,
 		AcceptedAt: w.now.Truncate(time.Millisecond),
+	}
+	if w.dataTTL > 0 {
+		e.ExpiresAt = event.Expiry(e.AcceptedAt, w.dataTTL)
 	}
 	cell := r.known.CellID
 	r.until = w.now.Add(cellTime)

@@ -191,3 +191,13 @@ func TestI6WhatIsPublishedAgainAfterAFailureIsTheSameMessage(t *testing.T) {
 		}
 	})
 }
+
+// An event that has expired on its way was accepted: it is published, with the date by which it is known from a later one of its id.
+func TestProducer_PublishesAnEventThatHasExpired(t *testing.T) {
+	tp := &topic{}
+	r := insert("e-1", `1`)
+	r.Change.NewImage[event.AttrExpiresAt] = events.NewNumberAttribute("1")
+	require.Empty(t, handle(t, newProducer(tp, &dlq{}), r))
+	require.Len(t, tp.published, 1)
+	require.Equal(t, time.Unix(1, 0).UTC(), tp.published[0].message.ExpiresAt)
+}

@@ -132,7 +132,7 @@ func requireFits(t *testing.T, r *pulumitest.Recorder) {
 	}{
 		{"aws:ssm/parameter:Parameter", "value", 4096, 3},      // of the standard tier
 		{"aws:iam/rolePolicy:RolePolicy", "policy", 10_240, 3}, // all inline policies of a role, of which ours have one each
-		{"aws:dynamodb/resourcePolicy:ResourcePolicy", "policy", 20_480, 2},
+		{"aws:dynamodb/resourcePolicy:ResourcePolicy", "policy", 20_480, 3},
 		{"aws:apigatewayv2/stage:Stage", "accessLogSettings.format", 3072, 1},
 	} {
 		all := r.OfType(text.typ)

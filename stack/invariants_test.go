@@ -137,7 +137,8 @@ func TestI2ACellAdmitsTheRouterAndNobodyElse(t *testing.T) {
 		require.Equal(t, policy.Str(t, "resourceArn"), document.Statement[0].Resource)
 		require.True(t, policy.DependsOn(role), "the role must exist before a policy can name it")
 	}
-	require.NotContains(t, r.Named(t, "aws:iam/rolePolicy:RolePolicy", "router-policy").Str(t, "policy"), "-cell-")
+	require.NotContains(t, r.Named(t, "aws:iam/rolePolicy:RolePolicy", "router-policy").Str(t, "policy"), "app-data")
+	require.NotContains(t, r.Named(t, "aws:iam/rolePolicy:RolePolicy", "router-policy").Str(t, "policy"), "rate-counters")
 }
 
 func TestI3OnlyTheCellThatChangesChanges(t *testing.T) {

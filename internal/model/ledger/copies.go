@@ -110,6 +110,22 @@ func ReadFenceCopies(ctx context.Context, client transact.BatchReader, resultsTa
 	return copies, nil
 }
 
+// HighestCopy returns the highest floor, or the highest epoch below which a tenant was removed, that a copy of a tenant's fence has; 0
+// where there are no copies. It is above the fence's while a move or a removal has raised copies, and not yet the fence.
+func HighestCopy(ctx context.Context, client transact.BatchReader, resultsTable, tenantID string) (int64, error) {
+	copies, err := ReadFenceCopies(ctx, client, resultsTable, tenantID)
+	if err != nil {
+		return 0, err
+	}
+	var highest int64
+	for _, c := range copies {
+		if c != none {
+			highest = max(highest, c.Floor, c.RemovedBelow)
+		}
+	}
+	return highest, nil
+}
+
 func copyNumber(key, tenantID string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(key, FenceKey(tenantID)+fenceCopySeparator))
 	if err != nil || n < 0 || n >= FenceCopies {

@@ -82,7 +82,7 @@ func (s *Store) lastHolder(ctx context.Context, cells []manifest.Cell, r Request
 const searchers = 16
 
 // search finds the cells that hold data of a tenant, those left out that the tenant has left: they hold no more than what
-// came late. floor is the highest one that a fence of the tenant has anywhere, 0 if there is none.
+// came late. floor is the highest one that a fence of the tenant, or a copy of one, has anywhere, 0 if there is none.
 func (s *Store) search(ctx context.Context, cells []manifest.Cell, tenantID string) (holders []string, floor int64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(searchers)
@@ -96,6 +96,11 @@ func (s *Store) search(ctx context.Context, cells []manifest.Cell, tenantID stri
 			if there {
 				floors[i] = fence.Floor
 			}
+			copied, err := ledger.HighestCopy(ctx, s.client, cell.ResultsTable, tenantID)
+			if err != nil {
+				return fmt.Errorf("cell %s: %w", cell.ID, err)
+			}
+			floors[i] = max(floors[i], copied)
 			if fence.State != ledger.Left {
 				holds[i], err = tenantdata.Any(ctx, s.client, cell, tenantID)
 			}

@@ -180,3 +180,11 @@ func TestStranded_NamesTheTenantsWhoseMappingIsGone(t *testing.T) {
 	require.Equal(t, []string{"acme", "t03", "t04", "t05"}, stranded(0, 4))
 	require.Len(t, stranded(0, 50), 23)
 }
+
+// The control tables were lost while a move had raised copies of a fence, and not yet the fence.
+func TestAssign_GivesAnEpochAboveEveryCopyOfAFence(t *testing.T) {
+	w := unrecorded(t)
+	w.write(t, ledger.SetFenceCopy(stack.Cell("beta").ResultsTable(), ledger.Fence{TenantID: "acme", Floor: 7, State: ledger.Outgoing}, 63))
+	m := w.assign(t, placement.Request{TenantID: "acme", CellID: "alpha", Search: true})
+	require.EqualValues(t, 8, m.Epoch)
+}

@@ -267,3 +267,17 @@ func TestRestore_RevivesIntoNoFullCell(t *testing.T) {
 		require.True(t, record.Removed())
 	})
 }
+
+// The control tables were lost while a move had raised copies of a fence, and not yet the fence.
+func TestRestore_RevivesUnderAnEpochAboveEveryCopyOfAFence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.assign("acme", alpha)
+		w.remember()
+		w.remove("acme")
+		w.record(ledger.SetFenceCopy(beta.ResultsTable, ledger.Fence{TenantID: "acme", Floor: 40, State: ledger.Outgoing}, 63))
+		_, err := w.restoreMappings(restore.Options{Revive: []string{"acme"}})
+		require.NoError(t, err)
+		require.EqualValues(t, 41, w.place("acme").Epoch)
+	})
+}

@@ -313,7 +313,11 @@ func (m *mappingRun) revived(ctx context.Context, place mapping.Mapping, last in
 		if err != nil {
 			return place, "", "", fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)
 		}
-		highest = max(highest, f.Floor, f.RemovedBelow)
+		copied, err := ledger.HighestCopy(ctx, m.DynamoDB, cell.ResultsTable, place.TenantID)
+		if err != nil {
+			return place, "", "", fmt.Errorf("cell %s: %w", cell.ID, err)
+		}
+		highest = max(highest, f.Floor, f.RemovedBelow, copied)
 	}
 	if elsewhere, err = m.heldBy(ctx, place.TenantID, place.CellID); err != nil || elsewhere != "" {
 		return place, elsewhere, HeldBy, err

@@ -111,7 +111,9 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	}
 	a := Assessed{Verdict: Due, stored: e, clone: clone}
 	e.Epoch = to.epoch
-	if !meant.ExpiresAt.IsZero() { // the item's may have been extended
+	// The item's life may have been extended; and where both cells have accepted the event, the item may expire before the acceptance
+	// that is meant. The outcome must not say that the event lives for longer than its item, after which its id may be used again.
+	if !meant.ExpiresAt.IsZero() && (e.ExpiresAt.IsZero() || meant.ExpiresAt.Before(e.ExpiresAt)) {
 		e.ExpiresAt = meant.ExpiresAt
 	}
 	a.Event = e

@@ -285,3 +285,28 @@ func TestHome_NotesNothingOfAnExpiredEventThatIsDropped(t *testing.T) {
 	require.Equal(t, resend.Dropped, got[e.Key()])
 	require.Nil(t, w.Tables.Item(Alpha.ResultsTable, e.Key()), "who asks for it is told what is told of any expired event")
 }
+
+// During a move one event may be accepted in both cells, at different times. The id may be used again once the item that its tenant's
+// cell has has expired, so that the message, and with it the outcome, must not say that it lives for longer.
+func TestI6AMessageOfAnEventOfBothCellsExpiresNoLaterThanItsItem(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"first in the tenant's cell": -time.Hour, "first in the other one": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			for _, way := range []func(event.Event) []resend.Wanted{carried, recorded, keyed} {
+				w := New()
+				w.Map("acme", Beta, 2)
+				late := w.Accept(Alpha, "acme", "e", 1, time.Hour)
+				w.Accept(Beta, "acme", "e", 2, time.Hour-apart)
+				var queue outbox
+				got, err := w.Home(&queue).Send(t.Context(), Alpha, "acme", way(late))
+				require.NoError(t, err)
+				require.Equal(t, resend.Sent, got[late.Key()].Verdict)
+				sent := queue.messages(t, Beta.QueueURL)
+				require.Len(t, sent, 1)
+				expires := expiryOf(t, w, Beta, late.Key())
+				require.False(t, sent[0].ExpiresAt.After(expires), "the message says %s, the item %s", sent[0].ExpiresAt, expires)
+				again := event.Event{AcceptedAt: expires}
+				require.True(t, ledger.Of(sent[0].Event, ledger.Processed, w.Clock.Now(), ResultTTL).Before(again), "the next acceptance is applied")
+			}
+		})
+	}
+}

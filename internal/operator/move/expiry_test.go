@@ -153,3 +153,32 @@ func TestI6AnEventThatExpiresWhileItWaitsIsSentOn(t *testing.T) {
 		})
 	}
 }
+
+// A client sends an event to a router that knows of the flip, and then once more to one that does not: both cells have it, and it is one
+// acceptance. Its id may be used again once the new cell's item has expired, however late the other cell's was made.
+func TestI6AnIdOfAnEventOfBothCellsIsUsedAgainWhenTheNewCellsHasExpired(t *testing.T) {
+	w := newWorld(t)
+	w.dataTTL = dataTTL
+	stale, fresh := &router{}, &router{}
+	w.refresh(stale)
+	w.upTo(t, move.Redirect)
+	w.refresh(fresh)
+	w.send(fresh, "e-1", "visit")
+	accepted := w.now
+	w.pass(3 * time.Minute)
+	stale.readAt = w.now // which took until then to write
+	w.send(stale, "e-1", "visit")
+	alpha, beta := w.cells["alpha"], w.cells["beta"]
+	w.publish(alpha, 1, false)
+	w.consume(alpha, 0, false)
+	w.goOn(t, "")
+	require.Len(t, beta.queue, 1, "the event is sent on before the new cell's own pipeline comes to it")
+	w.quiesce()
+	require.Equal(t, 1, w.applied["e-1"])
+
+	w.pass(accepted.Add(dataTTL).Sub(w.now) + time.Second)
+	w.refresh(fresh)
+	w.send(fresh, "e-1", "again")
+	w.quiesce()
+	require.Equal(t, 1, w.applied["e-1 again"], w.describe("e-1"))
+}

@@ -60,7 +60,6 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 			}
 			return fmt.Errorf("%w: event %q was diverted in cell %s, and is in the data table of neither cell", ErrStuck, key, source.ID)
 		case data == nil:
-			data = there
 		case there == nil:
 			clones = append(clones, putClone(target, data, source.ID))
 		case !sameContent(data, there):
@@ -70,6 +69,9 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 		clear = append(clear, ledger.MarkSent(source.ResultsTable, key, epoch))
 		if statusOf(to.results[key]) == ledger.Processed {
 			continue
+		}
+		if there != nil {
+			data = there // the target's item decides when the id may be used again: no outcome must say that the event lives for longer
 		}
 		e, err := event.FromItem(data)
 		if err != nil {

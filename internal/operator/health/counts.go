@@ -26,20 +26,20 @@ func (d Doctor) counts(ctx context.Context, p published, c Control, moves []Move
 	var suspects errgroup.Group
 	suspects.SetLimit(maxParallel)
 	for i, cell := range p.cells {
-		l := d.look(countCheck, cell.ID)
-		state := states[cell.ID]
-		n, err := c.Estimate(ctx, cell.ID, open)
-		switch {
-		case err != nil:
-			l.unseen(err)
-		case n != state.Tenants:
-			suspects.Go(func() error {
+		suspects.Go(func() error {
+			l := d.look(countCheck, cell.ID)
+			state := states[cell.ID]
+			n, err := c.Estimate(ctx, cell.ID, open)
+			if err == nil && n != state.Tenants {
 				each[i] = d.recount(ctx, c, cell)
 				return nil
-			})
-			continue
-		}
-		each[i] = counted(l, cell, state.Tenants)
+			}
+			if err != nil {
+				l.unseen(err)
+			}
+			each[i] = counted(l, cell, state.Tenants)
+			return nil
+		})
 	}
 	_ = suspects.Wait() // what could not be read is a finding
 	return slices.Concat(each...)

@@ -45,8 +45,9 @@ type Doctor struct {
 	Now func() time.Time
 }
 
-// maxParallel bounds how many cells are examined at a time. One cell takes some thirty requests.
-const maxParallel = 8
+// maxParallel bounds how many cells are examined at a time. One cell takes some thirty requests, most of which are bound
+// by a rate (pace.go).
+const maxParallel = 32
 
 // Run makes every check and returns its findings: first what is about the deployment as a whole, then the cells by wave.
 // A check that cannot be made is a finding too.
@@ -57,10 +58,12 @@ func (d Doctor) Run(ctx context.Context) []Finding {
 	if d.Settle == 0 {
 		d.Settle = 3 * time.Second
 	}
+	d.Clients = d.Clients.paced()
 	found := d.identity(ctx)
 	published, more := d.published(ctx)
 	found = append(found, more...)
 	found = append(found, d.controlTables(ctx, published)...)
+	found = append(found, d.unseenRecovery(published)...)
 	found = append(found, d.router(ctx, published)...)
 	inv := d.inventory(ctx)
 	found = append(found, d.quotas(ctx, published, inv)...)
@@ -72,12 +75,13 @@ func (d Doctor) Run(ctx context.Context) []Finding {
 
 func (d Doctor) cells(ctx context.Context, p published) []Finding {
 	each := make([][]Finding, len(p.cells))
+	known := d.mappings(ctx)
 	var group errgroup.Group
 	group.SetLimit(maxParallel)
 	for i, cell := range p.cells {
 		group.Go(func() error {
 			each[i] = slices.Concat(
-				d.cellTables(ctx, p, cell), d.cellQueues(ctx, cell), d.cellTopic(ctx, cell), d.cellFunctions(ctx, cell), d.cellMappings(ctx, cell),
+				d.cellTables(ctx, p, cell), d.cellQueues(ctx, cell), d.cellTopic(ctx, cell), d.cellFunctions(ctx, cell), d.cellMappings(ctx, known, cell),
 			)
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
@@ -217,6 +218,21 @@ func (d Doctor) retired(ctx context.Context, c Control, cell manifest.Cell, at t
 	return l.end("retired, and empty")
 }
 
+// statuses reads the cells, some at a time.
+func (d Doctor) statuses(ctx context.Context, cells []manifest.Cell) ([]cellstatus.Status, []error) {
+	statuses, errs := make([]cellstatus.Status, len(cells)), make([]error, len(cells))
+	var group errgroup.Group
+	group.SetLimit(maxParallel)
+	for i, cell := range cells {
+		group.Go(func() error {
+			statuses[i], errs[i] = d.Status.Read(ctx, cell)
+			return nil
+		})
+	}
+	_ = group.Wait() // each error is its cell's
+	return statuses, errs
+}
+
 // contents examines what waits in the cells for an operator: dead letters, and diverted events that no open move will
 // send on.
 func (d Doctor) contents(ctx context.Context, p published, moves []Move) []Finding {
@@ -224,10 +240,11 @@ func (d Doctor) contents(ctx context.Context, p published, moves []Move) []Findi
 	for _, m := range moves {
 		moving[m.TenantID] = true
 	}
+	statuses, errs := d.statuses(ctx, p.cells)
 	var found []Finding
-	for _, cell := range p.cells {
+	for i, cell := range p.cells {
 		l := d.look(contentCheck, cell.ID)
-		status, err := d.Status.Read(ctx, cell)
+		status, err := statuses[i], errs[i]
 		if err != nil {
 			l.unseen(err)
 			found = append(found, l.findings...)

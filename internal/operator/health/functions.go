@@ -87,10 +87,10 @@ func (l *look) reserved(is *types.Concurrency, want int) {
 	same(l, "its reserved concurrency (0 is none)", got, want)
 }
 
-func (d Doctor) cellMappings(ctx context.Context, c manifest.Cell) []Finding {
+func (d Doctor) cellMappings(ctx context.Context, known mappingsOf, c manifest.Cell) []Finding {
 	s := c.Settings
 	return append(
-		d.mapping(ctx, c.Producer, "--kind stream --cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
+		d.mapping(known, c.Producer, "--kind stream --cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
 			d.readsTheStream(ctx, l, c, m)
 			same(l, "its batch size", aws.ToInt32(m.BatchSize), int32(s.StreamBatchSize))
 			same(l, "its maximum of retries", aws.ToInt32(m.MaximumRetryAttempts), int32(s.StreamRetries))
@@ -100,7 +100,7 @@ func (d Doctor) cellMappings(ctx context.Context, c manifest.Cell) []Finding {
 			same(l, "its on-failure destination", onFailure(m.DestinationConfig), siblingARN(c.QueueARN, c.StreamDLQURL))
 			same(l, "its starting position", m.StartingPosition, types.EventSourcePositionTrimHorizon)
 		}),
-		d.mapping(ctx, c.Consumer, "--cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
+		d.mapping(known, c.Consumer, "--cell "+c.ID, func(l *look, m types.EventSourceMappingConfiguration) {
 			same(l, "its source", aws.ToString(m.EventSourceArn), c.QueueARN)
 			same(l, "its batch size", aws.ToInt32(m.BatchSize), int32(s.QueueBatchSize))
 			concurrency := int32(0)
@@ -124,9 +124,9 @@ func (d Doctor) readsTheStream(ctx context.Context, l *look, c manifest.Cell, m 
 
 // mapping examines the one mapping that feeds a function. letters are the flags of 'cellctl dlq list' for what the function has
 // given up on.
-func (d Doctor) mapping(ctx context.Context, function, letters string, examine func(*look, types.EventSourceMappingConfiguration)) []Finding {
+func (d Doctor) mapping(known mappingsOf, function, letters string, examine func(*look, types.EventSourceMappingConfiguration)) []Finding {
 	l := d.look(mappingCheck, function)
-	all, err := d.mappings(ctx, function)
+	all, err := known.function[function], known.err
 	switch {
 	case err != nil:
 		l.unseen(err)
@@ -160,20 +160,38 @@ func (l *look) state(m types.EventSourceMappingConfiguration, letters string) {
 	}
 }
 
-func (d Doctor) mappings(ctx context.Context, function string) ([]types.EventSourceMappingConfiguration, error) {
-	var all []types.EventSourceMappingConfiguration
-	in := &lambda.ListEventSourceMappingsInput{FunctionName: &function}
+// mappingsOf are the event source mappings by the names of their functions, or why they could not be listed.
+type mappingsOf struct {
+	function map[string][]types.EventSourceMappingConfiguration
+	err      error
+}
+
+// mappings lists all of the Region, a hundred a call: to ask for those of each function would take a call for each.
+func (d Doctor) mappings(ctx context.Context) mappingsOf {
+	of := mappingsOf{function: map[string][]types.EventSourceMappingConfiguration{}}
+	in := &lambda.ListEventSourceMappingsInput{}
 	for {
 		page, err := d.Lambda.ListEventSourceMappings(ctx, in)
 		if err != nil {
-			return nil, err
+			return mappingsOf{err: err}
 		}
-		all = append(all, page.EventSourceMappings...)
+		for _, m := range page.EventSourceMappings {
+			name := functionName(aws.ToString(m.FunctionArn))
+			of.function[name] = append(of.function[name], m)
+		}
 		if aws.ToString(page.NextMarker) == "" {
-			return all, nil
+			return of
 		}
 		in.Marker = page.NextMarker
 	}
+}
+
+// functionName is the name in a function's ARN, which may end with a version or an alias.
+func functionName(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 6 {
+		return parts[6]
+	}
+	return arn
 }
 
 func onFailure(c *types.DestinationConfig) string {

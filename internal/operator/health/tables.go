@@ -27,11 +27,12 @@ type Tables interface {
 
 // tableWant is what a table should be.
 type tableWant struct {
-	name    string
-	stream  bool
-	indexes []string
-	ttl     string // the attribute; "": none
-	protect bool
+	name     string
+	stream   bool
+	indexes  []string
+	ttl      string // the attribute; "": none
+	protect  bool   // from deletion
+	recovery bool   // to an earlier second
 }
 
 const tableCheck = "table"
@@ -41,24 +42,25 @@ func (d Doctor) controlTables(ctx context.Context, p published) []Finding {
 		return nil
 	}
 	return slices.Concat(
-		d.table(ctx, tableWant{name: p.control.MappingTable, indexes: []string{mapping.CellIndex}, protect: p.protected()}),
-		d.table(ctx, tableWant{name: p.control.CellTable, protect: p.protected()}),
+		d.table(ctx, tableWant{name: p.control.MappingTable, indexes: []string{mapping.CellIndex}, protect: p.protected(), recovery: p.protected()}),
+		d.table(ctx, tableWant{name: p.control.CellTable, protect: p.protected(), recovery: p.protected()}),
 		d.table(ctx, tableWant{
-			name: p.control.MoveTable, indexes: []string{controltables.OpenIndex}, ttl: controltables.AttrExpiresAt, protect: p.protected(),
+			name: p.control.MoveTable, indexes: []string{controltables.OpenIndex}, ttl: controltables.AttrExpiresAt, protect: p.protected(), recovery: p.protected(),
 		}),
 	)
 }
 
 func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []Finding {
+	recovery := c.Settings.Protect && p.recoverySeen(c, d.Now())
 	protect, dataTTL := c.Settings.Protect, ""
 	if c.Settings.DataTTL > 0 { // a stamp of the version before keeps events forever
 		dataTTL = event.AttrExpiresAt
 	}
 	return slices.Concat(
-		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.ShardTimeIndex, event.TenantTimeIndex}, ttl: dataTTL, protect: protect}),
+		d.table(ctx, tableWant{name: c.DataTable, stream: true, indexes: []string{event.ShardTimeIndex, event.TenantTimeIndex}, ttl: dataTTL, protect: protect, recovery: recovery}),
 		d.table(ctx, tableWant{
 			name: c.ResultsTable, indexes: []string{ledger.ShardIndex, ledger.TenantIndex, ledger.WaitingIndex},
-			ttl: ledger.AttrExpiresAt, protect: protect,
+			ttl: ledger.AttrExpiresAt, protect: protect, recovery: recovery,
 		}),
 		d.admission(ctx, p, c.DataTable, "dynamodb:PutItem", "dynamodb:GetItem"),
 		d.admission(ctx, p, c.ResultsTable, "dynamodb:GetItem"),
@@ -85,6 +87,8 @@ func (d Doctor) table(ctx context.Context, want tableWant) []Finding {
 	}
 	if want.protect {
 		same(l, "its deletion protection", aws.ToBool(t.DeletionProtectionEnabled), true)
+	}
+	if want.recovery {
 		d.recovery(ctx, l, want.name)
 	}
 	return l.end("active, as it should be")

@@ -375,7 +375,14 @@ func (w *world) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ..
 
 func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventSourceMappingsInput, _ ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error) {
 	out := &lambda.ListEventSourceMappingsOutput{}
-	out.EventSourceMappings, out.NextMarker = page(w.mappings[*in.FunctionName], in.Marker)
+	var all []lambdatypes.EventSourceMappingConfiguration
+	for _, name := range slices.Sorted(maps.Keys(w.mappings)) {
+		for _, m := range w.mappings[name] {
+			m.FunctionArn = aws.String(arnOf("lambda", "function:"+name))
+			all = append(all, m)
+		}
+	}
+	out.EventSourceMappings, out.NextMarker = page(all, in.Marker)
 	return out, nil
 }
 

@@ -187,11 +187,11 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"more cells than fit", func(w *world) { w.concurrency = 125 }, health.Warn, "cells", "what they may draw at a time is more than there is"},
 		{"no room for tables", func(w *world) { w.tableQuota = 8 }, health.Fail, "DynamoDB tables", "7 of 8 (the account's quota) are used in the Region: there is no room"},
 		{"little room for tables", func(w *world) {
-			w.tableQuota = 13
-			for _, name := range []string{"a", "b", "c", "d"} {
+			w.tableQuota = 16
+			for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
 				w.table("of-somebody-"+name, "")
 			}
-		}, health.Warn, "DynamoDB tables", "11 of 13 (the account's quota) are used in the Region: there is room for 1 more cells"},
+		}, health.Warn, "DynamoDB tables", "13 of 16 (the account's quota) are used in the Region: there is room for 1 more cells"},
 
 		{"left table", func(w *world) { w.table("dev-app-data-cell-gone", "") }, health.Warn, "dev", "table dev-app-data-cell-gone belongs to cell gone"},
 		{"left queue", func(w *world) { w.queues["dev-processing-queue-sub-dlq-cell-gone"] = nil }, health.Warn, "dev", "queue dev-processing-queue-sub-dlq-cell-gone"},

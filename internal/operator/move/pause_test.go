@@ -164,7 +164,7 @@ func TestI8AnEventThatLandsAfterTheCloneIsKnownAtTheFlip(t *testing.T) {
 	w.settled()
 }
 
-// A clone that takes long looks once more at what came meanwhile, so that the tenant does not wait for that.
+// A clone that takes long looks once more at what came meanwhile, so that the tenant does not wait for that, and at what was open.
 func TestMover_ClonesOnceMoreWhatCameDuringALongClone(t *testing.T) {
 	w := newWorld(t)
 	r := &router{}
@@ -172,7 +172,12 @@ func TestMover_ClonesOnceMoreWhatCameDuringALongClone(t *testing.T) {
 		w.send(r, fmt.Sprintf("done-%d", i), "visit")
 	}
 	w.quiesce()
+	w.send(r, "open", "visit")
+	alpha := w.cells["alpha"]
+	open := alpha.stream
+	alpha.stream = nil
 	w.pass(time.Hour)
+	var began time.Time
 	w.callTakes = 5 * time.Second
 	h := &hooks{}
 	m := w.mover(h)
@@ -181,6 +186,9 @@ func TestMover_ClonesOnceMoreWhatCameDuringALongClone(t *testing.T) {
 	sent := 0
 	h.before = func() error {
 		if phase := w.phase(); phase == move.Clone && sent < 20 {
+			if sent == 0 {
+				began = w.now
+			}
 			w.send(r, fmt.Sprintf("new-%d", sent), "visit")
 			w.quiesce()
 			sent++
@@ -193,7 +201,12 @@ func TestMover_ClonesOnceMoreWhatCameDuringALongClone(t *testing.T) {
 	require.ErrorIs(t, err, errDied)
 	require.Equal(t, 20, sent)
 	require.Len(t, w.db.Items(w.cells["beta"].DataTable), 50, "cloned before the fence")
+	recorded, err := w.mover(&hooks{}).Get(t.Context(), tenant)
+	require.NoError(t, err)
+	require.True(t, recorded.CopySince.After(began.Add(time.Minute)), "the last look began when the first one, of 20 calls and more, had ended")
 	w.callTakes = 0
+	alpha.stream = open
+	w.quiesce()
 	_, err = w.mover(&hooks{}).Run(t.Context(), tenant, "")
 	require.NoError(t, err)
 	w.settled()

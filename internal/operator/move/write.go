@@ -53,9 +53,9 @@ func (r *run) write(ctx context.Context, writes []types.TransactWriteItem) error
 	return nil
 }
 
-// at is the record as this mover has it.
+// at is the record as this mover has it. It reads of the move what does not change while pages are worked on together.
 func (r *run) at() record.At {
-	return record.At{Table: r.ControlPlane.MoveTable, Key: r.move.key(), Phase: string(r.move.Phase), Run: r.move.Run}
+	return record.At{Table: r.ControlPlane.MoveTable, Key: recordKey(r.move.TenantID, r.move.Epoch), Phase: string(r.move.Phase), Run: r.move.Run}
 }
 
 // guard is the condition that the move is still this mover's, and in this phase.

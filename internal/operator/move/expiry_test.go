@@ -154,6 +154,13 @@ func TestI6AnEventThatExpiresWhileItWaitsIsSentOn(t *testing.T) {
 	}
 }
 
+// expire has time go by until a cell's item of an event has expired.
+func (w *world) expire(c *cellWorld, id string) {
+	e, err := event.FromItem(w.db.Item(c.DataTable, event.Key(tenant, id)))
+	require.NoError(w, err)
+	w.pass(e.ExpiresAt.Sub(w.now))
+}
+
 // A client sends an event to a router that knows of the flip, and then once more to one that does not: both cells have it, and it is one
 // acceptance. Its id may be used again once the new cell's item has expired, however late the other cell's was made.
 func TestI6AnIdOfAnEventOfBothCellsIsUsedAgainWhenTheNewCellsHasExpired(t *testing.T) {
@@ -164,7 +171,6 @@ func TestI6AnIdOfAnEventOfBothCellsIsUsedAgainWhenTheNewCellsHasExpired(t *testi
 	w.upTo(t, move.Redirect)
 	w.refresh(fresh)
 	w.send(fresh, "e-1", "visit")
-	accepted := w.now
 	w.pass(3 * time.Minute)
 	stale.readAt = w.now // which took until then to write
 	w.send(stale, "e-1", "visit")
@@ -176,7 +182,33 @@ func TestI6AnIdOfAnEventOfBothCellsIsUsedAgainWhenTheNewCellsHasExpired(t *testi
 	w.quiesce()
 	require.Equal(t, 1, w.applied["e-1"])
 
-	w.pass(accepted.Add(dataTTL).Sub(w.now) + time.Second)
+	w.expire(beta, "e-1")
+	w.refresh(fresh)
+	w.send(fresh, "e-1", "again")
+	w.quiesce()
+	require.Equal(t, 1, w.applied["e-1 again"], w.describe("e-1"))
+}
+
+// The other way round: the old cell has the event first, and the tenant comes back to it.
+func TestI6AnIdOfAnEventOfBothCellsIsUsedAgainWhenTheTenantHasComeBack(t *testing.T) {
+	w := newWorld(t)
+	w.dataTTL = dataTTL
+	stale, fresh := &router{}, &router{}
+	w.refresh(stale)
+	w.upTo(t, move.Redirect)
+	w.refresh(fresh)
+	stale.readAt = w.now
+	w.send(stale, "e-1", "visit")
+	w.pass(3 * time.Minute)
+	fresh.readAt = w.now
+	w.send(fresh, "e-1", "visit")
+	w.quiesce()
+	require.Equal(t, 1, w.applied["e-1"])
+	_, err := w.mover(&hooks{}).BackOut(t.Context(), tenant, "")
+	require.NoError(t, err)
+	w.quiesce()
+
+	w.expire(w.cells["alpha"], "e-1")
 	w.refresh(fresh)
 	w.send(fresh, "e-1", "again")
 	w.quiesce()

@@ -69,6 +69,8 @@ func planEvents(keys []string, from, to side, epoch int64, now time.Time, settle
 			}
 			p.copyOutcome(key, outcome, to)
 			continue
+		} else if mine, theirs := stampsOf(data), stampsOf(there); outlives(mine, theirs) {
+			p.writes = append(p.writes, outlive(to.cell, key, mine, theirs))
 		}
 		switch status {
 		case ledger.Processed, ledger.Failed:
@@ -144,6 +146,31 @@ func putClone(to manifest.Cell, data Item, fromCell string) types.TransactWriteI
 		put.ExpressionAttributeValues = Item{":begun": item.Number(e.AcceptedAt.Add(event.ClockMargin).Unix())}
 	}
 	return types.TransactWriteItem{Put: put}
+}
+
+// outlives reports whether the item of an event that both cells have is kept for longer than the other cell's.
+func outlives(mine, theirs event.Event) bool {
+	return !theirs.ExpiresAt.IsZero() && (mine.ExpiresAt.IsZero() || mine.ExpiresAt.After(theirs.ExpiresAt))
+}
+
+// outlive lets the new cell's item of an event live for as long as the old cell's: the outcome that is copied may say that the event
+// does, and an event that uses the id again any sooner would be taken for the same.
+func outlive(to manifest.Cell, key string, mine, theirs event.Event) types.TransactWriteItem {
+	update := &types.Update{
+		TableName:                aws.String(to.DataTable),
+		Key:                      Item{event.AttrKey: item.Text(key)},
+		UpdateExpression:         aws.String("REMOVE #expires"),
+		ConditionExpression:      aws.String("#accepted = :accepted AND #expires = :expires"),
+		ExpressionAttributeNames: map[string]string{"#accepted": event.AttrAcceptedAt, "#expires": event.AttrExpiresAt},
+		ExpressionAttributeValues: Item{
+			":accepted": item.Text(event.FormatTime(theirs.AcceptedAt)), ":expires": item.Number(theirs.ExpiresAt.Unix()),
+		},
+	}
+	if !mine.ExpiresAt.IsZero() {
+		update.UpdateExpression = aws.String("SET #expires = :until")
+		update.ExpressionAttributeValues[":until"] = item.Number(mine.ExpiresAt.Unix())
+	}
+	return types.TransactWriteItem{Update: update}
 }
 
 // putDiverted writes into a fenced cell's ledger that an event was not applied there, as the cell's consumer does, unless

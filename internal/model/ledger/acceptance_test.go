@@ -68,3 +68,14 @@ func TestMarkDropped_LeavesAnotherAcceptanceAlone(t *testing.T) {
 		require.Equal(t, same, holds(t, db, ledger.MarkDropped(table, read.Item())))
 	})
 }
+
+func TestMarkSent_LeavesAnotherAcceptanceWaiting(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		db, table := dynamotest.NewTables(dynamotest.Cell(cell)), cell.ResultsTable()
+		read, there := outcomeOf(drawAcceptance(t)), outcomeOf(drawAcceptance(t))
+		read.Status, there.Status, read.Waiting, there.Waiting = ledger.Diverted, ledger.Diverted, true, true
+		db.Put(table, there.Item())
+		same := read.AcceptedAt.IsZero() || read.AcceptedAt.Equal(there.AcceptedAt)
+		require.Equal(t, same, holds(t, db, ledger.MarkSent(table, read.Item(), there.Epoch+1)))
+	})
+}

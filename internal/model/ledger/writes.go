@@ -82,25 +82,33 @@ func MarkDropped(table string, outcome Item) types.TransactWriteItem {
 		*update.ConditionExpression = "#status = :failed AND #epoch = :epoch"
 		update.ExpressionAttributeValues[":epoch"] = epoch
 	}
+	ifAccepted(update, outcome)
+	return types.TransactWriteItem{Update: update}
+}
+
+// MarkSent notes that a diverted event, whose outcome was read, has been sent on under an epoch. It waits no more, and its entry stands
+// for all deliveries under older epochs: one that comes late is a duplicate, and does not have the event wait again. An entry that a
+// later acceptance of the id has left since is none of the event's, and waits on.
+func MarkSent(table string, outcome Item, epoch int64) types.TransactWriteItem {
+	update := &types.Update{
+		TableName:                 aws.String(table),
+		Key:                       Item{event.AttrKey: outcome[event.AttrKey]},
+		UpdateExpression:          aws.String("SET #epoch = :before REMOVE #waiting"),
+		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :before"),
+		ExpressionAttributeNames:  map[string]string{"#waiting": AttrWaiting, "#status": AttrStatus, "#epoch": event.AttrEpoch},
+		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(Diverted))},
+	}
+	ifAccepted(update, outcome)
+	return types.TransactWriteItem{Update: update}
+}
+
+// ifAccepted adds the condition that an entry is of the acceptance that an outcome is of, where that says of which it is.
+func ifAccepted(update *types.Update, outcome Item) {
 	if accepted := outcome[event.AttrAcceptedAt]; accepted != nil {
 		*update.ConditionExpression += " AND #accepted = :accepted"
 		update.ExpressionAttributeNames["#accepted"] = event.AttrAcceptedAt
 		update.ExpressionAttributeValues[":accepted"] = accepted
 	}
-	return types.TransactWriteItem{Update: update}
-}
-
-// MarkSent notes that a diverted event has been sent on under an epoch. It waits no more, and its entry stands for all
-// deliveries under older epochs: one that comes late is a duplicate, and does not have the event wait again.
-func MarkSent(table, key string, epoch int64) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName:                 aws.String(table),
-		Key:                       itemKey(key),
-		UpdateExpression:          aws.String("SET #epoch = :before REMOVE #waiting"),
-		ConditionExpression:       aws.String("#status = :diverted AND #epoch <= :before"),
-		ExpressionAttributeNames:  map[string]string{"#waiting": AttrWaiting, "#status": AttrStatus, "#epoch": event.AttrEpoch},
-		ExpressionAttributeValues: Item{":before": number(epoch - 1), ":diverted": text(string(Diverted))},
-	}}
 }
 
 // EndWait takes a diverted event out of the index of those that wait, unless it has been applied meanwhile, or diverted once

@@ -57,7 +57,10 @@ func TestWrites_LeaveAloneWhatIsAsFinal(t *testing.T) {
 			write, want, after = ledger.MarkDropped(table, before), failed, there
 			after.Reason = ledger.ReasonDropped
 		case "mark sent":
-			write, want, after = ledger.MarkSent(table, key, epoch), diverted && hasEpoch && there.Epoch <= epoch-1, there
+			if none {
+				return
+			}
+			write, want, after = ledger.MarkSent(table, before, epoch), diverted && hasEpoch && there.Epoch <= epoch-1, there
 			after.Epoch, after.Waiting = epoch-1, false
 		case "delete diverted":
 			write, want, after = ledger.DeleteDiverted(table, key, epoch), diverted && hasEpoch && there.Epoch <= epoch, ledger.Outcome{}

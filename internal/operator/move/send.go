@@ -40,8 +40,12 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 	for _, key := range keys {
 		outcome := from.results[key]
 		data, there := from.data[key], to.data[key]
-		if ledger.Peek(from.endedResults[key]).Unsent(epoch) || ledger.Peek(outcome).Unsent(epoch) && data == nil && there == nil && lapsed(outcome, r.Now()) {
-			clear = append(clear, ledger.MarkSent(source.ResultsTable, key, epoch))
+		if ended := from.endedResults[key]; ledger.Peek(ended).Unsent(epoch) {
+			clear = append(clear, ledger.MarkSent(source.ResultsTable, ended, epoch))
+			continue
+		}
+		if ledger.Peek(outcome).Unsent(epoch) && data == nil && there == nil && lapsed(outcome, r.Now()) {
+			clear = append(clear, ledger.MarkSent(source.ResultsTable, outcome, epoch))
 			continue
 		}
 		if !ledger.Peek(outcome).Unsent(epoch) {
@@ -66,7 +70,7 @@ func (r *run) send(ctx context.Context, keys []string, source, target manifest.C
 			conflicts = append(conflicts, key)
 			continue
 		}
-		clear = append(clear, ledger.MarkSent(source.ResultsTable, key, epoch))
+		clear = append(clear, ledger.MarkSent(source.ResultsTable, outcome, epoch))
 		if statusOf(to.results[key]) == ledger.Processed {
 			continue
 		}

@@ -124,7 +124,7 @@ func (r *run) sendAgain(ctx context.Context, keys []string) error {
 		return err
 	}
 	for _, e := range events {
-		if err := r.waitsNoMore(ctx, e); err != nil {
+		if err := r.waitsNoMore(ctx, outcomes[e.Key()]); err != nil {
 			return err
 		}
 	}
@@ -149,8 +149,8 @@ func (r *run) extend(ctx context.Context, e event.Event) error {
 }
 
 // waitsNoMore notes that a diverted event has been sent again, unless it has been applied by now.
-func (r *run) waitsNoMore(ctx context.Context, e event.Event) error {
-	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), ledger.MarkSent(r.cell.ResultsTable, e.Key(), r.removal.Epoch))
+func (r *run) waitsNoMore(ctx context.Context, outcome ledger.Item) error {
+	err := r.retrier().Write(ctx, r.DynamoDB, r.at().Guard(), ledger.MarkSent(r.cell.ResultsTable, outcome, r.removal.Epoch))
 	switch failure := transact.Classify(err); {
 	case failure.Failed(0):
 		return ErrTakenOver

@@ -46,6 +46,7 @@ type Home struct {
 type target struct {
 	from, owner manifest.Cell
 	epoch       int64
+	leaving     bool  // a move takes the tenant out of its cell, and may have looked at what is there already
 	removing    bool  // the tenant is being removed
 	removed     int64 // what was accepted up to this epoch is another tenant's, which was removed
 }
@@ -100,6 +101,11 @@ func (h *Home) secure(ctx context.Context, to target, a Assessed) (Verdict, erro
 		}
 		return verdict, nil
 	}
+	if to.leaving {
+		// The move looks for what has come since it began by when that was accepted. It would not find this one before the flip, and
+		// the new cell would take the event from its client once more.
+		return Moving, nil
+	}
 	verdict, err := h.clone(ctx, to, a)
 	if err != nil {
 		return "", fmt.Errorf("clone event %q into cell %s: %w", a.Event.Key(), to.owner.ID, err)
@@ -145,7 +151,9 @@ func (h *Home) target(ctx context.Context, from manifest.Cell, tenantID string) 
 	if err != nil {
 		return target{}, err
 	}
-	to := target{from: from, owner: from, epoch: m.Epoch, removing: m.Removing != 0}
+	to := target{
+		from: from, owner: from, epoch: m.Epoch, removing: m.Removing != 0, leaving: m.MovingTo != "" && m.MovingTo != m.CellID,
+	}
 	if m.CellID != from.ID {
 		if to.owner, err = h.Cells(ctx, m.CellID); err != nil {
 			return target{}, fmt.Errorf("find the cell of tenant %q: %w", tenantID, err)

@@ -216,3 +216,26 @@ func TestAssessChangesNothing(t *testing.T) {
 	require.Empty(t, queue.calls)
 	require.Nil(t, w.Tables.Item(Beta.DataTable, e.Key()))
 }
+
+// A move looks at its tenant's events when it begins, and before the flip at those that were accepted since.
+func TestI8NoOlderEventIsPutIntoACellThatAMoveTakesItsTenantFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		movingTo string
+		want     resend.Verdict
+	}{"before the flip": {"gamma", resend.Moving}, "after the flip": {Beta.ID, resend.Sent}, "without a move": {"", resend.Sent}} {
+		t.Run(name, func(t *testing.T) {
+			w := New()
+			w.Tables.Put(Control.MappingTable, mapping.Mapping{
+				TenantID: "acme", CellID: Beta.ID, Epoch: 2, State: mapping.Moving, MovingTo: c.movingTo, Tier: mapping.TierStandard, UpdatedAt: w.Clock.Now(),
+			}.Item())
+			lacking, there := w.Accept(Alpha, "acme", "lacking", 1, time.Hour), w.Accept(Alpha, "acme", "there", 1, time.Hour)
+			w.Tables.Put(Beta.DataTable, there.Item())
+			var queue outbox
+			got, err := w.Home(&queue).Send(t.Context(), Alpha, "acme", append(carried(lacking), carried(there)...))
+			require.NoError(t, err)
+			require.Equal(t, c.want, got[lacking.Key()].Verdict)
+			require.Equal(t, c.want == resend.Sent, w.Tables.Item(Beta.DataTable, lacking.Key()) != nil)
+			require.Equal(t, resend.Sent, got[there.Key()].Verdict, "what the cell has is on the move's list")
+		})
+	}
+}

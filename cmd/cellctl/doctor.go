@@ -65,9 +65,18 @@ func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	return a.diagnose(ctx, c.doctor(stack, fix), all)
 }
 
-// diagnose prints what a doctor finds. It fails if one finding is a fail.
+// diagnose prints what a doctor finds. It fails if one finding is a fail. Interrupted, it prints nothing: what a doctor has not
+// read by then, it finds unreadable.
 func (a *app) diagnose(ctx context.Context, d health.Doctor, all bool) error {
+	end := func() {}
+	if a.terminal(a.stderr) { // elsewhere it says nothing while all is well
+		d.Progress, end = a.progressOfParts()
+	}
 	v := doctorView{Findings: d.Run(ctx), all: all || a.options.output == outputJSON}
+	end()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := a.print(v); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -51,17 +53,39 @@ skip   table  t        not offered
 
 // A deployment that cannot be read at all is doctor's to report, as every command line that finds a fail ends with 1.
 func TestDoctorFailsWithTheDeployment(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	defer server.Close()
+	said := pointedTo(t, server.URL, "doctor")
+	require.Contains(t, said, "stack dev is not as it should be")
+	out, _, _ := run(t, "doctor")
+	require.Contains(t, out, "fail   credentials")
+	require.Contains(t, out, "/cellular/dev/control-plane")
+}
+
+// What was not read when the operator ended it is no finding.
+func TestDoctor_PrintsNoFindingsWhenItIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // nothing can be read
+	cancel()
 	c, err := dialAWS(ctx, options{region: "eu-west-1"})
 	require.NoError(t, err)
 	var out, errs bytes.Buffer
 	a := &app{stdout: terminal.NewWriter(&out), stderr: terminal.NewWriter(&errs), terminal: func(any) bool { return false }, options: options{output: outputTable}}
 	err = a.diagnose(ctx, c.doctor(stack, false), false)
-	require.Equal(t, cli.ExitFailure, exitCode(err, false, &errs))
-	require.Contains(t, errs.String(), "stack dev is not as it should be")
-	require.Contains(t, out.String(), "fail   credentials")
-	require.Contains(t, out.String(), "/cellular/dev/control-plane")
+	require.Equal(t, cli.ExitInterrupted, exitCode(err, true, &errs))
+	require.Equal(t, "cellctl: interrupted\n", errs.String())
+	require.Empty(t, out.String())
+}
+
+func TestProgressOfParts_TellsOfEachPartInTheSameLine(t *testing.T) {
+	var errs bytes.Buffer
+	a := &app{stderr: terminal.NewWriter(&errs), terminal: func(any) bool { return true }}
+	at, end := a.progressOfParts()
+	end()
+	require.Empty(t, errs.String(), "nothing is told of what has no parts")
+	at("manifests", 10, 0)
+	at("cells", 6, 6)
+	end()
+	require.Equal(t, clearLine+"manifests 10"+clearLine+"cells [########################] 6 of 6"+clearLine, errs.String())
 }
 
 func TestProbesArePrinted(t *testing.T) {

@@ -111,3 +111,20 @@ func (p *progress) then(what string, done int64) {
 	}
 	p.what, p.told, p.done, p.shown = what, time.Time{}, 0, 0
 }
+
+// progressOfParts tells of an operation of several parts, one after the other, each of a number of steps that is known when
+// it begins, 0 where it is not.
+func (a *app) progressOfParts() (at func(what string, done, total int), end func()) {
+	var p *progress
+	at = func(what string, done, total int) {
+		if p == nil || p.what != what {
+			p = a.progress(what, int64(total))
+		}
+		p.at(int64(done))
+	}
+	return at, func() {
+		if p != nil {
+			p.end()
+		}
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/placement"
 )
@@ -23,25 +21,19 @@ func (d Doctor) counts(ctx context.Context, p published, c Control, moves []Move
 		open[i] = placement.OpenMove{TenantID: m.TenantID, From: m.From, To: m.To}
 	}
 	each := make([][]Finding, len(p.cells))
-	var suspects errgroup.Group
-	suspects.SetLimit(maxParallel)
-	for i, cell := range p.cells {
-		suspects.Go(func() error {
-			l := d.look(countCheck, cell.ID)
-			state := states[cell.ID]
-			n, err := c.Estimate(ctx, cell.ID, open)
-			if err == nil && n != state.Tenants {
-				each[i] = d.recount(ctx, c, cell)
-				return nil
-			}
-			if err != nil {
-				l.unseen(err)
-			}
-			each[i] = counted(l, cell, state.Tenants)
-			return nil
-		})
-	}
-	_ = suspects.Wait() // what could not be read is a finding
+	d.each("counts of tenants", p.cells, func(i int, cell manifest.Cell) {
+		l := d.look(countCheck, cell.ID)
+		state := states[cell.ID]
+		n, err := c.Estimate(ctx, cell.ID, open)
+		switch {
+		case err != nil:
+			l.unseen(err)
+		case n != state.Tenants:
+			each[i] = d.recount(ctx, c, cell)
+			return
+		}
+		each[i] = counted(l, cell, state.Tenants)
+	})
 	return slices.Concat(each...)
 }
 

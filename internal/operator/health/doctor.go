@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/fleet"
@@ -25,7 +23,7 @@ type Clients struct {
 	Quotas   Quotas
 }
 
-// Doctor examines a deployment. Every field but the last two is required.
+// Doctor examines a deployment. Every field but the last three is required.
 type Doctor struct {
 	Stack  naming.Stack
 	Region string
@@ -43,11 +41,9 @@ type Doctor struct {
 	Settle time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
+	// Progress is told, one call at a time, how many of what have been read; total is 0 where it is not known. Nil: nobody is.
+	Progress func(what string, done, total int)
 }
-
-// maxParallel bounds how many cells are examined at a time. One cell takes some thirty requests, most of which are bound
-// by a rate (pace.go).
-const maxParallel = 32
 
 // Run makes every check and returns its findings: first what is about the deployment as a whole, then the cells by wave.
 // A check that cannot be made is a finding too.
@@ -76,17 +72,11 @@ func (d Doctor) Run(ctx context.Context) []Finding {
 func (d Doctor) cells(ctx context.Context, p published) []Finding {
 	each := make([][]Finding, len(p.cells))
 	known := d.mappings(ctx)
-	var group errgroup.Group
-	group.SetLimit(maxParallel)
-	for i, cell := range p.cells {
-		group.Go(func() error {
-			each[i] = slices.Concat(
-				d.cellTables(ctx, p, cell), d.cellQueues(ctx, cell), d.cellTopic(ctx, cell), d.cellFunctions(ctx, cell), d.cellMappings(ctx, known, cell),
-			)
-			return nil
-		})
-	}
-	_ = group.Wait() // what could not be read is a finding
+	d.each("cells", p.cells, func(i int, cell manifest.Cell) {
+		each[i] = slices.Concat(
+			d.cellTables(ctx, p, cell), d.cellQueues(ctx, cell), d.cellTopic(ctx, cell), d.cellFunctions(ctx, cell), d.cellMappings(ctx, known, cell),
+		)
+	})
 	return slices.Concat(each...)
 }
 

@@ -26,7 +26,7 @@ func bad(findings []health.Finding) []health.Finding {
 }
 
 func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
-	found := healthy(t).doctor().Run(t.Context())
+	found := run(t, healthy(t).doctor())
 	require.Empty(t, bad(slices.Clone(found)))
 	require.False(t, health.Failed(found))
 	subjects := map[string]bool{}
@@ -234,7 +234,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := healthy(t)
 			c.break_(w)
-			found := bad(w.doctor().Run(t.Context()))
+			found := bad(run(t, w.doctor()))
 			require.Condition(t, func() bool {
 				return slices.ContainsFunc(found, func(f health.Finding) bool {
 					return f.Level == c.level && f.Subject == c.subject && strings.Contains(f.Text, c.text)
@@ -260,7 +260,7 @@ func lines(findings []health.Finding) string {
 func TestAStackThatIsNotThereIsExaminedToTheEnd(t *testing.T) {
 	w := healthy(t)
 	clear(w.parameters)
-	found := w.doctor().Run(t.Context())
+	found := run(t, w.doctor())
 	require.True(t, health.Failed(found))
 	require.Contains(t, lines(found), "fail manifest /cellular/dev/control-plane")
 	require.Contains(t, lines(found), "fail manifest /cellular/dev/router")
@@ -271,7 +271,7 @@ func TestAStackThatIsNotThereIsExaminedToTheEnd(t *testing.T) {
 func TestWithoutEveryCellsManifestNothingIsALeftover(t *testing.T) {
 	w := healthy(t)
 	w.parameters["/cellular/dev/cells/alpha"] = "{}"
-	found := bad(w.doctor().Run(t.Context()))
+	found := bad(run(t, w.doctor()))
 	require.Contains(t, lines(found), "fail manifest /cellular/dev/cells/alpha")
 	require.Contains(t, lines(found), "skip leftovers dev")
 	require.NotContains(t, lines(found), "which is not there")
@@ -286,13 +286,13 @@ func TestAThrowAwayStackNeedsNoProtection(t *testing.T) {
 	for _, table := range w.tables {
 		table.DeletionProtectionEnabled = nil
 	}
-	require.Empty(t, bad(w.doctor().Run(t.Context())))
+	require.Empty(t, bad(run(t, w.doctor())))
 }
 
 func TestTheDefaultQuotaIsUsedWhereTheAccountsCannotBeRead(t *testing.T) {
 	w := healthy(t)
 	w.broken["GetServiceQuota"] = errors.New("no such service")
-	require.Contains(t, lines(w.doctor().Run(t.Context())), "of 2500 (the documented default")
+	require.Contains(t, lines(run(t, w.doctor())), "of 2500 (the documented default")
 }
 
 func TestAnOpenMoveReservesAPlaceAndSendsOnWhatWaits(t *testing.T) {
@@ -300,7 +300,7 @@ func TestAnOpenMoveReservesAPlaceAndSendsOnWhatWaits(t *testing.T) {
 	w.moves = []health.Move{{TenantID: "alpha-one", From: "alpha", To: "beta", StartedAt: noon.Add(-time.Hour)}}
 	w.states["beta"] = placement.CellState{Tenants: 3}
 	w.statuses["alpha"] = cellstatus.Status{Waiting: cellstatus.Waiting{Total: 7, ByTenant: map[string]int{"alpha-one": 7}}}
-	require.Empty(t, bad(w.doctor().Run(t.Context())))
+	require.Empty(t, bad(run(t, w.doctor())))
 }
 
 func TestDoctor_NamesTenantsWhoseDataNoMappingPointsTo(t *testing.T) {
@@ -308,7 +308,7 @@ func TestDoctor_NamesTenantsWhoseDataNoMappingPointsTo(t *testing.T) {
 	for n := range 25 {
 		w.stranded["beta"] = append(w.stranded["beta"], fmt.Sprintf("t%02d", n))
 	}
-	found := bad(w.doctor().Run(t.Context()))
+	found := bad(run(t, w.doctor()))
 	require.Len(t, found, 21)
 	require.Equal(t, health.Finding{
 		Level: health.Fail, Check: "lost mappings", Subject: "beta", Text: "the cell holds data of tenant t00, which has no mapping",
@@ -318,27 +318,27 @@ func TestDoctor_NamesTenantsWhoseDataNoMappingPointsTo(t *testing.T) {
 
 	w = healthy(t)
 	w.broken["Stranded"] = errors.New("timeout")
-	require.Contains(t, lines(w.doctor().Run(t.Context())), "fail lost mappings alpha: could not be read: timeout")
+	require.Contains(t, lines(run(t, w.doctor())), "fail lost mappings alpha: could not be read: timeout")
 }
 
 func TestDoctor_CorrectsACountWhereTheOperatorAsksForIt(t *testing.T) {
 	w := healthy(t)
 	w.states["beta"] = placement.CellState{Tenants: 5}
 	d := w.doctor()
-	require.Contains(t, lines(d.Run(t.Context())), "fail tenant count beta: it counts 5 tenants, and 2 are mapped to it or reserved by open moves")
+	require.Contains(t, lines(run(t, d)), "fail tenant count beta: it counts 5 tenants, and 2 are mapped to it or reserved by open moves")
 	require.Equal(t, 5, w.states["beta"].Tenants)
 
 	d.FixCounts = true
-	found := d.Run(t.Context())
+	found := run(t, d)
 	require.False(t, health.Failed(found))
 	require.Contains(t, lines(found), "fixed tenant count beta: corrected from 5 to 2")
 	require.Equal(t, 2, w.states["beta"].Tenants)
 
 	w.states["beta"] = placement.CellState{Tenants: 5}
 	w.broken["Correct"] = errors.New("timeout")
-	require.Contains(t, lines(d.Run(t.Context())), "fail tenant count beta: it counts 5 tenants, not 2, and could not be corrected: timeout")
+	require.Contains(t, lines(run(t, d)), "fail tenant count beta: it counts 5 tenants, not 2, and could not be corrected: timeout")
 	w.broken["Recount"] = errors.New("throttled")
-	require.Contains(t, lines(d.Run(t.Context())), "fail tenant count beta: could not be read: throttled")
+	require.Contains(t, lines(run(t, d)), "fail tenant count beta: could not be read: throttled")
 }
 
 // A tenant that was placed a moment ago makes the index differ from the count.
@@ -347,7 +347,7 @@ func TestDoctor_AsksForNoCorrectionWhereAnIndexLags(t *testing.T) {
 	w.lags = map[string]int{"beta": 1}
 	d := w.doctor()
 	d.FixCounts = true
-	require.Empty(t, bad(d.Run(t.Context())))
+	require.Empty(t, bad(run(t, d)))
 }
 
 func TestDoctor_CorrectsNoCountThatKeepsChanging(t *testing.T) {
@@ -356,12 +356,12 @@ func TestDoctor_CorrectsNoCountThatKeepsChanging(t *testing.T) {
 	d := w.doctor()
 	d.FixCounts = true
 	w.churn = map[string]int{"beta": 5}
-	found := d.Run(t.Context())
+	found := run(t, d)
 	require.Contains(t, lines(found), "warn tenant count beta: whether its count is right is not known, and nothing was corrected: in each of 5 recounts the count changed meanwhile")
 	require.Equal(t, 5, w.states["beta"].Tenants)
 
 	w.churn = map[string]int{"beta": 4}
-	require.Contains(t, lines(d.Run(t.Context())), "fixed tenant count beta: corrected from 5 to 2")
+	require.Contains(t, lines(run(t, d)), "fixed tenant count beta: corrected from 5 to 2")
 }
 
 // remedy is what doctor says to do about the one finding on a subject.
@@ -377,20 +377,20 @@ func TestDoctor_HasADeletedTableRestoredBeforeAnUpdate(t *testing.T) {
 	for _, table := range []string{dataTable, resultsTable, "dev-global-tenant-cell-mapping", "dev-global-tenant-moves", "dev-global-cell-states"} {
 		w := healthy(t)
 		delete(w.tables, table)
-		fix := remedy(t, bad(w.doctor().Run(t.Context())), table)
+		fix := remedy(t, bad(run(t, w.doctor())), table)
 		require.True(t, strings.HasPrefix(fix, "restore it under its own name from the backup"), "%s: %s", table, fix)
 		require.Contains(t, fix, "before any 'pulumi up'", table)
 	}
 	w := healthy(t)
 	delete(w.queues, queue)
-	require.Equal(t, "'pulumi up --refresh -s dev' makes it what the program says", remedy(t, bad(w.doctor().Run(t.Context())), queue))
+	require.Equal(t, "'pulumi up --refresh -s dev' makes it what the program says", remedy(t, bad(run(t, w.doctor())), queue))
 }
 
 func TestDoctor_ShowsWhereToFindWhatAFunctionFailsOn(t *testing.T) {
 	w := healthy(t)
 	w.mappings[consumer][0].LastProcessingResult = aws.String("PROBLEM: the function reported 3 of 3 messages as failed")
 	w.mappings[producer][0].LastProcessingResult = aws.String("PROBLEM: the topic is gone")
-	found := bad(w.doctor().Run(t.Context()))
+	found := bad(run(t, w.doctor()))
 	require.Contains(t, remedy(t, found, consumer), "'cellctl dlq list --cell alpha'")
 	require.Contains(t, remedy(t, found, producer), "'cellctl dlq list --kind stream --cell alpha'")
 }
@@ -399,7 +399,7 @@ func TestDoctor_ShowsWhereToFindWhatAFunctionFailsOn(t *testing.T) {
 func TestDoctor_HasALostParameterMadeAgain(t *testing.T) {
 	w := healthy(t)
 	delete(w.parameters, stack.Cell("alpha").Parameter())
-	found := bad(w.doctor().Run(t.Context()))
+	found := bad(run(t, w.doctor()))
 	require.Contains(t, lines(found), "fail cell state cells that are not there: tenant alpha-one, for one, is mapped to cell alpha, whose parameter is not there, while tables or queues of it are\n")
 	require.Contains(t, remedy(t, found, "cells that are not there"), "'pulumi up --refresh -s dev' makes the parameter again")
 	for _, f := range found {

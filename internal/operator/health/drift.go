@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"golang.org/x/sync/errgroup"
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
@@ -221,15 +220,7 @@ func (d Doctor) retired(ctx context.Context, c Control, cell manifest.Cell, at t
 // statuses reads the cells, some at a time.
 func (d Doctor) statuses(ctx context.Context, cells []manifest.Cell) ([]cellstatus.Status, []error) {
 	statuses, errs := make([]cellstatus.Status, len(cells)), make([]error, len(cells))
-	var group errgroup.Group
-	group.SetLimit(maxParallel)
-	for i, cell := range cells {
-		group.Go(func() error {
-			statuses[i], errs[i] = d.Status.Read(ctx, cell)
-			return nil
-		})
-	}
-	_ = group.Wait() // each error is its cell's
+	d.each("contents of cells", cells, func(i int, cell manifest.Cell) { statuses[i], errs[i] = d.Status.Read(ctx, cell) })
 	return statuses, errs
 }
 

@@ -114,6 +114,7 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 			})
 			found = append(found, l.end("complete")...)
 		}
+		d.progress("manifests of cells", len(p.cells), 0)
 		if aws.ToString(out.NextToken) == "" {
 			break
 		}

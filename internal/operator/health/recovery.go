@@ -8,8 +8,8 @@ import (
 )
 
 // maxRecoveries is in how many cells one run looks at point-in-time recovery: with two tables each, and recoveryRate, those
-// take two and a half minutes, most of a run's time.
-const maxRecoveries = 600
+// take two minutes, most of a run's time.
+const maxRecoveries = 500
 
 // recoverySeen reports whether a run looks at point-in-time recovery in a cell: in all of up to maxRecoveries, and of more in
 // a part that is another one each day.

@@ -17,7 +17,7 @@ func TestDoctor_NamesRemovalsThatNobodyIsAtWorkOn(t *testing.T) {
 		{TenantID: "globex", Cell: "c01", Phase: "delete", StartedAt: at},
 	}
 	var found []health.Finding
-	for _, f := range w.doctor().Run(t.Context()) {
+	for _, f := range run(t, w.doctor()) {
 		if f.Check == "removals" {
 			found = append(found, f)
 		}

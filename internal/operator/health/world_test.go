@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,7 +46,7 @@ const (
 	role    = "arn:aws:iam::" + account + ":role/dev-edge-cell-router-role"
 )
 
-// world is a deployment in memory, in the state that a test puts it into. Every list answers one element per page.
+// world is a deployment in memory, in the state that a test puts it into.
 type world struct {
 	broken       map[string]error // an operation's name: its error
 	parameters   map[string]string
@@ -73,6 +74,8 @@ type world struct {
 	stranded map[string][]string // tenants without a mapping, by cell
 	lags     map[string]int      // how many tenants of a cell its index does not show yet
 	churn    map[string]int      // how many recounts and corrections a cell's tenants change during
+
+	aws *rates // nil: every request is answered at once, and every list one element per page
 }
 
 func arnOf(service, resource string) string {
@@ -221,28 +224,43 @@ func (w *world) doctor() health.Doctor {
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// page answers the element of a list that follows a token, and the token of the page after it.
-func page[T any](all []T, token *string) ([]T, *string) {
+// run runs a doctor in virtual time, in which it waits for nothing.
+func run(t *testing.T, d health.Doctor) (found []health.Finding) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { found = d.Run(t.Context()) })
+	return found
+}
+
+// page answers the part of a list that follows a token, and the token of the page after it. A page of AWS's has up to size
+// elements, one of a world without rates has one.
+func page[T any](w *world, all []T, token *string, size int) ([]T, *string) {
+	if w.aws == nil {
+		size = 1
+	}
 	i := 0
 	if token != nil {
 		i, _ = strconv.Atoi(*token)
 	}
-	switch {
-	case i >= len(all):
-		return nil, nil
-	case i == len(all)-1:
+	end := min(i+size, len(all))
+	if end == len(all) {
 		return all[i:], nil
 	}
-	return all[i : i+1], aws.String(strconv.Itoa(i + 1))
+	return all[i:end], aws.String(strconv.Itoa(end))
 }
 
 func notFound(code string) error { return &smithy.GenericAPIError{Code: code, Message: "not there"} }
 
 func (w *world) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
+	if err := w.ask("GetCallerIdentity"); err != nil {
+		return nil, err
+	}
 	return &sts.GetCallerIdentityOutput{Account: aws.String(account), Arn: aws.String("arn:aws:iam::" + account + ":user/op")}, w.broken["GetCallerIdentity"]
 }
 
 func (w *world) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	if err := w.ask("GetParameter"); err != nil {
+		return nil, err
+	}
 	text, ok := w.parameters[*in.Name]
 	if !ok {
 		return nil, notFound("ParameterNotFound")
@@ -251,6 +269,9 @@ func (w *world) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...
 }
 
 func (w *world) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPathInput, _ ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error) {
+	if err := w.ask("GetParametersByPath"); err != nil {
+		return nil, err
+	}
 	var all []ssmtypes.Parameter
 	for _, name := range slices.Sorted(maps.Keys(w.parameters)) {
 		if strings.HasPrefix(name, *in.Path+"/") {
@@ -258,11 +279,14 @@ func (w *world) GetParametersByPath(_ context.Context, in *ssm.GetParametersByPa
 		}
 	}
 	out := &ssm.GetParametersByPathOutput{}
-	out.Parameters, out.NextToken = page(all, in.NextToken)
+	out.Parameters, out.NextToken = page(w, all, in.NextToken, 10)
 	return out, w.broken["GetParametersByPath"]
 }
 
 func (w *world) DescribeTable(_ context.Context, in *dynamodb.DescribeTableInput, _ ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
+	if err := w.ask("DescribeTable"); err != nil {
+		return nil, err
+	}
 	t, ok := w.tables[*in.TableName]
 	if !ok {
 		return nil, &dynamodbtypes.ResourceNotFoundException{Message: aws.String("not there")}
@@ -271,6 +295,9 @@ func (w *world) DescribeTable(_ context.Context, in *dynamodb.DescribeTableInput
 }
 
 func (w *world) DescribeContinuousBackups(_ context.Context, in *dynamodb.DescribeContinuousBackupsInput, _ ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error) {
+	if err := w.ask("DescribeContinuousBackups"); err != nil {
+		return nil, err
+	}
 	status := dynamodbtypes.PointInTimeRecoveryStatusDisabled
 	if w.recovery[*in.TableName] {
 		status = dynamodbtypes.PointInTimeRecoveryStatusEnabled
@@ -281,6 +308,9 @@ func (w *world) DescribeContinuousBackups(_ context.Context, in *dynamodb.Descri
 }
 
 func (w *world) DescribeTimeToLive(_ context.Context, in *dynamodb.DescribeTimeToLiveInput, _ ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error) {
+	if err := w.ask("DescribeTimeToLive"); err != nil {
+		return nil, err
+	}
 	d := &dynamodbtypes.TimeToLiveDescription{TimeToLiveStatus: dynamodbtypes.TimeToLiveStatusDisabled}
 	if attribute, ok := w.ttl[*in.TableName]; ok {
 		d = &dynamodbtypes.TimeToLiveDescription{TimeToLiveStatus: dynamodbtypes.TimeToLiveStatusEnabled, AttributeName: &attribute}
@@ -289,6 +319,9 @@ func (w *world) DescribeTimeToLive(_ context.Context, in *dynamodb.DescribeTimeT
 }
 
 func (w *world) GetResourcePolicy(_ context.Context, in *dynamodb.GetResourcePolicyInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetResourcePolicyOutput, error) {
+	if err := w.ask("GetResourcePolicy"); err != nil {
+		return nil, err
+	}
 	if err := w.broken["GetResourcePolicy"]; err != nil {
 		return nil, err
 	}
@@ -300,18 +333,28 @@ func (w *world) GetResourcePolicy(_ context.Context, in *dynamodb.GetResourcePol
 }
 
 func (w *world) ListTables(_ context.Context, in *dynamodb.ListTablesInput, _ ...func(*dynamodb.Options)) (*dynamodb.ListTablesOutput, error) {
+	if err := w.ask("ListTables"); err != nil {
+		return nil, err
+	}
 	names := slices.Sorted(maps.Keys(w.tables))
 	if in.ExclusiveStartTableName != nil {
 		names = names[slices.Index(names, *in.ExclusiveStartTableName)+1:]
 	}
 	out := &dynamodb.ListTablesOutput{TableNames: names}
-	if len(names) > 1 {
-		out.TableNames, out.LastEvaluatedTableName = names[:1], &names[0]
+	size := 1
+	if w.aws != nil {
+		size = 100
+	}
+	if len(names) > size {
+		out.TableNames, out.LastEvaluatedTableName = names[:size], &names[size-1]
 	}
 	return out, w.broken["ListTables"]
 }
 
 func (w *world) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	if err := w.ask("Scan"); err != nil {
+		return nil, err
+	}
 	if *in.TableName != stack.CellTable() {
 		return nil, fmt.Errorf("scan of table %s", *in.TableName)
 	}
@@ -323,6 +366,9 @@ func (w *world) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynam
 }
 
 func (w *world) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	if err := w.ask("GetQueueAttributes"); err != nil {
+		return nil, err
+	}
 	attributes, ok := w.queues[(*in.QueueUrl)[strings.LastIndex(*in.QueueUrl, "/")+1:]]
 	if !ok {
 		return nil, notFound("AWS.SimpleQueueService.NonExistentQueue")
@@ -334,6 +380,9 @@ func (w *world) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributes
 }
 
 func (w *world) ListQueues(_ context.Context, in *sqs.ListQueuesInput, _ ...func(*sqs.Options)) (*sqs.ListQueuesOutput, error) {
+	if err := w.ask("ListQueues"); err != nil {
+		return nil, err
+	}
 	var urls []string
 	for _, name := range slices.Sorted(maps.Keys(w.queues)) {
 		if strings.HasPrefix(name, *in.QueueNamePrefix) {
@@ -341,21 +390,27 @@ func (w *world) ListQueues(_ context.Context, in *sqs.ListQueuesInput, _ ...func
 		}
 	}
 	out := &sqs.ListQueuesOutput{}
-	out.QueueUrls, out.NextToken = page(urls, in.NextToken)
+	out.QueueUrls, out.NextToken = page(w, urls, in.NextToken, 1000)
 	return out, nil
 }
 
 func (w *world) ListSubscriptionsByTopic(_ context.Context, in *sns.ListSubscriptionsByTopicInput, _ ...func(*sns.Options)) (*sns.ListSubscriptionsByTopicOutput, error) {
+	if err := w.ask("ListSubscriptionsByTopic"); err != nil {
+		return nil, err
+	}
 	var all []snstypes.Subscription
 	for _, endpoint := range w.endpoints[*in.TopicArn] {
 		all = append(all, snstypes.Subscription{Endpoint: &endpoint, SubscriptionArn: &endpoint})
 	}
 	out := &sns.ListSubscriptionsByTopicOutput{}
-	out.Subscriptions, out.NextToken = page(all, in.NextToken)
+	out.Subscriptions, out.NextToken = page(w, all, in.NextToken, 100)
 	return out, nil
 }
 
 func (w *world) GetSubscriptionAttributes(_ context.Context, in *sns.GetSubscriptionAttributesInput, _ ...func(*sns.Options)) (*sns.GetSubscriptionAttributesOutput, error) {
+	if err := w.ask("GetSubscriptionAttributes"); err != nil {
+		return nil, err
+	}
 	attributes := map[string]string{}
 	for key, value := range w.subscription {
 		if name, ok := strings.CutPrefix(key, *in.SubscriptionArn+" "); ok {
@@ -366,6 +421,9 @@ func (w *world) GetSubscriptionAttributes(_ context.Context, in *sns.GetSubscrip
 }
 
 func (w *world) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error) {
+	if err := w.ask("GetFunction"); err != nil {
+		return nil, err
+	}
 	f, ok := w.functions[*in.FunctionName]
 	if !ok {
 		return nil, notFound("ResourceNotFoundException")
@@ -374,6 +432,9 @@ func (w *world) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ..
 }
 
 func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventSourceMappingsInput, _ ...func(*lambda.Options)) (*lambda.ListEventSourceMappingsOutput, error) {
+	if err := w.ask("ListEventSourceMappings"); err != nil {
+		return nil, err
+	}
 	out := &lambda.ListEventSourceMappingsOutput{}
 	var all []lambdatypes.EventSourceMappingConfiguration
 	for _, name := range slices.Sorted(maps.Keys(w.mappings)) {
@@ -382,30 +443,42 @@ func (w *world) ListEventSourceMappings(_ context.Context, in *lambda.ListEventS
 			all = append(all, m)
 		}
 	}
-	out.EventSourceMappings, out.NextMarker = page(all, in.Marker)
+	out.EventSourceMappings, out.NextMarker = page(w, all, in.Marker, 100)
 	return out, nil
 }
 
 func (w *world) GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error) {
+	if err := w.ask("GetAccountSettings"); err != nil {
+		return nil, err
+	}
 	return &lambda.GetAccountSettingsOutput{AccountLimit: &lambdatypes.AccountLimit{
 		ConcurrentExecutions: w.concurrency, UnreservedConcurrentExecutions: &w.unreserved,
 	}}, w.broken["GetAccountSettings"]
 }
 
 func (w *world) GetAccountSummary(context.Context, *iam.GetAccountSummaryInput, ...func(*iam.Options)) (*iam.GetAccountSummaryOutput, error) {
+	if err := w.ask("GetAccountSummary"); err != nil {
+		return nil, err
+	}
 	return &iam.GetAccountSummaryOutput{SummaryMap: w.summary}, w.broken["GetAccountSummary"]
 }
 
 func (w *world) DescribeStream(_ context.Context, in *dynamodbstreams.DescribeStreamInput, _ ...func(*dynamodbstreams.Options)) (*dynamodbstreams.DescribeStreamOutput, error) {
+	if err := w.ask("DescribeStream"); err != nil {
+		return nil, err
+	}
 	if err := w.broken["DescribeStream"]; err != nil {
 		return nil, err
 	}
 	d := &streamtypes.StreamDescription{StreamArn: in.StreamArn}
-	d.Shards, d.LastEvaluatedShardId = page(w.shards, in.ExclusiveStartShardId)
+	d.Shards, d.LastEvaluatedShardId = page(w, w.shards, in.ExclusiveStartShardId, 100)
 	return &dynamodbstreams.DescribeStreamOutput{StreamDescription: d}, nil
 }
 
 func (w *world) ListRolePolicies(_ context.Context, in *iam.ListRolePoliciesInput, _ ...func(*iam.Options)) (*iam.ListRolePoliciesOutput, error) {
+	if err := w.ask("ListRolePolicies"); err != nil {
+		return nil, err
+	}
 	if *in.RoleName != stack.RouterRole() {
 		return nil, notFound("NoSuchEntity")
 	}
@@ -413,16 +486,27 @@ func (w *world) ListRolePolicies(_ context.Context, in *iam.ListRolePoliciesInpu
 }
 
 func (w *world) GetRolePolicy(context.Context, *iam.GetRolePolicyInput, ...func(*iam.Options)) (*iam.GetRolePolicyOutput, error) {
+	if err := w.ask("GetRolePolicy"); err != nil {
+		return nil, err
+	}
 	return &iam.GetRolePolicyOutput{PolicyDocument: &w.rolePolicy}, nil
 }
 
 func (w *world) GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error) {
+	if err := w.ask("GetServiceQuota"); err != nil {
+		return nil, err
+	}
 	return &servicequotas.GetServiceQuotaOutput{Quota: &quotatypes.ServiceQuota{Value: &w.tableQuota}}, w.broken["GetServiceQuota"]
 }
 
 type store struct{ w *world }
 
 func (s store) States(_ context.Context, ids []string) (map[string]placement.CellState, error) {
+	for range slices.Collect(slices.Chunk(ids, 100)) {
+		if err := s.w.ask("BatchGetItem"); err != nil {
+			return nil, err
+		}
+	}
 	states := map[string]placement.CellState{}
 	for _, id := range ids {
 		states[id] = s.w.states[id]
@@ -442,6 +526,9 @@ func (s store) Page(_ context.Context, cellID, after string, _ int) ([]mapping.M
 }
 
 func (s store) Estimate(_ context.Context, cellID string, open []placement.OpenMove) (int, error) {
+	if err := s.w.ask("Query"); err != nil {
+		return 0, err
+	}
 	n := len(s.w.placed[cellID])
 	for _, m := range open {
 		if (m.From == cellID || m.To == cellID) && !slices.Contains(s.w.placed[cellID], m.TenantID) {
@@ -481,6 +568,11 @@ func (w *world) churns(cellID string) error {
 }
 
 func (s store) Stranded(_ context.Context, cell manifest.Cell, limit int) (tenants []string, more bool, err error) {
+	for range 2 { // the cell's tenants by the mapping, and by their places
+		if err := s.w.ask("Query"); err != nil {
+			return nil, false, err
+		}
+	}
 	all := s.w.stranded[cell.ID]
 	return all[:min(limit, len(all))], len(all) > limit, s.w.broken["Stranded"]
 }
@@ -488,6 +580,11 @@ func (s store) Stranded(_ context.Context, cell manifest.Cell, limit int) (tenan
 type reader struct{ w *world }
 
 func (r reader) Read(_ context.Context, c manifest.Cell) (cellstatus.Status, error) {
+	for _, operation := range []string{"GetItem", "Scan", "GetQueueAttributes", "GetQueueAttributes", "GetQueueAttributes", "GetQueueAttributes"} {
+		if err := r.w.ask(operation); err != nil {
+			return cellstatus.Status{}, err
+		}
+	}
 	return r.w.statuses[c.ID], r.w.broken["Status"]
 }
 

@@ -20,6 +20,7 @@ var parts = []part{
 	{"cold", "the start of an environment", measureColdStart},
 	{"reads", "reads of the mapping table by a fleet of routers", measureReads},
 	{"hanging", "the other cells' requests while one cell hangs", measureHangingCell},
+	{"limit", "a tenant's limit over all processes, in simulated time", measureLimit},
 	{"tenant", "one large tenant alone in its cell, in virtual time", measureTenant},
 	{"fairness", "quiet tenants beside one with a backlog, in virtual time", measureFairness},
 	{"pause", "the pause of a tenant that moves, by what it has, in virtual time", measurePause},

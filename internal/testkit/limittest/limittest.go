@@ -120,11 +120,8 @@ func (m Measured) Minutes(limit guard.Limit, load float64, warmUp time.Duration)
 	least = math.Inf(1)
 	want := 60 * float64(limit.Rate) * min(load, 1)
 	for from := int(warmUp / time.Second); from+60 <= len(m.Admitted); from++ {
-		sum := 0
-		for _, n := range m.Admitted[from : from+60] {
-			sum += n
-		}
-		least, most = min(least, float64(sum)/want), max(most, float64(sum)/want)
+		share := float64(sum(m.Admitted[from:from+60])) / want
+		least, most = min(least, share), max(most, share)
 	}
 	return least, most
 }
@@ -139,10 +136,15 @@ func (m Measured) BusiestSecond() int {
 }
 
 // Calls returns all calls of the counter.
-func (m Measured) Calls() int {
-	sum := 0
-	for _, n := range m.Reports {
-		sum += n
+func (m Measured) Calls() int { return sum(m.Reports) }
+
+// Requests returns all requests, refused ones included.
+func (m Measured) Requests() int { return sum(m.Asked) }
+
+func sum(seconds []int) int {
+	all := 0
+	for _, n := range seconds {
+		all += n
 	}
-	return sum
+	return all
 }

@@ -29,8 +29,10 @@ func (l Limit) validate(of string) error {
 
 func (l Limit) bucket() *rate.Limiter { return rate.NewLimiter(rate.Limit(l.Rate), l.Burst) }
 
-// take takes a token out of a bucket, or returns false and when there will be one.
+// take takes a token out of a bucket, or returns false and when there will be one. A bucket refills by the wall clock: the
+// monotonic one may stand still while Lambda has the process frozen.
 func take(bucket *rate.Limiter, now time.Time) (time.Duration, bool) {
+	now = now.Round(0)
 	if bucket.AllowN(now, 1) {
 		return 0, true
 	}

@@ -30,6 +30,7 @@ var routerVariables = map[string]string{
 	env.RefreshTimeout:      "500ms",
 	env.CellTimeout:         "3s",
 	env.DataTTL:             "840h0m0s",
+	env.CounterTimeout:      "50ms",
 	env.MinCellTimeout:      "250ms",
 	env.MaxPayloadBytes:     "393216",
 	env.AuthType:            env.AuthIAM,

@@ -38,7 +38,7 @@ func valid() *router.Args {
 		Settings: router.Settings{
 			Auth:    router.Auth{Type: router.AuthIAM},
 			SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, CacheSize: 10_000,
-			RefreshTimeout: 500 * time.Millisecond, CellTimeout: 3 * time.Second, MinCellTimeout: 250 * time.Millisecond, MaxPayloadBytes: 393_216,
+			RefreshTimeout: 500 * time.Millisecond, CellTimeout: 3 * time.Second, CounterTimeout: 50 * time.Millisecond, MinCellTimeout: 250 * time.Millisecond, MaxPayloadBytes: 393_216,
 			Memory: 512, Timeout: 10 * time.Second, Throttle: router.Throttle{Rate: 100, Burst: 200},
 			TenantLimit: router.TenantLimit{Rate: 50, Burst: 60}, CellLimit: router.CellLimit{InFlight: 16, Rate: 70, Burst: 80},
 			Breaker: router.Breaker{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
@@ -86,7 +86,7 @@ func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
 		"MAPPING_TABLE": "prod-global-tenant-cell-mapping", "DATA_TABLE_PREFIX": "prod-app-data-cell-", "RESULTS_TABLE_PREFIX": "prod-app-results-cell-",
 		"COUNTERS_TABLE_PREFIX": "prod-rate-counters-cell-",
 		"CACHE_SIZE":            "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
-		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "MIN_CELL_TIMEOUT": "250ms", "DATA_TTL": "840h0m0s", "MAX_PAYLOAD_BYTES": "393216",
+		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "COUNTER_TIMEOUT": "50ms", "MIN_CELL_TIMEOUT": "250ms", "DATA_TTL": "840h0m0s", "MAX_PAYLOAD_BYTES": "393216",
 		"AUTH_TYPE": "iam", "METRICS_NAMESPACE": "Cellular/prod", "TENANT_RATE": "50", "TENANT_BURST": "60",
 		"CELL_IN_FLIGHT": "16", "CELL_RATE": "70", "CELL_BURST": "80", "BREAKER_FAILURES": "3", "BREAKER_OPEN_FOR": "5s", "BREAKER_PROBES": "1",
 	}, function.Value(t, "environment.variables"))

@@ -47,7 +47,7 @@ const (
 )
 
 var narrow = deployed(map[string]any{
-	"softTTL": "1s", "hardTTL": hardTTL.String(), "cellTimeout": "6s", "minCellTimeout": "6s", "timeout": "15s",
+	"softTTL": "1s", "hardTTL": hardTTL.String(), "cellTimeout": "6s", "counterTimeout": "5s", "minCellTimeout": "6s", "timeout": "15s",
 	"tenantLimit": map[string]any{"rate": tenantRate, "burst": tenantBurst},
 })
 

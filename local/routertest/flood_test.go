@@ -70,3 +70,36 @@ func TestATenantThatFloodsIsRefusedAndItsNeighbourIsNot(t *testing.T) {
 		return a, a.Status == http.StatusAccepted
 	})
 }
+
+func TestATenantIsHeldToItsLimitOverAllProcesses(t *testing.T) {
+	w := start(t, narrow)
+	flooder, neighbour := w.tenant(t, w.alpha()), w.tenant(t, w.alpha())
+
+	// Each client keeps a process of the router busy, and each process alone would let tenantRate through.
+	const floodClients, floodRate = 4, 3 * tenantRate
+	clients := cloudtest.NewCrowd(t.Context())
+	defer clients.Stop()
+	var accepted atomic.Int64
+	for i := range floodClients {
+		clients.Go(floodRate, func(_ context.Context, n int) {
+			if a := w.visit(flooder, fmt.Sprintf("all-%d-%d", i, n)); a.Status == http.StatusAccepted {
+				accepted.Add(1)
+			}
+		})
+	}
+	// A machine that is busy makes the counter late, and then each process has its own limit: look until it is not.
+	const window = 10 * time.Second
+	neighbours := 0
+	cloudtest.Await(t, "the flood gets no more than half of what each process would let through", func() (int64, bool) {
+		before, begun := accepted.Load(), time.Now()
+		for time.Since(begun) < window {
+			cloudtest.RequireAccepted(t, w.visit(neighbour, fmt.Sprint("all-calm-", neighbours)))
+			neighbours++
+			time.Sleep(time.Second)
+		}
+		n := accepted.Load() - before
+		return n, float64(n) <= floodClients*tenantRate*time.Since(begun).Seconds()/2
+	})
+	clients.Stop()
+	require.Len(t, w.kept(t, w.alpha(), neighbour), neighbours)
+}

@@ -22,6 +22,7 @@ func Default() Config {
 			CacheSize:       10_000,
 			RefreshTimeout:  500 * time.Millisecond,
 			CellTimeout:     3 * time.Second,
+			CounterTimeout:  50 * time.Millisecond,  // an update takes 5 ms
 			MinCellTimeout:  250 * time.Millisecond, // DynamoDB takes 5 ms, and some tens of ms for one call in a thousand
 			MaxPayloadBytes: 384 << 10,
 			Memory:          256,

@@ -25,6 +25,7 @@ func (c Config) RouterEnvironment() map[string]string {
 		env.RefreshTimeout:      r.RefreshTimeout.String(),
 		env.CellTimeout:         r.CellTimeout.String(),
 		env.DataTTL:             c.Pipeline.DataTTL.String(),
+		env.CounterTimeout:      r.CounterTimeout.String(),
 		env.MinCellTimeout:      r.MinCellTimeout.String(),
 		env.MaxPayloadBytes:     strconv.Itoa(r.MaxPayloadBytes),
 		env.AuthType:            string(r.Auth.Type),

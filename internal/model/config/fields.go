@@ -50,6 +50,7 @@ func routerFields(o *object, r *Router) {
 	o.integer("cacheSize", &r.CacheSize, 1, 1_000_000)
 	o.duration("refreshTimeout", &r.RefreshTimeout, 10*time.Millisecond, 5*time.Second)
 	o.duration("cellTimeout", &r.CellTimeout, 10*time.Millisecond, 20*time.Second)
+	o.duration("counterTimeout", &r.CounterTimeout, 10*time.Millisecond, 5*time.Second)
 	o.duration("minCellTimeout", &r.MinCellTimeout, 10*time.Millisecond, 20*time.Second)
 	o.integer("maxPayloadBytes", &r.MaxPayloadBytes, 1, maxItemPayload)
 	o.integer("memory", &r.Memory, 128, 10240)

@@ -60,7 +60,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		// keys
 		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
 		{"aws:defaultTags", "{}", "aws:defaultTags: is not handed to the AWS provider, allowed are aws:profile, aws:region"},
-		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, breaker, cacheSize, cellLimit, cellTimeout, hardTTL, maxPayloadBytes, memory, minCellTimeout, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, tenantLimit, throttle, timeout"},
+		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, breaker, cacheSize, cellLimit, cellTimeout, counterTimeout, hardTTL, maxPayloadBytes, memory, minCellTimeout, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, tenantLimit, throttle, timeout"},
 		{"cellular:router", `{"auth":{"kind":"iam"}}`, "cellular:router.auth.kind: unknown key, allowed are audience, issuer, tenantClaim, type"},
 		{"cellular:pipeline", `{"consumer":{"retryBackoff":{"factor":2}}}`, "cellular:pipeline.consumer.retryBackoff.factor: unknown key, allowed are base, max"},
 		{"cellular:cells", `[{"id":"alpha","Wave":1}]`, `cellular:cells[0].Wave (cell "alpha"): unknown key, allowed are id, maxTenants, tier, wave`},

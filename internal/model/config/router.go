@@ -15,6 +15,7 @@ type Router struct {
 	CacheSize           int           // tenants
 	RefreshTimeout      time.Duration // deadline of one read of the mapping table
 	CellTimeout         time.Duration // deadline of one call into a cell, with its retry
+	CounterTimeout      time.Duration // deadline of one report to a tenant's counter, made beside the call into the cell
 	MinCellTimeout      time.Duration // of an answer within that: no wait is given up sooner, however fast the cell is otherwise
 	MaxPayloadBytes     int           // of a payload; a DynamoDB item has 400 KB for it and the rest of the event
 	Memory              int           // MiB

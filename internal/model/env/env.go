@@ -25,6 +25,7 @@ const (
 	RefreshTimeout      = "REFRESH_TIMEOUT"       // duration: deadline of one read of the mapping table
 	CellTimeout         = "CELL_TIMEOUT"          // duration: deadline of one call into a cell
 	DataTTL             = "DATA_TTL"              // duration for which an event is kept from when it was accepted
+	CounterTimeout      = "COUNTER_TIMEOUT"       // duration: deadline of one report to a tenant's counter
 	MinCellTimeout      = "MIN_CELL_TIMEOUT"      // duration: no answer of a cell that comes sooner is given up
 	MaxPayloadBytes     = "MAX_PAYLOAD_BYTES"     // bytes of a payload that the router accepts
 	AuthType            = "AUTH_TYPE"             // AuthIAM, AuthJWT or AuthNone

@@ -116,6 +116,7 @@ func boundTable() string {
 	row("requests into a cell", perSecond(r.CellLimit.Rate, r.CellLimit.Burst), "`router.cellLimit`, in each process of the router")
 	row("calls into a cell that are under way", number(r.CellLimit.InFlight), "`router.cellLimit.inFlight`, in each process of the router")
 	row("time of a request in its cell", duration(r.CellTimeout), "`router.cellTimeout`")
+	row("wait for a tenant's counter", fmt.Sprintf("%d ms", r.CounterTimeout.Milliseconds()), "`router.counterTimeout`, beside the request's call into its cell")
 	row("wait for an answer of a cell that hangs", fmt.Sprintf("%d ms to %s", r.MinCellTimeout.Milliseconds(), duration(r.CellTimeout)), "`router.minCellTimeout` to `cellTimeout`, by twice the longest wait of the last minute or two")
 	row("tenants whose mapping a router remembers", number(r.CacheSize), "`router.cacheSize`")
 	row("age of a mapping that a router still uses", duration(r.HardTTL), "`router.hardTTL`; a move waits for it")
@@ -128,7 +129,9 @@ func boundTable() string {
 	row("age of a message in the queue, in a DLQ", duration(p.Queue.Retention)+", "+duration(p.Queue.DLQRetention), "`pipeline.queue.retention`, `dlqRetention`; SQS keeps 14 days")
 	row("age of an event in the data table", duration(p.DataTTL), "`pipeline.dataTTL`: then its id may be used again; more than `maxRecordAge`, `retention` and twice `dlqRetention`")
 	row("age of an outcome", duration(p.Consumer.ResultTTL), "`pipeline.consumer.resultTTL`; more than `dataTTL`")
-	row("wait for an index, in the pause of a move", duration(move.DefaultIndexSettle), "`internal/operator/move`; the rest of the pause is one look at the tenant's items")
+	row("wait for an index, in the pause of a move", duration(move.DefaultIndexSettle), "`internal/operator/move`; the rest of the pause is what is open, what came since the clone began, and the business logic's items ([moves.md](moves.md))")
+	row("events that a move has on its list for the pause", number(move.MaxOpenKeys), "`internal/operator/move`; with more it looks at all in the pause")
+	row("pages of a tenant's items that a move works on at a time", number(move.DefaultParallel), "`internal/operator/move`; with `evacuate` for each tenant")
 	row("tries of a write that meets others", duration(transact.Patience), "`internal/model/transact`, where the caller has no deadline")
 	return b.String()
 }

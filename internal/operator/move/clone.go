@@ -41,7 +41,7 @@ func (r *run) clone(ctx context.Context) error {
 		}
 	}
 	r.move.CopySince, r.move.OpenKeys = since, len(open)
-	if len(open) > maxOpenKeys {
+	if len(open) > MaxOpenKeys {
 		r.move.CopySince, r.move.OpenKeys = time.Time{}, 0
 		return r.enter(ctx, Fence)
 	}

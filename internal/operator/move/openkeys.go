@@ -40,8 +40,8 @@ func (o *openKeys) add(keys []string) {
 func (o *openKeys) sorted() []string { return slices.Sorted(maps.Keys(o.keys)) }
 
 const (
-	// maxOpenKeys bounds the list of a clone. Where more events are not processed, copy looks at everything.
-	maxOpenKeys = 100_000
+	// MaxOpenKeys bounds the list of a clone. Where more events are not processed, copy looks at everything.
+	MaxOpenKeys = 100_000
 	// openKeysAnItem keeps an item of the list far below the 400 KB that an item may have: a key has at most 192 bytes.
 	openKeysAnItem = 1000
 

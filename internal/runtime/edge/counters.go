@@ -40,9 +40,6 @@ func (t CounterTables) Add(ctx context.Context, tenantID string, r guard.Report)
 	return guard.Total{Asked: total.Asked, Share: guard.Share{Of: total.Share, At: total.SharedAt}}, nil
 }
 
-// counterTimeout is how long a report may take. A table's update takes some milliseconds.
-const counterTimeout = 50 * time.Millisecond
-
 // counted is the end of a report.
 type counted struct {
 	total guard.Total
@@ -60,7 +57,7 @@ func (h *Handler) beginReport(ctx context.Context, x *exchange, cellID string) {
 	if !due {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, counterTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.config.CounterTimeout)
 	answer := make(chan counted, 1) // nobody may be there to receive it
 	tenantID := x.tenantID
 	go func() {

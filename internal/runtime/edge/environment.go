@@ -43,6 +43,7 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 		DataTTL:         vars.Duration(env.DataTTL),
 		MaxPayloadBytes: vars.Int(env.MaxPayloadBytes, 1),
 		TenantLimit:     guard.Limit{Rate: vars.Int(env.TenantRate, 1), Burst: vars.Int(env.TenantBurst, 1)},
+		CounterTimeout:  vars.Duration(env.CounterTimeout),
 		Tenants:         cache.Size, // as many tenants as the router remembers the place of
 		Cell: guard.CellConfig{
 			InFlight: vars.Int(env.CellInFlight, 1),

@@ -24,7 +24,7 @@ func variables(changes map[string]string) *env.Reader {
 	all := map[string]string{
 		env.MappingTable: mappingTable, env.DataTablePrefix: dataPrefix, env.ResultsTablePrefix: resultsPrefix,
 		env.CountersTablePrefix: countersPrefix, env.CacheSize: "10", env.CacheSoftTTL: "30s", env.CacheHardTTL: "1h", env.CacheNegativeTTL: "5s",
-		env.RefreshTimeout: "500ms", env.CellTimeout: "3s", env.MinCellTimeout: "250ms", env.DataTTL: "840h", env.MaxPayloadBytes: "1024",
+		env.RefreshTimeout: "500ms", env.CellTimeout: "3s", env.CounterTimeout: "50ms", env.MinCellTimeout: "250ms", env.DataTTL: "840h", env.MaxPayloadBytes: "1024",
 		env.AuthType: env.AuthNone, env.MetricsNamespace: "Cellular/dev", env.TenantRate: "1000", env.TenantBurst: "1000",
 		env.CellInFlight: "10", env.CellRate: "1000", env.CellBurst: "1000",
 		env.BreakerFailures: "2", env.BreakerOpenFor: "5s", env.BreakerProbes: "1",

@@ -40,6 +40,7 @@ type Config struct {
 	MaxPayloadBytes int           // of the JSON text of an event's payload
 	TenantLimit     guard.Limit   // of one tenant's requests: the rate over all processes, the burst in this one
 	Tenants         int           // whose requests are counted at a time
+	CounterTimeout  time.Duration // deadline of a report to the counters; it is made beside the call into the cell
 	Counters        Counters      // what makes the limit one of all processes; nil means that it is this one's alone
 	Cell            guard.CellConfig
 
@@ -52,6 +53,9 @@ func (c Config) validate() error {
 	errs := []error{c.Auth.validate()}
 	if c.DataTTL <= 0 {
 		errs = append(errs, fmt.Errorf("data TTL is %s, want a positive duration", c.DataTTL))
+	}
+	if c.CounterTimeout <= 0 && c.Counters != nil {
+		errs = append(errs, fmt.Errorf("counter timeout is %s, want a positive duration", c.CounterTimeout))
 	}
 	if c.MaxPayloadBytes < 1 {
 		errs = append(errs, fmt.Errorf("maximum of payload bytes is %d, want at least 1", c.MaxPayloadBytes))

@@ -54,7 +54,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 	plenty := guard.Limit{Rate: 1 << 20, Burst: 1 << 20}
 	c := edge.Config{
 		Auth:    edge.Auth{Type: env.AuthNone},
-		DataTTL: dataTTL, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
+		DataTTL: dataTTL, CounterTimeout: 50 * time.Millisecond, MaxPayloadBytes: maxPayload, TenantLimit: plenty, Tenants: 100,
 		Cell: guard.CellConfig{
 			InFlight: 1 << 20, Limit: plenty, Timeout: guard.Timeout{Min: minCellTimeout, Max: cellTimeout},
 			Breaker: guard.BreakerConfig{Failures: 1 << 20, OpenFor: openFor, Probes: 1},

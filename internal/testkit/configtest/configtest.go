@@ -141,7 +141,7 @@ func Raw(c config.Config) map[string]string {
 		"cellular:protect": encode(c.Protect), "cellular:cells": CellsJSON(c.Cells),
 		"cellular:router": encode(object{
 			"auth": auth, "softTTL": r.SoftTTL.String(), "hardTTL": r.HardTTL.String(), "negativeTTL": r.NegativeTTL.String(),
-			"cacheSize": r.CacheSize, "refreshTimeout": r.RefreshTimeout.String(), "cellTimeout": r.CellTimeout.String(), "minCellTimeout": r.MinCellTimeout.String(),
+			"cacheSize": r.CacheSize, "refreshTimeout": r.RefreshTimeout.String(), "cellTimeout": r.CellTimeout.String(), "counterTimeout": r.CounterTimeout.String(), "minCellTimeout": r.MinCellTimeout.String(),
 			"maxPayloadBytes": r.MaxPayloadBytes, "memory": r.Memory, "timeout": r.Timeout.String(), "reservedConcurrency": r.ReservedConcurrency,
 			"throttle":    object{"rate": r.Throttle.Rate, "burst": r.Throttle.Burst},
 			"tenantLimit": object{"rate": r.TenantLimit.Rate, "burst": r.TenantLimit.Burst},

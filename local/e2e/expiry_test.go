@@ -20,15 +20,15 @@ import (
 func TestAnIDIsUsedAgainOnceItsEventHasExpired(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	tenant := w.tenant(t, "east")
+	c := w.take(t)
+	tenant := w.tenant(t, c.ID)
 	w.Accept(t, tenant, "e-1", placed, order)
 	w.AwaitStatus(t, tenant, ledger.Processed, "e-1")
 	other := strings.Replace(order, "jane", "joan", 1)
 	require.Equal(t, 409, w.post(t, tenant, "e-1", placed, other).Status)
 
-	facts := w.outputs.Cells["east"]
 	key := event.Key(tenant, "e-1")
-	for table, attribute := range map[string]string{facts.DataTable: event.AttrExpiresAt, facts.ResultsTable: ledger.AttrEventExpiresAt} {
+	for table, attribute := range map[string]string{c.DataTable: event.AttrExpiresAt, c.ResultsTable: ledger.AttrEventExpiresAt} {
 		_, err := w.tables.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: &table, Key: map[string]types.AttributeValue{event.AttrKey: item.Text(key)},
 			UpdateExpression: aws.String("SET #date = :now"), ExpressionAttributeNames: map[string]string{"#date": attribute},
@@ -37,12 +37,12 @@ func TestAnIDIsUsedAgainOnceItsEventHasExpired(t *testing.T) {
 		require.NoError(t, err)
 	}
 	cloudtest.RequireAccepted(t, w.post(t, tenant, "e-1", placed, other))
-	stored := (&cell{facts, w}).item(t, facts.DataTable, key)
+	stored := c.item(t, c.DataTable, key)
 	second, err := event.FromItem(stored)
 	require.NoError(t, err)
 	require.JSONEq(t, other, string(second.Payload))
 	cloudtest.Await(t, "the second event to be applied", func() (ledger.Outcome, bool) {
-		o := ledger.Peek((&cell{facts, w}).item(t, facts.ResultsTable, key))
+		o := ledger.Peek(c.item(t, c.ResultsTable, key))
 		return o, o.Status == ledger.Processed && o.AcceptedAt.Equal(second.AcceptedAt)
 	})
 }

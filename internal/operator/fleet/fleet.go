@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"golang.org/x/time/rate"
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
@@ -90,11 +91,22 @@ func ByWave(a, b manifest.Cell) int {
 // hundred calls, one after the other.
 const maxPage = 10
 
+// pagesPerSecond is four fifths of the requests for parameters that SSM answers a second in an account and Region, from the
+// quotas of Systems Manager. The first pagesAtOnce do not wait.
+const (
+	pagesPerSecond = 32
+	pagesAtOnce    = 4
+)
+
 // Pages calls do with the cells' manifests, a page at a time, in the order of SSM.
 func (f Fleet) Pages(ctx context.Context, do func([]manifest.Cell)) error {
 	path := f.Stack.CellParameters()
 	in := &ssm.GetParametersByPathInput{Path: &path, MaxResults: aws.Int32(maxPage)}
+	pace := rate.NewLimiter(pagesPerSecond, pagesAtOnce)
 	for {
+		if err := pace.Wait(ctx); err != nil {
+			return fmt.Errorf("list the cells under %s: %w", path, err)
+		}
 		out, err := f.ssm.GetParametersByPath(ctx, in)
 		if err != nil {
 			return fmt.Errorf("list the cells under %s: %w", path, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -189,13 +190,15 @@ func TestFleet_FindsACellByOneCallAndWhatCannotBeACellsIDByNone(t *testing.T) {
 }
 
 func TestFleet_NamesSomeOfManyCells(t *testing.T) {
-	p := deployed(t)
-	for i := range 100 {
-		p.addCell(t, fmt.Sprintf("c%03d", i), 2)
-	}
-	f, err := fleet.Load(t.Context(), p, stack)
-	require.NoError(t, err)
-	err = f.Explain(t.Context(), "omega")
-	require.ErrorContains(t, err, "stack dev has beta, alpha, gamma, c000, ")
-	require.ErrorContains(t, err, ", c016 and 83 more")
+	synctest.Test(t, func(t *testing.T) { // it waits for the rate of SSM
+		p := deployed(t)
+		for i := range 100 {
+			p.addCell(t, fmt.Sprintf("c%03d", i), 2)
+		}
+		f, err := fleet.Load(t.Context(), p, stack)
+		require.NoError(t, err)
+		err = f.Explain(t.Context(), "omega")
+		require.ErrorContains(t, err, "stack dev has beta, alpha, gamma, c000, ")
+		require.ErrorContains(t, err, ", c016 and 83 more")
+	})
 }

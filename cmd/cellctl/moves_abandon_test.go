@@ -60,7 +60,7 @@ func TestAMoveWhoseNewCellLosesItsResultsAfterTheFlipIsAdvisedOnlyWhatWorks(t *t
 		stdout, stderr, code := w.run("tenants", "move", "acme", "--abandon", "c02")
 		require.Zero(t, code, stderr)
 		require.True(t, strings.HasPrefix(stderr, `The move of tenant acme from cell c01 to c02, in phase redirect, is ended without cell c02. The tenant is in cell c01 then.
-Lost for good: outcomes and business state that cell c02 wrote since 2000-01-01T00:00:02.000Z; cell c01 goes on from what it had when the tenant left it.
+Lost for good: outcomes and business state that cell c02 wrote since 2000-01-01T00:00:04.000Z; cell c01 goes on from what it had when the tenant left it.
 If the results table can still be restored under its own name, do that instead, and carry the move on: nothing is lost then.
 This cannot be undone.
 Type acme to go on: `), stderr)

@@ -503,9 +503,13 @@ func (r *run) finishAbandoned(ctx context.Context) error {
 			return err
 		}
 		err = r.withLostFence(ctx, func(fence []types.TransactWriteItem) error {
-			return r.enter(ctx, phase, append([]types.TransactWriteItem{
+			writes := append([]types.TransactWriteItem{
 				r.endMoving(place), placement.Release(r.ControlPlane.CellTable, r.lostCell().ID),
-			}, fence...)...)
+			}, fence...)
+			if phase == Done || len(fence) > 0 { // the new cell has the table that the note is in
+				writes = append(writes, ledger.DeleteCloneNote(r.to.ResultsTable, r.move.TenantID))
+			}
+			return r.enter(ctx, phase, writes...)
 		})
 		if !errors.Is(err, errChanged) {
 			return err

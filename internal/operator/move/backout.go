@@ -90,6 +90,7 @@ func (m *Mover) reverse(ctx context.Context, move Move) (Move, error) {
 	}
 	err = r.enter(ctx, Reversed,
 		record.Create(r.ControlPlane.MoveTable, written),
+		ledger.DeleteCloneNote(r.to.ResultsTable, move.TenantID),
 		types.TransactWriteItem{Update: &types.Update{
 			TableName:                 aws.String(r.ControlPlane.MappingTable),
 			Key:                       mappingKey(move.TenantID),

@@ -637,6 +637,10 @@ func (w *world) settled() {
 	states, err := w.placement().States(context.Background(), []string{"alpha", "beta"})
 	require.NoError(w, err)
 	for id, c := range w.cells {
+		for _, stored := range w.db.Items(c.ResultsTable) {
+			key := stored[event.AttrKey].(*types.AttributeValueMemberS).Value
+			require.False(w, strings.HasPrefix(key, "#clone#"), "cell %s has kept %s of a move that has ended", id, key)
+		}
 		if c == home {
 			require.Equal(w, 1, states[id].Tenants, "tenants of cell %s", id)
 			continue

@@ -25,8 +25,8 @@ TENANTS is how many are placed, or on their way, of how many may be. QUEUE is ho
 being processed; OLDEST is the age of the oldest, as CloudWatch last had it. The DLQs hold what was given up on. WAITING
 counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event.
 
-Notes name the cells that are retired, which one stays that was taken out of the configuration and added again, and those that
-are not there any more while tenants are mapped to them.
+Notes name the cells that are retired, and those that are not there any more while tenants are mapped to them. A retired cell
+that was taken out of the configuration and added again is retired still.
 
 A - stands for nothing, a ? for what could not be read; why not stands on stderr.`,
 		Example: `  cellctl cells list

@@ -65,6 +65,10 @@ type Probed struct {
 	Err       error
 }
 
+// maxProbes bounds how many cells are probed at a time. Each probe holds an environment of the router that tenants' requests may
+// need: a router whose concurrency is short would refuse both.
+const maxProbes = 8
+
 // Probe probes the cells, and returns a result for each, in their order. Its error joins those of the cells that failed.
 func (p Prober) Probe(ctx context.Context, cells []manifest.Cell) ([]Probed, error) {
 	if p.Patience == 0 {
@@ -72,7 +76,7 @@ func (p Prober) Probe(ctx context.Context, cells []manifest.Cell) ([]Probed, err
 	}
 	results := make([]Probed, len(cells))
 	var group errgroup.Group
-	group.SetLimit(maxParallel)
+	group.SetLimit(maxProbes)
 	for i, cell := range cells {
 		group.Go(func() error {
 			results[i] = p.cell(ctx, cell)

@@ -3,6 +3,7 @@ package health_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,8 @@ type front struct {
 	looks    map[string]int
 	requests []*http.Request
 	bodies   []string
+	under    int // requests that are under way
+	most     int // and how many were at most
 }
 
 // aWhile is how long every request takes.
@@ -39,6 +42,8 @@ const aWhile = 30 * time.Millisecond
 
 // Do is the front without a network between, for tests in which time is not real.
 func (f *front) Do(r *http.Request) (*http.Response, error) {
+	f.count(1)
+	defer f.count(-1)
 	select {
 	case <-time.After(aWhile):
 	case <-r.Context().Done():
@@ -47,6 +52,13 @@ func (f *front) Do(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	f.ServeHTTP(w, r)
 	return w.Result(), nil
+}
+
+func (f *front) count(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.under += n
+	f.most = max(f.most, f.under)
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -184,6 +196,17 @@ func TestOneCellThatFailsDoesNotHideTheOthers(t *testing.T) {
 	require.EqualError(t, err, "probe cell beta: send event "+results[1].Event+": the router answers 503 Service Unavailable: down")
 	require.NoError(t, results[0].Err)
 	require.NoError(t, results[2].Err)
+}
+
+func TestProbes_LeaveTheRouterRoomForTenants(t *testing.T) {
+	f := &front{post: tells(202, "accepted"), get: []func(string, string) (int, string){tells(200, "processed")}}
+	ids := make([]string, 40)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("c%02d", i)
+	}
+	_, err := f.probe(t, nil, ids...)
+	require.NoError(t, err)
+	require.LessOrEqual(t, f.most, 8, "requests at a time: each holds an environment of the router")
 }
 
 func TestAProbeThatIsInterruptedEnds(t *testing.T) {

@@ -39,8 +39,8 @@ const (
 
 // patience adapts to a cell how long a call waits for an answer: patienceFactor times the longest wait that it remembers, within
 // the bounds. A wait that was given up is remembered like one that ended with an answer, since the cell takes at least that long.
-// So patience doubles with every call that is given up, and a cell that has become slower, by whatever factor, loses at
-// most log2(Max/Min) calls before its answers are waited for.
+// So patience doubles with every call that is given up, until answers are waited for. Where the breaker opens before that,
+// the probes double it.
 //
 // A cell that did not answer within Max either has not become slow: it hangs, and is waited for as briefly as before. Patience
 // then doubles anew, because the cell may come back slower than it was.

@@ -46,6 +46,8 @@ type alarm struct {
 	metric    *metricAlarm    // nil of a composite
 	composite *compositeAlarm // nil of a metric alarm
 	tags      map[string]string
+	actions   map[State][]string // what it does when it comes into a state: ARNs
+	actionsOn bool
 
 	state      State
 	reason     string
@@ -74,7 +76,10 @@ func (a *Alarms) PutMetric(in cloudwatch.PutMetricAlarmInput, now time.Time) err
 	if err != nil {
 		return fmt.Errorf("metric alarm %q: %w", aws.ToString(in.AlarmName), err)
 	}
-	return a.put(&alarm{name: aws.ToString(in.AlarmName), metric: m, tags: tagsFrom(in.Tags)}, now)
+	return a.put(&alarm{
+		name: aws.ToString(in.AlarmName), metric: m, tags: tagsFrom(in.Tags),
+		actions: actionsOf(in.AlarmActions, in.OKActions, in.InsufficientDataActions), actionsOn: in.ActionsEnabled == nil || *in.ActionsEnabled,
+	}, now)
 }
 
 // PutComposite makes a composite alarm, or replaces one; its state stays. The alarms that its rule names exist.
@@ -92,7 +97,14 @@ func (a *Alarms) PutComposite(in cloudwatch.PutCompositeAlarmInput, now time.Tim
 		}
 	}
 	a.mu.Unlock()
-	return a.put(&alarm{name: name, composite: &compositeAlarm{in, r}, tags: tagsFrom(in.Tags)}, now)
+	return a.put(&alarm{
+		name: name, composite: &compositeAlarm{in, r}, tags: tagsFrom(in.Tags),
+		actions: actionsOf(in.AlarmActions, in.OKActions, in.InsufficientDataActions), actionsOn: in.ActionsEnabled == nil || *in.ActionsEnabled,
+	}, now)
+}
+
+func actionsOf(inAlarm, ok, insufficient []string) map[State][]string {
+	return map[State][]string{InAlarm: inAlarm, OK: ok, InsufficientData: insufficient}
 }
 
 func tagsFrom(given []types.Tag) map[string]string {
@@ -207,37 +219,10 @@ func (a *Alarms) change(al *alarm, to State, why string, now time.Time, notices 
 	}
 	n := Notice{
 		Alarm: al.name, ARN: a.ARN(al.name), From: al.state, To: to, Reason: why, At: now, Composite: al.composite != nil,
-		Actions: al.actions(to), ActionsOn: al.actionsOn(),
+		Actions: al.actions[to], ActionsOn: al.actionsOn,
 	}
 	al.state, al.reason, al.since = to, why, now
 	return append(notices, n)
-}
-
-// actions are what an alarm does when it comes into a state.
-func (al *alarm) actions(to State) []string {
-	inAlarm, ok, insufficient := []string(nil), []string(nil), []string(nil)
-	if al.metric != nil {
-		inAlarm, ok, insufficient = al.metric.in.AlarmActions, al.metric.in.OKActions, al.metric.in.InsufficientDataActions
-	} else {
-		inAlarm, ok, insufficient = al.composite.in.AlarmActions, al.composite.in.OKActions, al.composite.in.InsufficientDataActions
-	}
-	switch to {
-	case InAlarm:
-		return inAlarm
-	case OK:
-		return ok
-	}
-	return insufficient
-}
-
-func (al *alarm) actionsOn() bool {
-	enabled := (*bool)(nil)
-	if al.metric != nil {
-		enabled = al.metric.in.ActionsEnabled
-	} else {
-		enabled = al.composite.in.ActionsEnabled
-	}
-	return enabled == nil || *enabled
 }
 
 // History returns the changes of state that are remembered, the oldest first.

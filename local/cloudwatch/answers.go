@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -173,7 +172,7 @@ func (a *Alarms) Described(in cloudwatch.DescribeAlarmsInput) *cloudwatch.Descri
 	out := &cloudwatch.DescribeAlarmsOutput{MetricAlarms: []types.MetricAlarm{}, CompositeAlarms: []types.CompositeAlarm{}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, name := range slices.SortedFunc(maps.Keys(a.alarms), cmp.Compare[string]) {
+	for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
 		al := a.alarms[name]
 		if len(in.AlarmNames) > 0 && !slices.Contains(in.AlarmNames, name) || !strings.HasPrefix(name, aws.ToString(in.AlarmNamePrefix)) ||
 			in.StateValue != "" && string(in.StateValue) != string(al.state) {
@@ -192,7 +191,7 @@ func (a *Alarms) Described(in cloudwatch.DescribeAlarmsInput) *cloudwatch.Descri
 func (a *Alarms) describeMetric(al *alarm) types.MetricAlarm {
 	in := al.metric.in
 	return types.MetricAlarm{
-		AlarmName: &al.name, AlarmArn: aws.String(a.ARN(al.name)), AlarmDescription: in.AlarmDescription, ActionsEnabled: aws.Bool(al.actionsOn()),
+		AlarmName: &al.name, AlarmArn: aws.String(a.ARN(al.name)), AlarmDescription: in.AlarmDescription, ActionsEnabled: aws.Bool(al.actionsOn),
 		AlarmActions: in.AlarmActions, OKActions: in.OKActions, InsufficientDataActions: in.InsufficientDataActions,
 		ComparisonOperator: in.ComparisonOperator, Threshold: in.Threshold, EvaluationPeriods: in.EvaluationPeriods, DatapointsToAlarm: in.DatapointsToAlarm,
 		Namespace: in.Namespace, MetricName: in.MetricName, Dimensions: in.Dimensions, Statistic: in.Statistic, ExtendedStatistic: in.ExtendedStatistic,
@@ -205,7 +204,7 @@ func (a *Alarms) describeMetric(al *alarm) types.MetricAlarm {
 func (a *Alarms) describeComposite(al *alarm) types.CompositeAlarm {
 	in := al.composite.in
 	described := types.CompositeAlarm{
-		AlarmName: &al.name, AlarmArn: aws.String(a.ARN(al.name)), AlarmDescription: in.AlarmDescription, ActionsEnabled: aws.Bool(al.actionsOn()),
+		AlarmName: &al.name, AlarmArn: aws.String(a.ARN(al.name)), AlarmDescription: in.AlarmDescription, ActionsEnabled: aws.Bool(al.actionsOn),
 		AlarmActions: in.AlarmActions, OKActions: in.OKActions, InsufficientDataActions: in.InsufficientDataActions, AlarmRule: in.AlarmRule,
 		ActionsSuppressor: in.ActionsSuppressor, ActionsSuppressorWaitPeriod: in.ActionsSuppressorWaitPeriod, ActionsSuppressorExtensionPeriod: in.ActionsSuppressorExtensionPeriod,
 		StateValue: types.StateValue(al.state), StateReason: aws.String(al.reason), StateUpdatedTimestamp: aws.Time(al.since), StateTransitionedTimestamp: aws.Time(al.since),

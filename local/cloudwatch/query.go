@@ -72,7 +72,7 @@ type value struct {
 
 // evaluateQueries answers queries, by their ids.
 func evaluateQueries(m *Metrics, queries []query, start, end time.Time) (map[string]value, error) {
-	s := scope{metrics: m, queries: map[string]query{}, done: map[string]value{}, start: start, end: end, period: time.Minute}
+	s := scope{metrics: m, queries: map[string]query{}, done: map[string]value{}, start: start, end: end}
 	for _, q := range queries {
 		s.queries[q.id] = q
 		if q.expression == nil {
@@ -94,7 +94,6 @@ type scope struct {
 	order      []string // ids of metrics' statistics, as they were given
 	done       map[string]value
 	start, end time.Time
-	period     time.Duration
 }
 
 // of returns the value of a query. Through are the ids on the way to it, none of which may be met again.
@@ -127,6 +126,9 @@ func (s *scope) of(id string, through []string) (value, error) {
 	return v, nil
 }
 
+// defaultStep is the period of an expression beside which no query has one.
+const defaultStep = time.Minute
+
 // step is the period of an expression: the longest of the queries beside it.
 func (s *scope) step() time.Duration {
 	longest := time.Duration(0)
@@ -134,7 +136,7 @@ func (s *scope) step() time.Duration {
 		longest = max(longest, q.period)
 	}
 	if longest == 0 {
-		return s.period
+		return defaultStep
 	}
 	return longest
 }

@@ -6,7 +6,8 @@ import (
 )
 
 // The longest names that AWS allows, in characters, from each service's API reference (CreateTable, CreateTopic,
-// CreateQueue, CreateFunction, CreateRole, PutParameter).
+// CreateQueue, CreateFunction, CreateRole, PutParameter, PutMetricAlarm, PutCompositeAlarm; an alias of KMS has 256 with its
+// prefix, CreateAlias).
 const (
 	maxTable     = 255
 	maxTopic     = 256
@@ -14,6 +15,8 @@ const (
 	maxFunction  = 64
 	maxRole      = 64
 	maxParameter = 1011
+	maxAlarm     = 255
+	maxAlias     = 256
 )
 
 type limited struct {
@@ -23,7 +26,7 @@ type limited struct {
 
 // CheckGlobal returns an error for each global name that AWS would refuse as too long, joined; nil if there is none.
 func (s Stack) CheckGlobal() error {
-	return check("", []limited{
+	return check("", append([]limited{
 		{"DynamoDB table", s.MappingTable(), maxTable},
 		{"DynamoDB table", s.CellTable(), maxTable},
 		{"DynamoDB table", s.MoveTable(), maxTable},
@@ -31,12 +34,16 @@ func (s Stack) CheckGlobal() error {
 		{"IAM role", s.RouterRole(), maxRole},
 		{"SSM parameter", s.ControlPlaneParameter(), maxParameter},
 		{"SSM parameter", s.RouterParameter(), maxParameter},
-	})
+		{"SNS topic", s.AlarmTopic(), maxTopic},
+		{"KMS alias", s.AlarmKeyAlias(), maxAlias},
+		{"CloudWatch alarm", s.RouterHealth(), maxAlarm},
+		{"CloudWatch alarm", s.ControlPlaneHealth(), maxAlarm},
+	}, append(alarms(s.RouterAlarm, RouterAlarms()), alarms(s.ControlPlaneAlarm, ControlPlaneAlarms())...)...))
 }
 
 // Check returns an error for each of the cell's names that AWS would refuse as too long, joined; nil if there is none.
 func (c Cell) Check() error {
-	return check("cell "+c.id+": ", []limited{
+	return check("cell "+c.id+": ", append([]limited{
 		{"DynamoDB table", c.DataTable(), maxTable},
 		{"DynamoDB table", c.ResultsTable(), maxTable},
 		{"DynamoDB table", c.CountersTable(), maxTable},
@@ -50,7 +57,17 @@ func (c Cell) Check() error {
 		{"IAM role", c.ProducerRole(), maxRole},
 		{"IAM role", c.ConsumerRole(), maxRole},
 		{"SSM parameter", c.Parameter(), maxParameter},
-	})
+		{"CloudWatch alarm", c.Health(), maxAlarm},
+	}, alarms(c.Alarm, CellAlarms())...))
+}
+
+// alarms are the names of the metric alarms of parts.
+func alarms(name func(part string) string, parts []string) []limited {
+	all := make([]limited, len(parts))
+	for i, part := range parts {
+		all[i] = limited{"CloudWatch alarm", name(part), maxAlarm}
+	}
+	return all
 }
 
 func check(where string, names []limited) error {

@@ -19,12 +19,21 @@ func namespaces(c naming.Cell) map[string][]string {
 		"function":  {c.Producer(), c.Consumer()},
 		"role":      {c.ProducerRole(), c.ConsumerRole()},
 		"parameter": {c.Parameter()},
+		"alarm":     append(alarmsOf(c), c.Health()),
 	}
+}
+
+func alarmsOf(c naming.Cell) []string {
+	var names []string
+	for _, part := range naming.CellAlarms() {
+		names = append(names, c.Alarm(part))
+	}
+	return names
 }
 
 func TestI2NoTwoCellsShareAName(t *testing.T) {
 	// Ids out of the stems' own words: the likeliest way to make one cell's name out of another's.
-	id := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "dlq", "sub", "stream", "role", "cell"}), 1, 4),
+	id := rapid.Map(rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "dlq", "sub", "stream", "role", "cell", "alarm", "health"}), 1, 4),
 		func(words []string) string { return "x" + strings.Join(words, "-") })
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := id.Draw(t, "a"), id.Draw(t, "b")

@@ -162,6 +162,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	c.watch = newWatch(region, changes, c.notify)
 	c.gate = gate.New(gate.Options{
 		Region: region, Admin: emulator.AccessKey, Log: denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},
+		Tables: c.watch.vitals.Table,
 	})
 	c.emulator, err = emulator.Start(ctx, emulator.Options{
 		Dir: c.options.Tools, Group: c.group, Log: log, Progress: c.options.Progress, Keys: c.gate.Key,

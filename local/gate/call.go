@@ -21,6 +21,9 @@ type call struct {
 	body      []byte
 	form      url.Values // of the query protocol
 
+	tables []string // that a request to DynamoDB is about, by name
+	index  string   // of them that it reads
+
 	// requests are the actions and resources that the operation asks for. Nil: the gate does not know the operation.
 	requests func() ([]request, error)
 

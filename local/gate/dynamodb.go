@@ -24,7 +24,23 @@ type dynamoDBInput struct {
 	SourceTableArn  string
 	TargetTableName string
 	RequestItems    map[string]json.RawMessage
-	TransactItems   []struct{ Put, Update, Delete, ConditionCheck, Get *struct{ TableName string } }
+	TransactItems   []transactItem
+}
+
+// transactItem is one of a transaction's operations.
+type transactItem struct{ Put, Update, Delete, ConditionCheck, Get *struct{ TableName string } }
+
+// operations are the tables by the actions on them. A valid item has one.
+func (t transactItem) operations() map[string]string {
+	found := map[string]string{}
+	for action, on := range map[string]*struct{ TableName string }{
+		"PutItem": t.Put, "UpdateItem": t.Update, "DeleteItem": t.Delete, "ConditionCheckItem": t.ConditionCheck, "GetItem": t.Get,
+	} {
+		if on != nil {
+			found[action] = on.TableName
+		}
+	}
+	return found
 }
 
 // restored are the actions on the table that a restore makes and fills in the caller's name, from "Using IAM with
@@ -39,6 +55,7 @@ func readDynamoDB(c *call) error {
 	if err := json.Unmarshal(c.body, &in); err != nil {
 		return failure{400, "SerializationException", err.Error()}
 	}
+	c.tables, c.index = in.tables(), in.IndexName
 	action := "dynamodb:" + c.operation
 	switch c.operation {
 	case "GetItem", "PutItem", "UpdateItem", "DeleteItem", "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "UpdateTable":
@@ -114,16 +131,12 @@ func (c call) table(name string) string {
 func (c call) transaction(in dynamoDBInput) ([]request, error) {
 	var all []request
 	for i, item := range in.TransactItems {
-		before := len(all)
-		for action, on := range map[string]*struct{ TableName string }{
-			"PutItem": item.Put, "UpdateItem": item.Update, "DeleteItem": item.Delete, "ConditionCheckItem": item.ConditionCheck, "GetItem": item.Get,
-		} {
-			if on != nil {
-				all = append(all, request{"dynamodb:" + action, c.table(on.TableName)})
-			}
+		operations := item.operations()
+		if len(operations) != 1 {
+			return nil, fmt.Errorf("item %d of the transaction has %d operations, want 1", i, len(operations))
 		}
-		if len(all) != before+1 {
-			return nil, fmt.Errorf("item %d of the transaction has %d operations, want 1", i, len(all)-before)
+		for action, table := range operations {
+			all = append(all, request{"dynamodb:" + action, c.table(table)})
 		}
 	}
 	return all, notNone(all)

@@ -39,6 +39,9 @@ type Options struct {
 
 	// Services are served here and not by the emulator, by the names for which requests to them are signed.
 	Services map[string]http.Handler
+
+	// Tables is told of each request to a table that was answered behind the gate. Nil: nobody is.
+	Tables func(TableRequest)
 }
 
 // Gate is a gate. It is safe for concurrent use.
@@ -80,7 +83,7 @@ func (g *Gate) Wrap(emulator http.Handler) http.Handler {
 			handle(w, r, emulator)
 			return
 		}
-		emulator.ServeHTTP(w, r)
+		g.observed(c, emulator).ServeHTTP(w, r)
 	})
 }
 

@@ -1,8 +1,9 @@
 // Package vitals gives the local cloud's CloudWatch what AWS's services report about themselves: queues' depths and ages, functions'
-// invocations, errors, throttles and iterator ages, and an API's requests. The metrics have the names, units and dimensions of
-// the services' own pages in the AWS documentation ("Available CloudWatch metrics for Amazon SQS", "Types of metrics for Lambda
-// functions", "Monitor CloudWatch metrics for HTTP APIs"). AWS reports once a minute, and nothing of a queue that is idle for long;
-// here it is every Interval, of every queue.
+// invocations, errors, throttles and iterator ages, what became of the events of event source mappings, requests to tables, and
+// an API's requests. The metrics have the names, units and dimensions of the services' own pages in the AWS documentation
+// ("Available CloudWatch metrics for Amazon SQS", "Types of metrics for Lambda functions", "DynamoDB metrics and dimensions",
+// "Monitor CloudWatch metrics for HTTP APIs"). AWS reports once a minute, and nothing of a queue that is idle for long; here it
+// is every Interval, of every queue.
 package vitals
 
 import (

@@ -62,12 +62,20 @@ type cloud struct {
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
+	return newCloudOf(t, func(*lambda.Options) {})
+}
+
+func newCloudOf(t *testing.T, with func(*lambda.Options)) *cloud {
+	t.Helper()
 	config := startEmulator(t).AWS("us-east-1")
 	return &cloud{
-		bench: newBench(t, func(o *lambda.Options) { o.AWS = config }),
-		aws:   config,
-		db:    dynamodb.NewFromConfig(config),
-		sqs:   sqs.NewFromConfig(config),
+		bench: newBench(t, func(o *lambda.Options) {
+			o.AWS = config
+			with(o)
+		}),
+		aws: config,
+		db:  dynamodb.NewFromConfig(config),
+		sqs: sqs.NewFromConfig(config),
 	}
 }
 

@@ -62,6 +62,7 @@ func (s *Service) streamPoller(ctx context.Context, m *mapping, config MappingCo
 		Parallelization: config.Parallelization,
 		Destination:     destination,
 		Report:          m.reporter(s),
+		Count:           m.counter(s, config),
 		Age:             func(age time.Duration) { s.options.Observer.IteratorAge(nameOf(config.FunctionName), age) },
 	}), nil
 }
@@ -108,6 +109,7 @@ func (s *Service) queuePoller(ctx context.Context, m *mapping, config MappingCon
 		MaxConcurrency:    concurrency,
 		VisibilityTimeout: visibility,
 		Report:            m.reporter(s),
+		Count:             m.counter(s, config),
 	}), nil
 }
 

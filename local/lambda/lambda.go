@@ -59,6 +59,8 @@ type Observer interface {
 	Throttled(function string)
 	// IteratorAge tells how old the last record of a stream's batch is when the function is invoked with it.
 	IteratorAge(function string, age time.Duration)
+	// MappingEvents tells what became of events of a mapping that counts them: metric is the name of one in package source.
+	MappingEvents(mappingID, metric string, n int)
 }
 
 // nobody is the observer where there is none.
@@ -67,6 +69,7 @@ type nobody struct{}
 func (nobody) Invoked(string, time.Duration, bool) {}
 func (nobody) Throttled(string)                    {}
 func (nobody) IteratorAge(string, time.Duration)   {}
+func (nobody) MappingEvents(string, string, int)   {}
 
 // Roles is how functions and event source mappings act as the functions' roles.
 type Roles interface {

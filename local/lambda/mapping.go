@@ -106,6 +106,15 @@ func (m *mapping) reporter(s *Service) func(error) {
 	}
 }
 
+// counter returns what a poller calls with what became of events, if the mapping is to have metrics.
+func (m *mapping) counter(s *Service, config MappingConfig) source.Counter {
+	if !config.CountEvents {
+		return nil
+	}
+	id := m.snapshot().UUID
+	return func(what source.Count, n int) { s.options.Observer.MappingEvents(id, string(what), n) }
+}
+
 // mappingInvoker invokes the function of a mapping.
 type mappingInvoker struct {
 	service  *Service

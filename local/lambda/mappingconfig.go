@@ -34,6 +34,7 @@ type MappingConfig struct {
 	Parallelization         int           // streams: 1 to 10; 0: 1
 	OnFailureARN            string        // streams: SQS queue or SNS topic; "": none
 	MaxConcurrency          int           // queues: 2 to 1,000; 0: the bound of a function without reserved concurrency
+	CountEvents             bool          // the metrics EventCount
 }
 
 // Mapping is an event source mapping as it is.

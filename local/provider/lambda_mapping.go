@@ -62,7 +62,9 @@ var mappingKind = &kind{
 		"filterCriteria.filters[].pattern":           jsonObject,
 		"scalingConfig.maximumConcurrency":           between(2, 1_000),
 		"destinationConfig.onFailure.destinationArn": arnOf("sqs", "sns"),
-		"tags": tagMap,
+		"metricsConfig.metrics":                      length(0, 1),
+		"metricsConfig.metrics[]":                    oneOf("EventCount"),
+		"tags":                                       tagMap,
 	},
 	required:  []string{"eventSourceArn"},
 	defaults:  values{"enabled": true},
@@ -226,6 +228,7 @@ func mappingConfig(r request) lambda.MappingConfig {
 		Parallelization: r.in.numOr("parallelizationFactor", 1),
 		OnFailureARN:    r.in.object("destinationConfig").object("onFailure").str("destinationArn"),
 		MaxConcurrency:  r.in.object("scalingConfig").num("maximumConcurrency"),
+		CountEvents:     len(r.in.object("metricsConfig").strs("metrics")) > 0,
 	}
 }
 
@@ -255,6 +258,9 @@ func readMapping(m lambda.Mapping) values {
 	}
 	if c.MaxConcurrency > 0 {
 		found["scalingConfig"] = values{"maximumConcurrency": c.MaxConcurrency}
+	}
+	if c.CountEvents {
+		found["metricsConfig"] = values{"metrics": []string{"EventCount"}}
 	}
 	if isQueue(c.EventSourceARN) {
 		for _, key := range streamOnly {

@@ -234,8 +234,9 @@ func roomLifecycles(t *testing.T, shared shared) []lifecycle {
 			in: map[string]any{
 				"functionName": "shared", "eventSourceArn": queueARN("shared"), "scalingConfig": map[string]any{"maximumConcurrency": 10}, "tags": map[string]any{"Cell": "alpha"},
 			},
-			change: map[string]any{"scalingConfig": map[string]any{"maximumConcurrency": 2}}, changed: []string{"scalingConfig"},
-			untold: []string{"tags"},
+			change:  map[string]any{"scalingConfig": map[string]any{"maximumConcurrency": 2}, "metricsConfig": map[string]any{"metrics": []any{"EventCount"}}},
+			changed: []string{"metricsConfig", "scalingConfig"},
+			untold:  []string{"tags"},
 		},
 		{
 			token: apiType, sdk: apigatewayv2.Api{}, in: map[string]any{"name": "api", "protocolType": "HTTP", "tags": map[string]any{"Layer": "Edge"}},

@@ -61,6 +61,11 @@ func (v *Vitals) IteratorAge(function string, age time.Duration) {
 	v.ofFunction(function, "Milliseconds", "IteratorAge", milliseconds(max(0, age)))
 }
 
+// MappingEvents reports what became of events of an event source mapping.
+func (v *Vitals) MappingEvents(mappingID, metric string, n int) {
+	v.put("AWS/Lambda", "EventSourceMappingUUID", mappingID, "Count", metric, float64(n))
+}
+
 // Answered reports a request that an HTTP API has answered.
 func (v *Vitals) Answered(apiID string, status int, took time.Duration) {
 	v.put("AWS/ApiGateway", "ApiId", apiID, "Count", "Count", 1)

@@ -77,6 +77,15 @@ func TestVitals_CountInvocationsOfAFunction(t *testing.T) {
 	require.Equal(t, map[string]float64{"f Invocations": 2, "f Errors": 1, "f Throttles": 1, "f Duration": 50, "f IteratorAge": 2000}, sums(t, m, "AWS/Lambda"))
 }
 
+func TestVitals_CountEventsOfAMapping(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	v := vitals.New(m, func() time.Time { return noon })
+	v.MappingEvents("a-mapping", "PolledEventCount", 3)
+	v.MappingEvents("a-mapping", "PolledEventCount", 4)
+	require.Equal(t, map[string]float64{"a-mapping PolledEventCount": 7}, sums(t, m, "AWS/Lambda"))
+	require.Equal(t, "EventSourceMappingUUID", m.List()[0].Dimensions[0].Name)
+}
+
 func TestVitals_CountAnswersOfAnAPI(t *testing.T) {
 	m := cloudwatch.NewMetrics()
 	v := vitals.New(m, func() time.Time { return noon })

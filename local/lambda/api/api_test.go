@@ -153,7 +153,7 @@ func TestMappingsReadAsOnAWS(t *testing.T) {
 	}
 	queue := lambda.Mapping{
 		UUID: "2", FunctionARN: functionARN + "consumer", State: "Disabled",
-		Config: lambda.MappingConfig{EventSourceARN: "arn:queue", BatchSize: 10, MaxConcurrency: 10},
+		Config: lambda.MappingConfig{EventSourceARN: "arn:queue", BatchSize: 10, MaxConcurrency: 10, CountEvents: true},
 	}
 	client := serve(t, &room{mappings: []lambda.Mapping{queue, stream}})
 
@@ -176,6 +176,7 @@ func TestMappingsReadAsOnAWS(t *testing.T) {
 	q, err := client.GetEventSourceMapping(t.Context(), &awslambda.GetEventSourceMappingInput{UUID: aws.String("2")})
 	require.NoError(t, err)
 	require.EqualValues(t, 10, *q.ScalingConfig.MaximumConcurrency)
+	require.Equal(t, []types.EventSourceMappingMetric{types.EventSourceMappingMetricEventCount}, q.MetricsConfig.Metrics)
 	require.Nil(t, q.MaximumRetryAttempts)
 	require.Nil(t, q.DestinationConfig)
 }

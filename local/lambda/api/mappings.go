@@ -45,7 +45,10 @@ type mappingView struct {
 	FilterCriteria             *filtersView     `json:",omitempty"`
 
 	ScalingConfig *scalingView `json:",omitempty"`
+	MetricsConfig *metricsView `json:",omitempty"`
 }
+
+type metricsView struct{ Metrics []string }
 
 type destinationView struct{ OnFailure struct{ Destination string } }
 
@@ -109,6 +112,9 @@ func mappingOf(m lambda.Mapping) mappingView {
 	}
 	if c.MaxConcurrency > 0 {
 		v.ScalingConfig = &scalingView{c.MaxConcurrency}
+	}
+	if c.CountEvents {
+		v.MetricsConfig = &metricsView{[]string{"EventCount"}}
 	}
 	if c.StartingPosition == "" { // a queue
 		return v

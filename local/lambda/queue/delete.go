@@ -35,6 +35,7 @@ func (p *Poller) deleteChunk(ctx context.Context, chunk []message) error {
 	for try := 1; ; try++ {
 		out, err := p.client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &p.config.QueueURL, Entries: entries})
 		if err == nil {
+			p.config.Count.Add(source.Deleted, len(entries)-len(out.Failed))
 			failed := map[string]bool{}
 			for _, f := range out.Failed {
 				err = fmt.Errorf("%s: %s", aws.ToString(f.Code), aws.ToString(f.Message))

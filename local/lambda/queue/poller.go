@@ -43,11 +43,12 @@ type Config struct {
 	QueueARN          string
 	Region            string
 	BatchSize         int
-	BatchWindow       time.Duration // how long the first message of a batch waits for others
-	ReportFailures    bool          // the function answers with batchItemFailures
-	MaxConcurrency    int           // invocations at the same time
-	VisibilityTimeout time.Duration // of the queue: a throttled batch is given up after this time, as the queue hands it out again
-	Report            func(error)   // told the result of each batch and call that was not as it should be; nil after a good batch
+	BatchWindow       time.Duration  // how long the first message of a batch waits for others
+	ReportFailures    bool           // the function answers with batchItemFailures
+	MaxConcurrency    int            // invocations at the same time
+	VisibilityTimeout time.Duration  // of the queue: a throttled batch is given up after this time, as the queue hands it out again
+	Report            func(error)    // told the result of each batch and call that was not as it should be; nil after a good batch
+	Count             source.Counter // told what became of messages; nil: nobody is
 }
 
 // Poller polls one queue.
@@ -121,6 +122,7 @@ func (p *Poller) gather(ctx context.Context, stop <-chan struct{}, held []messag
 		if len(held) == 0 {
 			first = time.Now()
 		}
+		p.config.Count.Add(source.Polled, len(received))
 		held = append(held, received...)
 	}
 }
@@ -158,6 +160,7 @@ func (p *Poller) work(ctx context.Context, stop <-chan struct{}, batch []message
 			break
 		}
 		p.config.Report(fmt.Errorf("invoke the function with messages of %s: %w", p.config.QueueARN, err))
+		p.config.Count.Add(source.Failed, len(batch))
 		delay := throttleBackoff.Delay(throttled)
 		if !errors.Is(err, source.ErrThrottled) || time.Since(received)+delay >= p.config.VisibilityTimeout {
 			return
@@ -167,6 +170,8 @@ func (p *Poller) work(ctx context.Context, stop <-chan struct{}, batch []message
 		}
 	}
 	succeeded, err := p.succeeded(batch, invocation)
+	p.config.Count.Add(source.Invoked, len(batch))
+	p.config.Count.Add(source.Failed, len(batch)-len(succeeded))
 	p.config.Report(err)
 	if err := p.delete(ctx, succeeded); err != nil {
 		p.config.Report(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +64,30 @@ func TestMappingPassesMessagesOnAsLambdaWritesThem(t *testing.T) {
 				"raw":       {DataType: "Binary", BinaryValue: []byte{1, 2}, StringListValues: []string{}, BinaryListValues: [][]byte{}},
 			},
 		}, b.calls[0].event.Records[0])
+	})
+}
+
+func TestMappingCountsWhatBecameOfMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		var mu sync.Mutex
+		counts := map[source.Count]int{}
+		b.config.Count = func(what source.Count, n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			counts[what] += n
+		}
+		b.send("good", "bad", "fine")
+		throttled := false
+		b.handle = func(call) (source.Invocation, error) {
+			if !throttled {
+				throttled = true
+				return source.Invocation{}, source.ErrThrottled
+			}
+			return failures("bad")
+		}
+		b.failDelete["id-fine"] = 1
+		b.runFor(visibility / 2)
+		require.Equal(t, map[source.Count]int{source.Polled: 3, source.Invoked: 3, source.Failed: 3 + 1, source.Deleted: 2}, counts)
 	})
 }
 

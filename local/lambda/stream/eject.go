@@ -66,8 +66,11 @@ func (l *lane) eject(ctx context.Context, p piece, condition string) bool {
 		}
 		if err != nil {
 			outcome = fmt.Sprintf("the on-failure destination did not take the metadata: %v", err)
+		} else {
+			l.config.Count.Add(source.Delivered, len(p.records))
 		}
 	}
+	l.config.Count.Add(source.Dropped, len(p.records))
 	first, last := p.records[0], p.records[len(p.records)-1]
 	l.config.Report(fmt.Errorf("gave up %d records, %s to %s of shard %s (%s): %s", len(p.records), first.sequence, last.sequence, l.id, condition, outcome))
 	for _, r := range p.records {

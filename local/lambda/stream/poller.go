@@ -64,6 +64,7 @@ type Config struct {
 	Destination     Destination         // nil: what is given up is only reported
 	Report          func(error)         // told the result of each batch and poll that was not as it should be; nil after a good batch
 	Age             func(time.Duration) // told the age of the last record of each batch that the function is invoked with; nil: nobody is
+	Count           source.Counter      // told what became of records; nil: nobody is
 }
 
 // Poller polls one stream.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,6 +221,26 @@ func TestMappingWaitsOutThrottlingWithoutConsumingRetries(t *testing.T) {
 		b.runFor(5 * time.Minute)
 		require.Len(t, b.items(), 21)
 		require.Empty(t, b.batches())
+	})
+}
+
+func TestMappingCountsWhatBecameOfRecords(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		var mu sync.Mutex
+		counts := map[source.Count]int{}
+		b.config.Count = func(what source.Count, n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			counts[what] += n
+		}
+		b.config.MaxRetries = 1
+		b.config.BisectOnError = false
+		b.put("a", "bad", "c")
+		b.handle = func(c call) (source.Invocation, error) { return report(c, "bad") }
+		b.runFor(time.Minute)
+		require.Equal(t, map[source.Count]int{
+			source.Polled: 3, source.Invoked: 3 + 2, source.Failed: 2 + 2, source.Dropped: 2, source.Delivered: 2,
+		}, counts, "what follows a bad record in its batch is tried, and given up, with it")
 	})
 }
 

@@ -62,12 +62,15 @@ func (l *lane) attempt(ctx context.Context, p piece) (next []piece, delay time.D
 		// The function did not run, so this costs none of its retries; only the age of the records ends it.
 		p.blocked++
 		l.config.Report(fmt.Errorf("invoke the function with records of shard %s: %w", l.id, err))
+		l.config.Count.Add(source.Failed, len(p.records))
 		return []piece{p}, waitBackoff.Delay(p.blocked), true
 	}
 	p.blocked, p.last = 0, invocation
 	p.invokes++
 
 	failed, err := l.firstFailed(p.records, invocation)
+	l.config.Count.Add(source.Invoked, len(p.records))
+	l.config.Count.Add(source.Failed, len(p.records)-failed)
 	for _, r := range p.records[:failed] {
 		l.position.done(r.sequence)
 	}

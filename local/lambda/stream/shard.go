@@ -155,11 +155,13 @@ func isLost(err error) bool {
 // if the poller is to end.
 func (s *shard) deal(ctx context.Context, stop <-chan struct{}, page []record) bool {
 	hands := make([][]record, len(s.lanes))
+	s.config.Count.Add(source.Polled, len(page))
 	for _, r := range page {
 		s.position.add(r.sequence)
 		wanted, err := s.config.Filter.Match(r.body)
 		if err != nil || !wanted { // the body is JSON that we made: there is no error
 			s.position.done(r.sequence)
+			s.config.Count.Add(source.FilteredOut, 1)
 			continue
 		}
 		i := int(r.item % uint64(len(s.lanes)))

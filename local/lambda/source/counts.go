@@ -10,7 +10,7 @@ const (
 	Invoked     Count = "InvokedEventCount"
 	Failed      Count = "FailedInvokeEventCount" // of the events that the function got, or could not get
 	Deleted     Count = "DeletedEventCount"
-	Dropped     Count = "DroppedEventCount" // for their age or their retries
+	Dropped     Count = "DroppedEventCount" // given up for their age or their retries, and not delivered
 	Delivered   Count = "OnFailureDestinationDeliveredEventCount"
 )
 

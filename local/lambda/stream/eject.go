@@ -57,20 +57,18 @@ type batchInfo struct {
 // eject gives up the records of a piece: it tells the destination, and the checkpoint moves on. It returns false if it
 // was aborted before the destination knew.
 func (l *lane) eject(ctx context.Context, p piece, condition string) bool {
-	outcome := "the mapping has no on-failure destination"
+	outcome, became := "the mapping has no on-failure destination", source.Dropped
 	if l.config.Destination != nil {
-		outcome = "the on-failure destination has the metadata"
+		outcome, became = "the on-failure destination has the metadata", source.Delivered
 		err := l.tell(ctx, p, condition)
 		if ctx.Err() != nil {
 			return false
 		}
 		if err != nil {
-			outcome = fmt.Sprintf("the on-failure destination did not take the metadata: %v", err)
-		} else {
-			l.config.Count.Add(source.Delivered, len(p.records))
+			outcome, became = fmt.Sprintf("the on-failure destination did not take the metadata: %v", err), source.Dropped
 		}
 	}
-	l.config.Count.Add(source.Dropped, len(p.records))
+	l.config.Count.Add(became, len(p.records))
 	first, last := p.records[0], p.records[len(p.records)-1]
 	l.config.Report(fmt.Errorf("gave up %d records, %s to %s of shard %s (%s): %s", len(p.records), first.sequence, last.sequence, l.id, condition, outcome))
 	for _, r := range p.records {

@@ -225,23 +225,31 @@ func TestMappingWaitsOutThrottlingWithoutConsumingRetries(t *testing.T) {
 }
 
 func TestMappingCountsWhatBecameOfRecords(t *testing.T) {
-	inBubble(t, func(t *testing.T, b *bench) {
-		var mu sync.Mutex
-		counts := map[source.Count]int{}
-		b.config.Count = func(what source.Count, n int) {
-			mu.Lock()
-			defer mu.Unlock()
-			counts[what] += n
-		}
-		b.config.MaxRetries = 1
-		b.config.BisectOnError = false
-		b.put("a", "bad", "c")
-		b.handle = func(c call) (source.Invocation, error) { return report(c, "bad") }
-		b.runFor(time.Minute)
-		require.Equal(t, map[source.Count]int{
-			source.Polled: 3, source.Invoked: 3 + 2, source.Failed: 2 + 2, source.Dropped: 2, source.Delivered: 2,
-		}, counts, "what follows a bad record in its batch is tried, and given up, with it")
-	})
+	for name, tc := range map[string]struct {
+		failing int // deliveries to the destination
+		became  source.Count
+	}{
+		"delivered": {0, source.Delivered}, "delivered late": {4, source.Delivered}, "dropped": {5, source.Dropped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bench) {
+				var mu sync.Mutex
+				counts := map[source.Count]int{}
+				b.config.Count = func(what source.Count, n int) {
+					mu.Lock()
+					defer mu.Unlock()
+					counts[what] += n
+				}
+				b.config.MaxRetries, b.config.BisectOnError = 1, false
+				b.destination.failing = tc.failing
+				b.put("a", "bad", "c")
+				b.handle = func(c call) (source.Invocation, error) { return report(c, "bad") }
+				b.runFor(time.Minute)
+				require.Equal(t, map[source.Count]int{source.Polled: 3, source.Invoked: 3 + 2, source.Failed: 2 + 2, tc.became: 2}, counts,
+					"what follows a bad record in its batch is tried, and given up, with it")
+			})
+		})
+	}
 }
 
 func TestMappingGivesUpThrottledRecordsThatAreTooOld(t *testing.T) {

@@ -29,6 +29,7 @@ type Args struct {
 	Code      Code
 	Functions Functions
 	Pipeline  Pipeline
+	Alarms    config.Alarms // its period and what it says of cells
 }
 
 // Code is the functions' packages: paths of zip files with a bootstrap binary for Functions.Architecture.
@@ -65,7 +66,7 @@ func (a *Args) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: is %q, want the path of a zip file", zip.key, zip.path))
 		}
 	}
-	c := config.Config{Deployment: a.Stack, Protect: a.Protect, Functions: a.Functions, Pipeline: a.Pipeline}
+	c := config.Config{Deployment: a.Stack, Protect: a.Protect, Functions: a.Functions, Pipeline: a.Pipeline, Alarms: a.Alarms}
 	errs = append(errs, c.CheckCell(config.Cell{ID: a.ID, Wave: a.Wave, Tier: a.Tier, MaxTenants: a.MaxTenants}))
 	return errors.Join(errs...)
 }

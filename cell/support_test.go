@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/cell"
+	"cellular/internal/model/config"
 	"cellular/internal/model/mapping"
 	"cellular/internal/testkit/pulumitest"
 )
@@ -70,6 +71,7 @@ func validArgs() *cell.Args {
 				ConcurrentTenants: 13, RecordTimeout: 7 * time.Second, RetryBackoffBase: 2 * time.Second, RetryBackoffMax: 5 * time.Minute, ResultTTL: 2160 * time.Hour,
 			},
 		},
+		Alarms: config.Default().Alarms,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"cellular/internal/model/config"
 	"cellular/internal/model/naming"
 )
 
@@ -24,6 +25,9 @@ type Args struct {
 	// Protect keeps the tables: deletion protection, point-in-time recovery and Pulumi's protect. False is for
 	// throw-away stacks only.
 	Protect bool
+	// Alarms says when the control plane's alarms fire, and which topic is told: its topic, its period and what it says of the
+	// control plane. Required.
+	Alarms config.Alarms
 }
 
 // Validate returns everything that is wrong with the arguments, joined.
@@ -31,10 +35,7 @@ func (a *Args) Validate() error {
 	if a == nil {
 		return errors.New("args are required")
 	}
-	if a.Stack == "" {
-		return errors.New("the stack is required")
-	}
-	return a.Stack.CheckGlobal()
+	return config.Config{Deployment: a.Stack, Protect: a.Protect, Alarms: a.Alarms}.CheckControlPlane()
 }
 
 // newTable completes table with what all tables of the control plane have in common, and registers it under parent.

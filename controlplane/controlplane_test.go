@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/controlplane"
+	"cellular/internal/model/config"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
 	"cellular/internal/testkit/pulumitest"
@@ -17,6 +18,11 @@ const (
 	tableType     = "aws:dynamodb/table:Table"
 	parameterType = "aws:ssm/parameter:Parameter"
 )
+
+// valid are arguments with the default alarms.
+func valid(stack naming.Stack, protect bool) *controlplane.Args {
+	return &controlplane.Args{Stack: stack, Protect: protect, Alarms: config.Default().Alarms}
+}
 
 // program registers both components as the stack does.
 func program(args *controlplane.Args) pulumi.RunFunc {
@@ -44,7 +50,7 @@ func inputs(t *testing.T, res *pulumitest.Resource) map[string]any {
 }
 
 func TestTheMappingIsKeyedByTenantAndListedByCell(t *testing.T) {
-	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	r := pulumitest.Run(t, program(valid("prod", true)))
 	require.Equal(t, map[string]any{
 		"name": "prod-global-tenant-cell-mapping", "hashKey": "tenant_id", "billingMode": "PAY_PER_REQUEST",
 		"attributes": []any{map[string]any{"name": "tenant_id", "type": "S"}, map[string]any{"name": "cell_id", "type": "S"}},
@@ -59,7 +65,7 @@ func TestTheMappingIsKeyedByTenantAndListedByCell(t *testing.T) {
 }
 
 func TestCellStatesAreKeyedByCell(t *testing.T) {
-	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	r := pulumitest.Run(t, program(valid("prod", true)))
 	require.Equal(t, map[string]any{
 		"name": "prod-global-cell-states", "hashKey": "cell_id", "billingMode": "PAY_PER_REQUEST",
 		"attributes":                []any{map[string]any{"name": "cell_id", "type": "S"}},
@@ -71,7 +77,7 @@ func TestCellStatesAreKeyedByCell(t *testing.T) {
 }
 
 func TestMovesAreATenantsHistoryWithTheOpenOnesListed(t *testing.T) {
-	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod", Protect: true}))
+	r := pulumitest.Run(t, program(valid("prod", true)))
 	require.Equal(t, map[string]any{
 		"name": "prod-global-tenant-moves", "hashKey": "tenant_id", "rangeKey": "epoch", "billingMode": "PAY_PER_REQUEST",
 		"attributes": []any{
@@ -90,7 +96,7 @@ func TestMovesAreATenantsHistoryWithTheOpenOnesListed(t *testing.T) {
 
 func TestProtectKeepsEveryTable(t *testing.T) {
 	for _, protect := range []bool{true, false} {
-		tables := pulumitest.Run(t, program(&controlplane.Args{Stack: "s", Protect: protect})).OfType(tableType)
+		tables := pulumitest.Run(t, program(valid("s", protect))).OfType(tableType)
 		require.Len(t, tables, 3)
 		for _, table := range tables {
 			require.Equal(t, protect, table.Protect, table)
@@ -101,7 +107,7 @@ func TestProtectKeepsEveryTable(t *testing.T) {
 }
 
 func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
-	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "prod"}))
+	r := pulumitest.Run(t, program(valid("prod", false)))
 	p := r.Only(t, parameterType)
 	require.Equal(t, "/cellular/prod/control-plane", p.Str(t, "name"))
 	require.Equal(t, "String", p.Str(t, "type"))
@@ -117,13 +123,13 @@ func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
 }
 
 func TestAPreviewOfANewControlPlaneWorks(t *testing.T) {
-	args := &controlplane.Args{Stack: "s"}
+	args := valid("s", false)
 	r := pulumitest.Run(t, program(args), pulumitest.DryRun())
 	require.Len(t, r.Resources(), len(pulumitest.Run(t, program(args)).Resources()))
 }
 
 func TestEveryChildIsUnderItsComponentAndItsProvider(t *testing.T) {
-	r := pulumitest.Run(t, program(&controlplane.Args{Stack: "s"}))
+	r := pulumitest.Run(t, program(valid("s", false)))
 	r.AssertNoDefaultProvider(t)
 	r.AssertNoDuplicateURN(t)
 	under := map[string]string{}
@@ -145,8 +151,9 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 	}
 	for want, args := range map[string]*controlplane.Args{
 		": args are required":     nil,
-		": the stack is required": {},
-		"AWS allows 64":           {Stack: naming.Stack(strings.Repeat("s", 64))},
+		`deployment: is "", want`: {},
+		"AWS allows 64":           valid(naming.Stack(strings.Repeat("s", 64)), false),
+		"alarms.period: is 0s":    {Stack: "s"},
 	} {
 		for component, program := range map[string]pulumi.RunFunc{
 			"mapping table mapping: ": program(args), "control tables control: ": controlTables(args),

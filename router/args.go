@@ -27,6 +27,8 @@ type Args struct {
 	Settings Settings
 	// DataTTL is how long an event is kept from when the router accepted it: pipeline.dataTTL of the configuration.
 	DataTTL time.Duration
+	// Alarms says when the router's alarms fire: its period and what it says of the router.
+	Alarms config.Alarms
 
 	Architecture     string // arm64 or x86_64
 	LogLevel         string // debug, info, warn or error
@@ -72,7 +74,7 @@ func (a *Args) Validate() error {
 func (a *Args) config() config.Config {
 	return config.Config{
 		Deployment: a.Stack, Protect: a.Protect, Router: a.Settings,
-		Pipeline: config.Pipeline{DataTTL: a.DataTTL},
+		Pipeline: config.Pipeline{DataTTL: a.DataTTL}, Alarms: a.Alarms,
 		Functions: config.Functions{
 			Architecture: a.Architecture, LogLevel: a.LogLevel, LogRetentionDays: a.LogRetentionDays, Tracing: a.Tracing,
 		},

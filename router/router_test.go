@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/config"
 	"cellular/internal/model/manifest"
 	"cellular/internal/testkit/pulumitest"
 	"cellular/router"
@@ -44,6 +45,7 @@ func valid() *router.Args {
 			Breaker: router.Breaker{Failures: 3, OpenFor: 5 * time.Second, Probes: 1},
 		},
 		DataTTL:      840 * time.Hour,
+		Alarms:       config.Default().Alarms,
 		Architecture: "arm64", LogLevel: "info", LogRetentionDays: 30, Tracing: true,
 	}
 }

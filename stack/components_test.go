@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/cell"
+	"cellular/controlplane"
 	"cellular/internal/model/config"
 	"cellular/internal/testkit/configtest"
 	"cellular/internal/testkit/pulumitest"
@@ -21,17 +22,17 @@ import (
 )
 
 // componentArgs are what a Go program that uses the components by themselves passes for the configuration.
-func componentArgs(c config.Config) (*cell.Args, *router.Args) {
+func componentArgs(c config.Config) (*cell.Args, *router.Args, *controlplane.Args) {
 	one := c.Cells[0]
 	return &cell.Args{
 			ID: one.ID, Wave: one.Wave, Tier: one.Tier, MaxTenants: one.MaxTenants,
 			Stack: c.Deployment, Protect: c.Protect, RouterRoleARN: pulumi.String("arn"),
-			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline,
+			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline, Alarms: c.Alarms,
 		}, &router.Args{
 			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), Protect: c.Protect,
 			Code: "r.zip", Settings: c.Router, DataTTL: c.Pipeline.DataTTL, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
-			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing,
-		}
+			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing, Alarms: c.Alarms,
+		}, &controlplane.Args{Stack: c.Deployment, Protect: c.Protect, Alarms: c.Alarms}
 }
 
 // places are what an error is about, without the forms of a path that a list or a namespace adds.
@@ -56,8 +57,8 @@ func TestI6TheComponentsAcceptExactlyWhatTheConfigurationAccepts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := configtest.Any().Draw(t, "config")
 		parsed, err := stack.Parse("dev", configtest.Raw(c))
-		cellArgs, routerArgs := componentArgs(c)
-		components := errors.Join(cellArgs.Validate(), routerArgs.Validate())
+		cellArgs, routerArgs, controlArgs := componentArgs(c)
+		components := errors.Join(cellArgs.Validate(), routerArgs.Validate(), controlArgs.Validate())
 		require.Equal(t, err == nil, components == nil, "the configuration says %v\nthe components say %v", err, components)
 		require.Equal(t, places(err), places(components), "the configuration says %v\nthe components say %v", err, components)
 		if err != nil {
@@ -79,19 +80,19 @@ func TestI6ACellRefusesWhatWouldForgetAnEventTooEarly(t *testing.T) {
 	c := config.Default()
 	c.Deployment, c.Cells = "dev", []config.Cell{{ID: "alpha", Tier: "standard", MaxTenants: 1}}
 	c.Pipeline.DataTTL = c.Pipeline.Queue.Retention + c.Pipeline.Queue.DLQRetention + time.Second
-	args, _ := componentArgs(c)
+	args, _, _ := componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.dataTTL: is 432h0m1s, want more than the 774h")
 	c.Pipeline = config.Default().Pipeline
 	c.Pipeline.Consumer.ResultTTL = c.Pipeline.DataTTL
-	args, _ = componentArgs(c)
+	args, _, _ = componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h")
 
 	c.Pipeline = config.Default().Pipeline
 	c.Pipeline.Queue.Retention = 41 * time.Minute // 5 receives of 180 s and 5 min each take 40 min
-	args, _ = componentArgs(c)
+	args, _, _ = componentArgs(c)
 	require.NoError(t, args.Validate())
 	c.Pipeline.Queue.Retention = 40 * time.Minute
-	args, _ = componentArgs(c)
+	args, _, _ = componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.queue.retention: is 40m, want more than the 40m")
 }
 

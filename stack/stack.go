@@ -161,7 +161,7 @@ func (d *deployment) register() error {
 
 // global registers the control plane and the router.
 func (d *deployment) global() (*router.CellRouter, error) {
-	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect}
+	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect, Alarms: d.config.Alarms}
 	table, err := controlplane.NewMappingTable(d.ctx, "mapping", args, d.options...)
 	if err != nil {
 		return nil, err
@@ -177,6 +177,7 @@ func (d *deployment) global() (*router.CellRouter, error) {
 		Code:             d.code.Router,
 		Settings:         d.config.Router,
 		DataTTL:          d.config.Pipeline.DataTTL,
+		Alarms:           d.config.Alarms,
 		Architecture:     d.config.Functions.Architecture,
 		LogLevel:         d.config.Functions.LogLevel,
 		LogRetentionDays: d.config.Functions.LogRetentionDays,
@@ -211,6 +212,7 @@ func (d *deployment) cells(routerRoleARN pulumi.StringInput) error {
 			Code:          cell.Code{Producer: d.code.Producer, Consumer: d.code.Consumer},
 			Functions:     d.config.Functions,
 			Pipeline:      d.config.Pipeline,
+			Alarms:        d.config.Alarms,
 		}, d.options...)
 		if err != nil {
 			return err

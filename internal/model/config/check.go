@@ -7,7 +7,7 @@ import (
 )
 
 // CheckCell returns everything that is wrong with a cell and with what the configuration says of it: Deployment, Protect,
-// Functions and Pipeline. It finds what Parse finds.
+// Functions, Pipeline, and of Alarms the cell's. It finds what Parse finds.
 func (c Config) CheckCell(cell Cell) error {
 	p := &problems{}
 	checkDeployment(c.Deployment, p)
@@ -18,17 +18,23 @@ func (c Config) CheckCell(cell Cell) error {
 	cellFields(o, &cell)
 	o.object("functions", func(o *object) { functionFields(o, &c.Functions) })
 	o.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
+	o.object("alarms", func(o *object) {
+		alarmPeriodField(o, &c.Alarms)
+		o.object("cell", func(o *object) { cellAlarmFields(o, &c.Alarms.Cell) })
+	})
 	if !p.bad["id"] {
 		checkCellNames(c.Deployment, cell.ID, "id", p)
 	}
 	r := rules{problems: p}
 	checkFaults(c, r)
 	checkPipeline(c, r)
+	checkAlarmPeriod(c, r)
+	checkCellAlarms(c, r)
 	return errors.Join(p.list...)
 }
 
 // CheckRouter returns everything that is wrong with what the configuration says of the router: Deployment, Protect, Router,
-// of Functions what all functions share, and the DataTTL of Pipeline. It finds what Parse finds.
+// of Functions what all functions share, the DataTTL of Pipeline, and of Alarms the router's. It finds what Parse finds.
 func (c Config) CheckRouter() error {
 	p := &problems{}
 	checkDeployment(c.Deployment, p)
@@ -36,10 +42,32 @@ func (c Config) CheckRouter() error {
 	o.object("router", func(o *object) { routerFields(o, &c.Router) })
 	o.object("functions", func(o *object) { sharedFields(o, &c.Functions) })
 	o.object("pipeline", func(o *object) { dataTTLField(o, &c.Pipeline) })
+	o.object("alarms", func(o *object) {
+		alarmPeriodField(o, &c.Alarms)
+		o.object("router", func(o *object) { routerAlarmFields(o, &c.Alarms.Router) })
+	})
 	checkGlobalNames(c.Deployment, "deployment", p)
 	r := rules{problems: p}
 	checkAuth(c, r)
 	checkRouter(c, r)
+	checkAlarmPeriod(c, r)
+	return errors.Join(p.list...)
+}
+
+// CheckControlPlane returns everything that is wrong with what the configuration says of the control plane: Deployment,
+// Protect, and of Alarms the topic and the control plane's. It finds what Parse finds.
+func (c Config) CheckControlPlane() error {
+	p := &problems{}
+	checkDeployment(c.Deployment, p)
+	checked("", p).object("alarms", func(o *object) {
+		topicField(o, &c.Alarms)
+		alarmPeriodField(o, &c.Alarms)
+		o.object("controlPlane", func(o *object) { controlPlaneAlarmFields(o, &c.Alarms.ControlPlane) })
+	})
+	checkGlobalNames(c.Deployment, "deployment", p)
+	r := rules{problems: p}
+	checkAlarmPeriod(c, r)
+	checkTopic(c, r)
 	return errors.Join(p.list...)
 }
 

@@ -54,6 +54,61 @@ func Default() Config {
 				ResultTTL: 90 * day,
 			},
 		},
+		Alarms: defaultAlarms(),
+	}
+}
+
+// defaultAlarms page a person within minutes of what harms tenants and does not mend itself, and for nothing else. No data is
+// no breach anywhere: CloudWatch has none of a queue that is empty and left alone for six hours, of a function that is not
+// invoked, and of failures that there were none of.
+func defaultAlarms() Alarms {
+	var (
+		atOnce     = Window{Datapoints: 1, Periods: 1, Missing: MissingNotBreaching} // it stays, and nobody else mends it
+		fast       = Window{Datapoints: 2, Periods: 3, Missing: MissingNotBreaching} // clients feel it: one bad minute passes, two are an outage
+		persistent = Window{Datapoints: 3, Periods: 3, Missing: MissingNotBreaching} // an age rises by itself: three minutes say that it does not fall
+		repeated   = Window{Datapoints: 3, Periods: 5, Missing: MissingNotBreaching} // each is retried: one cold start that fails, or one crash, is no fault
+	)
+	// One letter in a DLQ is an event that was answered with 202 and is not applied.
+	dlq := CountAlarm{Threshold: 0, Window: atOnce}
+	return Alarms{
+		Period: time.Minute, // AWS's services report each minute
+		Cell: CellAlarms{
+			StreamDLQ: dlq, SubscriptionDLQ: dlq, ConsumerDLQ: dlq,
+			// The longest that a failed message is hidden for (retryBackoff.max), and more than the visibility timeout of 3 min for
+			// which a crash hides a batch: up to there a message is retried as it should be.
+			OldestMessage: AgeAlarm{Threshold: 5 * time.Minute, Window: persistent},
+			// The stream is read within a second. A record that kills the producer is given up after some 5 min of tries; what lasts
+			// longer is a topic that fails. It leaves hours until records are given up for their age (maxRecordAge, 6 h).
+			IteratorAge: AgeAlarm{Threshold: 5 * time.Minute, Window: persistent},
+			// These are in no DLQ: Lambda could not write to it.
+			DroppedEvents:  CountAlarm{Threshold: 0, Window: atOnce},
+			ProducerErrors: CountAlarm{Threshold: 0, Window: repeated}, ConsumerErrors: CountAlarm{Threshold: 0, Window: repeated},
+			// The account's concurrency or a reservation is used up. A throttled receive counts towards maxReceiveCount.
+			ProducerThrottles: CountAlarm{Threshold: 0, Window: repeated}, ConsumerThrottles: CountAlarm{Threshold: 0, Window: repeated},
+			// An event takes less than a second, and some seconds with a cold start or a retry. With fewer than 100 a period the
+			// percentile is the one slowest, such as one that was retried; ages tell of those cells.
+			AcceptedToApplied: LatencyAlarm{Threshold: time.Minute, MinSamples: 100, Window: persistent},
+			// A cell that is out makes it all of them; a client's own mistakes are 4xx. With fewer than 20 requests a minute one bad
+			// request would be the alarm, so breakerOpens tells of those cells.
+			EdgeFailures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
+			// Three calls in a row failed in one process. A cell that is out opens breakers again and again.
+			BreakerOpens: CountAlarm{Threshold: 0, Window: repeated},
+		},
+		Router: RouterAlarms{
+			Failures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
+			Errors:   CountAlarm{Threshold: 0, Window: repeated}, Throttles: CountAlarm{Threshold: 0, Window: repeated},
+			// Two services count the requests, and logs may come late: then what the function answered itself is missing from the
+			// difference at first.
+			IntegrationFailures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: repeated},
+		},
+		ControlPlane: ControlPlaneAlarms{
+			MappingThrottles: CountAlarm{Threshold: 0, Window: repeated}, MappingErrors: CountAlarm{Threshold: 0, Window: repeated},
+			// A read that times out now and then makes a few; a table that is out makes it most requests within a softTTL, and the
+			// hardTTL of 1 h is how long there is to mend it.
+			StaleAnswers: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
+			// Of reads there are few: known tenants need one every softTTL. Ten a minute are one busy process.
+			RefreshFailures: ShareAlarm{Threshold: 0.1, MinSamples: 10, Window: fast},
+		},
 	}
 }
 

@@ -49,6 +49,18 @@ func TestAnObjectReplacesOnlyTheFieldsThatItHas(t *testing.T) {
 	require.Equal(t, "ops", c.Profile)
 }
 
+func TestAnAlarmTakesTheFieldsThatItHas(t *testing.T) {
+	c, err := config.Parse("dev", minimal("cellular:protect", "false", "cellular:alarms",
+		`{"topic":"arn:aws:sns:eu-west-1:123456789012:pager","period":"10s","cell":{"oldestMessage":{"threshold":"90s"},"edgeFailures":{"threshold":0.5,"minSamples":3}},"router":{"errors":{"missing":"ignore"}}}`))
+	require.NoError(t, err)
+	want := config.Default().Alarms
+	want.Topic, want.Period = "arn:aws:sns:eu-west-1:123456789012:pager", 10*time.Second
+	want.Cell.OldestMessage.Threshold = 90 * time.Second
+	want.Cell.EdgeFailures.Threshold, want.Cell.EdgeFailures.MinSamples = 0.5, 3
+	want.Router.Errors.Missing = config.MissingIgnore
+	require.Equal(t, want, c.Alarms)
+}
+
 const wantAudience = "a list of 1 to 50 different strings, none of them empty or with control characters"
 
 func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
@@ -58,7 +70,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		want       string
 	}{
 		// keys
-		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
+		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:alarms, cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
 		{"aws:defaultTags", "{}", "aws:defaultTags: is not handed to the AWS provider, allowed are aws:profile, aws:region"},
 		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, breaker, cacheSize, cellLimit, cellTimeout, counterTimeout, hardTTL, maxPayloadBytes, memory, minCellTimeout, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, tenantLimit, throttle, timeout"},
 		{"cellular:router", `{"auth":{"kind":"iam"}}`, "cellular:router.auth.kind: unknown key, allowed are audience, issuer, tenantClaim, type"},
@@ -156,6 +168,27 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"dataTTL":"774h"}`, "cellular:pipeline.dataTTL: is 774h, want more than the 774h that an event can be on its way (maxRecordAge, retention and twice dlqRetention): its payload may be read until then"},
 		{"cellular:pipeline", `{"dataTTL":"47h"}`, `cellular:pipeline.dataTTL: is "47h", want a duration in whole seconds from 48h to 87600h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"consumer":{"resultTTL":"840h"}}`, "cellular:pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h: an event that was applied must not be seen as accepted once more"},
+		// alarms
+		{"cellular:alarms", `{"cells":{}}`, "cellular:alarms.cells: unknown key, allowed are cell, controlPlane, period, router, topic"},
+		{"cellular:alarms", `{"cell":{"dlq":{}}}`, "cellular:alarms.cell.dlq: unknown key, allowed are acceptedToApplied, breakerOpens, consumerDLQ, consumerErrors, consumerThrottles, droppedEvents, edgeFailures, iteratorAge, oldestMessage, producerErrors, producerThrottles, streamDLQ, subscriptionDLQ"},
+		{"cellular:alarms", `{"cell":{"streamDLQ":{"minSamples":1}}}`, "cellular:alarms.cell.streamDLQ.minSamples: unknown key, allowed are datapoints, missing, periods, threshold"},
+		{"cellular:alarms", `{"router":{"failures":{"share":0.1}}}`, "cellular:alarms.router.failures.share: unknown key, allowed are datapoints, minSamples, missing, periods, threshold"},
+		{"cellular:alarms", `{"controlPlane":{"failures":{}}}`, "cellular:alarms.controlPlane.failures: unknown key, allowed are mappingErrors, mappingThrottles, refreshFailures, staleAnswers"},
+		{"cellular:alarms", `{"period":"90s"}`, `cellular:alarms.period: is "90s", want 10s, 30s, or whole minutes from 1m to 15m`},
+		{"cellular:alarms", `{"period":60}`, `cellular:alarms.period: is 60, want 10s, 30s, or whole minutes from 1m to 15m`},
+		{"cellular:alarms", `{"period":"10s"}`, "cellular:alarms.period: is 10s while cellular:protect is true, want whole minutes: AWS's services report each minute, so that most of such periods have no data"},
+		{"cellular:alarms", `{"topic":"pager"}`, `cellular:alarms.topic: is "pager", want the ARN of a standard SNS topic, or "" for the deployment's own`},
+		{"cellular:alarms", `{"topic":"arn:aws:sns:eu-west-1:123456789012:pager.fifo"}`, `cellular:alarms.topic: is "arn:aws:sns:eu-west-1:123456789012:pager.fifo", want the ARN of a standard SNS topic, or "" for the deployment's own`},
+		{"cellular:alarms", `{"topic":"arn:aws:sns:us-east-1:123456789012:pager"}`, "cellular:alarms.topic: is in us-east-1, want a topic in eu-west-1, where the alarms are"},
+		{"cellular:alarms", `{"cell":{"consumerDLQ":{"threshold":-1}}}`, "cellular:alarms.cell.consumerDLQ.threshold: is -1, want a whole number from 0 to 1000000"},
+		{"cellular:alarms", `{"cell":{"oldestMessage":{"threshold":300}}}`, `cellular:alarms.cell.oldestMessage.threshold: is 300, want a duration from 1s to 336h, written like "1h30m" or "250ms"`},
+		{"cellular:alarms", `{"cell":{"edgeFailures":{"threshold":5}}}`, "cellular:alarms.cell.edgeFailures.threshold: is 5, want a number from 0 to 1"},
+		{"cellular:alarms", `{"cell":{"edgeFailures":{"threshold":"5%"}}}`, `cellular:alarms.cell.edgeFailures.threshold: is "5%", want a number from 0 to 1`},
+		{"cellular:alarms", `{"cell":{"producerErrors":{"missing":"ok"}}}`, `cellular:alarms.cell.producerErrors.missing: is "ok", want one of notBreaching, breaching, ignore, missing`},
+		{"cellular:alarms", `{"router":{"errors":{"datapoints":6}}}`, "cellular:alarms.router.errors.datapoints: is 6, want at most the periods of 5, of which they are"},
+		{"cellular:alarms", `{"router":{"errors":{"periods":97}}}`, "cellular:alarms.router.errors.periods: is 97, want a whole number from 1 to 96"},
+		{"cellular:alarms", `{"cell":{"iteratorAge":{"threshold":"6h"}}}`, "cellular:alarms.cell.iteratorAge.threshold: is 6h, want less than the stream's maxRecordAge of 6h: a record that old is given up"},
+		{"cellular:alarms", `{"cell":{"oldestMessage":{"threshold":"96h"}}}`, "cellular:alarms.cell.oldestMessage.threshold: is 96h, want less than the queue's retention of 96h: no message gets that old"},
 	} {
 		t.Run(test.key+"="+test.value, func(t *testing.T) {
 			_, err := config.Parse("dev", minimal(test.key, test.value))
@@ -354,13 +387,13 @@ func TestAValueTakesAWhole(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all")
-	f.Add("dev", `[{"id":"alpha","id":"alpha"}]`, `{"auth":{"type":"jwt","issuer":"https://a@b","audience":["x"],"tenantClaim":"t"}}`, `{"faultInjection":true}`, `{"queue":{},"queue":{}}`, "true", "all")
-	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "")
-	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane string) {
+	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all", `{"period":"5m","cell":{"edgeFailures":{"threshold":1e-3}}}`)
+	f.Add("dev", `[{"id":"alpha","id":"alpha"}]`, `{"auth":{"type":"jwt","issuer":"https://a@b","audience":["x"],"tenantClaim":"t"}}`, `{"faultInjection":true}`, `{"queue":{},"queue":{}}`, "true", "all", `{"topic":""}`)
+	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "", `{"cell":[]}`)
+	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane, alarms string) {
 		c, err := config.Parse(name, map[string]string{
 			"aws:region": "eu-west-1", "cellular:cells": cells, "cellular:router": router, "cellular:functions": functions,
-			"cellular:pipeline": pipeline, "cellular:protect": protect, "cellular:plane": plane,
+			"cellular:pipeline": pipeline, "cellular:protect": protect, "cellular:plane": plane, "cellular:alarms": alarms,
 		})
 		if err != nil {
 			require.Zero(t, c, "a wrong configuration must not be used by accident")

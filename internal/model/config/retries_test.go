@@ -20,6 +20,7 @@ func TestI6StreamRetriesOutlastTheRecordAge(t *testing.T) {
 		c := config.Default()
 		c.Deployment, c.Functions.Timeout, c.Pipeline.Stream.MaxRecordAge = "dev", seconds("timeout", 3, 15*60), seconds("age", 60, 23*60*60)
 		c.Pipeline.Consumer.RecordTimeout = time.Second
+		c.Alarms.Cell.IteratorAge.Threshold = time.Second
 		n, age := config.StreamRetries(c.Functions, c.Pipeline.Stream), c.Pipeline.Stream.MaxRecordAge
 		try := c.Functions.Timeout - config.ProducerAnswerMargin // what one that fails takes at least
 		require.Greater(t, time.Duration(n)*try, age, "a record of which every try fails is too old before its retries are used up")

@@ -16,6 +16,9 @@ func checkRules(c Config, p *problems) {
 	checkFaults(c, r)
 	checkPipeline(c, r)
 	checkReserved(c, r)
+	checkAlarmPeriod(c, r)
+	checkCellAlarms(c, r)
+	checkTopic(c, r)
 }
 
 // rules reports about keys by their paths within the configuration, such as "router.softTTL".

@@ -63,7 +63,7 @@ func Any() *rapid.Generator[config.Config] {
 			c.Router.Auth = config.Auth{Type: config.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"events"}, TenantClaim: "tenant"}
 		}
 		var all []reflect.Value
-		for _, part := range []any{&c.Deployment, &c.Protect, &c.Cells[0], &c.Router, &c.Functions, &c.Pipeline} {
+		for _, part := range []any{&c.Deployment, &c.Protect, &c.Cells[0], &c.Router, &c.Functions, &c.Pipeline, &c.Alarms} {
 			all = append(all, leaves(reflect.ValueOf(part).Elem())...)
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "changes") {
@@ -111,6 +111,8 @@ func change(t *rapid.T, field reflect.Value) {
 		field.SetInt(int64(rapid.SampledFrom(durations).Draw(t, "duration")))
 	case field.Kind() == reflect.Int:
 		field.SetInt(int64(rapid.OneOf(rapid.SampledFrom(numbers), rapid.IntRange(-1, 20_000)).Draw(t, "number")))
+	case field.Kind() == reflect.Float64:
+		field.SetFloat(rapid.SampledFrom([]float64{-0.1, 0, 0.01, 0.5, 1, 1.01}).Draw(t, "share"))
 	case field.Kind() == reflect.Bool:
 		field.SetBool(rapid.Bool().Draw(t, "bool"))
 	case field.Kind() == reflect.String:
@@ -171,7 +173,46 @@ func Raw(c config.Config) map[string]string {
 			"producerReservedConcurrency": l.ProducerReservedConcurrency,
 			"consumerReservedConcurrency": l.ConsumerReservedConcurrency,
 		}),
+		"cellular:alarms": encode(rawAlarms(c.Alarms)),
 	}
+}
+
+func rawAlarms(a config.Alarms) object {
+	c, r, p := a.Cell, a.Router, a.ControlPlane
+	return object{
+		"topic": a.Topic, "period": a.Period.String(),
+		"cell": object{
+			"streamDLQ": rawCount(c.StreamDLQ), "subscriptionDLQ": rawCount(c.SubscriptionDLQ), "consumerDLQ": rawCount(c.ConsumerDLQ),
+			"oldestMessage": rawAlarm(c.OldestMessage.Threshold.String(), c.OldestMessage.Window),
+			"iteratorAge":   rawAlarm(c.IteratorAge.Threshold.String(), c.IteratorAge.Window),
+			"droppedEvents": rawCount(c.DroppedEvents), "producerErrors": rawCount(c.ProducerErrors), "consumerErrors": rawCount(c.ConsumerErrors),
+			"producerThrottles": rawCount(c.ProducerThrottles), "consumerThrottles": rawCount(c.ConsumerThrottles),
+			"acceptedToApplied": sampled(rawAlarm(c.AcceptedToApplied.Threshold.String(), c.AcceptedToApplied.Window), c.AcceptedToApplied.MinSamples),
+			"edgeFailures":      rawShare(c.EdgeFailures), "breakerOpens": rawCount(c.BreakerOpens),
+		},
+		"router": object{
+			"failures": rawShare(r.Failures), "errors": rawCount(r.Errors), "throttles": rawCount(r.Throttles), "integrationFailures": rawShare(r.IntegrationFailures),
+		},
+		"controlPlane": object{
+			"mappingThrottles": rawCount(p.MappingThrottles), "mappingErrors": rawCount(p.MappingErrors),
+			"staleAnswers": rawShare(p.StaleAnswers), "refreshFailures": rawShare(p.RefreshFailures),
+		},
+	}
+}
+
+func rawAlarm(threshold any, w config.Window) object {
+	return object{"threshold": threshold, "datapoints": w.Datapoints, "periods": w.Periods, "missing": w.Missing}
+}
+
+func rawCount(a config.CountAlarm) object { return rawAlarm(a.Threshold, a.Window) }
+
+func rawShare(a config.ShareAlarm) object {
+	return sampled(rawAlarm(a.Threshold, a.Window), a.MinSamples)
+}
+
+func sampled(alarm object, minSamples int) object {
+	alarm["minSamples"] = minSamples
+	return alarm
 }
 
 func encode(v any) string {

@@ -43,6 +43,7 @@ var routerVariables = map[string]string{
 	env.BreakerOpenFor:      "5s",
 	env.BreakerProbes:       "1",
 	env.MetricsNamespace:    names.MetricsNamespace(),
+	env.LogLevel:            "info",
 }
 
 // withoutLimits are the variables of a router that sheds nothing and gives no answer up: its limits are for a store that takes

@@ -19,7 +19,6 @@ func (b *builder) newConsumer(t tables, q queues, r roles) (deploy.Function, err
 		reserved: b.args.Pipeline.ConsumerReservedConcurrency,
 		settings: b.args.Pipeline.ConsumerEnvironment(),
 		environment: pulumi.StringMap{
-			env.CellID:         pulumi.String(b.args.ID),
 			env.DataTable:      t.data.Name,
 			env.ResultsTable:   t.results.Name,
 			env.QueueURL:       q.queue.Url,

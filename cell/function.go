@@ -1,10 +1,13 @@
 package cell
 
 import (
+	"maps"
+
 	awsiam "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/functions/deploy"
+	"cellular/internal/model/env"
 	"cellular/internal/model/iam"
 )
 
@@ -33,8 +36,8 @@ type functionSpec struct {
 	name        string
 	zip         string
 	role        *awsiam.Role
-	reserved    int // concurrency; 0 reserves none
-	environment pulumi.StringMap
+	reserved    int               // concurrency; 0 reserves none
+	environment pulumi.StringMap  // variables that come from other resources; newFunction adds those of every function
 	settings    map[string]string // further variables
 
 	// grants are the role's statements but for logs and traces, made of the values of grantsOn.
@@ -45,6 +48,11 @@ type functionSpec struct {
 // newFunction registers a function of the cell.
 func (b *builder) newFunction(spec functionSpec) (deploy.Function, error) {
 	f := b.args.Functions
+	maps.Copy(spec.environment, pulumi.StringMap{
+		env.CellID:           pulumi.String(b.args.ID),
+		env.MetricsNamespace: pulumi.String(b.args.Stack.MetricsNamespace()),
+		env.LogLevel:         pulumi.String(f.LogLevel),
+	})
 	return deploy.NewFunction(b.ctx, deploy.Spec{
 		Resources: deploy.Resources{
 			Function: b.child(spec.part), LogGroup: b.child(spec.part + "-logs"), Policy: b.child(spec.part + "-role-policy"),

@@ -196,7 +196,8 @@ func TestFunctionSettingsFollowTheArguments(t *testing.T) {
 	require.Equal(t, "true", consumer.Str(t, "environment.variables.FAULT_INJECTION"))
 	for _, f := range []*pulumitest.Resource{producer, consumer} {
 		require.Equal(t, "x86_64", f.Str(t, "architectures[0]"))
-		require.Equal(t, "WARN", f.Str(t, "loggingConfig.applicationLogLevel"))
+		require.Equal(t, "warn", f.Str(t, "environment.variables.LOG_LEVEL"))
+		require.Equal(t, "INFO", f.Str(t, "loggingConfig.applicationLogLevel"), "Lambda would drop lines that have metrics alone")
 		require.Equal(t, "PassThrough", f.Str(t, "tracingConfig.mode"))
 	}
 }
@@ -205,14 +206,14 @@ func TestFunctionsAreToldTheirOwnCellsResources(t *testing.T) {
 	r := deployAlpha(t)
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "TOPIC_ARN": alphaTopic, "INLINE_PAYLOAD_BYTES": "65536", "CONCURRENT_PUBLISHES": "11",
-		"STREAM_DLQ_URL": queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha",
+		"STREAM_DLQ_URL": queueURLPrefix + "test-processing-queue-stream-dlq-cell-alpha", "METRICS_NAMESPACE": "Cellular/test", "LOG_LEVEL": "info",
 	}, part(t, r, functionType, "producer").Value(t, "environment.variables"))
 	require.Equal(t, map[string]any{
 		"CELL_ID": "alpha", "DATA_TABLE": "test-app-data-cell-alpha", "RESULTS_TABLE": "test-app-results-cell-alpha",
 		"QUEUE_URL": queueURLPrefix + "test-processing-queue-cell-alpha", "MAX_RECEIVE_COUNT": "5",
 		"CONSUMER_DLQ_URL":   queueURLPrefix + "test-processing-queue-dlq-cell-alpha",
 		"CONCURRENT_TENANTS": "13", "RECORD_TIMEOUT": "7s", "RETRY_BACKOFF_BASE": "2s", "RETRY_BACKOFF_MAX": "5m0s", "RESULT_TTL": "2160h0m0s",
-		"FAULT_INJECTION": "false",
+		"FAULT_INJECTION": "false", "METRICS_NAMESPACE": "Cellular/test", "LOG_LEVEL": "info",
 	}, part(t, r, functionType, "consumer").Value(t, "environment.variables"))
 }
 

@@ -22,7 +22,6 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Fu
 		reserved: b.args.Pipeline.ProducerReservedConcurrency,
 		settings: b.args.Pipeline.ProducerEnvironment(),
 		environment: pulumi.StringMap{
-			env.CellID:       pulumi.String(b.args.ID),
 			env.TopicARN:     top.topic.Arn,
 			env.StreamDLQURL: q.streamDLQ.Url,
 		},

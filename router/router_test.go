@@ -89,7 +89,7 @@ func TestTheFunctionLearnsAllItNeedsFromItsEnvironment(t *testing.T) {
 		"COUNTERS_TABLE_PREFIX": "prod-rate-counters-cell-",
 		"CACHE_SIZE":            "10000", "CACHE_SOFT_TTL": "30s", "CACHE_HARD_TTL": "1h0m0s", "CACHE_NEGATIVE_TTL": "5s",
 		"REFRESH_TIMEOUT": "500ms", "CELL_TIMEOUT": "3s", "COUNTER_TIMEOUT": "50ms", "MIN_CELL_TIMEOUT": "250ms", "DATA_TTL": "840h0m0s", "MAX_PAYLOAD_BYTES": "393216",
-		"AUTH_TYPE": "iam", "METRICS_NAMESPACE": "Cellular/prod", "TENANT_RATE": "50", "TENANT_BURST": "60",
+		"AUTH_TYPE": "iam", "METRICS_NAMESPACE": "Cellular/prod", "LOG_LEVEL": "info", "TENANT_RATE": "50", "TENANT_BURST": "60",
 		"CELL_IN_FLIGHT": "16", "CELL_RATE": "70", "CELL_BURST": "80", "BREAKER_FAILURES": "3", "BREAKER_OPEN_FOR": "5s", "BREAKER_PROBES": "1",
 	}, function.Value(t, "environment.variables"))
 	require.Equal(t, "provided.al2023", function.Str(t, "runtime"))
@@ -119,6 +119,11 @@ func TestTheFunctionWaitsForItsLogGroupAndItsRights(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"logGroup": "/aws/lambda/prod-global-edge-router", "logFormat": "JSON", "applicationLogLevel": "INFO", "systemLogLevel": "WARN",
 	}, function.Value(t, "loggingConfig"))
+	for level, filter := range map[string]string{"debug": "DEBUG", "warn": "INFO", "error": "INFO"} {
+		function := run(t, func(a *router.Args) { a.LogLevel = level }).Only(t, functionType)
+		require.Equal(t, level, function.Str(t, "environment.variables.LOG_LEVEL"))
+		require.Equal(t, filter, function.Str(t, "loggingConfig.applicationLogLevel"), "Lambda drops no line that has metrics alone")
+	}
 	require.Equal(t, "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", function.Str(t, "role"))
 }
 

@@ -14,7 +14,7 @@ import (
 
 func main() {
 	var vars env.Reader
-	logger := telemetry.Logger(telemetry.Cell(vars.String(env.CellID)))
+	logger, _ := telemetry.OfCell(&vars, os.Stdout)
 	c, err := newConsumer(context.Background(), &vars, logger)
 	if err != nil {
 		logger.Error("cannot start", "error", err)

@@ -5,7 +5,6 @@ package deploy
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -112,7 +111,7 @@ func NewFunction(ctx *pulumi.Context, s Spec, opts ChildOpts) (Function, error) 
 		LoggingConfig: lambda.FunctionLoggingConfigArgs{
 			LogFormat:           pulumi.String("JSON"),
 			LogGroup:            logs.Name,
-			ApplicationLogLevel: pulumi.String(strings.ToUpper(s.Settings.LogLevel)),
+			ApplicationLogLevel: pulumi.String(filter(s.Settings.LogLevel)),
 			SystemLogLevel:      pulumi.String(s.SystemLogLevel),
 		},
 		TracingConfig:                lambda.FunctionTracingConfigArgs{Mode: pulumi.String(tracingMode(s.Settings.Tracing))},
@@ -165,6 +164,16 @@ func tracingMode(on bool) string {
 		return "Active"
 	}
 	return "PassThrough"
+}
+
+// filter is the level below which Lambda drops a function's lines. It is never above INFO: Lambda takes a line without a level
+// for one of INFO, and such are those that have nothing but metrics. What else is below the configured level the functions
+// themselves do not write; see env.LogLevel.
+func filter(level string) string {
+	if level == "debug" {
+		return "DEBUG"
+	}
+	return "INFO"
 }
 
 // reservation is nil for no reservation: a zero would stop the function.

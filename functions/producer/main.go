@@ -13,7 +13,7 @@ import (
 
 func main() {
 	var vars env.Reader
-	logger := telemetry.Logger(telemetry.Cell(vars.String(env.CellID)))
+	logger, _ := telemetry.OfCell(&vars, os.Stdout)
 	p, err := newProducer(context.Background(), &vars, logger)
 	if err != nil {
 		logger.Error("cannot start", "error", err)

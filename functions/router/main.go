@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -14,10 +15,10 @@ import (
 )
 
 func main() {
-	logger := telemetry.Logger()
-	router, err := edge.FromEnvironment(context.Background(), &env.Reader{}, os.Stdout, telemetry.Level(logger))
+	var vars env.Reader
+	router, err := edge.FromEnvironment(context.Background(), &vars, os.Stdout)
 	if err != nil {
-		logger.Error("the router cannot start", "error", err)
+		telemetry.Logger(slog.LevelError).Error("the router cannot start", "error", err)
 		os.Exit(1)
 	}
 	lambda.Start(router)

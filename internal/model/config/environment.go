@@ -38,6 +38,7 @@ func (c Config) RouterEnvironment() map[string]string {
 		env.BreakerOpenFor:      r.Breaker.OpenFor.String(),
 		env.BreakerProbes:       strconv.Itoa(r.Breaker.Probes),
 		env.MetricsNamespace:    c.Deployment.MetricsNamespace(),
+		env.LogLevel:            c.Functions.LogLevel,
 	}
 	if r.Auth.Type == AuthJWT {
 		variables[env.TenantClaim] = r.Auth.TenantClaim

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"cellular/internal/model/env"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
 )
@@ -102,7 +103,7 @@ func functionFields(o *object, f *Functions) {
 // sharedFields are those that hold for the router's function too.
 func sharedFields(o *object, f *Functions) {
 	choice(o, "architecture", &f.Architecture, "arm64", "x86_64")
-	choice(o, "logLevel", &f.LogLevel, "debug", "info", "warn", "error")
+	choice(o, "logLevel", &f.LogLevel, env.LogLevels...)
 	o.oneOf("logRetentionDays", &f.LogRetentionDays, retentions)
 	o.boolean("tracing", &f.Tracing)
 }

@@ -5,6 +5,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -38,8 +39,17 @@ const (
 	BreakerFailures     = "BREAKER_FAILURES"      // failed calls into a cell in a row that open its circuit breaker
 	BreakerOpenFor      = "BREAKER_OPEN_FOR"      // duration: an open breaker lets no call through for this long
 	BreakerProbes       = "BREAKER_PROBES"        // calls that have to succeed after that for the breaker to close
-	MetricsNamespace    = "METRICS_NAMESPACE"     // where CloudWatch files the router's metrics
 )
+
+// The variables of all functions.
+const (
+	MetricsNamespace = "METRICS_NAMESPACE"           // where CloudWatch files the metrics
+	LogLevel         = "LOG_LEVEL"                   // the least level of the lines that are logged: one of LogLevels
+	FunctionVersion  = "AWS_LAMBDA_FUNCTION_VERSION" // set by Lambda
+)
+
+// LogLevels are the values of LogLevel, each level with all that follow it.
+var LogLevels = []string{"debug", "info", "warn", "error"}
 
 // The values of AuthType: what has told callers apart before the router sees a request.
 const (
@@ -121,6 +131,15 @@ func (r *Reader) OneOf(name string, allowed ...string) string {
 		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want one of %s", name, v, strings.Join(allowed, ", ")))
 	}
 	return v
+}
+
+// Level returns a log level that is one of LogLevels.
+func (r *Reader) Level(name string) slog.Level {
+	var level slog.Level
+	if v := r.OneOf(name, LogLevels...); v != "" {
+		_ = level.UnmarshalText([]byte(v)) // OneOf has reported any other text
+	}
+	return level
 }
 
 // Bool returns "true" or "false".

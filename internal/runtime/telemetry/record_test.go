@@ -80,13 +80,97 @@ func TestARecordWithoutACellCountsForTheWholeAlone(t *testing.T) {
 	require.NotContains(t, out.String(), "alpha")
 }
 
-func TestRecordsBelowTheLevelAreNotWanted(t *testing.T) {
-	records := telemetry.NewRecords(io.Discard, "n", slog.LevelWarn)
-	require.Nil(t, records.Start(t.Context(), slog.LevelInfo, noon, "m"))
-	require.NotNil(t, records.Start(t.Context(), slog.LevelWarn, noon, "m"))
-	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-		require.Equal(t, level, telemetry.Level(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level}))))
+// record writes a line with every kind of field.
+func record(t *testing.T, records *telemetry.Records, level slog.Level) {
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
+	r := records.Start(ctx, level, noon, "request")
+	r.Cell("alpha")
+	r.Int("status", 202)
+	r.Text("tenant", "acme")
+	r.OptionalText("event", "e-1")
+	r.True("replayed")
+	r.Milliseconds("total_ms", time.Millisecond)
+	r.Count("requests_2xx")
+	r.Counts("published", 3)
+	r.Counts("ejected", 0)
+	r.Gauge("breaker_state", 0)
+	r.Latency("dispatch_ms", -time.Millisecond)
+	records.Write(r)
+}
+
+func TestRecords_BelowTheLevelHaveTheirMetricsAndNothingElse(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewRecords(&out, "n", slog.LevelWarn).ByVersion("7", "requests_2xx")
+	record(t, records, slog.LevelInfo)
+	quiet := decode(t, out.Bytes())
+	embedded := quiet["_aws"]
+	delete(quiet, "_aws")
+	require.Equal(t, map[string]any{
+		"cell": "alpha", "version": "7", "requests_2xx": 1.0, "published": 3.0, "breaker_state": 0.0, "dispatch_ms": 0.0,
+	}, quiet)
+
+	out.Reset()
+	record(t, records, slog.LevelWarn)
+	whole := decode(t, out.Bytes())
+	require.Equal(t, embedded, whole["_aws"], "the metrics are those of a line that is logged")
+	require.Len(t, whole, 17)
+}
+
+func TestRecords_BelowTheLevelAreNotWrittenWithoutMetrics(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewCellRecords(&out, "n", slog.LevelWarn, "alpha")
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError} {
+		r := records.Start(t.Context(), level, noon, "m")
+		r.Text("tenant", "acme")
+		r.Counts("published", 0)
+		records.Write(r)
 	}
+	require.Equal(t, 1, strings.Count(out.String(), "\n"))
+	line := decode(t, out.Bytes())
+	require.Equal(t, "ERROR", line["level"])
+	require.NotContains(t, line, "_aws", "there is no metric in it")
+}
+
+func TestRecords_CountByVersionWhatIsNamed(t *testing.T) {
+	directives := func(records *telemetry.Records, out *bytes.Buffer) []any {
+		record(t, records, slog.LevelInfo)
+		return decode(t, out.Bytes())["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)
+	}
+	var out bytes.Buffer
+	got := directives(telemetry.NewRecords(&out, "n", slog.LevelInfo).ByVersion("7", "requests_2xx", "dispatch_ms"), &out)
+	require.Len(t, got, 2)
+	require.Len(t, got[0].(map[string]any)["Metrics"], 4)
+	require.Equal(t, map[string]any{
+		"Namespace": "n", "Dimensions": []any{[]any{"version"}}, "Metrics": []any{
+			map[string]any{"Name": "requests_2xx", "Unit": "Count"}, map[string]any{"Name": "dispatch_ms", "Unit": "Milliseconds"},
+		},
+	}, got[1])
+	out.Reset()
+	require.Len(t, directives(telemetry.NewRecords(&out, "n", slog.LevelInfo).ByVersion("7", "requests_5xx"), &out), 1, "it is not on the line")
+	require.NotContains(t, out.String(), "version")
+}
+
+func TestCellRecords_CountForTheirCellAlone(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewCellRecords(&out, "n", slog.LevelInfo, "beta")
+	r := records.Start(t.Context(), slog.LevelInfo, noon, "m")
+	r.Count("applied")
+	records.Write(r)
+	line := decode(t, out.Bytes())
+	require.Equal(t, "beta", line["cell"])
+	require.Equal(t, []any{[]any{"cell"}}, line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)[0].(map[string]any)["Dimensions"])
+}
+
+func TestRecord_BoundsATextInJSON(t *testing.T) {
+	var out bytes.Buffer
+	records := telemetry.NewRecords(&out, "n", slog.LevelInfo)
+	r := records.Start(t.Context(), slog.LevelInfo, noon, "m")
+	for _, name := range []string{"error", "stack", "peer_error"} {
+		r.Text(name, strings.Repeat("\x01", 1<<20)) // six bytes of JSON each
+	}
+	records.Write(r)
+	decode(t, out.Bytes())
+	require.Less(t, out.Len(), 64<<10)
 }
 
 func TestRecordsOfManyCallersAreWholeLines(t *testing.T) {
@@ -135,24 +219,28 @@ func FuzzRecordText(f *testing.F) {
 		r.Text("text", text)
 		records.Write(r)
 		require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")))
-		if got := decode(t, out.Bytes())["text"].(string); utf8.ValidString(text) && len(text) <= 16<<10 {
+		if got := decode(t, out.Bytes())["text"].(string); utf8.ValidString(text) && len(text) <= 2<<10 {
 			require.Equal(t, text, got)
 		}
 	})
 }
 
 func BenchmarkRecord(b *testing.B) {
-	records := telemetry.NewRecords(io.Discard, "Cellular/dev", slog.LevelInfo)
-	ctx := b.Context()
-	b.ReportAllocs()
-	for b.Loop() {
-		r := records.Start(ctx, slog.LevelInfo, noon, "request")
-		r.Cell("alpha")
-		r.Text("tenant", "acme")
-		r.Int("status", 202)
-		r.Milliseconds("total_ms", 5123*time.Microsecond)
-		r.Count("requests_2xx")
-		r.Latency("dispatch_ms", 5*time.Millisecond)
-		records.Write(r)
+	for name, level := range map[string]slog.Level{"logged": slog.LevelInfo, "metrics": slog.LevelWarn} {
+		b.Run(name, func(b *testing.B) {
+			records := telemetry.NewRecords(io.Discard, "Cellular/dev", level).ByVersion("7", "requests_2xx", "requests_4xx", "requests_5xx", "dispatch_ms")
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				r := records.Start(ctx, slog.LevelInfo, noon, "request")
+				r.Cell("alpha")
+				r.Text("tenant", "acme")
+				r.Int("status", 202)
+				r.Milliseconds("total_ms", 5123*time.Microsecond)
+				r.Count("requests_2xx")
+				r.Latency("dispatch_ms", 5*time.Millisecond)
+				records.Write(r)
+			}
+		})
 	}
 }

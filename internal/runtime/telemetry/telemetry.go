@@ -1,29 +1,47 @@
 // Package telemetry is how a Lambda function of this system logs: one structured line per thing that happened, with
-// the request id of the invocation. Lambda's logging configuration decides on the format and the level.
+// the request id of the invocation. Lambda's logging configuration decides on the format; the level is a variable of the
+// function (env.LogLevel), because Lambda's own filter would drop metrics with the lines that they are in.
 package telemetry
 
 import (
 	"context"
+	"io"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"cellular/internal/model/env"
 )
 
-// Logger returns a logger whose every line has attrs. Lines go to standard output, in the format and from the level
-// that AWS_LAMBDA_LOG_FORMAT and AWS_LAMBDA_LOG_LEVEL name; pass the invocation's context with each line to have its
+// Logger returns a logger of at least the level whose every line has attrs. Lines go to standard output, in the format that
+// AWS_LAMBDA_LOG_FORMAT names, and not below AWS_LAMBDA_LOG_LEVEL; pass the invocation's context with each line to have its
 // request id.
-func Logger(attrs ...slog.Attr) *slog.Logger {
-	return slog.New(lambdacontext.NewLogHandler().WithAttrs(attrs))
+func Logger(level slog.Level, attrs ...slog.Attr) *slog.Logger {
+	return slog.New(leveled{lambdacontext.NewLogHandler().WithAttrs(attrs), level})
 }
 
-// Level is the least level that a logger writes.
-func Level(logger *slog.Logger) slog.Level {
-	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn} {
-		if logger.Enabled(context.Background(), level) {
-			return level
-		}
-	}
-	return slog.LevelError
+// leveled is a handler that also has a least level of its own.
+type leveled struct {
+	slog.Handler
+	least slog.Level
+}
+
+func (h leveled) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= h.least && h.Handler.Enabled(ctx, level)
+}
+
+func (h leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return leveled{h.Handler.WithAttrs(attrs), h.least}
+}
+
+func (h leveled) WithGroup(name string) slog.Handler {
+	return leveled{h.Handler.WithGroup(name), h.least}
+}
+
+// OfCell returns the logger and the records of a function of a cell, which the function's variables name.
+func OfCell(vars *env.Reader, out io.Writer) (*slog.Logger, *Records) {
+	cell, level := vars.String(env.CellID), vars.Level(env.LogLevel)
+	return Logger(level, Cell(cell)), NewCellRecords(out, vars.String(env.MetricsNamespace), level, cell)
 }
 
 // Cell, Tenant and Event are the attributes that a line carries wherever they are known, so that one query finds all

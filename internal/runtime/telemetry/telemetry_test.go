@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"os/exec"
 	"testing"
@@ -21,14 +22,14 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
-	logger := telemetry.Logger(telemetry.Cell("alpha"))
+	logger := telemetry.Logger(slog.LevelWarn).WithGroup("").With("cell", "alpha")
 	logger.InfoContext(ctx, "not at this level")
 	logger.LogAttrs(ctx, 4, "applied", telemetry.Tenant("acme"), telemetry.Event("e-1"))
 }
 
 func TestALineNamesTheCellTheTenantTheEventAndTheRequest(t *testing.T) {
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childMarker+"=1", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=WARN")
+	child.Env = append(os.Environ(), childMarker+"=1", "AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=INFO")
 	output, err := child.Output()
 	require.NoError(t, err)
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -26,8 +25,8 @@ import (
 const idleConnection = 20 * time.Second
 
 // FromEnvironment returns the handler that the Lambda function runs, configured by the variables that package env
-// names. It writes its records of at least the level to out. Its error names everything that is wrong with them.
-func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level slog.Level) (*Handler, error) {
+// names. It writes its records to out. Its error names everything that is wrong with the variables.
+func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer) (*Handler, error) {
 	tables := Tables{DataPrefix: vars.String(env.DataTablePrefix), ResultsPrefix: vars.String(env.ResultsTablePrefix)}
 	counters := CounterTables{Prefix: vars.String(env.CountersTablePrefix)}
 	mappingTable := vars.String(env.MappingTable)
@@ -56,7 +55,8 @@ func FromEnvironment(ctx context.Context, vars *env.Reader, out io.Writer, level
 			},
 		},
 	}
-	records := telemetry.NewRecords(out, vars.String(env.MetricsNamespace), level)
+	records := telemetry.NewRecords(out, vars.String(env.MetricsNamespace), vars.Level(env.LogLevel)).
+		ByVersion(vars.String(env.FunctionVersion), byVersion...)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package edge_test
 import (
 	"hash/crc32"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +24,7 @@ func variables(changes map[string]string) *env.Reader {
 		env.MappingTable: mappingTable, env.DataTablePrefix: dataPrefix, env.ResultsTablePrefix: resultsPrefix,
 		env.CountersTablePrefix: countersPrefix, env.CacheSize: "10", env.CacheSoftTTL: "30s", env.CacheHardTTL: "1h", env.CacheNegativeTTL: "5s",
 		env.RefreshTimeout: "500ms", env.CellTimeout: "3s", env.CounterTimeout: "50ms", env.MinCellTimeout: "250ms", env.DataTTL: "840h", env.MaxPayloadBytes: "1024",
-		env.AuthType: env.AuthNone, env.MetricsNamespace: "Cellular/dev", env.TenantRate: "1000", env.TenantBurst: "1000",
+		env.AuthType: env.AuthNone, env.MetricsNamespace: "Cellular/dev", env.LogLevel: "info", env.FunctionVersion: "7", env.TenantRate: "1000", env.TenantBurst: "1000",
 		env.CellInFlight: "10", env.CellRate: "1000", env.CellBurst: "1000",
 		env.BreakerFailures: "2", env.BreakerOpenFor: "5s", env.BreakerProbes: "1",
 	}
@@ -38,15 +37,15 @@ func variables(changes map[string]string) *env.Reader {
 
 func fromEnvironment(t *testing.T, changes map[string]string) (*edge.Handler, error) {
 	t.Helper()
-	return edge.FromEnvironment(t.Context(), variables(changes), io.Discard, slog.LevelInfo)
+	return edge.FromEnvironment(t.Context(), variables(changes), io.Discard)
 }
 
 func TestFromEnvironmentNamesEverythingThatIsWrong(t *testing.T) {
 	_, err := fromEnvironment(t, map[string]string{
-		env.MappingTable: "", env.CacheSize: "0", env.CellTimeout: "3", env.AuthType: "basic", env.TenantRate: "0", env.BreakerProbes: "",
+		env.MappingTable: "", env.CacheSize: "0", env.CellTimeout: "3", env.AuthType: "basic", env.TenantRate: "0", env.BreakerProbes: "", env.LogLevel: "INFO",
 	})
 	for _, want := range []string{
-		"MAPPING_TABLE is not set", "CACHE_SIZE", "CELL_TIMEOUT", `AUTH_TYPE is "basic", want one of iam, jwt, none`, "TENANT_RATE", "BREAKER_PROBES is not set",
+		"MAPPING_TABLE is not set", "CACHE_SIZE", "CELL_TIMEOUT", `AUTH_TYPE is "basic", want one of iam, jwt, none`, "TENANT_RATE", "BREAKER_PROBES is not set", `LOG_LEVEL is "INFO", want one of debug, info, warn, error`,
 	} {
 		require.ErrorContains(t, err, want)
 	}
@@ -145,8 +144,9 @@ func TestFromEnvironment_TakesWhatTheConfigurationAllows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := configtest.Accepted().Draw(t, "config")
 		variables := c.RouterEnvironment()
+		variables[env.FunctionVersion] = "$LATEST" // which Lambda sets
 		reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := variables[name]; return v, ok }}
-		_, err := edge.FromEnvironment(t.Context(), reader, io.Discard, slog.LevelInfo)
+		_, err := edge.FromEnvironment(t.Context(), reader, io.Discard)
 		require.NoError(t, err)
 	})
 }

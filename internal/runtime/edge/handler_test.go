@@ -77,7 +77,7 @@ func TestOneLinePerRequest(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"level": "INFO", "message": "request", "status": 202.0, "method": "POST", "request": "JKJaXmPLvHcESHA=",
 		"cell": "alpha", "tenant": "acme", "event": "e1", "mapping": "miss", "breaker": "closed", "attempts": 1.0, "patience_ms": 3000.0,
-		"requests_2xx": 1.0, "cache_misses": 1.0, "breaker_state": 0.0,
+		"requests_2xx": 1.0, "cache_misses": 1.0, "breaker_state": 0.0, "version": "7",
 	}, line)
 
 	w.post(`{"tenant_id":"acme","id":"e1","type":"t","payload":"the payload"}`)

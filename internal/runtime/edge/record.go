@@ -11,16 +11,19 @@ import (
 	"cellular/internal/runtime/telemetry"
 )
 
+// byVersion are the metrics by which a version of the router is compared with the one before.
+var byVersion = []string{"requests_2xx", "requests_4xx", "requests_5xx", "dispatch_ms"}
+
 // record writes the request's one line, which is its log entry and its metrics. It has ids, outcomes and durations, and
 // nothing of what the client sent besides: no payload, no token, no header but the X-Request-Id.
 func (x *exchange) record(ctx context.Context, records *telemetry.Records, now time.Time, status int, err error) {
 	line := records.Start(ctx, x.level(status), now, "request")
-	if line == nil {
-		return
-	}
 	line.Text("method", x.method)
 	line.Int("status", status)
 	line.Count(requestsOf(status))
+	if status >= http.StatusInternalServerError && x.cellID == "" {
+		line.Count("requests_5xx_unrouted")
+	}
 	line.OptionalText("request", x.requestID)
 	line.OptionalText("caller", x.caller.principal)
 	if x.cellID != "" {

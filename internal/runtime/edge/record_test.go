@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/env"
 	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/edge"
@@ -37,6 +39,27 @@ func (w *world) wantMetrics(n int, cell string, want ...string) {
 		names = append(names, name)
 	}
 	require.ElementsMatch(w, want, names)
+	w.wantByVersion(line, want)
+}
+
+// wantByVersion checks that those of a line's metrics by which versions are compared, and no others, count for the version, too.
+func (w *world) wantByVersion(line map[string]any, metrics []string) {
+	w.Helper()
+	require.Equal(w, "7", line["version"])
+	directives := line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)
+	require.Len(w, directives, 2)
+	directive := directives[1].(map[string]any)
+	require.Equal(w, []any{[]any{"version"}}, directive["Dimensions"])
+	var got, want []string
+	for _, m := range directive["Metrics"].([]any) {
+		got = append(got, m.(map[string]any)["Name"].(string))
+	}
+	for _, name := range metrics {
+		if slices.Contains([]string{"requests_2xx", "requests_4xx", "requests_5xx", "dispatch_ms"}, name) {
+			want = append(want, name)
+		}
+	}
+	require.ElementsMatch(w, want, got)
 }
 
 func TestEachLineIsTheRequestsMetricsToo(t *testing.T) {
@@ -60,7 +83,7 @@ func TestEachLineIsTheRequestsMetricsToo(t *testing.T) {
 		w.post(order)
 		w.wantMetrics(7, "alpha", "requests_2xx", "stale_answers", "breaker_state", "dispatch_ms")
 		w.get("e", "newcomer")
-		w.wantMetrics(8, "", "requests_5xx", "refresh_failures")
+		w.wantMetrics(8, "", "requests_5xx", "requests_5xx_unrouted", "refresh_failures")
 
 		throttled := &types.ProvisionedThroughputExceededException{}
 		w.failing("alpha", throttled, throttled, throttled, throttled)
@@ -136,6 +159,24 @@ func TestNoSecretGetsIntoTheLog(t *testing.T) {
 		require.Equal(t, 19, strings.Count(w.logs.String(), "\n"), "one line per request")
 		require.NotContains(t, w.logs.String(), secret)
 	})
+}
+
+// An alarm must not depend on how much is logged.
+func TestRequest_HasItsMetricsAtEveryLogLevel(t *testing.T) {
+	var out strings.Builder
+	reader := func(level string) *env.Reader { return variables(map[string]string{env.LogLevel: level}) }
+	for _, level := range env.LogLevels {
+		out.Reset()
+		router, err := edge.FromEnvironment(t.Context(), reader(level), &out)
+		require.NoError(t, err)
+		_, err = router.Handle(t.Context(), edge.Request{RawPath: "/"})
+		require.NoError(t, err)
+		var line map[string]any
+		require.NoError(t, json.Unmarshal([]byte(out.String()), &line), "%s: %s", level, &out)
+		require.Equal(t, 1.0, line["requests_4xx"], level)
+		require.Contains(t, fmt.Sprint(line["_aws"]), "requests_4xx", level)
+		require.Equal(t, level == "debug" || level == "info", line["message"] != nil, "%s: %s", level, &out)
+	}
 }
 
 func TestEveryLineIsWhatAlarmsAndQueriesRelyOn(t *testing.T) {

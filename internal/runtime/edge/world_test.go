@@ -71,7 +71,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 
 func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Handler {
 	t.Helper()
-	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo))
+	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo).ByVersion("7", edge.ByVersion...))
 	require.NoError(t, err)
 	return router
 }

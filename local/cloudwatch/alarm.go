@@ -1,6 +1,7 @@
 package cloudwatch
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -112,46 +113,42 @@ type metricAlarm struct {
 	queries []query // the one that is judged is first
 	judge   evaluation
 	period  time.Duration
+	samples int // with fewer than these in all its periods, a percentile changes no state; 0: with any number it does
 }
 
 // newMetricAlarm checks an alarm as PutMetricAlarm does.
 func newMetricAlarm(in cloudwatch.PutMetricAlarmInput) (*metricAlarm, error) {
-	a := &metricAlarm{in: in, period: seconds(in.Period)}
-	threshold, periods := aws.ToFloat64(in.Threshold), int(aws.ToInt32(in.EvaluationPeriods))
-	breaching, err := breach(in.ComparisonOperator, threshold)
+	if err := checkMetricAlarm(in); err != nil {
+		return nil, err
+	}
+	breaching, err := breach(in.ComparisonOperator, aws.ToFloat64(in.Threshold))
 	if err != nil {
 		return nil, err
 	}
-	toAlarm := periods
-	if in.DatapointsToAlarm != nil {
-		toAlarm = int(*in.DatapointsToAlarm)
-	}
-	missing := aws.ToString(in.TreatMissingData)
-	if missing == "" {
-		missing = treatMissing
-	}
+	a := &metricAlarm{in: in, period: seconds(in.Period)}
 	if a.queries, err = alarmQueries(in); err != nil {
 		return nil, err
 	}
 	for _, q := range a.queries {
 		a.period = max(a.period, q.period)
 	}
-	switch {
-	case in.Threshold == nil:
-		return nil, fmt.Errorf("an alarm has no threshold")
-	case periods < 1 || toAlarm < 1 || toAlarm > periods:
-		return nil, fmt.Errorf("%d of %d periods: want at least 1, and not more to alarm than are evaluated", toAlarm, periods)
-	case a.period < time.Second:
-		return nil, fmt.Errorf("period %s: want at least 1 s", a.period)
-	case missing != treatBreaching && missing != treatNotBreaching && missing != treatIgnore && missing != treatMissing:
-		return nil, fmt.Errorf("missing data is treated as %q: want breaching, notBreaching, ignore or missing", missing)
+	if err := checkPeriods(in, a.period); err != nil {
+		return nil, err
 	}
+	if aws.ToString(in.EvaluateLowSampleCountPercentile) == "ignore" {
+		a.samples = a.queries[0].stat.significant()
+	}
+	missing := cmp.Or(aws.ToString(in.TreatMissingData), treatMissing)
 	for _, q := range a.queries {
 		if q.metric.Namespace == "AWS/DynamoDB" {
 			missing = treatIgnore // whatever the alarm says: API reference, PutMetricAlarm
 		}
 	}
-	a.judge = evaluation{periods: periods, toAlarm: toAlarm, missing: missing, breaching: breaching}
+	periods := int(aws.ToInt32(in.EvaluationPeriods))
+	a.judge = evaluation{periods: periods, toAlarm: periods, missing: missing, breaching: breaching}
+	if in.DatapointsToAlarm != nil {
+		a.judge.toAlarm = int(*in.DatapointsToAlarm)
+	}
 	return a, nil
 }
 
@@ -162,26 +159,14 @@ func alarmQueries(in cloudwatch.PutMetricAlarmInput) ([]query, error) {
 		if err != nil {
 			return nil, err
 		}
-		judged := -1
-		for i, q := range queries {
-			if q.returned {
-				if judged >= 0 {
-					return nil, fmt.Errorf("metrics %s and %s both return data: an alarm judges one", queries[judged].id, q.id)
-				}
-				judged = i
-			}
-		}
-		if judged < 0 {
-			return nil, fmt.Errorf("no metric returns data: an alarm judges one")
+		judged, err := judgedQuery(queries)
+		if err != nil {
+			return nil, err
 		}
 		queries[0], queries[judged] = queries[judged], queries[0]
 		return queries, nil
 	}
-	stat := string(in.Statistic)
-	if in.ExtendedStatistic != nil {
-		stat = *in.ExtendedStatistic
-	}
-	s, err := ParseStatistic(stat)
+	s, err := ParseStatistic(cmp.Or(aws.ToString(in.ExtendedStatistic), string(in.Statistic)))
 	if err != nil {
 		return nil, err
 	}
@@ -191,12 +176,34 @@ func alarmQueries(in cloudwatch.PutMetricAlarmInput) ([]query, error) {
 	}}, nil
 }
 
+// judgedQuery returns the index of the only query that returns data.
+func judgedQuery(queries []query) (int, error) {
+	judged := -1
+	for i, q := range queries {
+		if !q.returned {
+			continue
+		}
+		if judged >= 0 {
+			return 0, fmt.Errorf("metrics %s and %s both return data: an alarm judges one", queries[judged].id, q.id)
+		}
+		judged = i
+	}
+	if judged < 0 {
+		return 0, fmt.Errorf("no metric returns data: an alarm judges one")
+	}
+	return judged, nil
+}
+
 // evaluate returns the alarm's next state, and why.
 func (a *metricAlarm) evaluate(m *Metrics, now time.Time, state State) (State, string, error) {
 	width := int64(a.period / time.Second)
 	end := now.Unix() - modulo(now.Unix(), width) // the period that is under way says nothing yet
 	count := a.judge.periods + extraPeriods
 	start := end - int64(count)*width
+	// Few samples are ignored; none at all are missing data, for which the alarm has a rule of its own.
+	if n := m.count(a.queries[0].metric, end-int64(a.judge.periods)*width, end); n > 0 && n < a.samples {
+		return state, fmt.Sprintf("Unchanged: %d samples are too few for %s, which needs %d", n, *a.in.ExtendedStatistic, a.samples), nil
+	}
 	found, err := evaluateQueries(m, a.queries, time.Unix(start, 0), time.Unix(end, 0))
 	if err != nil {
 		return state, "", err

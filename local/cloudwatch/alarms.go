@@ -85,20 +85,12 @@ func (a *Alarms) PutMetric(in cloudwatch.PutMetricAlarmInput, now time.Time) err
 // PutComposite makes a composite alarm, or replaces one; its state stays. The alarms that its rule names exist.
 func (a *Alarms) PutComposite(in cloudwatch.PutCompositeAlarmInput, now time.Time) error {
 	name := aws.ToString(in.AlarmName)
-	r, err := parseRule(aws.ToString(in.AlarmRule))
+	c, err := newCompositeAlarm(in)
 	if err != nil {
 		return fmt.Errorf("composite alarm %q: %w", name, err)
 	}
-	a.mu.Lock()
-	for _, child := range r.children() {
-		if a.alarms[child] == nil || child == name {
-			a.mu.Unlock()
-			return fmt.Errorf("composite alarm %q: its rule names %q, and there is no such other alarm", name, child)
-		}
-	}
-	a.mu.Unlock()
 	return a.put(&alarm{
-		name: name, composite: &compositeAlarm{in, r}, tags: tagsFrom(in.Tags),
+		name: name, composite: c, tags: tagsFrom(in.Tags),
 		actions: actionsOf(in.AlarmActions, in.OKActions, in.InsufficientDataActions), actionsOn: in.ActionsEnabled == nil || *in.ActionsEnabled,
 	}, now)
 }
@@ -116,11 +108,13 @@ func tagsFrom(given []types.Tag) map[string]string {
 }
 
 func (a *Alarms) put(next *alarm, now time.Time) error {
-	if next.name == "" || len(next.name) > 255 {
-		return fmt.Errorf("alarm name %q: want 1 to 255 characters", next.name)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if next.composite != nil {
+		if err := a.refersToOthers(next); err != nil {
+			return fmt.Errorf("composite alarm %q: %w", next.name, err)
+		}
+	}
 	next.state, next.reason, next.since = InsufficientData, "Unchecked: Initial alarm creation", now
 	if before := a.alarms[next.name]; before != nil {
 		if (before.metric == nil) != (next.metric == nil) {
@@ -130,6 +124,19 @@ func (a *Alarms) put(next *alarm, now time.Time) error {
 	}
 	next.configured = now
 	a.alarms[next.name] = next
+	return nil
+}
+
+// refersToOthers returns an error where a composite's rule or suppressor is no other alarm that exists.
+func (a *Alarms) refersToOthers(al *alarm) error {
+	for _, child := range al.composite.rule.children() {
+		if a.alarms[child] == nil || child == al.name {
+			return fmt.Errorf("its rule names %q, and there is no such other alarm", child)
+		}
+	}
+	if s := a.suppressor(al); s != "" && (a.alarms[s] == nil || s == al.name) {
+		return fmt.Errorf("its suppressor is %q, and there is no such other alarm", s)
+	}
 	return nil
 }
 

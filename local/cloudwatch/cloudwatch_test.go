@@ -2,6 +2,7 @@ package cloudwatch_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -279,19 +280,159 @@ func TestAlarms_RefuseWhatAWSRefuses(t *testing.T) {
 	require.ErrorContains(t, w.Delete("depth"), `composite alarm "all"`)
 	require.ErrorContains(t, w.PutComposite(awscloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("x"), AlarmRule: aws.String("ALARM(gone)")}, noon), `"gone"`)
 	require.ErrorContains(t, w.PutComposite(awscloudwatch.PutCompositeAlarmInput{AlarmName: aws.String("depth"), AlarmRule: aws.String("TRUE")}, noon), "other kind")
-	for want, in := range map[string]awscloudwatch.PutMetricAlarmInput{
-		"no threshold":         {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), ComparisonOperator: "GreaterThanThreshold"},
-		"want at least 1, and": {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), DatapointsToAlarm: aws.Int32(2), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
-		"period 0s":            {AlarmName: aws.String("x"), Statistic: "Sum", EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
-		"treated as":           {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold", TreatMissingData: aws.String("fine")},
-		"comparison operator":  {AlarmName: aws.String("x"), Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "Equal"},
-		"statistic":            {AlarmName: aws.String("x"), Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
-		"1 to 255":             {Statistic: "Sum", Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: "GreaterThanThreshold"},
-	} {
-		require.ErrorContains(t, w.PutMetric(in, noon), want)
-	}
+	require.ErrorContains(t, w.PutComposite(awscloudwatch.PutCompositeAlarmInput{
+		AlarmName: aws.String("x"), AlarmRule: aws.String("ALARM(depth)"), ActionsSuppressor: aws.String("gone"),
+		ActionsSuppressorWaitPeriod: aws.Int32(60), ActionsSuppressorExtensionPeriod: aws.Int32(60),
+	}, noon), `suppressor is "gone"`)
 	require.NoError(t, w.Delete("all", "depth", "never-there"))
 	require.Empty(t, w.Described(awscloudwatch.DescribeAlarmsInput{}).MetricAlarms)
+}
+
+func TestCheckMetricAlarm_RefusesWhatAWSRefuses(t *testing.T) {
+	type input = awscloudwatch.PutMetricAlarmInput
+	plain := func() input {
+		return input{
+			AlarmName: aws.String("x"), Namespace: aws.String("n"), MetricName: aws.String("m"), Statistic: types.StatisticSum, Period: aws.Int32(60),
+			EvaluationPeriods: aws.Int32(3), Threshold: aws.Float64(1), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold,
+		}
+	}
+	math := func(metrics ...types.MetricDataQuery) func(*input) {
+		return func(in *input) {
+			in.Namespace, in.MetricName, in.Statistic, in.Period, in.Metrics = nil, nil, "", nil, metrics
+		}
+	}
+	hidden := func(id string) types.MetricDataQuery { return metricQuery(id, "requests", "alpha", "Sum", false) }
+	shown := expressionQuery("shown", "a0")
+	numbered := func(n int, query func(id string) types.MetricDataQuery) (all []types.MetricDataQuery) {
+		for i := range n {
+			all = append(all, query(fmt.Sprintf("a%d", i)))
+		}
+		return append(all, shown)
+	}
+	ofSeconds := func(n int32) types.MetricDataQuery {
+		q := hidden("a0")
+		q.MetricStat.Period = &n
+		return q
+	}
+	for want, change := range map[string]func(*input){
+		`alarm name ""`:           func(in *input) { in.AlarmName = nil },
+		"1 to 255":                func(in *input) { in.AlarmName = aws.String(strings.Repeat("x", 256)) },
+		"control character":       func(in *input) { in.AlarmName = aws.String("a\nb") },
+		"description has 1025":    func(in *input) { in.AlarmDescription = aws.String(strings.Repeat("x", 1025)) },
+		"6 actions":               func(in *input) { in.AlarmActions = []string{"arn:1", "arn:2", "arn:3", "arn:4", "arn:5", "arn:6"} },
+		`action "topic"`:          func(in *input) { in.OKActions = []string{"topic"} },
+		"no threshold":            func(in *input) { in.Threshold = nil },
+		"0 of 0 periods":          func(in *input) { in.EvaluationPeriods = nil },
+		"4 of 3 periods":          func(in *input) { in.DatapointsToAlarm = aws.Int32(4) },
+		"0 of 3 periods":          func(in *input) { in.DatapointsToAlarm = aws.Int32(0) },
+		"period 0s":               func(in *input) { in.Period = nil },
+		"period 45s":              func(in *input) { in.Period = aws.Int32(45) },
+		"1500 periods of 1m0s":    func(in *input) { in.EvaluationPeriods = aws.Int32(1500) },
+		"169 periods of 1h0m0s":   func(in *input) { in.EvaluationPeriods, in.Period = aws.Int32(169), aws.Int32(3600) },
+		`treated as "fine"`:       func(in *input) { in.TreatMissingData = aws.String("fine") },
+		"percentiles only":        func(in *input) { in.EvaluateLowSampleCountPercentile = aws.String("ignore") },
+		"want evaluate or ignore": func(in *input) { in.EvaluateLowSampleCountPercentile = aws.String("skip") },
+		"comparison operator":     func(in *input) { in.ComparisonOperator = "Equal" },
+		"either a Statistic":      func(in *input) { in.Statistic = "" },
+		"either a Statistic or":   func(in *input) { in.ExtendedStatistic = aws.String("p99") },
+		`statistic "p99": want`:   func(in *input) { in.Statistic = "p99" },
+		`statistic "99"`:          func(in *input) { in.Statistic, in.ExtendedStatistic = "", aws.String("99") },
+		`statistic "p101"`:        func(in *input) { in.Statistic, in.ExtendedStatistic = "", aws.String("p101") },
+		"neither a metric's name": func(in *input) { in.MetricName = nil },
+		`namespace ":n"`:          func(in *input) { in.Namespace = aws.String(":n") },
+		`dimension "cell"=""`: func(in *input) {
+			in.Dimensions = []types.Dimension{{Name: aws.String("cell"), Value: aws.String("")}}
+		},
+		"31 dimensions":     func(in *input) { in.Dimensions = make([]types.Dimension, 31) },
+		"so it has no name": func(in *input) { in.Metrics = []types.MetricDataQuery{hidden("a0"), shown} },
+		"no metric returns": math(hidden("a0")),
+		"both return data":  math(hidden("a0"), shown, expressionQuery("again", "a0")),
+		"searches":          math(hidden("a0"), expressionQuery("b", "SUM(SEARCH('{n,cell} m', 'Sum', 60))")),
+		"11 metrics":        math(numbered(11, hidden)...),
+		"and 11 expressions": math(numbered(10, func(id string) types.MetricDataQuery {
+			q := expressionQuery(id, "1 * shown")
+			q.ReturnData = aws.Bool(false)
+			return q
+		})...),
+		"a0: period 5s":       math(ofSeconds(5), shown),
+		"query a0: statistic": math(metricQuery("a0", "requests", "alpha", "99", false), shown),
+	} {
+		in := plain()
+		change(&in)
+		require.ErrorContains(t, cloudwatch.CheckMetricAlarm(in), want)
+	}
+	for name, change := range map[string]func(*input){
+		"plain":            func(*input) {},
+		"ten seconds":      func(in *input) { in.Period = aws.Int32(10) },
+		"a day of minutes": func(in *input) { in.EvaluationPeriods = aws.Int32(1440) },
+		"a week of hours":  func(in *input) { in.EvaluationPeriods, in.Period = aws.Int32(168), aws.Int32(3600) },
+		"percentile": func(in *input) {
+			in.Statistic, in.ExtendedStatistic, in.EvaluateLowSampleCountPercentile = "", aws.String("p99.9"), aws.String("ignore")
+		},
+		"math":                      math(numbered(10, hidden)...),
+		"a metric in a list alone":  math(metricQuery("a0", "requests", "alpha", "Sum", true)),
+		"a threshold of zero":       func(in *input) { in.Threshold = aws.Float64(0) },
+		"two of three":              func(in *input) { in.DatapointsToAlarm = aws.Int32(2) },
+		"a name of AWS's own":       func(in *input) { in.AlarmName = aws.String("a/b (c) é") },
+		"an action of another kind": func(in *input) { in.AlarmActions = []string{"arn:aws:lambda:eu-west-1:123456789012:function:f"} },
+	} {
+		in := plain()
+		change(&in)
+		require.NoError(t, cloudwatch.CheckMetricAlarm(in), name)
+	}
+}
+
+func TestCheckCompositeAlarm_RefusesWhatAWSRefuses(t *testing.T) {
+	type input = awscloudwatch.PutCompositeAlarmInput
+	var long []string
+	for i := range 101 {
+		long = append(long, fmt.Sprintf("ALARM(a%d)", i))
+	}
+	for want, in := range map[string]input{
+		`alarm name ""`:                {AlarmRule: aws.String("TRUE")},
+		"want":                         {AlarmName: aws.String("x"), AlarmRule: aws.String("ALARM(")},
+		"names 101 alarms":             {AlarmName: aws.String("x"), AlarmRule: aws.String(strings.Join(long, " OR "))},
+		"the rule has 10241":           {AlarmName: aws.String("x"), AlarmRule: aws.String("TRUE" + strings.Repeat(" ", 10_237))},
+		"without a suppressor":         {AlarmName: aws.String("x"), AlarmRule: aws.String("TRUE"), ActionsSuppressorWaitPeriod: aws.Int32(1)},
+		"want a wait period":           {AlarmName: aws.String("x"), AlarmRule: aws.String("TRUE"), ActionsSuppressor: aws.String("s"), ActionsSuppressorWaitPeriod: aws.Int32(1)},
+		`suppressor "": want the name`: {AlarmName: aws.String("x"), AlarmRule: aws.String("TRUE"), ActionsSuppressor: aws.String("")},
+	} {
+		require.ErrorContains(t, cloudwatch.CheckCompositeAlarm(in), want)
+	}
+	require.NoError(t, cloudwatch.CheckCompositeAlarm(input{
+		AlarmName: aws.String("x"), AlarmRule: aws.String(strings.Join(long[:100], " OR ")), ActionsSuppressor: aws.String("s"),
+		ActionsSuppressorWaitPeriod: aws.Int32(60), ActionsSuppressorExtensionPeriod: aws.Int32(120),
+	}))
+}
+
+// "Percentile-based alarms and low data samples": p90 needs 10/(1-0.9) = 100 samples in the periods that are evaluated.
+func TestAlarms_OfPercentilesIgnoreFewSamplesWhereTheySaySo(t *testing.T) {
+	w := newWatch()
+	for _, treat := range []string{"ignore", "evaluate"} {
+		require.NoError(t, w.PutMetric(awscloudwatch.PutMetricAlarmInput{
+			AlarmName: &treat, Namespace: aws.String("Cellular/test"), MetricName: aws.String("latency"), ExtendedStatistic: aws.String("p90"), Period: aws.Int32(60),
+			Dimensions: []types.Dimension{{Name: aws.String("cell"), Value: aws.String("alpha")}}, EvaluationPeriods: aws.Int32(2), DatapointsToAlarm: aws.Int32(1), Threshold: aws.Float64(5),
+			ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching"), EvaluateLowSampleCountPercentile: &treat,
+		}, noon))
+	}
+	slow := func(second, n int) {
+		for range n {
+			w.metrics.Put(cell("latency", "alpha"), "Milliseconds", at(second), 9)
+		}
+	}
+	slow(1, 99)
+	w.Evaluate(at(60))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "evaluate"))
+	require.Equal(t, cloudwatch.InsufficientData, w.state(t, "ignore"), "99 samples change nothing")
+	slow(61, 1)
+	w.Evaluate(at(120))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "ignore"), "100 samples in the two periods do")
+	w.metrics.Put(cell("latency", "alpha"), "Milliseconds", at(601), 1)
+	w.Evaluate(at(660))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "ignore"), "one sample changes nothing, though it is fast")
+	require.Equal(t, cloudwatch.OK, w.state(t, "evaluate"))
+	w.Evaluate(at(1200))
+	require.Equal(t, cloudwatch.OK, w.state(t, "ignore"), "none at all is missing data")
 }
 
 func TestAlarms_OfMetricMathJudgeTheOneThatReturnsData(t *testing.T) {

@@ -141,6 +141,21 @@ func (m *Metrics) Points(metric Metric, stat Statistic, period time.Duration, st
 	return points
 }
 
+// count returns how many values a metric has from one second until another.
+func (m *Metrics) count(metric Metric, from, until int64) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	if s := m.series[metric.key()]; s != nil {
+		for _, sec := range s.seconds {
+			if sec.at >= from && sec.at < until {
+				n += len(sec.values)
+			}
+		}
+	}
+	return n
+}
+
 func modulo(a, b int64) int64 { return ((a % b) + b) % b }
 
 // Unit returns the unit of a metric, or "None".

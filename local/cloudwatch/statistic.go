@@ -51,3 +51,16 @@ func (s Statistic) Of(values []float64) float64 {
 	}
 	return sum
 }
+
+// significant returns how many values a percentile needs to say something, or 0 for other statistics: "Percentile-based alarms and
+// low data samples" in the user guide.
+func (s Statistic) significant() int {
+	const tail = 10 // values beyond the percentile
+	switch {
+	case s.name != "p":
+		return 0
+	case s.percentile >= 50:
+		return int(math.Ceil(tail * 100 / (100 - min(s.percentile, 99.99))))
+	}
+	return int(math.Ceil(tail * 100 / max(s.percentile, 0.01)))
+}

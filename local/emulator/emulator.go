@@ -1,5 +1,5 @@
-// Package emulator gives the local cloud its AWS services: DynamoDB and its streams, SNS, SQS, SSM, IAM, Logs and STS,
-// from moto's server. Lambda and API Gateway are not among them; the local cloud has its own.
+// Package emulator gives the local cloud its AWS services: DynamoDB and its streams, SNS, SQS, SSM, IAM, KMS, Logs and
+// STS, from moto's server. Lambda and API Gateway are not among them; the local cloud has its own.
 //
 // What is used, in this order:
 //  1. the endpoint in AWS_ENDPOINT_URL, if set: nothing is started;

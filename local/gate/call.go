@@ -53,7 +53,7 @@ func (c call) one(action, resource string) func() ([]request, error) {
 var targets = map[string]string{
 	"DynamoDB_20120810": "dynamodb", "DynamoDBStreams_20120810": "dynamodb", "AmazonSQS": "sqs", "AmazonSSM": "ssm",
 	"Logs_20140328": "logs", "ServiceQuotasV20190624": "servicequotas",
-	"GraniteServiceVersion20100801": "monitoring",
+	"GraniteServiceVersion20100801": "monitoring", "TrentService": "kms",
 }
 
 // queryServices are those that are called with the query protocol.
@@ -109,6 +109,7 @@ var services = map[string]func(*call) error{
 	"sns":           readSNS,
 	"ssm":           readSSM,
 	"iam":           readIAM,
+	"kms":           readKMS,
 	"sts":           func(*call) error { return nil },
 	"logs":          func(*call) error { return nil },
 	"monitoring":    readOf("cloudwatch", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms"),

@@ -12,8 +12,10 @@ import (
 // deployed is what the emulator has been told that decides about requests.
 type deployed struct {
 	roles         map[string]role            // by ARN
-	policies      map[string]policy.Document // of tables, queues, topics and functions, by ARN
+	policies      map[string]policy.Document // of tables, queues, topics, functions and keys, by ARN
 	subscriptions map[string]subscription    // by ARN
+	topicKeys     map[string]string          // the keys of topics as they were given, by the topic's ARN
+	aliases       map[string]string          // the ARNs of keys, by name: "alias/NAME"
 }
 
 type role struct {
@@ -30,7 +32,10 @@ type subscription struct {
 }
 
 func newDeployed() deployed {
-	return deployed{roles: map[string]role{}, policies: map[string]policy.Document{}, subscriptions: map[string]subscription{}}
+	return deployed{
+		roles: map[string]role{}, policies: map[string]policy.Document{}, subscriptions: map[string]subscription{},
+		topicKeys: map[string]string{}, aliases: map[string]string{},
+	}
 }
 
 func newRole(trust policy.Document) role {

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 
 	"cellular/local/awsapi"
@@ -133,9 +134,17 @@ func (g *Gate) admit(accessKey string, c call) error {
 		if err := g.authorize(s, r.action, r.resource); err != nil {
 			return err
 		}
+		if r.action == publish {
+			if err := g.refuseOwnKey(r.resource); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
+
+// publish is the action of a publication to a topic.
+const publish = "sns:Publish"
 
 // AuthorizeKey returns nil if the owner of an access key may do something, and otherwise AWS's message.
 func (g *Gate) AuthorizeKey(accessKey, action, resource string) error {
@@ -173,14 +182,17 @@ func (g *Gate) authorize(s session, action, resource string) error {
 }
 
 // AuthorizeService returns nil if a service may do something to a resource on behalf of another one, by the resource's
-// policy alone.
+// policy alone. To publish to an encrypted topic, it needs the policy of the topic's key, too.
 func (g *Gate) AuthorizeService(service, action, resource, sourceARN string) error {
 	request := policy.Request{Caller: policy.Caller{Service: service}, Action: action, Resource: resource, Context: overTLS(sourceARN)}
 	g.mu.RLock()
 	decision := policy.Decide(nil, g.deployed.policyOf(resource), request)
 	g.mu.RUnlock()
 	g.record(request, decision)
-	if decision.Allowed {
+	switch {
+	case decision.Allowed && action == publish:
+		return g.authorizeKey(service, resource, sourceARN)
+	case decision.Allowed:
 		return nil
 	}
 	return denied("Service: "+service, request, decision)
@@ -191,6 +203,9 @@ func overTLS(sourceARN string) map[string]string {
 	context := map[string]string{policy.SecureTransport: "true"}
 	if sourceARN != "" {
 		context[policy.SourceARN] = sourceARN
+		if parts := strings.SplitN(sourceARN, ":", 6); len(parts) == 6 && parts[4] != "" {
+			context[policy.SourceAccount] = parts[4]
+		}
 	}
 	return context
 }

@@ -70,15 +70,27 @@ func readSNS(c *call) error {
 	case "GetSubscriptionAttributes":
 		c.requests = c.one(action, "*")
 	case "CreateTopic":
-		if slices.Contains(entries(c.form, "Attributes").names, "Policy") {
+		attributes := entries(c.form, "Attributes")
+		if slices.Contains(attributes.names, "Policy") {
 			return c.notEnforced()
 		}
+		if i := slices.Index(attributes.names, "KmsMasterKeyId"); i >= 0 {
+			named := c.arn("sns", c.form.Get("Name"))
+			c.change = func(d *deployed, _ []byte) { d.topicKeys[named] = attributes.values[i] }
+		}
 	case "SetTopicAttributes":
-		if c.form.Get("AttributeName") == "Policy" {
-			return c.setPolicy(topic, c.form.Get("AttributeValue"))
+		value := c.form.Get("AttributeValue")
+		switch c.form.Get("AttributeName") {
+		case "Policy":
+			return c.setPolicy(topic, value)
+		case "KmsMasterKeyId":
+			c.change = func(d *deployed, _ []byte) { d.topicKeys[topic] = value }
 		}
 	case "DeleteTopic":
-		c.change = func(d *deployed, _ []byte) { delete(d.policies, topic) }
+		c.change = func(d *deployed, _ []byte) {
+			delete(d.policies, topic)
+			delete(d.topicKeys, topic)
+		}
 	case "Subscribe":
 		return c.subscribe(topic)
 	case "SetSubscriptionAttributes":

@@ -11,6 +11,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -59,6 +60,7 @@ type Caller struct {
 // The context keys that a request can have, lower-case: IAM does not distinguish their case.
 const (
 	SourceARN       = "aws:sourcearn"
+	SourceAccount   = "aws:sourceaccount"
 	SecureTransport = "aws:securetransport"
 )
 
@@ -113,6 +115,17 @@ func Decide(identity []Document, resource *Document, r Request) Decision {
 	return Decision{Reason: fmt.Sprintf("because no %s policy allows the %s action", kind, r.Action)}
 }
 
+// DelegatesTo reports whether the policy of a resource leaves an action on it, without a condition, to the policies of an
+// account's own roles and users.
+func (d Document) DelegatesTo(account, action string) bool {
+	for _, s := range d.Statements {
+		if s.Effect == Allow && len(s.Conditions) == 0 && slices.Contains(s.Principals.Accounts, account) && matchesAny(s.Actions, action, matchAction) {
+			return true
+		}
+	}
+	return false
+}
+
 // about reports whether a statement is about what is requested, whoever requests it.
 func (s Statement) about(r Request) bool {
 	return matchesAny(s.Actions, r.Action, matchAction) &&
@@ -165,9 +178,10 @@ type operator struct {
 
 // operators are those that the program's policies use, and the one that Lambda writes for a permission with a source.
 var operators = map[string]operator{
-	"ArnEquals": {[]string{SourceARN}, MatchARN},
-	"ArnLike":   {[]string{SourceARN}, MatchARN}, // the two are the same
-	"Bool":      {[]string{SecureTransport}, strings.EqualFold},
+	"ArnEquals":    {[]string{SourceARN}, MatchARN},
+	"ArnLike":      {[]string{SourceARN}, MatchARN}, // the two are the same
+	"Bool":         {[]string{SecureTransport}, strings.EqualFold},
+	"StringEquals": {[]string{SourceAccount}, func(pattern, value string) bool { return pattern == value }},
 }
 
 func matchesAny(patterns []string, value string, match func(pattern, value string) bool) bool {

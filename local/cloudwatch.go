@@ -34,7 +34,7 @@ func newWatch(region string, log io.Writer, act func(cloudwatch.Notice)) *watch 
 	metrics := cloudwatch.NewMetrics()
 	return &watch{
 		CloudWatch: api.CloudWatch{
-			Metrics: metrics, Alarms: cloudwatch.NewAlarms(metrics, region, gate.Account, act), Dashboards: cloudwatch.NewDashboards(), Now: time.Now,
+			Metrics: metrics, Alarms: cloudwatch.NewAlarms(metrics, region, gate.Account, act), Dashboards: cloudwatch.NewDashboards(gate.Account), Now: time.Now,
 		},
 		vitals: vitals.New(metrics, time.Now), log: log, stop: func() {},
 	}

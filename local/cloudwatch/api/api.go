@@ -229,14 +229,14 @@ func (c CloudWatch) getDashboard(in awscloudwatch.GetDashboardInput) (*awscloudw
 	if !ok {
 		return nil, failure{noDashboard, fmt.Sprintf("Dashboard %s does not exist", aws.ToString(in.DashboardName))}
 	}
-	return &awscloudwatch.GetDashboardOutput{DashboardName: &d.Name, DashboardBody: &d.Body}, nil
+	return &awscloudwatch.GetDashboardOutput{DashboardName: &d.Name, DashboardArn: &d.ARN, DashboardBody: &d.Body}, nil
 }
 
 func (c CloudWatch) listDashboards(in awscloudwatch.ListDashboardsInput) (*awscloudwatch.ListDashboardsOutput, error) {
 	out := &awscloudwatch.ListDashboardsOutput{DashboardEntries: []types.DashboardEntry{}}
 	for _, d := range c.Dashboards.List() {
 		if strings.HasPrefix(d.Name, aws.ToString(in.DashboardNamePrefix)) {
-			out.DashboardEntries = append(out.DashboardEntries, types.DashboardEntry{DashboardName: &d.Name, LastModified: &d.Changed, Size: aws.Int64(int64(len(d.Body)))})
+			out.DashboardEntries = append(out.DashboardEntries, types.DashboardEntry{DashboardName: &d.Name, DashboardArn: &d.ARN, LastModified: &d.Changed, Size: aws.Int64(int64(len(d.Body)))})
 		}
 	}
 	return out, nil

@@ -23,7 +23,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func serve(t *testing.T) (*awscloudwatch.Client, api.CloudWatch) {
 	metrics := cloudwatch.NewMetrics()
 	served := api.CloudWatch{
-		Metrics: metrics, Dashboards: cloudwatch.NewDashboards(), Now: func() time.Time { return noon },
+		Metrics: metrics, Dashboards: cloudwatch.NewDashboards("123456789012"), Now: func() time.Time { return noon },
 		Alarms: cloudwatch.NewAlarms(metrics, "eu-west-1", "123456789012", func(cloudwatch.Notice) {}),
 	}
 	server := httptest.NewServer(served.Handler())
@@ -132,6 +132,7 @@ func TestDashboardsAreKept(t *testing.T) {
 	got, err := client.GetDashboard(ctx, &awscloudwatch.GetDashboardInput{DashboardName: aws.String("fleet")})
 	require.NoError(t, err)
 	require.Equal(t, `{"widgets":[]}`, *got.DashboardBody)
+	require.Equal(t, "arn:aws:cloudwatch::123456789012:dashboard/fleet", *got.DashboardArn)
 	listed, err := client.ListDashboards(ctx, &awscloudwatch.ListDashboardsInput{})
 	require.NoError(t, err)
 	require.Len(t, listed.DashboardEntries, 1)

@@ -68,6 +68,10 @@ func TestWhatCannotBeChangedIsReplaced(t *testing.T) {
 		{"subscription endpoint", subscriptionType, map[string]any{"topic": topicSharedARN, "protocol": "sqs", "endpoint": queueARN("shared")}, map[string]any{"endpoint": queueARN("shared-dlq")}, []string{"endpoint"}, false},
 		{"mapping position", mappingType, with(aMapping(), map[string]any{"functionName": "shared", "eventSourceArn": shared.streamARN}), map[string]any{"startingPosition": "LATEST"}, []string{"startingPosition"}, false},
 		{"parameter type", parameterType, map[string]any{"name": "p", "type": "String", "value": "v"}, map[string]any{"type": "SecureString"}, []string{"type"}, true},
+		{"alarm name", metricAlarmType, anAlarm(), map[string]any{"name": "other"}, []string{"name"}, false},
+		{"composite's switch", compositeType, aComposite(), map[string]any{"actionsEnabled": false}, []string{"actionsEnabled"}, true},
+		{"dashboard name", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[]}`}, map[string]any{"dashboardName": "b"}, []string{"dashboardName"}, false},
+		{"alias name", aliasType, map[string]any{"name": "alias/a", "targetKeyId": shared.keyID}, map[string]any{"name": "alias/b"}, []string{"name"}, false},
 		{"permission", permissionType, map[string]any{"function": "shared", "statementId": "s", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"}, map[string]any{"principal": "sns.amazonaws.com"}, []string{"principal"}, true},
 	}
 	for _, c := range cases {
@@ -206,21 +210,26 @@ func TestRefusesWhatPointsNowhere(t *testing.T) {
 		in    map[string]any
 		want  string
 	}{
-		"dead-letter queue":        {queueType, map[string]any{"name": "q", "redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("nowhere") + `","maxReceiveCount":5}`}, "dead letter target " + queueARN("nowhere") + ": does not exist"},
-		"subscription's endpoint":  {subscriptionType, map[string]any{"topic": topicSharedARN, "protocol": "sqs", "endpoint": queueARN("nowhere")}, "endpoint " + queueARN("nowhere") + ": does not exist"},
-		"subscription's DLQ":       {subscriptionType, map[string]any{"topic": topicSharedARN, "protocol": "sqs", "endpoint": queueARN("shared"), "redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("nowhere") + `"}`}, "does not exist"},
-		"principal of a table":     {tablePolicyType, map[string]any{"resourceArn": "arn:aws:dynamodb:us-east-1:" + account + ":table/shared", "policy": allow(`{"AWS":["`+nobody+`"]}`, "dynamodb:GetItem", "x")}, "policy principal: role " + nobody + ": does not exist"},
-		"principal of a queue":     {queuePolicyType, map[string]any{"queueUrl": shared.queueURL, "policy": allow(`{"AWS":"`+nobody+`"}`, "sqs:SendMessage", "x")}, "does not exist"},
-		"principal of a topic":     {topicPolicyType, map[string]any{"arn": topicSharedARN, "policy": allow(`{"AWS":"`+nobody+`"}`, "sns:Publish", "x")}, "does not exist"},
-		"function's role":          {functionType, with(aFunction(t, "f"), map[string]any{"role": nobody}), "does not exist"},
-		"role of another service":  {functionType, with(aFunction(t, "f"), map[string]any{"role": distrusted.out["arn"].StringValue()}), "cannot be assumed by Lambda"},
-		"mapping's function":       {mappingType, with(aMapping(), map[string]any{"eventSourceArn": shared.streamARN, "functionName": "nowhere"}), "does not exist"},
-		"mapping's stream":         {mappingType, with(aMapping(), map[string]any{"functionName": "shared", "eventSourceArn": shared.streamARN + "0"}), "is not the stream of table shared that is enabled now"},
-		"mapping's queue":          {mappingType, with(aQueueMapping(), map[string]any{"functionName": "shared", "eventSourceArn": queueARN("nowhere")}), "does not exist"},
-		"mapping's destination":    {mappingType, with(aMapping(), map[string]any{"functionName": "shared", "eventSourceArn": shared.streamARN, "destinationConfig": map[string]any{"onFailure": map[string]any{"destinationArn": queueARN("nowhere")}}}), "on-failure destination " + queueARN("nowhere") + ": does not exist"},
-		"slow function of a queue": {mappingType, with(aQueueMapping(), map[string]any{"functionName": slow.id, "eventSourceArn": queueARN("shared")}), "visibility timeout of 30 seconds is less than the function's timeout of 31 seconds"},
-		"permission's function":    {permissionType, map[string]any{"function": "nowhere", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"}, "does not exist"},
-		"route's integration":      {routeType, map[string]any{"apiId": shared.apiID, "routeKey": "GET /", "target": "integrations/nowhere"}, "not found"},
+		"dead-letter queue":                {queueType, map[string]any{"name": "q", "redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("nowhere") + `","maxReceiveCount":5}`}, "dead letter target " + queueARN("nowhere") + ": does not exist"},
+		"subscription's endpoint":          {subscriptionType, map[string]any{"topic": topicSharedARN, "protocol": "sqs", "endpoint": queueARN("nowhere")}, "endpoint " + queueARN("nowhere") + ": does not exist"},
+		"subscription's DLQ":               {subscriptionType, map[string]any{"topic": topicSharedARN, "protocol": "sqs", "endpoint": queueARN("shared"), "redrivePolicy": `{"deadLetterTargetArn":"` + queueARN("nowhere") + `"}`}, "does not exist"},
+		"principal of a table":             {tablePolicyType, map[string]any{"resourceArn": "arn:aws:dynamodb:us-east-1:" + account + ":table/shared", "policy": allow(`{"AWS":["`+nobody+`"]}`, "dynamodb:GetItem", "x")}, "policy principal: role " + nobody + ": does not exist"},
+		"principal of a queue":             {queuePolicyType, map[string]any{"queueUrl": shared.queueURL, "policy": allow(`{"AWS":"`+nobody+`"}`, "sqs:SendMessage", "x")}, "does not exist"},
+		"principal of a topic":             {topicPolicyType, map[string]any{"arn": topicSharedARN, "policy": allow(`{"AWS":"`+nobody+`"}`, "sns:Publish", "x")}, "does not exist"},
+		"function's role":                  {functionType, with(aFunction(t, "f"), map[string]any{"role": nobody}), "does not exist"},
+		"role of another service":          {functionType, with(aFunction(t, "f"), map[string]any{"role": distrusted.out["arn"].StringValue()}), "cannot be assumed by Lambda"},
+		"mapping's function":               {mappingType, with(aMapping(), map[string]any{"eventSourceArn": shared.streamARN, "functionName": "nowhere"}), "does not exist"},
+		"mapping's stream":                 {mappingType, with(aMapping(), map[string]any{"functionName": "shared", "eventSourceArn": shared.streamARN + "0"}), "is not the stream of table shared that is enabled now"},
+		"mapping's queue":                  {mappingType, with(aQueueMapping(), map[string]any{"functionName": "shared", "eventSourceArn": queueARN("nowhere")}), "does not exist"},
+		"mapping's destination":            {mappingType, with(aMapping(), map[string]any{"functionName": "shared", "eventSourceArn": shared.streamARN, "destinationConfig": map[string]any{"onFailure": map[string]any{"destinationArn": queueARN("nowhere")}}}), "on-failure destination " + queueARN("nowhere") + ": does not exist"},
+		"slow function of a queue":         {mappingType, with(aQueueMapping(), map[string]any{"functionName": slow.id, "eventSourceArn": queueARN("shared")}), "visibility timeout of 30 seconds is less than the function's timeout of 31 seconds"},
+		"permission's function":            {permissionType, map[string]any{"function": "nowhere", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"}, "does not exist"},
+		"composite's alarm":                {compositeType, with(aComposite(), map[string]any{"alarmRule": "ALARM(nowhere)"}), `its rule names "nowhere", and there is no such other alarm`},
+		"composite's suppressor":           {compositeType, with(aComposite(), map[string]any{"actionsSuppressor": map[string]any{"alarm": "nowhere", "waitPeriod": 1, "extensionPeriod": 1}}), `its suppressor is "nowhere", and there is no such other alarm`},
+		"alias's key":                      {aliasType, map[string]any{"name": "alias/nowhere", "targetKeyId": "01234567-0123-0123-0123-0123456789ab"}, "does not exist"},
+		"principal of a key":               {keyType, with(aKey(), map[string]any{"policy": `{"Version":"2012-10-17","Statement":[` + administered + `,{"Effect":"Allow","Principal":{"AWS":"` + nobody + `"},"Action":"kms:Decrypt","Resource":"*"}]}`}), "does not exist"},
+		"key that nobody could administer": {keyType, with(aKey(), map[string]any{"policy": allow(`{"Service":"cloudwatch.amazonaws.com"}`, "kms:Decrypt", "*")}), "will not allow you to update the key policy"},
+		"route's integration":              {routeType, map[string]any{"apiId": shared.apiID, "routeKey": "GET /", "target": "integrations/nowhere"}, "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := engine{t, e.client}.tryCreate(c.token, c.in)

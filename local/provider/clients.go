@@ -8,9 +8,11 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -21,8 +23,10 @@ import (
 // clients reach the places where resources live.
 type clients struct {
 	region      string
+	cloudwatch  *cloudwatch.Client
 	dynamodb    *dynamodb.Client
 	iam         *iam.Client
+	kms         *kms.Client
 	logs        *cloudwatchlogs.Client
 	sns         *sns.Client
 	sqs         *sqs.Client
@@ -38,8 +42,10 @@ type clients struct {
 func newClients(r Rooms) *clients {
 	c := &clients{
 		region:      r.AWS.Region,
+		cloudwatch:  cloudwatch.NewFromConfig(r.AWS),
 		dynamodb:    dynamodb.NewFromConfig(r.AWS),
 		iam:         iam.NewFromConfig(r.AWS),
+		kms:         kms.NewFromConfig(r.AWS),
 		logs:        cloudwatchlogs.NewFromConfig(r.AWS),
 		sns:         sns.NewFromConfig(r.AWS),
 		sqs:         sqs.NewFromConfig(r.AWS),

@@ -3,9 +3,11 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -16,7 +18,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"cellular/local/cloudwatch"
+	"cellular/local/cloudwatch/api"
 	"cellular/local/emulator"
+	"cellular/local/gate"
 	"cellular/local/process"
 	"cellular/local/provider"
 )
@@ -39,7 +44,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		e, err := emulator.Start(context.Background(), emulator.Options{Dir: dir, Group: group})
+		e, err := emulator.Start(context.Background(), emulator.Options{Dir: dir, Group: group, Gate: newGate().Wrap})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -48,6 +53,15 @@ func TestMain(m *testing.M) {
 		emulated = e.AWS("us-east-1")
 		return m.Run()
 	}())
+}
+
+// newGate is the local cloud's gate, behind which are the emulator and the local CloudWatch.
+func newGate() *gate.Gate {
+	metrics := cloudwatch.NewMetrics()
+	watch := api.CloudWatch{
+		Metrics: metrics, Alarms: cloudwatch.NewAlarms(metrics, "us-east-1", account, func(cloudwatch.Notice) {}), Dashboards: cloudwatch.NewDashboards(account), Now: time.Now,
+	}
+	return gate.New(gate.Options{Region: "us-east-1", Admin: emulator.AccessKey, Services: map[string]http.Handler{"monitoring": watch.Handler()}})
 }
 
 // engine calls the provider as the Pulumi engine does.

@@ -73,7 +73,7 @@ func (k *kind) tagged() bool {
 
 // nameProperty is the property with the physical name; "" if the type has none.
 func (k *kind) nameProperty() resource.PropertyKey {
-	for _, name := range []string{"name", "statementId"} {
+	for _, name := range []string{"name", "statementId", "alarmName", "dashboardName"} {
 		if _, ok := k.rules[name]; ok {
 			return resource.PropertyKey(name)
 		}
@@ -103,6 +103,8 @@ var kinds = index(
 	roleKind, rolePolicyKind,
 	logGroupKind,
 	parameterKind,
+	metricAlarmKind, compositeAlarmKind, dashboardKind,
+	keyKind, aliasKind,
 
 	functionKind, mappingKind, permissionKind,
 	apiKind, integrationKind, routeKind, stageKind, authorizerKind,

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
@@ -47,6 +48,11 @@ const (
 	routeType        = "aws:apigatewayv2/route:Route"
 	stageType        = "aws:apigatewayv2/stage:Stage"
 	authorizerType   = "aws:apigatewayv2/authorizer:Authorizer"
+	metricAlarmType  = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	compositeType    = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+	dashboardType    = "aws:cloudwatch/dashboard:Dashboard"
+	keyType          = "aws:kms/key:Key"
+	aliasType        = "aws:kms/alias:Alias"
 )
 
 const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`
@@ -78,6 +84,54 @@ func aHistory() map[string]any {
 	return map[string]any{
 		"name": "history", "billingMode": "PAY_PER_REQUEST", "hashKey": "tenant", "rangeKey": "epoch",
 		"attributes": []any{map[string]any{"name": "tenant", "type": "S"}, map[string]any{"name": "epoch", "type": "N"}},
+	}
+}
+
+func anAlarm() map[string]any {
+	return map[string]any{
+		"name": "depth", "alarmDescription": "Runbook 1", "namespace": "AWS/SQS", "metricName": "ApproximateNumberOfMessagesVisible",
+		"dimensions": map[string]any{"QueueName": "dlq"}, "statistic": "Maximum", "period": 60, "threshold": 0, "comparisonOperator": "GreaterThanThreshold",
+		"evaluationPeriods": 5, "datapointsToAlarm": 1, "treatMissingData": "notBreaching", "tags": map[string]any{"Cell": "alpha"},
+	}
+}
+
+func aPercentileAlarm() map[string]any {
+	return map[string]any{
+		"name": "latency", "namespace": "Cellular/dev", "metricName": "accepted_to_applied_ms", "dimensions": map[string]any{"cell": "alpha"},
+		"extendedStatistic": "p99", "evaluateLowSampleCountPercentiles": "ignore", "period": 10, "threshold": 2500.5,
+		"comparisonOperator": "GreaterThanOrEqualToThreshold", "evaluationPeriods": 3, "actionsEnabled": false,
+		"alarmActions": []any{topicSharedARN}, "okActions": []any{topicSharedARN}, "insufficientDataActions": []any{topicSharedARN},
+	}
+}
+
+func aMathAlarm() map[string]any {
+	sum := func(id, name string) map[string]any {
+		return map[string]any{"id": id, "returnData": false, "metric": map[string]any{
+			"namespace": "Cellular/dev", "metricName": name, "dimensions": map[string]any{"cell": "alpha"}, "period": 60, "stat": "Sum",
+		}}
+	}
+	return map[string]any{
+		"name": "share", "threshold": 5, "comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 3, "metricQueries": []any{
+			map[string]any{"id": "share", "expression": "IF(all > 20, 100 * FILL(bad, 0) / all, 0)", "label": "5xx in percent", "returnData": true},
+			sum("bad", "requests_5xx"), sum("all", "requests"),
+		},
+	}
+}
+
+func aComposite() map[string]any {
+	return map[string]any{
+		"alarmName": "health", "alarmDescription": "Runbooks", "alarmRule": `ALARM("shared-depth") OR ALARM("shared-age")`,
+		"alarmActions": []any{topicSharedARN}, "okActions": []any{topicSharedARN},
+		"actionsSuppressor": map[string]any{"alarm": "shared-age", "waitPeriod": 60, "extensionPeriod": 120}, "tags": map[string]any{"Cell": "alpha"},
+	}
+}
+
+const administered = `{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":"kms:*","Resource":"*"}`
+
+func aKey() map[string]any {
+	return map[string]any{
+		"description": "Encrypts", "enableKeyRotation": true, "deletionWindowInDays": 7, "policy": `{"Version":"2012-10-17","Statement":[` + administered + `]}`,
+		"tags": map[string]any{"Layer": "ControlPlane"},
 	}
 }
 
@@ -202,7 +256,55 @@ func emulatedLifecycles(shared shared) []lifecycle {
 			change: map[string]any{"value": `{"id":"beta"}`, "tags": map[string]any{"Cell": "beta"}}, changed: []string{"tags", "tagsAll", "value"},
 			outputs: map[string]any{"version": 1.0, "arn": "arn:aws:ssm:us-east-1:" + account + ":parameter/cellular/test/cells/alpha"},
 		},
+		{
+			token: metricAlarmType, sdk: cloudwatch.MetricAlarm{}, in: anAlarm(),
+			change:  map[string]any{"threshold": 1.5, "period": 30, "datapointsToAlarm": nil, "alarmActions": []any{topicSharedARN}, "alarmDescription": nil, "tags": map[string]any{"Cell": "beta"}},
+			changed: []string{"alarmActions", "alarmDescription", "datapointsToAlarm", "period", "tags", "tagsAll", "threshold"},
+			outputs: map[string]any{"arn": alarmARN("depth")},
+		},
+		{
+			token: metricAlarmType, sdk: cloudwatch.MetricAlarm{}, in: aPercentileAlarm(),
+			change:  map[string]any{"evaluateLowSampleCountPercentiles": "evaluate", "extendedStatistic": "p99.9", "actionsEnabled": nil, "okActions": nil, "treatMissingData": "ignore"},
+			changed: []string{"actionsEnabled", "evaluateLowSampleCountPercentiles", "extendedStatistic", "okActions", "treatMissingData"},
+		},
+		{
+			token: metricAlarmType, sdk: cloudwatch.MetricAlarm{}, in: aMathAlarm(),
+			change: map[string]any{"metricQueries": []any{
+				map[string]any{"id": "share", "expression": "100 * bad", "returnData": true},
+				map[string]any{"id": "bad", "metric": map[string]any{"namespace": "Cellular/dev", "metricName": "bad", "period": 30, "stat": "p50"}},
+			}},
+			changed: []string{"metricQueries"},
+		},
+		{
+			token: compositeType, sdk: cloudwatch.CompositeAlarm{}, in: aComposite(),
+			change:  map[string]any{"alarmRule": `ALARM("shared-depth")`, "actionsSuppressor": nil, "okActions": nil, "tags": map[string]any{"Cell": "beta"}},
+			changed: []string{"actionsSuppressor", "alarmRule", "okActions", "tags", "tagsAll"},
+			outputs: map[string]any{"arn": alarmARN("health")},
+		},
+		{
+			token: dashboardType, sdk: cloudwatch.Dashboard{}, in: map[string]any{"dashboardName": "fleet", "dashboardBody": `{"widgets":[{"type":"text","properties":{"markdown":"a"}}]}`},
+			change: map[string]any{"dashboardBody": `{"widgets":[]}`}, changed: []string{"dashboardBody"},
+			outputs: map[string]any{"dashboardArn": "arn:aws:cloudwatch::" + account + ":dashboard/fleet"},
+		},
+		{
+			token: keyType, sdk: kms.Key{}, in: aKey(),
+			change: map[string]any{
+				"description": "Encrypts more", "enableKeyRotation": false, "deletionWindowInDays": 30, "tags": map[string]any{"Layer": "Edge"},
+				"policy": `{"Version":"2012-10-17","Statement":[` + administered + `,{"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Action":["kms:Decrypt","kms:GenerateDataKey*"],"Resource":"*"}]}`,
+			},
+			changed: []string{"deletionWindowInDays", "description", "enableKeyRotation", "policy", "tags", "tagsAll"},
+			outputs: map[string]any{"multiRegion": false, "rotationPeriodInDays": 365.0}, untold: []string{"deletionWindowInDays"},
+		},
+		{
+			token: aliasType, sdk: kms.Alias{}, in: map[string]any{"name": "alias/dev-alarms", "targetKeyId": shared.keyID},
+			change: map[string]any{"targetKeyId": shared.otherKeyARN}, changed: []string{"targetKeyId"},
+			outputs: map[string]any{"arn": "arn:aws:kms:us-east-1:" + account + ":alias/dev-alarms"},
+		},
 	}
+}
+
+func alarmARN(name string) string {
+	return "arn:aws:cloudwatch:us-east-1:" + account + ":alarm:" + name
 }
 
 // roomLifecycles are those of the types that live in the Lambda and Gateway rooms.
@@ -294,7 +396,7 @@ func aFunction(t *testing.T, name string) map[string]any {
 }
 
 // shared is what the lifecycles refer to.
-type shared struct{ queueURL, streamARN, apiID, integrationID, authorizerID string }
+type shared struct{ queueURL, streamARN, apiID, integrationID, authorizerID, keyID, otherKeyARN string }
 
 func anAuthorizer(apiID string) map[string]any {
 	return map[string]any{
@@ -315,7 +417,14 @@ func createShared(e engine) shared {
 		"apiId": api.id, "integrationType": "AWS_PROXY", "payloadFormatVersion": "2.0", "integrationUri": functionARN("shared"),
 	})
 	authorizer := e.create(authorizerType, anAuthorizer(api.id))
-	return shared{queueURL: queue.id, streamARN: table.out["streamArn"].StringValue(), apiID: api.id, integrationID: integration.id, authorizerID: authorizer.id}
+	key, otherKey := e.create(keyType, aKey()), e.create(keyType, aKey())
+	for _, name := range []string{"shared-depth", "shared-age"} {
+		e.create(metricAlarmType, with(anAlarm(), map[string]any{"name": name}))
+	}
+	return shared{
+		queueURL: queue.id, streamARN: table.out["streamArn"].StringValue(), apiID: api.id, integrationID: integration.id, authorizerID: authorizer.id,
+		keyID: key.id, otherKeyARN: otherKey.out["arn"].StringValue(),
+	}
 }
 
 func TestEveryTypeIsCreatedReadUpdatedAndDeleted(t *testing.T) {

@@ -37,6 +37,33 @@ func (p props) numOr(key string, otherwise int) int {
 	return otherwise
 }
 
+// optional is the text of a property, nil if it is not set.
+func (p props) optional(key string) *string {
+	if v, ok := p.get(key); ok && v.IsString() {
+		s := v.StringValue()
+		return &s
+	}
+	return nil
+}
+
+// optionalInt is the whole number of a property, nil if it is not set.
+func (p props) optionalInt(key string) *int32 {
+	if v, ok := p.get(key); ok && v.IsNumber() {
+		n := int32(v.NumberValue())
+		return &n
+	}
+	return nil
+}
+
+// optionalFloat is the number of a property, nil if it is not set.
+func (p props) optionalFloat(key string) *float64 {
+	if v, ok := p.get(key); ok && v.IsNumber() {
+		n := v.NumberValue()
+		return &n
+	}
+	return nil
+}
+
 func (p props) flag(key string) bool { return p.flagOr(key, false) }
 
 func (p props) flagOr(key string, otherwise bool) bool {
@@ -89,6 +116,13 @@ func (p props) strMap(key string) map[string]string {
 
 // values is what a handler reports: plain Go values by property name.
 type values map[string]any
+
+// set sets a property that is there and not empty.
+func (v values) set(key string, text *string) {
+	if text != nil && *text != "" {
+		v[key] = *text
+	}
+}
 
 func (v values) propertyMap() resource.PropertyMap {
 	return resource.NewPropertyMapFromMap(plain(map[string]any(v)).(map[string]any))

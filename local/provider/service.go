@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -75,6 +76,9 @@ func autoName(k *kind, old, in resource.PropertyMap, urn resource.URN, seed []by
 	property := k.nameProperty()
 	if v, ok := in[property]; property == "" || ok && !v.IsNull() {
 		return nil
+	}
+	if f, ok := fieldByTag(k.args, string(property)); ok && required(f.Type) {
+		return nil // the real provider makes no name where it demands one
 	}
 	if v, ok := old[property]; ok && v.IsString() {
 		in[property] = v
@@ -243,7 +247,7 @@ func kindOfURN(urn string) (*kind, error) {
 func failures(problems []problem) []*pulumirpc.CheckFailure {
 	var out []*pulumirpc.CheckFailure
 	for _, p := range problems {
-		out = append(out, &pulumirpc.CheckFailure{Property: p.path, Reason: p.path + " " + p.reason})
+		out = append(out, &pulumirpc.CheckFailure{Property: p.path, Reason: strings.TrimSpace(p.path + " " + p.reason)})
 	}
 	return out
 }

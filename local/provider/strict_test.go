@@ -143,6 +143,52 @@ func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 		{"stage with a name", stageType, with(aStage(), map[string]any{"name": "prod"}), "allowed: $default"},
 		{"stage that is deployed by hand", stageType, with(aStage(), map[string]any{"autoDeploy": nil}), "autoDeploy is false, the local cloud supports only true"},
 		{"access log to a queue", stageType, with(aStage(), map[string]any{"accessLogSettings": map[string]any{"destinationArn": queueARN("q"), "format": "x"}}), "is not the ARN of a resource of logs"},
+
+		{"mapping that counts what is Kafka's", mappingType, with(aMapping(), map[string]any{"metricsConfig": map[string]any{"metrics": []any{"ErrorCount"}}}), "allowed: EventCount"},
+		{"topic with an empty key", topicType, map[string]any{"name": "t", "kmsMasterKeyId": ""}, "has 0 bytes, allowed: 1 to 2048"},
+
+		{"alarm on a statistic that is none", metricAlarmType, with(anAlarm(), map[string]any{"statistic": "Median"}), "allowed: SampleCount, Sum, Average, Minimum, Maximum"},
+		{"alarm on a percentile as a plain statistic", metricAlarmType, with(anAlarm(), map[string]any{"statistic": "p99"}), "statistic is \"p99\", allowed:"},
+		{"alarm on a percentile of another form", metricAlarmType, with(aPercentileAlarm(), map[string]any{"extendedStatistic": "P99"}), "refused: statistic \"P99\": want a percentile"},
+		{"alarm on half minutes and more", metricAlarmType, with(anAlarm(), map[string]any{"period": 90}), "refused: period 1m30s: want 10, 20 or 30 seconds, or whole minutes"},
+		{"alarm on single seconds", metricAlarmType, with(anAlarm(), map[string]any{"period": 1}), "period is 1, allowed: 10 to 86400"},
+		{"alarm on more datapoints than periods", metricAlarmType, with(anAlarm(), map[string]any{"datapointsToAlarm": 6}), "refused: 6 of 5 periods"},
+		{"alarm that looks back for too long", metricAlarmType, with(anAlarm(), map[string]any{"period": 600, "evaluationPeriods": 145}), "refused: 145 periods of 10m0s are 24h10m0s, want at most 24h0m0s"},
+		{"alarm without a threshold", metricAlarmType, with(anAlarm(), map[string]any{"threshold": nil}), "threshold is required"},
+		{"alarm without a metric", metricAlarmType, with(anAlarm(), map[string]any{"metricName": nil}), "refused: an alarm has neither a metric's name and namespace nor a list of metrics"},
+		{"alarm on a band of what is normal", metricAlarmType, with(anAlarm(), map[string]any{"comparisonOperator": "LessThanLowerThreshold"}), "allowed: GreaterThanOrEqualToThreshold, "},
+		{"alarm that treats missing data in a way that is none", metricAlarmType, with(anAlarm(), map[string]any{"treatMissingData": "ok"}), "allowed: breaching, notBreaching, ignore, missing"},
+		{"alarm that ignores few samples of a sum", metricAlarmType, with(anAlarm(), map[string]any{"evaluateLowSampleCountPercentiles": "ignore"}), "that is for percentiles only"},
+		{"alarm that calls a function", metricAlarmType, with(anAlarm(), map[string]any{"alarmActions": []any{functionARN("f")}}), "is not the ARN of a resource of sns"},
+		{"alarm with six actions", metricAlarmType, with(anAlarm(), map[string]any{"okActions": []any{topicARN, topicARN, topicARN, topicARN, topicARN, topicARN}}), "has 6 entries, allowed: 0 to 5"},
+		{"alarm on metric math that returns nothing", metricAlarmType, with(aMathAlarm(), map[string]any{"metricQueries": []any{map[string]any{"id": "x", "expression": "1"}}}), "refused: no metric returns data"},
+		{"alarm on metric math that searches", metricAlarmType, with(aMathAlarm(), map[string]any{"metricQueries": []any{map[string]any{"id": "x", "expression": "SEARCH('a', 'Sum')", "returnData": true}}}), "searches, which an alarm cannot"},
+		{"alarm on metric math and a metric", metricAlarmType, with(aMathAlarm(), map[string]any{"metricName": "m"}), "so it has no name, namespace"},
+		{"alarm of another account's metric", metricAlarmType, with(aMathAlarm(), map[string]any{"metricQueries": []any{map[string]any{"id": "x", "accountId": "1", "returnData": true}}}), "metricQueries[0].accountId is a property of aws:cloudwatch/metricAlarm:MetricAlarm that the local cloud does not support"},
+		{"alarm with a long description", metricAlarmType, with(anAlarm(), map[string]any{"alarmDescription": strings.Repeat("d", 1_025)}), "has 1025 bytes, allowed: 0 to 1024"},
+
+		{"composite with a bad rule", compositeType, with(aComposite(), map[string]any{"alarmRule": "ALARM(a"}), "refused: "},
+		{"composite without a rule", compositeType, with(aComposite(), map[string]any{"alarmRule": nil}), "alarmRule is required"},
+		{"composite without a name", compositeType, with(aComposite(), map[string]any{"alarmName": nil}), "alarmName is required"},
+		{"composite with a suppressor that waits for nothing", compositeType, with(aComposite(), map[string]any{"actionsSuppressor": map[string]any{"alarm": "a", "extensionPeriod": 1}}), "actionsSuppressor.waitPeriod is required"},
+		{"composite with a suppressor that waits in negative time", compositeType, with(aComposite(), map[string]any{"actionsSuppressor": map[string]any{"alarm": "a", "waitPeriod": -1, "extensionPeriod": 1}}), "is -1, allowed: 0 to 86400"},
+		{"composite with an action that is no ARN", compositeType, with(aComposite(), map[string]any{"alarmActions": []any{"topic"}}), "is not the ARN of a resource of sns"},
+
+		{"dashboard with a space in its name", dashboardType, map[string]any{"dashboardName": "a b", "dashboardBody": `{"widgets":[]}`}, "has a character outside of"},
+		{"dashboard that is no JSON", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": "widgets"}, "is no JSON of a dashboard"},
+		{"dashboard without widgets", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": "{}"}, "has no list of widgets"},
+		{"dashboard with a widget of no type", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"properties":{}}]}`}, `widget 0 is of type ""`},
+		{"dashboard with a widget beside the grid", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","x":24,"y":0,"properties":{}}]}`}, "outside of the grid"},
+
+		{"key that is deleted within a week", keyType, with(aKey(), map[string]any{"deletionWindowInDays": 6}), "is 6, allowed: 7 to 30"},
+		{"key of another kind", keyType, with(aKey(), map[string]any{"customerMasterKeySpec": "RSA_2048"}), "allowed: SYMMETRIC_DEFAULT"},
+		{"key that signs", keyType, with(aKey(), map[string]any{"keyUsage": "SIGN_VERIFY"}), "allowed: ENCRYPT_DECRYPT"},
+		{"key that is off", keyType, with(aKey(), map[string]any{"isEnabled": false}), "is false, the local cloud supports only true"},
+		{"key of several Regions", keyType, with(aKey(), map[string]any{"multiRegion": true}), "multiRegion is a property of aws:kms/key:Key that the local cloud does not support"},
+		{"key policy without a principal", keyType, with(aKey(), map[string]any{"policy": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}`}), "has no Principal"},
+		{"alias without the prefix", aliasType, map[string]any{"name": "alarms", "targetKeyId": "k"}, "allowed: a name that begins with alias/"},
+		{"alias of AWS", aliasType, map[string]any{"name": "alias/aws/sns", "targetKeyId": "k"}, "which is AWS's own"},
+		{"alias with a dot", aliasType, map[string]any{"name": "alias/a.b", "targetKeyId": "k"}, "has a character outside of"},
 	}
 	covered := map[string]bool{}
 	for _, c := range cases {
@@ -280,7 +326,7 @@ func TestAcceptsWhatIsNotKnownYet(t *testing.T) {
 	rooms, _ := newRooms(t)
 	e := attach(t, rooms, nil)
 	unknown := resource.MakeComputed(resource.NewProperty(""))
-	for _, l := range append(emulatedLifecycles(shared{queueURL: "u"}), roomLifecycles(t, shared{apiID: "a", streamARN: "s", integrationID: "i"})...) {
+	for _, l := range append(emulatedLifecycles(shared{queueURL: "u", keyID: "k", otherKeyARN: "k"}), roomLifecycles(t, shared{apiID: "a", streamARN: "s", integrationID: "i"})...) {
 		for name := range l.in {
 			in := properties(l.in)
 			in[resource.PropertyKey(name)] = unknown

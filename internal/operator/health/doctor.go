@@ -7,20 +7,23 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
+	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/fleet"
 )
 
 // Clients is what Doctor reads AWS with.
 type Clients struct {
-	STS      STS
-	SSM      fleet.SSM
-	DynamoDB Tables
-	Streams  Streams
-	SQS      Queues
-	SNS      Topics
-	Lambda   Functions
-	IAM      Roles
-	Quotas   Quotas
+	STS        STS
+	SSM        fleet.SSM
+	DynamoDB   Tables
+	Streams    Streams
+	SQS        Queues
+	SNS        Topics
+	Lambda     Functions
+	IAM        Roles
+	Quotas     Quotas
+	CloudWatch alarm.CloudWatch
+	KMS        Keys
 }
 
 // Doctor examines a deployment. Every field but the last three is required.
@@ -55,6 +58,7 @@ func (d Doctor) Run(ctx context.Context) []Finding {
 		d.Settle = 3 * time.Second
 	}
 	d.Clients = d.Clients.paced()
+	alarms := d.readAlarms(ctx)
 	found := d.identity(ctx)
 	published, more := d.published(ctx)
 	found = append(found, more...)
@@ -66,10 +70,11 @@ func (d Doctor) Run(ctx context.Context) []Finding {
 	leftovers, more := d.leftovers(published, inv)
 	found = append(found, more...)
 	found = append(found, d.drift(ctx, published, leftovers)...)
-	return append(found, d.cells(ctx, published)...)
+	cells := d.cells(ctx, published, alarms)
+	return slices.Concat(found, d.globalAlarms(ctx, published, alarms()), cells)
 }
 
-func (d Doctor) cells(ctx context.Context, p published) []Finding {
+func (d Doctor) cells(ctx context.Context, p published, alarms func() knownAlarms) []Finding {
 	each := make([][]Finding, len(p.cells))
 	known := d.mappings(ctx)
 	d.each("cells", p.cells, func(i int, cell manifest.Cell) {
@@ -77,6 +82,9 @@ func (d Doctor) cells(ctx context.Context, p published) []Finding {
 			d.cellTables(ctx, p, cell), d.cellQueues(ctx, cell), d.cellTopic(ctx, cell), d.cellFunctions(ctx, cell), d.cellMappings(ctx, known, cell),
 		)
 	})
+	for i, cell := range p.cells {
+		each[i] = append(each[i], d.cellAlarms(alarms(), cell)...)
+	}
 	return slices.Concat(each...)
 }
 

@@ -18,6 +18,7 @@ import (
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/alarmtest"
 )
 
 // bad are the findings that are not ok.
@@ -39,6 +40,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 		"topic dev-processing-topic-cell-beta", "function dev-global-edge-router", "function dev-consumer-cell-beta",
 		"event source mapping dev-producer-cell-alpha", "role policy " + role, "quota DynamoDB tables", "quota Lambda concurrency",
 		"quota IAM roles", "quota SNS messages", "quota cells",
+		"alarm dev-health-control-plane", "alarm dev-health-router", "alarm dev-health-cell-beta", "alarm topic dev-global-alarms",
 		"leftovers dev", "moves dev", "cell state cells that are not there", "tenant count alpha", "lost mappings beta", "contents beta",
 	} {
 		require.True(t, subjects[want], "nothing is said of %s: %v", want, subjects)
@@ -46,6 +48,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 }
 
 const (
+	alarmTopic   = "dev-global-alarms"
 	dataTable    = "dev-app-data-cell-alpha"
 	resultsTable = "dev-app-results-cell-alpha"
 	queue        = "dev-processing-queue-cell-alpha"
@@ -192,6 +195,30 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 				w.table("of-somebody-"+name, "")
 			}
 		}, health.Warn, "DynamoDB tables", "13 of 16 (the account's quota) are used in the Region: there is room for 1 more cells"},
+
+		{"no composite of a cell", func(w *world) { w.alarms.Delete("dev-health-cell-beta") }, health.Warn, "dev-health-cell-beta", "it is not there: nobody is paged for cell beta"},
+		{"no composite of the router", func(w *world) { w.alarms.Delete("dev-health-router") }, health.Warn, "dev-health-router", "nobody is paged for the router"},
+		{"actions switched off", func(w *world) { w.alarms.Composite("dev-health-control-plane").ActionsEnabled = aws.Bool(false) }, health.Warn,
+			"dev-health-control-plane", "its actions are switched off: nobody is paged for the control plane"},
+		{"no topic told", func(w *world) {
+			w.alarms.Composite("dev-health-cell-alpha").AlarmActions = []string{"arn:aws:lambda:us-east-1:123456789012:function:pager"}
+		}, health.Warn, "dev-health-cell-alpha", "it tells no topic when it fires: nobody is paged for cell alpha"},
+		{"metric alarm gone", func(w *world) { w.alarms.Delete("dev-alarm-oldest-message-cell-alpha") }, health.Warn,
+			"dev-health-cell-alpha", "its rule names dev-alarm-oldest-message-cell-alpha, which is not there"},
+		{"alarms denied", func(w *world) { w.alarms.Err = denied }, health.Skip, "dev", "the credentials do not allow this"},
+		{"alarms not read", func(w *world) { w.alarms.Err = errors.New("timeout") }, health.Fail, "dev", "read the alarms of stack dev: timeout"},
+		{"alarm topic gone", func(w *world) { delete(w.endpoints, alarmtest.Topic) }, health.Warn, alarmTopic, "it is not there, and alarms tell it"},
+		{"alarm topic denied", func(w *world) {
+			w.broken["GetTopicAttributes"] = &smithy.GenericAPIError{Code: "AuthorizationError", Message: "not you"}
+		}, health.Skip, alarmTopic, "the credentials do not allow this"},
+		{"nobody subscribed", func(w *world) { w.endpoints[alarmtest.Topic] = nil }, health.Warn, alarmTopic, "nobody is paged: it has no subscription"},
+		{"no subscription confirmed", func(w *world) { w.endpoints[alarmtest.Topic] = []string{"PendingConfirmation", "Deleted"} }, health.Warn,
+			alarmTopic, "nobody is paged: of its subscriptions none is confirmed"},
+		{"AWS's own key", func(w *world) { w.topicKey = "alias/aws/sns" }, health.Warn, alarmTopic, "it is encrypted with alias/aws/sns, which CloudWatch may not use"},
+		{"key switched off", func(w *world) { w.key.KeyState = "Disabled" }, health.Warn, alarmTopic, "nobody is paged: its key is Disabled"},
+		{"key to be deleted", func(w *world) { w.key.KeyState = "PendingDeletion" }, health.Warn, alarmTopic, "nobody is paged: its key is to be deleted"},
+		{"key gone", func(w *world) { w.key = nil }, health.Warn, alarmTopic, "nobody is paged: its key alias/dev-global-alarms is not there"},
+		{"key denied", func(w *world) { w.broken["DescribeKey"] = denied }, health.Skip, alarmTopic, "the credentials do not allow this"},
 
 		{"left table", func(w *world) { w.table("dev-app-data-cell-gone", "") }, health.Warn, "dev", "table dev-app-data-cell-gone belongs to cell gone"},
 		{"left queue", func(w *world) { w.queues["dev-processing-queue-sub-dlq-cell-gone"] = nil }, health.Warn, "dev", "queue dev-processing-queue-sub-dlq-cell-gone"},
@@ -405,4 +432,25 @@ func TestDoctor_HasALostParameterMadeAgain(t *testing.T) {
 	for _, f := range found {
 		require.True(t, !strings.Contains(f.Fix, "delete-") || strings.HasPrefix(f.Fix, "once no tenant is mapped to the cell and "), "%s", f.Fix)
 	}
+}
+
+func TestDoctor_SaysHowToHaveSomebodyPaged(t *testing.T) {
+	w := healthy(t)
+	w.endpoints[alarmtest.Topic] = nil
+	require.Contains(t, remedy(t, bad(run(t, w.doctor())), alarmTopic), "'aws sns subscribe --topic-arn "+alarmtest.Topic+" --protocol email")
+	w = healthy(t)
+	w.key.KeyState = "Disabled"
+	require.Equal(t, "'aws kms enable-key --key-id 1234abcd'", remedy(t, bad(run(t, w.doctor())), alarmTopic))
+	w = healthy(t)
+	w.alarms.Composite("dev-health-router").ActionsEnabled = aws.Bool(false)
+	require.Equal(t, "'aws cloudwatch enable-alarm-actions --alarm-names dev-health-router'", remedy(t, bad(run(t, w.doctor())), "dev-health-router"))
+}
+
+// Of a deployment that pages a topic of its operator's, an update makes no topic again.
+func TestDoctor_HasATopicThatConfigurationNamesMadeByItsOperator(t *testing.T) {
+	w := healthy(t)
+	w.alarms.Composite("dev-health-cell-beta").AlarmActions = []string{"arn:aws:sns:us-east-1:123456789012:pager"}
+	found := bad(run(t, w.doctor()))
+	require.Equal(t, "make it again, or change the topic of cellular:alarms", remedy(t, found, "pager"))
+	require.Len(t, found, 1)
 }

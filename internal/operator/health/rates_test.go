@@ -27,6 +27,7 @@ var answered = map[string]struct {
 	"DescribeContinuousBackups": {"recovery", 10}, "DescribeStream": {"streams", 10},
 	"ListSubscriptionsByTopic": {"subscriptions", 30}, "GetSubscriptionAttributes": {"attributes", 30},
 	"GetFunction": {"functions", 100}, "ListEventSourceMappings": {"Lambda", 15}, "GetAccountSettings": {"Lambda", 15},
+	"DescribeAlarms": {"alarms", 9}, "GetTopicAttributes": {"topics", 30},
 }
 
 // latency is what a request takes.
@@ -77,7 +78,7 @@ func fleetOf(t *testing.T, n int) *world {
 	}
 	w.tableQuota, w.concurrency, w.unreserved = 10_000, 100_000, 100_000
 	w.summary = map[string]int32{"Roles": 2100, "RolesQuota": 5000}
-	w.aws = newRates()
+	w.aws, w.alarms.Page = newRates(), 0
 	return w
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
@@ -37,6 +39,7 @@ import (
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/placement"
+	"cellular/internal/testkit/alarmtest"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -75,6 +78,10 @@ type world struct {
 	lags     map[string]int      // how many tenants of a cell its index does not show yet
 	churn    map[string]int      // how many recounts and corrections a cell's tenants change during
 
+	alarms   *alarmtest.CloudWatch
+	topicKey string // of the alarms' topic
+	key      *kmstypes.KeyMetadata
+
 	aws *rates // nil: every request is answered at once, and every list one element per page
 }
 
@@ -105,7 +112,11 @@ func healthy(t *testing.T) *world {
 		summary: map[string]int32{"Roles": 12, "RolesQuota": 1000}, concurrency: 1000,
 		shards: []streamtypes.Shard{{}, {SequenceNumberRange: &streamtypes.SequenceNumberRange{EndingSequenceNumber: aws.String("1")}}, {}},
 		states: map[string]placement.CellState{}, placed: map[string][]string{}, stranded: map[string][]string{}, statuses: map[string]cellstatus.Status{},
+		alarms: alarmtest.Deployment(stack, noon), topicKey: stack.AlarmKeyAlias(),
+		key: &kmstypes.KeyMetadata{KeyId: aws.String("1234abcd"), KeyState: kmstypes.KeyStateEnabled},
 	}
+	w.alarms.Page, w.alarms.Ask = 1, func() error { return w.ask("DescribeAlarms") }
+	w.endpoints[alarmtest.Topic] = []string{"arn:aws:sns:us-east-1:" + account + ":oncall"}
 	control, err := dynamotest.ControlPlaneOf(stack).JSON()
 	require.NoError(t, err)
 	router, err := manifest.Router{
@@ -191,6 +202,7 @@ func (w *world) cell(t *testing.T, id string) {
 		UUID: aws.String("c-" + id), State: aws.String("Enabled"), EventSourceArn: &queue, FunctionResponseTypes: reports, BatchSize: aws.Int32(9),
 		ScalingConfig: &lambdatypes.ScalingConfig{MaximumConcurrency: aws.Int32(10)},
 	}}
+	w.alarms.AddCell(stack, id, noon)
 	w.states[id] = placement.CellState{CellID: id, Status: placement.Active, Tenants: 2}
 	w.placed[id] = []string{id + "-one", id + "-two"}
 }
@@ -213,7 +225,7 @@ func (w *world) publish(t *testing.T, id string, change func(*manifest.Cell)) {
 func (w *world) doctor() health.Doctor {
 	return health.Doctor{
 		Stack: stack, Region: "us-east-1",
-		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, Streams: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w},
+		Clients: health.Clients{STS: w, SSM: w, DynamoDB: w, Streams: w, SQS: w, SNS: w, Lambda: w, IAM: w, Quotas: w, CloudWatch: w.alarms, KMS: w},
 		Control: func(manifest.ControlPlane) health.Control {
 			return health.Control{Placement: store{w}, OpenMoves: func(context.Context) ([]health.Move, error) { return w.moves, w.broken["OpenMoves"] },
 				OpenRemovals: func(context.Context) ([]health.Removal, error) { return w.removals, w.broken["OpenRemovals"] }}
@@ -418,6 +430,26 @@ func (w *world) GetSubscriptionAttributes(_ context.Context, in *sns.GetSubscrip
 		}
 	}
 	return &sns.GetSubscriptionAttributesOutput{Attributes: attributes}, nil
+}
+
+func (w *world) GetTopicAttributes(_ context.Context, in *sns.GetTopicAttributesInput, _ ...func(*sns.Options)) (*sns.GetTopicAttributesOutput, error) {
+	if err := w.ask("GetTopicAttributes"); err != nil {
+		return nil, err
+	}
+	if _, there := w.endpoints[*in.TopicArn]; !there {
+		return nil, &snstypes.NotFoundException{Message: aws.String("Topic does not exist")}
+	}
+	return &sns.GetTopicAttributesOutput{Attributes: map[string]string{"KmsMasterKeyId": w.topicKey}}, w.broken["GetTopicAttributes"]
+}
+
+func (w *world) DescribeKey(_ context.Context, in *kms.DescribeKeyInput, _ ...func(*kms.Options)) (*kms.DescribeKeyOutput, error) {
+	if err := w.ask("DescribeKey"); err != nil {
+		return nil, err
+	}
+	if *in.KeyId != w.topicKey || w.key == nil {
+		return nil, &kmstypes.NotFoundException{Message: aws.String("Alias is not found")}
+	}
+	return &kms.DescribeKeyOutput{KeyMetadata: w.key}, w.broken["DescribeKey"]
 }
 
 func (w *world) GetFunction(_ context.Context, in *lambda.GetFunctionInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionOutput, error) {

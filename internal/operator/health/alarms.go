@@ -1,0 +1,92 @@
+package health
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"cellular/internal/model/manifest"
+	"cellular/internal/operator/alarm"
+)
+
+const alarmCheck = "alarm"
+
+// knownAlarms are the deployment's alarms, of which all were read at once: a request per cell is more than CloudWatch answers.
+type knownAlarms struct {
+	health map[alarm.Subject]alarm.Alarm
+	there  map[string]bool // by name
+	err    error
+}
+
+// readAlarms reads the alarms in the background: of a thousand cells that takes some twenty seconds, for the rate. The function
+// that it returns waits for them.
+func (d Doctor) readAlarms(ctx context.Context) (wait func() knownAlarms) {
+	read := make(chan struct{})
+	known := knownAlarms{health: map[alarm.Subject]alarm.Alarm{}, there: map[string]bool{}}
+	go func() {
+		defer close(read)
+		var all []alarm.Alarm
+		all, known.err = alarm.NewReader(d.CloudWatch, d.Stack).All(ctx)
+		for _, a := range all {
+			known.there[a.Name] = true
+			if a.Composite() {
+				known.health[a.Subject] = a
+			}
+		}
+	}()
+	return func() knownAlarms {
+		<-read
+		return known
+	}
+}
+
+// globalAlarms examines the alarms of what stands in front of the cells, and the topics that all alarms of the deployment page.
+func (d Doctor) globalAlarms(ctx context.Context, p published, known knownAlarms) []Finding {
+	if known.err != nil {
+		l := d.look(alarmCheck, string(d.Stack))
+		l.unseen(known.err)
+		return l.findings
+	}
+	var found []Finding
+	if p.control != nil {
+		found = append(found, d.alarms(known, alarm.ControlPlane)...)
+	}
+	if p.router != nil {
+		found = append(found, d.alarms(known, alarm.Router)...)
+	}
+	return append(found, d.alarmTopics(ctx, known)...)
+}
+
+func (d Doctor) cellAlarms(known knownAlarms, c manifest.Cell) []Finding {
+	if known.err != nil {
+		return nil // which has been said once
+	}
+	return d.alarms(known, alarm.Cell(c.ID))
+}
+
+// alarms examines whether a subject's trouble pages somebody.
+func (d Doctor) alarms(known knownAlarms, of alarm.Subject) []Finding {
+	l := d.look(alarmCheck, of.Health(d.Stack))
+	health, there := known.health[of]
+	if !there {
+		l.warn("it is not there: nobody is paged for %s", of)
+		return l.findings
+	}
+	if !health.ActionsOn {
+		l.add(Warn, "'aws cloudwatch enable-alarm-actions --alarm-names "+health.Name+"'", "its actions are switched off: nobody is paged for %s", of)
+	}
+	if !slices.ContainsFunc(health.Actions, isTopic) {
+		l.warn("it tells no topic when it fires: nobody is paged for %s", of)
+	}
+	for _, child := range health.Children {
+		if !known.there[child] {
+			l.warn("its rule names %s, which is not there: what that watched pages nobody", child)
+		}
+	}
+	return l.end("pages for %d parts of %s", len(health.Children), of)
+}
+
+func isTopic(arn string) bool {
+	part := strings.SplitN(arn, ":", 4)
+	return len(part) == 4 && part[0] == "arn" && part[2] == "sns"
+}

@@ -29,6 +29,7 @@ type metered struct {
 	mu         sync.Mutex
 	requests   map[string]int
 	parameters []time.Time // of the last second
+	described  []time.Time // alarms, too
 	names      []string
 }
 
@@ -87,6 +88,16 @@ func (c *metered) GetMetricData(ctx context.Context, in *cloudwatch.GetMetricDat
 	return c.ages.GetMetricData(ctx, in, o...)
 }
 
+func (c *metered) DescribeAlarms(ctx context.Context, in *cloudwatch.DescribeAlarmsInput, o ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
+	c.mu.Lock()
+	now := time.Now()
+	c.described = append(slices.DeleteFunc(c.described, func(at time.Time) bool { return now.Sub(at) >= time.Second }), now)
+	require.LessOrEqual(c.t, len(c.described), 9, "CloudWatch refuses what is more")
+	c.mu.Unlock()
+	c.ask("DescribeAlarms")
+	return c.alarms.DescribeAlarms(ctx, in, o...)
+}
+
 func TestCellsList_ReadsAThousandCellsWithinTheRateOfParameters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -120,5 +131,6 @@ func TestCellsList_ReadsAThousandCellsWithinTheRateOfParameters(t *testing.T) {
 		require.Equal(t, 1001, strings.Count(out.String(), "\n"), "a line for each, and the names of the columns")
 		require.Empty(t, errs.String())
 		require.Equal(t, 100, c.requests["GetParametersByPath"])
+		require.Equal(t, 12, c.requests["DescribeAlarms"], "the composites, a hundred a request, and what fires")
 	})
 }

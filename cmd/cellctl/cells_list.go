@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
+	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -23,21 +25,26 @@ func newCellsList(a *app) *cobra.Command {
 
 TENANTS is how many are placed, or on their way, of how many may be. QUEUE is how many messages are to be received, +N are
 being processed; OLDEST is the age of the oldest, as CloudWatch last had it. The DLQs hold what was given up on. WAITING
-counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event.
+counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event. ALARMS are
+the parts of the cell that are in alarm, or ok; 'cellctl alarms list' says since when and why.
 
-Notes name the cells that are retired, and those that are not there any more while tenants are mapped to them. A retired cell
-that was taken out of the configuration and added again is retired still.
+Notes name the cells that are retired, and those that are not there any more while tenants are mapped to them, and say whether
+the router or the control plane is in alarm. A retired cell that was taken out of the configuration and added again is retired
+still.
 
 A - stands for nothing, a ? for what could not be read; why not stands on stderr.`,
 		Example: `  cellctl cells list
-  cellctl cells list --output json | jq -r '.cells[] | select(.consumer_dlq > 0) | .id'`,
+  cellctl cells list --output json | jq -r '.cells[] | select(.consumer_dlq > 0) | .id'
+  cellctl cells list --output json | jq -r '.cells[] | select(.alarms != []) | .id'`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listCells(cmd) },
 	}
 }
 
 type cellsView struct {
-	Cells []cellView `json:"cells"`
+	Cells        []cellView `json:"cells"`
+	Router       []string   `json:"router_alarms"`        // what of the router is in alarm; null where that is not known
+	ControlPlane []string   `json:"control_plane_alarms"` // and of the control plane
 
 	now time.Time
 }
@@ -57,6 +64,7 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		return err
 	}
 	v := cellsView{Cells: []cellView{}, now: time.Now()}
+	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Current(ctx, alarm.Firing) })
 	ages, noAges := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
 	unread, ageless := 0, false
 	for i, result := range s.status.ReadAll(ctx, cells) {
@@ -71,18 +79,35 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		}
 		v.Cells = append(v.Cells, view)
 	}
+	firing, noAlarms := alarms()
+	for i := range v.Cells {
+		v.Cells[i].addAlarms(firing, noAlarms)
+	}
+	v.Router, v.ControlPlane = firing[alarm.Router], firing[alarm.ControlPlane]
+	if noAlarms != nil {
+		a.note("no alarms: %v", noAlarms)
+	}
 	if noAges != nil && ageless {
 		a.note("no ages: %v", noAges)
 	}
 	if err := a.print(v); err != nil {
 		return err
 	}
+	a.noteAlarms("The control plane", v.ControlPlane)
+	a.noteAlarms("The router", v.Router)
 	a.noteRetired(v)
 	a.noteLostCells(ctx, s, cellIDs(cells))
 	if unread > 0 {
 		return fmt.Errorf("%d of %d cells could not be read; the lines above say why", unread, len(cells))
 	}
 	return nil
+}
+
+// noteAlarms says what of the global plane is in alarm.
+func (a *app) noteAlarms(what string, parts []string) {
+	if len(parts) > 0 {
+		a.note("%s is in alarm: %s. 'cellctl alarms list' says since when and why.", what, strings.Join(parts, ", "))
+	}
 }
 
 // noteRetired says how a cell takes tenants that is retired. One that left the configuration and was added again is: its state
@@ -118,17 +143,17 @@ func (v *cellView) addAge(ages map[string]time.Duration) {
 }
 
 func (v cellsView) text(s *sheet) {
-	s.row("CELL", "WAVE", "TIER", "STATUS", "TENANTS", "QUEUE", "OLDEST", "STREAM-DLQ", "SUB-DLQ", "CONSUMER-DLQ", "WAITING", "LAST APPLIED")
+	s.row("CELL", "WAVE", "TIER", "STATUS", "TENANTS", "QUEUE", "OLDEST", "STREAM-DLQ", "SUB-DLQ", "CONSUMER-DLQ", "WAITING", "LAST APPLIED", "ALARMS")
 	for _, c := range v.Cells {
 		cells := []any{c.ID, c.Wave, c.Tier, status(string(c.Status)), tenantsOf(c.Tenants, c.MaxTenants)}
 		if c.read == nil {
-			s.row(append(cells, "?", "?", "?", "?", "?", "?", "?")...)
+			s.row(append(cells, "?", "?", "?", "?", "?", "?", "?", c.alarms())...)
 			continue
 		}
 		s.row(append(cells,
 			depth(c.read.Queue), c.oldest(),
 			dlq(c.read.StreamDLQ), dlq(c.read.SubscriptionDLQ), dlq(c.read.ConsumerDLQ),
-			waiting(c.read.Waiting), ago(c.read.AppliedAt, v.now))...)
+			waiting(c.read.Waiting), ago(c.read.AppliedAt, v.now), c.alarms())...)
 	}
 }
 

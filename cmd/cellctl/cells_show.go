@@ -10,6 +10,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
+	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/cellstatus"
 )
 
@@ -17,7 +18,7 @@ func newCellsShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show CELL",
 		Short: "Show one cell: what it is made of, how it is set, and what waits in it",
-		Long: `show prints all that is known of CELL: its state and depths as 'cellctl cells list' has them, for which tenants diverted
+		Long: `show prints all that is known of CELL: its state, depths and alarms as 'cellctl cells list' has them, for which tenants diverted
 events wait in it, the moves into and out of it that are under way, the names of its parts, and its settings.`,
 		Example: `  cellctl cells show c01
   cellctl cells show c01 --output json | jq .settings`,
@@ -39,6 +40,7 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	}
 	read, unread := s.status.Read(ctx, cell)
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
+	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Of(ctx, alarm.Cell(id)) })
 	ages, noAge := cellstatus.Oldest(ctx, s.cloudwatch, []manifest.Cell{cell}, v.now)
 	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
 	v.WaitingByTenant = map[string]int{}
@@ -49,6 +51,11 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 			a.note("no age: %v", noAge)
 		}
 		v.WaitingByTenant = read.Waiting.ByTenant
+	}
+	firing, noAlarms := alarms()
+	v.addAlarms(firing, noAlarms)
+	if noAlarms != nil {
+		a.note("no alarms: %v", noAlarms)
 	}
 	moves, err := s.mover().Open(ctx)
 	if err != nil {
@@ -84,6 +91,7 @@ func (v cellDetailView) text(s *sheet) {
 	s.row("status", status(string(v.Status)))
 	s.row("tenants", tenantsOf(v.Tenants, v.MaxTenants))
 	v.rows(s)
+	s.row("alarms", v.alarms())
 	for _, m := range v.OpenMoves {
 		s.row("moving", m.String())
 	}

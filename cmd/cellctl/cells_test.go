@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
@@ -32,12 +33,16 @@ func TestCellsListShowsWhatWaitsWhere(t *testing.T) {
 		w.ages["dev-processing-queue-cell-canary"] = 7 // CloudWatch lags: the queue is empty
 		w.event("c01", "zeta", "1", ledger.Diverted)
 		w.applied("c01", time.Now().Add(-3*time.Second))
+		w.alarms.Set("dev-alarm-oldest-message-cell-c01", types.StateValueAlarm, time.Now(), "")
+		w.alarms.Set("dev-alarm-consumer-dlq-cell-c01", types.StateValueAlarm, time.Now(), "")
+		w.alarms.Set("dev-alarm-consumer-dlq-cell-c02", types.StateValueInsufficientData, time.Now(), "")
+		w.alarms.Delete("dev-health-cell-canary")
 
 		w.prints(printed(
-			"CELL    WAVE  TIER      STATUS    TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED",
-			"canary  0     standard  active    0/10     0      -       0           0        0             0        never",
-			"c01     1     standard  active    1/100    12+3   1m35s   1           2        4             1        3s ago",
-			"c02     1     standard  draining  0/100    1      ?       0           0        0             0        never",
+			"CELL    WAVE  TIER      STATUS    TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED  ALARMS",
+			"canary  0     standard  active    0/10     0      -       0           0        0             0        never         -",
+			"c01     1     standard  active    1/100    12+3   1m35s   1           2        4             1        3s ago        consumer-dlq oldest-message",
+			"c02     1     standard  draining  0/100    1      ?       0           0        0             0        never         ok",
 		), "cells", "list")
 	})
 }
@@ -49,6 +54,7 @@ func TestCellsListAsJSON(t *testing.T) {
 		w.queues["dev-processing-queue-cell-canary"] = [2]int{2, 1}
 		w.ages["dev-processing-queue-cell-canary"] = 7
 		w.applied("canary", time.Now())
+		w.alarms.Set("dev-alarm-oldest-message-cell-canary", types.StateValueAlarm, time.Now(), "")
 		w.prints(`{
   "cells": [
     {
@@ -68,14 +74,23 @@ func TestCellsListAsJSON(t *testing.T) {
       "subscription_dlq": 0,
       "consumer_dlq": 0,
       "waiting": 0,
-      "last_applied_at": "2000-01-01T00:00:00.000Z"
+      "last_applied_at": "2000-01-01T00:00:00.000Z",
+      "alarms": [
+        "oldest-message"
+      ]
     }
-  ]
+  ],
+  "router_alarms": [],
+  "control_plane_alarms": []
 }
 `, "cells", "list", "-o", "json")
 
 		delete(w.ssm, stack.Cell("canary").Parameter())
-		w.prints("{\n  \"cells\": []\n}\n", "cells", "list", "-o", "json")
+		w.alarms.Err = errDown
+		stdout, stderr, code := w.run("cells", "list", "-o", "json")
+		require.Zero(t, code)
+		require.Equal(t, "{\n  \"cells\": [],\n  \"router_alarms\": null,\n  \"control_plane_alarms\": null\n}\n", stdout)
+		require.Equal(t, "no alarms: read the alarms of stack dev: down\n", stderr)
 	})
 }
 
@@ -84,16 +99,18 @@ func TestCellsListSaysWhatItCouldNotRead(t *testing.T) {
 		w.queues["dev-processing-queue-dlq-cell-c01"] = [2]int{-1, 0}
 		w.queues["dev-processing-queue-cell-c02"] = [2]int{1, 0}
 		w.ages["down"] = 1
+		w.alarms.Err = errDown
 		stdout, stderr, code := w.run("cells", "list")
 		require.Equal(t, cli.ExitFailure, code)
 		require.Equal(t, printed(
-			"CELL    WAVE  TIER      STATUS  TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED",
-			"canary  0     standard  active  0/10     0      -       0           0        0             0        never",
-			"c01     1     standard  active  0/100    ?      ?       ?           ?        ?             ?        ?",
-			"c02     1     standard  active  0/100    1      ?       0           0        0             0        never",
+			"CELL    WAVE  TIER      STATUS  TENANTS  QUEUE  OLDEST  STREAM-DLQ  SUB-DLQ  CONSUMER-DLQ  WAITING  LAST APPLIED  ALARMS",
+			"canary  0     standard  active  0/10     0      -       0           0        0             0        never         ?",
+			"c01     1     standard  active  0/100    ?      ?       ?           ?        ?             ?        ?             ?",
+			"c02     1     standard  active  0/100    1      ?       0           0        0             0        never         ?",
 		), stdout)
 		require.Equal(t, printed(
 			"cell c01: read the depth of queue https://sqs.eu-west-1.amazonaws.com/123456789012/dev-processing-queue-dlq-cell-c01: down",
+			"no alarms: read the alarms of stack dev: down",
 			"no ages: read the age of the oldest message of 3 queues: down",
 			"cellctl: 1 of 3 cells could not be read; the lines above say why",
 		), stderr)
@@ -118,6 +135,34 @@ func TestAnAgeThatCannotBeReadIsSaidWhereOneIsMissing(t *testing.T) {
 	})
 }
 
+// What stands in front of the cells may be the cause of their trouble, and has no line of its own.
+func TestCellsList_SaysWhatOfTheGlobalPlaneIsInAlarm(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.alarms.Set("dev-alarm-failures-router", types.StateValueAlarm, time.Now(), "")
+		w.alarms.Set("dev-alarm-throttles-router", types.StateValueAlarm, time.Now(), "")
+		w.alarms.Set("dev-alarm-stale-answers-control-plane", types.StateValueAlarm, time.Now(), "")
+		_, stderr, code := w.run("cells", "list")
+		require.Zero(t, code)
+		require.Equal(t, printed(
+			"The control plane is in alarm: stale-answers. 'cellctl alarms list' says since when and why.",
+			"The router is in alarm: failures, throttles. 'cellctl alarms list' says since when and why.",
+		), stderr)
+	})
+}
+
+// What CloudWatch does not say keeps nothing else from being shown.
+func TestAlarmsThatCannotBeReadAreSaidAndCostNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.alarms.Err = errDown
+		for _, args := range [][]string{{"cells", "list"}, {"cells", "show", "c02"}} {
+			stdout, stderr, code := w.run(args...)
+			require.Zero(t, code, stderr)
+			require.Equal(t, "no alarms: read the alarms of stack dev: down\n", stderr)
+			require.Regexp(t, `(?m)^(c02 .* never +|alarms +)\?$`, stdout)
+		}
+	})
+}
+
 func TestCellsShow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.does("tenants", "assign", "acme", "--cell", "c01")
@@ -125,6 +170,8 @@ func TestCellsShow(t *testing.T) {
 		w.event("c01", "zeta", "2", ledger.Diverted)
 		w.event("c01", "beta", "1", ledger.Diverted)
 		w.does("cells", "drain", "c01")
+		w.alarms.Set("dev-alarm-consumer-dlq-cell-c01", types.StateValueAlarm, time.Now(), "")
+		w.alarms.Set("dev-alarm-consumer-dlq-cell-c02", types.StateValueAlarm, time.Now(), "") // another's
 
 		stdout, stderr, code := w.run("cells", "show", "c01")
 		require.Zero(t, code, stderr)
@@ -143,6 +190,7 @@ func TestCellsShow(t *testing.T) {
 			"  beta            1",
 			"  zeta            2",
 			"last applied      never",
+			"alarms            consumer-dlq",
 			"",
 			"data_table            dev-app-data-cell-c01",
 		))

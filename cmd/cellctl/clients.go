@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"cellular/cmd/internal/cli"
+	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/fleet"
@@ -34,7 +35,7 @@ type clients struct {
 	sqs        sqsClient
 	ssm        fleet.SSM
 	sts        stsClient
-	cloudwatch cellstatus.CloudWatch
+	cloudwatch cloudwatchClient
 
 	recovery    restore.Tables
 	health      health.Clients
@@ -51,6 +52,11 @@ type dynamoClient interface {
 type sqsClient interface {
 	cellstatus.SQS
 	deadletter.SQS
+}
+
+type cloudwatchClient interface {
+	cellstatus.CloudWatch
+	alarm.CloudWatch
 }
 
 type stsClient interface {

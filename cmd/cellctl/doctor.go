@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -34,8 +36,8 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Compare what there is with what the deployment says of itself",
-		Long: `doctor examines the control plane's tables, the router, every part of every cell, quotas, what retired cells have left, open
-moves, and whether the counts of tenants are right. Of the quotas that cells share it says which is met first, and at how many
+		Long: `doctor examines the control plane's tables, the router, every part of every cell, whether alarms page anybody, quotas, what
+retired cells have left, open moves, and whether the counts of tenants are right. Of the quotas that cells share it says which is met first, and at how many
 cells. It prints what is not as it should be and what to do about it, and changes nothing, except counts with --fix.
 
 LEVEL is fail for what loses, refuses or delays events, warn for what will, and skip for what could not be looked at, because
@@ -122,6 +124,7 @@ func healthClients(cfg aws.Config) health.Clients {
 	return health.Clients{
 		STS: sts.NewFromConfig(cfg), SSM: ssm.NewFromConfig(cfg), DynamoDB: dynamodb.NewFromConfig(cfg), Streams: dynamodbstreams.NewFromConfig(cfg), SQS: sqs.NewFromConfig(cfg),
 		SNS: sns.NewFromConfig(cfg), Lambda: lambda.NewFromConfig(cfg), IAM: iam.NewFromConfig(cfg), Quotas: servicequotas.NewFromConfig(cfg),
+		CloudWatch: cloudwatch.NewFromConfig(cfg), KMS: kms.NewFromConfig(cfg),
 	}
 }
 

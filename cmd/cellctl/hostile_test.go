@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
@@ -56,6 +58,7 @@ func withHostility(t *testing.T, test func(t *testing.T, w *world, letter string
 			"accepted_at": "2000-01-01T00:00:00.000Z", "payload": hostileText, hostileText: hostileText,
 		})
 		require.NoError(t, err)
+		w.alarms.Set("dev-alarm-consumer-dlq-cell-c01", types.StateValueAlarm, time.Now(), hostileText)
 		var letter string
 		for _, url := range []string{c01.ConsumerDLQURL, c01.SubscriptionDLQURL, c01.StreamDLQURL} {
 			w.put(q, url, strings.Map(allowedInSQS, hostileText))
@@ -86,6 +89,7 @@ func allowedInSQS(r rune) rune {
 func TestNoCommandLetsATenantWriteToTheTerminal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "export")
 	lines := map[string][][]string{
+		"alarms list":        {{}, {"--cell", "c01", "--all"}, {"--cell", hostile}},
 		"cells activate":     {{"c01"}, {hostile}},
 		"cells drain":        {{"c02"}},
 		"cells evacuate":     {{"c01", "--to", "c02", "--dry-run"}, {"c01"}},

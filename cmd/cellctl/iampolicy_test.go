@@ -43,7 +43,7 @@ func TestThePolicyNamesTheStackOfTheAccount(t *testing.T) {
 		reads, stderr := w.policy("iam-policy", "read")
 		require.Contains(t, reads["dynamodb:GetItem"], "arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-canary")
 		require.Equal(t, []string{"*"}, reads["sqs:ListQueues"])
-		require.Contains(t, stderr, "AWS has no resources to limit these to: cloudwatch:GetMetricData, ")
+		require.Contains(t, stderr, "AWS has no resources to limit these to: cloudwatch:DescribeAlarms, cloudwatch:GetMetricData, ")
 
 		writes, stderr := w.policy("iam-policy", "operate")
 		require.Equal(t, []string{

@@ -30,6 +30,7 @@ import (
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/restore"
 	"cellular/internal/operator/terminal"
+	"cellular/internal/testkit/alarmtest"
 	"cellular/internal/testkit/dynamotest"
 )
 
@@ -46,6 +47,7 @@ type world struct {
 	lists  atomic.Int32 // pages of parameters that were read
 	queues queues
 	ages   ages
+	alarms *alarmtest.CloudWatch // of every cell, all OK
 
 	recovery restore.Tables // nil unless a test restores tables
 
@@ -57,7 +59,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, holder: record.Holder}
+	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, alarms: alarmtest.Deployment(stack, time.Now()), holder: record.Holder}
 	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
 	control, err := dynamotest.ControlPlaneOf(stack).JSON()
@@ -87,7 +89,10 @@ func cellManifest(id string, wave, most int) manifest.Cell {
 	}
 }
 
-func (w *world) addCell(id string, wave, most int) { w.publish(cellManifest(id, wave, most)) }
+func (w *world) addCell(id string, wave, most int) {
+	w.publish(cellManifest(id, wave, most))
+	w.alarms.AddCell(stack, id, time.Now())
+}
 
 func (w *world) publish(c manifest.Cell) {
 	w.t.Helper()
@@ -111,7 +116,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		stdin: strings.NewReader(w.stdin), stdout: terminal.NewWriter(out), stderr: terminal.NewWriter(errs),
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, recovery: w.recovery, sts: caller{}, cloudwatch: w.ages}, nil
+			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, recovery: w.recovery, sts: caller{}, cloudwatch: agesAndAlarms{w.ages, w.alarms}}, nil
 		},
 	}
 }
@@ -251,6 +256,11 @@ func (a ages) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataInput
 		out.MetricDataResults = append(out.MetricDataResults, result)
 	}
 	return out, nil
+}
+
+type agesAndAlarms struct {
+	ages
+	*alarmtest.CloudWatch
 }
 
 // caller is STS.

@@ -19,12 +19,15 @@ import (
 const MaxManaged = 6_144
 
 // AccountWide are the actions of Reader for which AWS defines no resource, or none that a deployment could be told by: a
-// grant of one is a grant on "*".
+// grant of one is a grant on "*". CloudWatch shows composite alarms to nobody who may describe fewer than all; the ID of the key
+// of the alarms' topic is a random one.
 func AccountWide() []string {
 	return []string{
+		"cloudwatch:DescribeAlarms",
 		"cloudwatch:GetMetricData",
 		"dynamodb:ListTables",
 		"iam:GetAccountSummary",
+		"kms:DescribeKey",
 		"lambda:GetAccountSettings",
 		"lambda:ListEventSourceMappings",
 		"servicequotas:GetServiceQuota",
@@ -53,6 +56,7 @@ func Reader(s Scope) []iam.Statement {
 		allow("CountWaiting", each(r.results, ledger.WaitingIndex), "dynamodb:Scan"),
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),
+		allow("ReadAlarmTopic", []string{s.arn("sns", s.Stack.AlarmTopic())}, "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
 		allow("ReadFunctions", r.lambdas, "lambda:GetFunction"),
 		allow("ReadRole", []string{s.Router.Role}, "iam:GetRolePolicy", "iam:ListRolePolicies"),
 		allow("ReadAccount", []string{"*"}, AccountWide()...),

@@ -77,6 +77,9 @@ func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-beta/stream/*",
 	}, resourcesOf(all, "dynamodb:DescribeStream"))
 	require.Equal(t, []string{"*"}, resourcesOf(all, "iam:GetAccountSummary"))
+	require.Equal(t, []string{"*"}, resourcesOf(all, "cloudwatch:DescribeAlarms"), "what is narrower shows no composite alarm")
+	require.Equal(t, []string{"arn:aws:sns:eu-west-1:123456789012:dev-global-alarms"}, resourcesOf(all, "sns:GetTopicAttributes"))
+	require.Contains(t, resourcesOf(all, "sns:ListSubscriptionsByTopic"), "arn:aws:sns:eu-west-1:123456789012:dev-global-alarms")
 	require.Contains(t, resourcesOf(all, "sqs:GetQueueAttributes"), "arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-beta")
 	const parameters = "arn:aws:ssm:eu-west-1:123456789012:parameter/cellular/dev/"
 	require.Equal(t, []string{parameters + "cells", parameters + "cells/*"}, resourcesOf(all, "ssm:GetParametersByPath"))

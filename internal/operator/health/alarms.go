@@ -42,9 +42,13 @@ func (d Doctor) readAlarms(ctx context.Context) (wait func() knownAlarms) {
 
 // globalAlarms examines the alarms of what stands in front of the cells, and the topics that all alarms of the deployment page.
 func (d Doctor) globalAlarms(ctx context.Context, p published, known knownAlarms) []Finding {
-	if known.err != nil {
-		l := d.look(alarmCheck, string(d.Stack))
+	l := d.look(alarmCheck, string(d.Stack))
+	switch {
+	case known.err != nil:
 		l.unseen(known.err)
+		return l.findings
+	case len(known.health) == 0: // as before the first update that makes alarms: what each cell lacks is said once
+		l.warn("there are no composite alarms: nobody is paged for anything")
 		return l.findings
 	}
 	var found []Finding
@@ -58,8 +62,8 @@ func (d Doctor) globalAlarms(ctx context.Context, p published, known knownAlarms
 }
 
 func (d Doctor) cellAlarms(known knownAlarms, c manifest.Cell) []Finding {
-	if known.err != nil {
-		return nil // which has been said once
+	if len(known.health) == 0 {
+		return nil // which is said of the stack
 	}
 	return d.alarms(known, alarm.Cell(c.ID))
 }

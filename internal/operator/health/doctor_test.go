@@ -196,6 +196,7 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			}
 		}, health.Warn, "DynamoDB tables", "13 of 16 (the account's quota) are used in the Region: there is room for 1 more cells"},
 
+		{"no alarms", func(w *world) { w.alarms = &alarmtest.CloudWatch{} }, health.Warn, "dev", "there are no composite alarms: nobody is paged for anything"},
 		{"no composite of a cell", func(w *world) { w.alarms.Delete("dev-health-cell-beta") }, health.Warn, "dev-health-cell-beta", "it is not there: nobody is paged for cell beta"},
 		{"no composite of the router", func(w *world) { w.alarms.Delete("dev-health-router") }, health.Warn, "dev-health-router", "nobody is paged for the router"},
 		{"actions switched off", func(w *world) { w.alarms.Composite("dev-health-control-plane").ActionsEnabled = aws.Bool(false) }, health.Warn,

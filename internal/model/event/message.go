@@ -35,6 +35,13 @@ func MessageGroup(tenantID string) string { return tenantID }
 // the first of them.
 const MessageAttrCopyOf = "copy_of"
 
+// MessageAttrSentAgain is the attribute of a message that an operator or a move has sent, and no producer: SentAgain. Its event
+// was accepted an hour or days ago, which says nothing about how fast the cell applies events.
+const (
+	MessageAttrSentAgain = "sent_again"
+	SentAgain            = "true"
+)
+
 // messageVersion is the version of the message format, its field "v". A reader refuses any other: the version
 // changes only when a message can no longer be read by the consumers of the version before. A field that they may do
 // without is added under the same version: readers ignore fields that they do not know.
@@ -99,10 +106,15 @@ func EncodeMessage(e Event, inlineBytes int) ([]byte, error) {
 	return Message{Event: e, PayloadRef: true}.Encode()
 }
 
-// MessageBytes is the size of an event's message with this body: the body, and the names, types and values of its attributes.
+// MessageBytes is the size of an event's message with this body: the body, and the names, types and values of its attributes,
+// those included that it may be given when it is sent once more. A message that fits does so for good.
 func MessageBytes(e Event, body []byte) int {
-	return len(body) + len(MessageAttrTenantID) + len(e.TenantID) + len(MessageAttrID) + len(e.ID) + 2*len(attributeType)
+	return len(body) + len(MessageAttrTenantID) + len(e.TenantID) + len(MessageAttrID) + len(e.ID) +
+		len(MessageAttrSentAgain) + len(SentAgain) + len(MessageAttrCopyOf) + messageIDBytes + 4*len(attributeType)
 }
+
+// messageIDBytes is the length of the id that SQS gives to a message, a UUID.
+const messageIDBytes = 36
 
 // EscapeForSQS escapes the two characters that JSON allows in a string and SQS replaces by U+FFFD (SendMessage
 // names the characters that a body may have: #x9, #xA, #xD, #x20 to #xD7FF, #xE000 to #xFFFD, #x10000 to #x10FFFF).

@@ -261,7 +261,7 @@ func (r *redrive) sendAsIs(ctx context.Context, letters []Letter) (finished []Le
 	out, err := r.SQS.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{
 		QueueUrl: &r.cell.QueueURL,
 		Entries: []types.SendMessageBatchRequestEntry{{
-			Id: aws.String("0"), MessageBody: l.message.Body, MessageAttributes: l.message.MessageAttributes, MessageGroupId: l.group(),
+			Id: aws.String("0"), MessageBody: l.message.Body, MessageAttributes: resend.SentAgain(l.message.MessageAttributes), MessageGroupId: l.group(),
 		}},
 	})
 	if err != nil {

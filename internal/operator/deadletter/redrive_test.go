@@ -70,6 +70,7 @@ func TestABodyThatCannotBeReadIsSentAsItIs(t *testing.T) {
 	require.Equal(t, map[string]string{body: "acme", "hello": "", "grouped": "globex"}, groups,
 		"a message keeps its group, and gets its tenant's where it has none")
 	for _, m := range w.Queues.Messages(Alpha.QueueURL) {
+		require.Equal(t, event.SentAgain, *m.MessageAttributes[event.MessageAttrSentAgain].StringValue)
 		if *m.Body == body {
 			require.Equal(t, "e1", *m.MessageAttributes[event.MessageAttrID].StringValue)
 		}

@@ -60,7 +60,7 @@ func Events(ctx context.Context, client Queue, queueURL string, inlineBytes int,
 			}
 		}
 		batch = append(batch, types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(string(body)), MessageAttributes: Attributes(e.TenantID, e.ID),
+			Id: aws.String(strconv.Itoa(len(batch))), MessageBody: aws.String(string(body)), MessageAttributes: SentAgain(Attributes(e.TenantID, e.ID)),
 			MessageGroupId: aws.String(event.MessageGroup(e.TenantID)),
 		})
 		keys = append(keys, e.Key())
@@ -95,6 +95,22 @@ func Attributes(tenantID, eventID string) map[string]types.MessageAttributeValue
 		event.MessageAttrID:       {DataType: aws.String("String"), StringValue: aws.String(eventID)},
 	}
 }
+
+// SentAgain returns attributes with the one that says that the message comes from no producer. Of a message that has as many as
+// a message may have, it returns them as they are.
+func SentAgain(attributes map[string]types.MessageAttributeValue) map[string]types.MessageAttributeValue {
+	if len(attributes) >= maxAttributes {
+		return attributes
+	}
+	with := map[string]types.MessageAttributeValue{
+		event.MessageAttrSentAgain: {DataType: aws.String("String"), StringValue: aws.String(event.SentAgain)},
+	}
+	maps.Copy(with, attributes)
+	return with
+}
+
+// maxAttributes is from "Message metadata" of the SQS developer guide.
+const maxAttributes = 10
 
 // invalidContents is the code of a message with characters that SQS does not take.
 const invalidContents = "InvalidMessageContents"

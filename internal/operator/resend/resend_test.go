@@ -53,6 +53,7 @@ func (o *outbox) messages(t require.TestingT, queueURL string) []event.Message {
 			require.NoError(t, err)
 			require.Equal(t, m.TenantID, *e.MessageAttributes[event.MessageAttrTenantID].StringValue)
 			require.Equal(t, m.ID, *e.MessageAttributes[event.MessageAttrID].StringValue)
+			require.Equal(t, event.SentAgain, *e.MessageAttributes[event.MessageAttrSentAgain].StringValue, "it is no measure of the cell's latency")
 			require.Equal(t, m.TenantID, aws.ToString(e.MessageGroupId), "the message group")
 			if *call.QueueUrl == queueURL {
 				list = append(list, m)
@@ -106,6 +107,16 @@ func TestAPayloadThatGrowsTooLargeInItsMessageStaysInTheTable(t *testing.T) {
 	var queue outbox
 	require.NoError(t, resend.Events(t.Context(), &queue, "q", 250<<10, []event.Event{e}))
 	require.True(t, queue.messages(t, "q")[0].PayloadRef)
+}
+
+func TestSentAgain_LeavesAMessageAloneThatHasAllAttributes(t *testing.T) {
+	attributes := map[string]types.MessageAttributeValue{}
+	for i := range 10 {
+		require.Len(t, resend.SentAgain(attributes), i+1)
+		require.NotContains(t, attributes, event.MessageAttrSentAgain, "it is another map")
+		attributes[strconv.Itoa(i)] = types.MessageAttributeValue{}
+	}
+	require.Equal(t, attributes, resend.SentAgain(attributes))
 }
 
 func TestEventsReportsWhateverIsNotKnownToBeSent(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 
 func main() {
 	var vars env.Reader
-	logger, _ := telemetry.OfCell(&vars, os.Stdout)
-	c, err := newConsumer(context.Background(), &vars, logger)
+	logger, records := telemetry.OfCell(&vars, os.Stdout)
+	c, err := newConsumer(context.Background(), &vars, logger, records)
 	if err != nil {
 		logger.Error("cannot start", "error", err)
 		os.Exit(1)

@@ -16,16 +16,18 @@ import (
 )
 
 // newConsumer makes the consumer that the environment describes.
-func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
+func newConsumer(ctx context.Context, vars *env.Reader, logger *slog.Logger, records *telemetry.Records) (*consumer.Consumer, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(telemetry.SDK(logger)))
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
-	return consumerOn(dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), vars, logger)
+	return consumerOn(dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), vars, logger, records)
 }
 
 // consumerOn makes the consumer on the given tables and queue.
-func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, logger *slog.Logger) (*consumer.Consumer, error) {
+func consumerOn(
+	tables consumer.Tables, queue consumer.Queue, vars *env.Reader, logger *slog.Logger, records *telemetry.Records,
+) (*consumer.Consumer, error) {
 	options := consumer.Options{
 		Tables:            tables,
 		Queue:             queue,
@@ -39,6 +41,7 @@ func consumerOn(tables consumer.Tables, queue consumer.Queue, vars *env.Reader, 
 		BackoffBase:       vars.Duration(env.RetryBackoffBase),
 		BackoffMax:        vars.Duration(env.RetryBackoffMax),
 		ResultTTL:         vars.Duration(env.ResultTTL),
+		Records:           records,
 		Logger:            logger,
 	}
 	business := state{table: options.ResultsTable, tables: tables}

@@ -19,6 +19,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
+	"cellular/internal/runtime/telemetry"
 	"cellular/internal/testkit/configtest"
 	"cellular/internal/testkit/dynamotest"
 )
@@ -36,21 +37,23 @@ func reader(vars map[string]string) *env.Reader {
 }
 
 func consumerOf(t *testing.T, vars map[string]string) (*consumer.Consumer, error) {
-	return newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler))
+	return newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler), telemetry.Discard())
 }
 
 // onTables is a consumer on the tables of cell alpha, which refuse what DynamoDB refuses.
 func onTables(t *testing.T, vars map[string]string) (*consumer.Consumer, *dynamotest.DB, *queue) {
 	vars[env.DataTable], vars[env.ResultsTable] = alpha.DataTable(), alpha.ResultsTable()
 	db, q := dynamotest.NewTables(dynamotest.Cell(alpha)), &queue{}
-	c, err := consumerOn(db, q, reader(vars), slog.New(slog.DiscardHandler))
+	c, err := consumerOn(db, q, reader(vars), slog.New(slog.DiscardHandler), telemetry.Discard())
 	require.NoError(t, err)
 	return c, db, q
 }
 
 func TestTheEnvironmentConfiguresTheConsumer(t *testing.T) {
-	c, err := consumerOf(t, environment())
+	records := telemetry.Discard()
+	c, err := newConsumer(t.Context(), reader(environment()), slog.New(slog.DiscardHandler), records)
 	require.NoError(t, err)
+	require.Same(t, records, c.Records)
 	require.Equal(t, "data", c.DataTable)
 	require.Equal(t, "results", c.ResultsTable)
 	require.Equal(t, "https://queue", c.QueueURL)
@@ -118,7 +121,7 @@ func TestNewConsumer_TakesWhatTheConfigurationAllows(t *testing.T) {
 		p := configtest.Accepted().Draw(t, "config").Pipeline
 		vars := environment()
 		maps.Copy(vars, p.ConsumerEnvironment())
-		c, err := newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler))
+		c, err := newConsumer(t.Context(), reader(vars), slog.New(slog.DiscardHandler), telemetry.Discard())
 		require.NoError(t, err)
 		require.Equal(t, p.Queue.MaxReceiveCount, c.MaxReceiveCount)
 		require.Equal(t, p.Consumer, config.Consumer{

@@ -16,12 +16,13 @@ import (
 )
 
 // newProducer makes the producer that the environment describes.
-func newProducer(ctx context.Context, vars *env.Reader, logger *slog.Logger) (*producer.Producer, error) {
+func newProducer(ctx context.Context, vars *env.Reader, logger *slog.Logger, records *telemetry.Records) (*producer.Producer, error) {
 	options := producer.Options{
 		TopicARN:            vars.String(env.TopicARN),
 		DLQURL:              vars.String(env.StreamDLQURL),
 		InlinePayloadBytes:  vars.Int(env.InlinePayloadBytes, 0),
 		ConcurrentPublishes: vars.Int(env.ConcurrentPublishes, 1),
+		Records:             records,
 		Logger:              logger,
 	}
 	if err := vars.Err(); err != nil {

@@ -9,14 +9,17 @@ import (
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/env"
+	"cellular/internal/runtime/telemetry"
 	"cellular/internal/testkit/configtest"
 )
 
 func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {
 	vars := map[string]string{env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq", env.InlinePayloadBytes: "65536", env.ConcurrentPublishes: "3"}
 	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
-	p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler))
+	records := telemetry.Discard()
+	p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler), records)
 	require.NoError(t, err)
+	require.Same(t, records, p.Records)
 	require.Equal(t, "arn:topic", p.TopicARN)
 	require.Equal(t, 3, p.ConcurrentPublishes)
 	require.Equal(t, 65536, p.InlinePayloadBytes)
@@ -27,7 +30,7 @@ func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {
 
 func TestEveryMissingVariableIsNamed(t *testing.T) {
 	reader := &env.Reader{Lookup: func(string) (string, bool) { return "", false }}
-	_, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler))
+	_, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler), telemetry.Discard())
 	require.ErrorContains(t, err, env.TopicARN)
 	require.ErrorContains(t, err, env.StreamDLQURL)
 	require.ErrorContains(t, err, env.InlinePayloadBytes)
@@ -40,7 +43,7 @@ func TestNewProducer_TakesWhatTheConfigurationAllows(t *testing.T) {
 		vars := map[string]string{env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq"}
 		maps.Copy(vars, pipeline.ProducerEnvironment())
 		reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
-		p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler))
+		p, err := newProducer(t.Context(), reader, slog.New(slog.DiscardHandler), telemetry.Discard())
 		require.NoError(t, err)
 		require.Equal(t, pipeline.InlinePayloadBytes, p.InlinePayloadBytes)
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"cellular/app"
 	"cellular/internal/model/event"
@@ -14,14 +15,18 @@ import (
 func (c *Consumer) attempt(ctx context.Context, d delivery) outcome {
 	ctx, cancel := context.WithTimeout(ctx, c.RecordTimeout)
 	defer cancel()
-	result, err := c.apply(ctx, d)
+	var business *time.Duration
+	result, err := c.apply(ctx, d, &business)
+	out := outcome{result: result}
 	if err != nil {
-		return failure(ctx, err)
+		out = failure(ctx, err)
 	}
-	return outcome{result: result}
+	out.business = business
+	return out
 }
 
-func (c *Consumer) apply(ctx context.Context, d delivery) (done result, err error) {
+// apply applies one record. It sets business to the time that the business logic took, if that has run.
+func (c *Consumer) apply(ctx context.Context, d delivery, business **time.Duration) (done result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicError{value: r, stack: debug.Stack()}
@@ -39,7 +44,9 @@ func (c *Consumer) apply(ctx context.Context, d delivery) (done result, err erro
 			return "", fmt.Errorf("read the payload: %w", err)
 		}
 	}
+	start := c.Now()
 	effect, err := c.run(ctx, e)
+	*business = new(c.Now().Sub(start))
 	if err != nil {
 		return "", err
 	}

@@ -51,6 +51,7 @@ import (
 	"cellular/app"
 	"cellular/internal/model/config"
 	"cellular/internal/model/wait"
+	"cellular/internal/runtime/telemetry"
 )
 
 // Tables is the part of DynamoDB that a consumer needs.
@@ -72,7 +73,7 @@ type Queue interface {
 }
 
 // Options is what a consumer works with. All of it is required, except
-// ConcurrentTenants, AfterApply and Now.
+// ConcurrentTenants, AfterApply, Now and Records.
 type Options struct {
 	Apply        app.Apply
 	Tables       Tables
@@ -98,7 +99,9 @@ type Options struct {
 	// AfterApply, if not nil, is called when an event's transaction has committed, for several tenants at the same time.
 	AfterApply func(app.Event)
 	Now        func() time.Time // nil means time.Now
-	Logger     *slog.Logger
+	// Records takes a line for each record, with its metrics; nil drops them. Logger takes what else happens.
+	Records *telemetry.Records
+	Logger  *slog.Logger
 }
 
 // AnswerMargin is the part of an invocation that is kept for settling what failed and for the answer. No record works
@@ -122,6 +125,9 @@ type Consumer struct {
 func New(o Options) *Consumer {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Records == nil {
+		o.Records = telemetry.Discard()
 	}
 	o.ConcurrentTenants = max(o.ConcurrentTenants, 1)
 	return &Consumer{Options: o, converted: newConverted()}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -22,6 +23,9 @@ type delivery struct {
 	// From the body or, where it is broken, from the message's attributes; both are empty if neither tells.
 	tenantID, eventID string
 
+	publishedAt time.Time // when the queue got the message; zero if it does not tell
+	sentAgain   bool      // by an operator or a move
+
 	copyOf string // the id of the message that this one is a copy of; "" for none
 	trial  trial  // of a message that is on trial
 }
@@ -32,6 +36,10 @@ func read(m events.SQSMessage) delivery {
 	if n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]); err == nil && n > 1 {
 		d.receives = n
 	}
+	if ms, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64); err == nil {
+		d.publishedAt = time.UnixMilli(ms)
+	}
+	d.sentAgain = attribute(m, event.MessageAttrSentAgain) != ""
 	d.copyOf = attribute(m, event.MessageAttrCopyOf)
 	d.message, d.err = event.DecodeMessage([]byte(m.Body))
 	if d.err == nil {

@@ -57,7 +57,7 @@ func (i *invocation) begin(ctx context.Context, batch events.SQSEvent) {
 		}
 		if d.again() && d.receives >= i.MaxReceiveCount && i.writeAhead(i.settleCtx, d, i.end(ctx)) {
 			i.done = append(i.done, d)
-			i.log(ctx, d, outcome{result: duplicate}, 0)
+			i.record(ctx, d, outcome{result: duplicate}, 0)
 			continue
 		}
 		i.todo = append(i.todo, d)
@@ -79,7 +79,7 @@ func (i *invocation) replace(ctx context.Context, d delivery) bool {
 		return false
 	}
 	i.done = append(i.done, d)
-	i.log(ctx, d, outcome{result: resent}, 0)
+	i.record(ctx, d, outcome{result: resent}, 0)
 	return true
 }
 
@@ -213,7 +213,7 @@ func (i *invocation) handle(ctx context.Context, n int) {
 	_ = group.Wait() // results has their errors
 	for at, d := range list {
 		if errors.Is(results[at].err, errUnfinished) {
-			i.log(ctx, d, results[at], 0)
+			i.record(ctx, d, results[at], 0)
 		}
 		i.finish(d, results[at])
 	}
@@ -224,10 +224,11 @@ func (i *invocation) handle(ctx context.Context, n int) {
 func (i *invocation) try(ctx context.Context, d delivery) outcome {
 	start := i.Now()
 	out := i.attempt(i.workCtx, d)
-	if out.failed() {
+	if business := out.business; out.failed() {
 		out = i.settle(i.settleCtx, d, out)
+		out.business = business
 	}
-	i.log(ctx, d, out, i.Now().Sub(start))
+	i.record(ctx, d, out, i.Now().Sub(start))
 	return out
 }
 

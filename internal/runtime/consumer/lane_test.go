@@ -22,6 +22,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/ledger"
 	"cellular/internal/runtime/consumer"
+	"cellular/internal/runtime/telemetry"
 )
 
 // line returns the line of the log that says what became of an event, "" if there is none.
@@ -56,12 +57,12 @@ func TestConsumer_LogsWhatItAppliedAtTheTimeOfTheRecordNotOfTheBatch(t *testing.
 			at  time.Duration
 			say string
 		}{
-			"f-1": {0, "took_ms=0 accepted_to_applied_ms=0\n"},
-			"s-1": {2 * time.Second, "took_ms=2000 accepted_to_applied_ms=2000\n"},
-			"s-2": {4 * time.Second, "took_ms=2000 accepted_to_applied_ms=4000\n"},
+			"f-1": {0, "took_ms=0 apply_ms=0 applied=1 accepted_to_applied_ms=0\n"},
+			"s-1": {2 * time.Second, "took_ms=2000 apply_ms=2000 applied=1 accepted_to_applied_ms=2000\n"},
+			"s-2": {4 * time.Second, "took_ms=2000 apply_ms=2000 applied=1 accepted_to_applied_ms=4000\n"},
 		} {
 			l := line(c.log.String(), id)
-			require.Contains(t, l, "time="+start.Add(want.at).Format("2006-01-02T15:04:05.000Z07:00")+" ")
+			require.Contains(t, l, "timestamp="+start.Add(want.at).Format("2006-01-02T15:04:05.000Z07:00")+" ")
 			require.Contains(t, l, want.say)
 		}
 	})
@@ -92,7 +93,7 @@ func TestConsumer_HasLoggedWhatItAppliedWhenItsProcessDies(t *testing.T) {
 func dieInABatch(t *testing.T) {
 	c := newCell()
 	c.ConcurrentTenants, c.RecordTimeout = 2, time.Hour
-	c.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
+	c.Records = telemetry.NewCellRecords(textTo{os.Stdout}, "Cellular/test", slog.LevelInfo, "alpha")
 	waits := make(chan struct{})
 	c.Apply = func(_ context.Context, e event.Event) (app.Effect, error) {
 		switch e.ID {

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"cellular/app"
-	"cellular/internal/runtime/telemetry"
 )
 
 // outcome is what became of one delivery of a record. The class of a failure is its reason.
@@ -16,6 +14,8 @@ type outcome struct {
 	result result
 	reason Reason // of a failure
 	err    error  // of a failure
+
+	business *time.Duration // how long the business logic took; nil if it did not run
 }
 
 type result string
@@ -30,7 +30,8 @@ const (
 	ejected   result = "ejected"   // it failed for the last time, and goes to the dead letter queue
 )
 
-// Reason is the class of a failure, as it stands in the log and in the outcome of an event that was given up on.
+// Reason is the class of a failure, as it stands in the log, in a metric's name and in the outcome of an event that was given up
+// on.
 type Reason string
 
 const (
@@ -79,38 +80,3 @@ type panicError struct {
 }
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// maxErrorText bounds, in bytes, what a business error can put into one line of the log.
-const maxErrorText = 1024
-
-// log writes the one line of a delivery. The payload is not in it.
-func (c *Consumer) log(ctx context.Context, d delivery, out outcome, took time.Duration) {
-	attrs := []slog.Attr{
-		telemetry.Tenant(d.tenantID),
-		telemetry.Event(d.eventID),
-		slog.String("outcome", string(out.result)),
-		slog.Int("receive_count", d.receives),
-		slog.Int64("took_ms", took.Milliseconds()),
-	}
-	level := slog.LevelInfo
-	switch out.result {
-	case applied:
-		attrs = append(attrs, slog.Int64("accepted_to_applied_ms", c.Now().Sub(d.message.AcceptedAt).Milliseconds()))
-	case diverted, removed:
-		attrs = append(attrs, slog.Int64("epoch", d.message.Epoch))
-	case retry:
-		level = slog.LevelWarn
-	case ejected:
-		level = slog.LevelError
-	}
-	if out.failed() {
-		text := out.err.Error()
-		attrs = append(attrs,
-			slog.String("reason", string(out.reason)),
-			slog.String("error", text[:min(len(text), maxErrorText)]))
-		if p, ok := errors.AsType[*panicError](out.err); ok {
-			attrs = append(attrs, slog.String("stack", string(p.stack)))
-		}
-	}
-	c.Logger.LogAttrs(ctx, level, "record handled", attrs...)
-}

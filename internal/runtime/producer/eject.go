@@ -2,6 +2,7 @@ package producer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,6 +31,9 @@ func (w *work) eject(ctx context.Context) error {
 		}
 		delete(w.hopeless, i)
 		w.ejected++
+		if _, ok := errors.AsType[refusal](reason); ok {
+			w.refused++
+		}
 		w.logRecord(ctx, "record ejected", i, reason)
 	}
 	return nil

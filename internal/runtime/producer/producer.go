@@ -44,6 +44,7 @@ import (
 	"cellular/internal/model/config"
 	"cellular/internal/model/event"
 	"cellular/internal/model/wait"
+	"cellular/internal/runtime/telemetry"
 )
 
 // AnswerMargin is how long before the invocation's own deadline the work ends, so that the answer still goes out.
@@ -59,7 +60,7 @@ type Queue interface {
 	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
 }
 
-// Options is what a producer works with. All of it is required, except ConcurrentPublishes.
+// Options is what a producer works with. All of it is required, except ConcurrentPublishes and Records.
 type Options struct {
 	Topic    Topic
 	TopicARN string
@@ -70,7 +71,9 @@ type Options struct {
 	InlinePayloadBytes int
 	// ConcurrentPublishes is how many calls of the topic an invocation makes at a time; 0 means 1.
 	ConcurrentPublishes int
-	Logger              *slog.Logger
+	// Records takes a line for each batch, with its metrics; nil drops them. Logger takes what else happens.
+	Records *telemetry.Records
+	Logger  *slog.Logger
 }
 
 // Producer handles the batches of one cell's stream. It is safe for concurrent use.
@@ -81,6 +84,9 @@ type Producer struct {
 
 // New returns a producer.
 func New(o Options) *Producer {
+	if o.Records == nil {
+		o.Records = telemetry.Discard()
+	}
 	o.ConcurrentPublishes = max(o.ConcurrentPublishes, 1)
 	return &Producer{Options: o, decode: decodeRecord}
 }

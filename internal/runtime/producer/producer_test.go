@@ -132,13 +132,12 @@ func TestPublishesTheInsertedEventsOfAStreamBatch(t *testing.T) {
 }
 
 func TestI8AClonedEventIsNotPublished(t *testing.T) {
-	var log bytes.Buffer
 	tp := newTopic()
 	p := newProducer(tp, newDLQ())
-	p.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	lines := linesOf(p, slog.LevelInfo)
 	require.Empty(t, handle(t, p, clone("0"), insert("1", `1`), clone("2"), insert("3", `1`)))
 	require.Equal(t, []string{"1", "3"}, tp.ids())
-	require.Contains(t, log.String(), "records=4 published=2 clones=2 ejected=0 left=0")
+	require.Equal(t, []any{4.0, 2.0, 2.0, 0.0, 0.0}, fields((*lines)[0], "records", "published", "clones", "ejected", "left"))
 
 	synctest.Test(t, func(t *testing.T) {
 		tp.blames = map[string]types.BatchResultErrorEntry{"3": serviceFault("InternalError")}

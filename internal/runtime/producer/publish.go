@@ -39,7 +39,7 @@ func (w *work) publish(ctx context.Context) error {
 				split = append(split, singly(chunk)...)
 				continue
 			case refusesContent(s.err):
-				w.hopeless[chunk[0].record] = s.err
+				w.hopeless[chunk[0].record] = refusal{s.err}
 				continue
 			case s.err != nil:
 				failure = s.err
@@ -59,6 +59,11 @@ func (w *work) publish(ctx context.Context) error {
 	}
 	return failure
 }
+
+// refusal is the error of a record that the topic refuses. What else is hopeless is no event.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
 
 // sent is what became of a chunk. An error that refusesContent is about all of it; any other is transient, and the entries to
 // be sent again come with it.
@@ -110,7 +115,7 @@ func (w *work) send(ctx context.Context, chunk []entry) sent {
 		f, isFailed := failed[id]
 		switch {
 		case isFailed && refusesEntry(f):
-			s.hopeless[e.record] = entryError(f)
+			s.hopeless[e.record] = refusal{entryError(f)}
 		case isFailed:
 			s.again, s.err = append(s.again, e), entryError(f)
 		case published[id]:

@@ -39,6 +39,7 @@ type work struct {
 
 	published int
 	ejected   int
+	refused   int           // of those ejected: by the topic
 	clones    int           // records of copies that a move has made, which are not published
 	waited    time.Duration // for what failed for the time being
 	failure   error         // the last transient one; nil if nothing failed
@@ -127,27 +128,33 @@ func (w *work) answer() events.DynamoDBEventResponse {
 	return response
 }
 
-// log writes a line for the batch, and one for each record in it that was not ejected although it can never be published.
-// The payload is in none of them.
+// log writes a line for the batch, which is its log entry and its metrics, and one for each record in it that was not ejected
+// although it can never be published. The payload is in none of them.
 func (w *work) log(ctx context.Context) {
 	for _, i := range slices.Sorted(maps.Keys(w.hopeless)) {
 		w.logRecord(ctx, "record not ejected", i, w.hopeless[i])
 	}
 	level, message := slog.LevelInfo, "batch published"
-	attrs := []slog.Attr{
-		slog.Int("records", len(w.records)),
-		slog.Int("published", w.published),
-		slog.Int("clones", w.clones),
-		slog.Int("ejected", w.ejected),
-		slog.Int("left", w.left()),
-	}
-	if w.failure != nil {
-		attrs = append(attrs, slog.Duration("waited", w.waited), slog.String("error", w.failure.Error()))
-	}
 	if w.left() > 0 {
 		level, message = slog.LevelError, "batch reported for a retry"
 	}
-	w.Logger.LogAttrs(ctx, level, message, attrs...)
+	line := w.Records.Start(ctx, level, time.Now(), message)
+	line.Int("records", len(w.records))
+	line.Counts("published", w.published)
+	line.Int("clones", w.clones)
+	line.Counts("ejected", w.ejected)
+	if malformed := w.ejected - w.refused; malformed > 0 {
+		line.Counts("ejected_malformed", malformed)
+	}
+	if w.refused > 0 {
+		line.Counts("ejected_refused", w.refused)
+	}
+	line.Int("left", w.left())
+	if w.failure != nil {
+		line.Milliseconds("waited_ms", w.waited)
+		line.Text("error", w.failure.Error())
+	}
+	w.Records.Write(line)
 }
 
 func (w *work) logRecord(ctx context.Context, message string, i int, reason error) {

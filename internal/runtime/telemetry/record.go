@@ -47,6 +47,9 @@ func NewCellRecords(out io.Writer, namespace string, level slog.Level, cell stri
 	return r
 }
 
+// Discard returns records that nobody gets to see.
+func Discard() *Records { return NewRecords(io.Discard, "", slog.LevelError+1) }
+
 // ByVersion has some metrics count for the function's version, too: those that tell a bad version from the one before.
 // CloudWatch bills each version's as metrics of their own.
 func (r *Records) ByVersion(version string, metrics ...string) *Records {

@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/env"
 	"cellular/internal/runtime/telemetry"
 )
 
@@ -25,6 +27,23 @@ func TestMain(m *testing.M) {
 	logger := telemetry.Logger(slog.LevelWarn).WithGroup("").With("cell", "alpha")
 	logger.InfoContext(ctx, "not at this level")
 	logger.LogAttrs(ctx, 4, "applied", telemetry.Tenant("acme"), telemetry.Event("e-1"))
+}
+
+func TestOfCell_LogsAndCountsForTheCell(t *testing.T) {
+	var out bytes.Buffer
+	vars := map[string]string{env.CellID: "alpha", env.LogLevel: "warn", env.MetricsNamespace: "Cellular/dev"}
+	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+	logger, records := telemetry.OfCell(reader, &out)
+	require.NoError(t, reader.Err())
+	require.False(t, logger.Enabled(t.Context(), slog.LevelInfo))
+	require.True(t, logger.Enabled(t.Context(), slog.LevelWarn))
+	r := records.Start(t.Context(), slog.LevelInfo, noon, "m")
+	r.Count("applied")
+	records.Write(r)
+	line := decode(t, out.Bytes())
+	require.Equal(t, "alpha", line["cell"])
+	require.NotContains(t, line, "message")
+	require.Contains(t, out.String(), `"Namespace":"Cellular/dev"`)
 }
 
 func TestALineNamesTheCellTheTenantTheEventAndTheRequest(t *testing.T) {

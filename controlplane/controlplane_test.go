@@ -1,6 +1,7 @@
 package controlplane_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func valid(stack naming.Stack, protect bool) *controlplane.Args {
 	return &controlplane.Args{Stack: stack, Protect: protect, Alarms: config.Default().Alarms}
 }
 
-// program registers both components as the stack does.
+// program registers the components as the stack does.
 func program(args *controlplane.Args) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
 		provider, err := pulumitest.Provider(ctx, "aws")
@@ -35,7 +36,11 @@ func program(args *controlplane.Args) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		_, err = controlplane.NewControlTables(ctx, "control", args, table.Name, pulumi.Providers(provider))
+		topic, err := controlplane.NewAlarmTopic(ctx, "alarms", args, table.ARN, pulumi.Providers(provider))
+		if err != nil {
+			return err
+		}
+		_, err = controlplane.NewControlTables(ctx, "control", args, table.Name, topic.ARN, pulumi.Providers(provider))
 		return err
 	}
 }
@@ -116,6 +121,7 @@ func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, manifest.ControlPlane{
 		MappingTable: "prod-global-tenant-cell-mapping", CellTable: "prod-global-cell-states", MoveTable: "prod-global-tenant-moves",
+		AlarmTopicARN: topicARN("prod-global-alarms"),
 	}, got)
 	for _, table := range r.OfType(tableType) {
 		require.True(t, p.DependsOn(table), "%s is published before it is there", table)
@@ -133,19 +139,26 @@ func TestEveryChildIsUnderItsComponentAndItsProvider(t *testing.T) {
 	r.AssertNoDefaultProvider(t)
 	r.AssertNoDuplicateURN(t)
 	under := map[string]string{}
-	for _, res := range append(r.OfType(tableType), r.OfType(parameterType)...) {
+	for _, res := range slices.Concat(r.OfType(tableType), r.OfType(parameterType), r.OfType(keyType), r.OfType(aliasType), r.OfType(topicType), r.OfType(topicPolicyType)) {
 		under[res.Name] = res.Parent
 	}
-	mapping, control := r.Only(t, controlplane.MappingTableType).URN, r.Only(t, controlplane.ControlTablesType).URN
+	mapping, control, alarms := r.Only(t, controlplane.MappingTableType).URN, r.Only(t, controlplane.ControlTablesType).URN, r.Only(t, controlplane.AlarmTopicType).URN
 	require.Equal(t, map[string]string{
 		"mapping": mapping, "control-cells": control, "control-moves": control, "control-facts": control,
+		"alarms": alarms, "alarms-policy": alarms, "alarms-key": alarms, "alarms-key-alias": alarms,
 	}, under)
 }
 
 func TestWrongArgsRegisterNothing(t *testing.T) {
 	controlTables := func(args *controlplane.Args) pulumi.RunFunc {
 		return func(ctx *pulumi.Context) error {
-			_, err := controlplane.NewControlTables(ctx, "control", args, pulumi.String("m"))
+			_, err := controlplane.NewControlTables(ctx, "control", args, pulumi.String("m"), pulumi.String("t"))
+			return err
+		}
+	}
+	alarmTopic := func(args *controlplane.Args) pulumi.RunFunc {
+		return func(ctx *pulumi.Context) error {
+			_, err := controlplane.NewAlarmTopic(ctx, "alarms", args, pulumi.String("a"))
 			return err
 		}
 	}
@@ -156,14 +169,16 @@ func TestWrongArgsRegisterNothing(t *testing.T) {
 		"alarms.period: is 0s":    {Stack: "s"},
 	} {
 		for component, program := range map[string]pulumi.RunFunc{
-			"mapping table mapping: ": program(args), "control tables control: ": controlTables(args),
+			"mapping table mapping: ": program(args), "control tables control: ": controlTables(args), "alarm topic alarms: ": alarmTopic(args),
 		} {
 			r, err := pulumitest.RunErr(program)
 			require.ErrorContains(t, err, component)
 			require.ErrorContains(t, err, want)
 			require.Empty(t, r.OfType(controlplane.MappingTableType))
 			require.Empty(t, r.OfType(controlplane.ControlTablesType))
+			require.Empty(t, r.OfType(controlplane.AlarmTopicType))
 			require.Empty(t, r.OfType(tableType))
+			require.Empty(t, r.OfType(keyType))
 		}
 	}
 }

@@ -21,8 +21,9 @@ type ControlTables struct {
 	pulumi.ResourceState
 }
 
-// NewControlTables registers the tables, and publishes their names and the mapping table's. opts apply to the component.
-func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable pulumi.StringInput, opts ...pulumi.ResourceOption) (*ControlTables, error) {
+// NewControlTables registers the tables, and publishes their names, the mapping table's and the ARN of the topic that the alarms
+// tell. opts apply to the component.
+func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable, alarmTopicARN pulumi.StringInput, opts ...pulumi.ResourceOption) (*ControlTables, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("control tables %s: %w", name, err)
 	}
@@ -51,9 +52,9 @@ func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable
 	if err != nil {
 		return nil, fmt.Errorf("control tables %s: create the table of moves: %w", name, err)
 	}
-	document := pulumi.All(mappingTable, cells.Name, moves.Name).ApplyT(func(names []any) (string, error) {
+	document := pulumi.All(mappingTable, cells.Name, moves.Name, alarmTopicARN).ApplyT(func(names []any) (string, error) {
 		return manifest.ControlPlane{
-			MappingTable: names[0].(string), CellTable: names[1].(string), MoveTable: names[2].(string),
+			MappingTable: names[0].(string), CellTable: names[1].(string), MoveTable: names[2].(string), AlarmTopicARN: names[3].(string),
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(ctx, name+"-facts", &ssm.ParameterArgs{

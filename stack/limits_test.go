@@ -18,7 +18,7 @@ func TestTheQuotasAreCountedWithWhatTheProgramMakes(t *testing.T) {
 		{"aws:iam/role:Role", limits.CellRoles, limits.FixedRoles},
 		{"aws:dynamodb/table:Table", limits.CellTables, limits.FixedTables},
 		{"aws:ssm/parameter:Parameter", limits.CellParameters, limits.FixedParameters},
-		{"aws:sns/topic:Topic", limits.CellTopics, 0},
+		{"aws:sns/topic:Topic", limits.CellTopics, limits.FixedTopics},
 		{"aws:cloudwatch/logGroup:LogGroup", limits.CellLogGroups, limits.FixedLogGroups},
 	} {
 		n, m := len(one.OfType(c.resource)), len(two.OfType(c.resource))

@@ -166,7 +166,11 @@ func (d *deployment) global() (*router.CellRouter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, d.options...); err != nil {
+	topic, err := controlplane.NewAlarmTopic(d.ctx, "alarms", args, table.ARN, d.options...)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, topic.ARN, d.options...); err != nil {
 		return nil, err
 	}
 	edge, err := router.New(d.ctx, "router", &router.Args{

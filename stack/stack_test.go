@@ -22,7 +22,7 @@ const (
 	// How many resources each part registers, its component included. A cell's count is what an account's quotas and the
 	// length of an update are reckoned with.
 	perCell   = 32
-	perGlobal = 20 // the provider too
+	perGlobal = 25 // the provider too
 )
 
 func TestTheIdentityOfEveryResourceIsKept(t *testing.T) {

@@ -34,6 +34,7 @@ type Statement struct {
 // Principal is who a statement is about. At most one field is set.
 type Principal struct {
 	Role     string // the ARN of an IAM role
+	Account  string // the ARN of an account's root: what its own policies say, of its roles and users
 	Service  string // an AWS service, such as "lambda.amazonaws.com"
 	Everyone bool   // any principal, signed in or not: only for Deny
 }
@@ -84,7 +85,7 @@ func (s Statement) validate() error {
 		errs = append(errs, errors.New("no action"))
 	}
 	for _, a := range s.Actions {
-		if s.Effect == Allow && strings.Contains(a, "*") {
+		if s.Effect == Allow && strings.Contains(a, "*") && !s.mayName(a) {
 			errs = append(errs, fmt.Errorf("action %q: an Allow names its actions one by one", a))
 		}
 	}
@@ -97,6 +98,11 @@ func (s Statement) validate() error {
 		errs = append(errs, errors.New("an Allow for everyone"))
 	}
 	return errors.Join(errs...)
+}
+
+// mayName reports whether an Allow may have an action with a wildcard. There are two, both in the policies of keys.
+func (s Statement) mayName(action string) bool {
+	return action == GenerateDataKeys || action == everyKeyAction && s.Principal.Account != ""
 }
 
 // document and statement fix the order in which keys are written.
@@ -127,6 +133,8 @@ func (p Principal) render() any {
 		return "*"
 	case p.Role != "":
 		return map[string]string{"AWS": p.Role}
+	case p.Account != "":
+		return map[string]string{"AWS": p.Account}
 	case p.Service != "":
 		return map[string]string{"Service": p.Service}
 	}

@@ -35,6 +35,16 @@ func TestFunctionStatementsNameTheirResources(t *testing.T) {
 		`{"Sid":"WriteTraces","Effect":"Allow","Action":["xray:PutTraceSegments","xray:PutTelemetryRecords"],"Resource":"*"}]}`, got)
 }
 
+func TestAKeysPolicyMayLeaveItToTheAccount(t *testing.T) {
+	got, err := iam.Document(iam.AdministerKey("arn:aws:iam::1:root"), iam.Statement{
+		Sid: "Encrypt", Effect: iam.Allow, Principal: iam.Principal{Service: "s"}, Actions: []string{"kms:Decrypt", iam.GenerateDataKeys}, Resources: []string{"*"},
+	})
+	require.NoError(t, err)
+	require.Equal(t, `{"Version":"2012-10-17","Statement":[`+
+		`{"Sid":"AccountAdministers","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:root"},"Action":"kms:*","Resource":"*"},`+
+		`{"Sid":"Encrypt","Effect":"Allow","Principal":{"Service":"s"},"Action":["kms:Decrypt","kms:GenerateDataKey*"],"Resource":"*"}]}`, got)
+}
+
 func TestDocumentRefusesWhatNobodyMeant(t *testing.T) {
 	_, err := iam.Document()
 	require.ErrorContains(t, err, "no statements")
@@ -44,13 +54,17 @@ func TestDocumentRefusesWhatNobodyMeant(t *testing.T) {
 	require.NoError(t, err)
 
 	for want, change := range map[string]func(*iam.Statement){
-		"letters and digits":     func(s *iam.Statement) { s.Sid = "not ok" },
-		"neither Allow nor Deny": func(s *iam.Statement) { s.Effect = "allow" },
-		"no action":              func(s *iam.Statement) { s.Actions = nil },
-		"names its actions":      func(s *iam.Statement) { s.Actions = []string{"sqs:*"} },
-		"an empty resource":      func(s *iam.Statement) { s.Resources = []string{""} },
-		"an Allow for everyone":  func(s *iam.Statement) { s.Principal.Everyone = true },
-		"used twice":             func(*iam.Statement) {},
+		"letters and digits":      func(s *iam.Statement) { s.Sid = "not ok" },
+		"neither Allow nor Deny":  func(s *iam.Statement) { s.Effect = "allow" },
+		"no action":               func(s *iam.Statement) { s.Actions = nil },
+		"names its actions":       func(s *iam.Statement) { s.Actions = []string{"sqs:*"} },
+		`"kms:*": an Allow names`: func(s *iam.Statement) { s.Actions = []string{"kms:*"} },
+		`"sns:*": an Allow names`: func(s *iam.Statement) {
+			s.Actions, s.Principal.Account = []string{"sns:*"}, "arn:aws:iam::1:root"
+		},
+		"an empty resource":     func(s *iam.Statement) { s.Resources = []string{""} },
+		"an Allow for everyone": func(s *iam.Statement) { s.Principal.Everyone = true },
+		"used twice":            func(*iam.Statement) {},
 	} {
 		bad := ok
 		change(&bad)

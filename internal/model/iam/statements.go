@@ -39,3 +39,24 @@ func RequireTLS(resourceARN string, actions ...string) Statement {
 		Condition: Condition{"Bool": {"aws:SecureTransport": "false"}},
 	}
 }
+
+// The actions with a wildcard that an Allow may have.
+const (
+	// GenerateDataKeys are the four ways to make a data key. AWS's guides ask for all of them where a service encrypts for
+	// another one, and do not say which one it calls.
+	GenerateDataKeys = "kms:GenerateDataKey*"
+
+	everyKeyAction = "kms:*"
+)
+
+// AdministerKey leaves a key to the policies of an account's own roles and users, as the default policy of a key does. Without it,
+// no policy but the key's own counts, and a key whose policy admits nobody to kms:PutKeyPolicy can never be managed again, nor
+// deleted: "Default key policy" of the KMS developer guide. The key is the resource, so there is no other one to name.
+func AdministerKey(accountRootARN string) Statement {
+	return Statement{
+		Sid: "AccountAdministers", Effect: Allow,
+		Principal: Principal{Account: accountRootARN},
+		Actions:   []string{everyKeyAction},
+		Resources: []string{"*"},
+	}
+}

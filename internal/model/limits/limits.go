@@ -14,7 +14,7 @@ const (
 	CellRoles, FixedRoles           = 2, 1 // producer and consumer; router
 	CellTables, FixedTables         = 3, 3 // data, results and counters; mappings, cell states and moves
 	CellParameters, FixedParameters = 1, 2 // the manifest of a cell; of the control plane and the router
-	CellTopics                      = 1
+	CellTopics, FixedTopics         = 1, 1 // of the events of a cell; of the alarms
 	CellLogGroups, FixedLogGroups   = 2, 2 // of each function; the API's access log besides
 )
 
@@ -104,7 +104,7 @@ func Quotas(c Cell, a Account) []Quota {
 		{"IAM roles", a.Roles, a.OtherRoles + FixedRoles, CellRoles},
 		{"DynamoDB tables", a.Tables, a.OtherTables + FixedTables, CellTables},
 		{"SSM parameters", a.Parameters, FixedParameters, CellParameters},
-		{"SNS topics", a.Topics, 0, CellTopics},
+		{"SNS topics", a.Topics, FixedTopics, CellTopics},
 		{"log groups", a.LogGroups, FixedLogGroups, CellLogGroups},
 	}
 	if c.Messages > 0 {

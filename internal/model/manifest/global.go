@@ -11,6 +11,9 @@ type ControlPlane struct {
 	MappingTable string `json:"mapping_table"`
 	CellTable    string `json:"cell_table"`
 	MoveTable    string `json:"move_table"`
+	// AlarmTopicARN is the topic that the deployment's alarms tell. It is empty in the manifest of a control plane of a version
+	// without alarms; readers of that version pass it over.
+	AlarmTopicARN string `json:"alarm_topic_arn,omitempty"`
 }
 
 // JSON is the document as the control plane publishes it.

@@ -109,6 +109,13 @@ var computed = map[string]func(identity) (string, map[string]any){
 	"aws:cloudwatch/logGroup:LogGroup": func(i identity) (string, map[string]any) {
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("logs", "log-group:"+i.name)}
 	},
+	"aws:kms/key:Key": func(i identity) (string, map[string]any) {
+		return i.uuid(), map[string]any{"keyId": i.uuid(), "arn": i.arn("kms", "key/"+i.uuid()), "multiRegion": false, "rotationPeriodInDays": 365}
+	},
+	"aws:kms/alias:Alias": func(i identity) (string, map[string]any) {
+		arn := i.arn("kms", "key/"+i.input("targetKeyId"))
+		return i.name, map[string]any{"name": i.name, "arn": i.arn("kms", i.name), "namePrefix": "", "targetKeyArn": arn}
+	},
 	"aws:ssm/parameter:Parameter": func(i identity) (string, map[string]any) {
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("ssm", "parameter"+i.name), "version": 1}
 	},

@@ -38,6 +38,7 @@ var (
 	streamLabel = regexp.MustCompile(`/stream/[^/| ]+`)
 	scratchTime = regexp.MustCompile(`-restore-[0-9]{14}\b`)
 	apiID       = regexp.MustCompile(`(:execute-api:[^:]*:[^:]*:)[a-z0-9]+/`)
+	keyID       = regexp.MustCompile(`:key/[0-9a-f-]+`)
 	mappingID   = regexp.MustCompile(`:event-source-mapping:[0-9a-f-]+`)
 )
 
@@ -51,6 +52,7 @@ func line(c gate.Call, region, stack string, cells []string) string {
 	text = scratchTime.ReplaceAllString(text, "-restore-{time}")
 	text = apiID.ReplaceAllString(text, "${1}{api}/")
 	text = mappingID.ReplaceAllString(text, ":event-source-mapping:{uuid}")
+	text = keyID.ReplaceAllString(text, ":key/{uuid}")
 	text = regexp.MustCompile(`-cell-(`+strings.Join(cells, "|")+`)\b`).ReplaceAllString(text, "-cell-{cell}")
 	text = regexp.MustCompile(`(:parameter/cellular/.+/cells/)(`+strings.Join(cells, "|")+`)\b`).ReplaceAllString(text, "${1}{cell}")
 	text = strings.ReplaceAll(text, "arn:aws:", "arn:{partition}:")

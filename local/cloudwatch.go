@@ -89,7 +89,7 @@ type lineTap struct {
 }
 
 func (l lineTap) Write(line []byte) (int, error) {
-	if err := l.watch.Metrics.TakeLine(line); err != nil {
+	if err := l.watch.Metrics.TakeLine(line, time.Now()); err != nil {
 		l.watch.note("a line of %s: %v", l.function, err)
 	}
 	return l.to.Write(line)

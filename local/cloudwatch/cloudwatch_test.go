@@ -63,35 +63,6 @@ func TestMetrics_AreBounded(t *testing.T) {
 	require.Len(t, m.List(), cloudwatch.MaxMetrics)
 }
 
-func TestTakeLine_TakesMetricsOfTheEmbeddedFormat(t *testing.T) {
-	m := cloudwatch.NewMetrics()
-	line := fmt.Sprintf(`{"level":"INFO","cell":"alpha","applied":2,"ms":[1,3],"_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"Cellular/test",`+
-		`"Dimensions":[["cell"],[]],"Metrics":[{"Name":"applied","Unit":"Count"},{"Name":"ms","Unit":"Milliseconds"}]}]}}`, noon.UnixMilli())
-	require.NoError(t, m.TakeLine([]byte(line)))
-	require.NoError(t, m.TakeLine([]byte(`no JSON`)))
-	require.NoError(t, m.TakeLine([]byte(`{"cell":"alpha"}`)))
-	sum := func(metric cloudwatch.Metric) float64 {
-		return m.Points(metric, stat(t, "Sum"), time.Minute, at(0), at(60))[noon.Unix()]
-	}
-	require.Equal(t, 2.0, sum(cell("applied", "alpha")))
-	require.Equal(t, 2.0, sum(cloudwatch.NewMetric("Cellular/test", "applied")))
-	require.Equal(t, 4.0, sum(cell("ms", "alpha")))
-	require.Len(t, m.List(), 4)
-}
-
-func TestTakeLine_NamesWhatCloudWatchWouldDropSilently(t *testing.T) {
-	for body, want := range map[string]string{
-		`"CloudWatchMetrics":[{"Namespace":"","Dimensions":[[]],"Metrics":[]}]`:                           "namespace",
-		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["cell"]],"Metrics":[]}]`:                    `dimension "cell"`,
-		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"gone"}]}]`:           `metric "gone"`,
-		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"message"}]}]`:        `metric "message"`,
-		`"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[["number"]],"Metrics":[{"Name":"number"}]}]`: `dimension "number"`,
-	} {
-		err := cloudwatch.NewMetrics().TakeLine([]byte(`{"message":"text","number":1,"_aws":{"Timestamp":1,` + body + `}}`))
-		require.ErrorContains(t, err, want)
-	}
-}
-
 // data asks for queries over the minutes from noon.
 func data(t *testing.T, m *cloudwatch.Metrics, minutes int, queries ...types.MetricDataQuery) []types.MetricDataResult {
 	out, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60 * minutes)), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending})

@@ -123,7 +123,14 @@ func TestTheRouterAndTheFunctionsAreMeasured(t *testing.T) {
 		fmt.Sprintf(`{AWS/Lambda,FunctionName} MetricName="Invocations" FunctionName=%q`, c.Consumer),
 		fmt.Sprintf(`{AWS/Lambda,FunctionName} MetricName="IteratorAge" FunctionName=%q`, c.Producer),
 		`{AWS/ApiGateway,ApiId} MetricName="Count"`,
-		fmt.Sprintf(`cell=%q`, c.ID), // what the router has written into its log
+		// What the functions have written into their logs.
+		fmt.Sprintf(`MetricName="requests_2xx" cell=%q`, c.ID),
+		fmt.Sprintf(`MetricName="published" cell=%q`, c.ID),
+		fmt.Sprintf(`MetricName="applied" cell=%q`, c.ID),
+		fmt.Sprintf(`MetricName="accepted_to_applied_ms" cell=%q`, c.ID),
+		fmt.Sprintf(`MetricName="published_to_applied_ms" cell=%q`, c.ID),
+		fmt.Sprintf(`MetricName="apply_ms" cell=%q`, c.ID),
+		`MetricName="requests_2xx" version="$LATEST"`,
 	} {
 		cloudtest.Await(t, search, func() (float64, bool) {
 			out, err := client.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"cellular/internal/runtime/telemetry"
+	"cellular/internal/testkit/emftest"
 )
 
 // log is what a consumer has logged, as text. It is safe for concurrent use.
@@ -34,7 +35,7 @@ func (l *log) String() string {
 
 // recordsOf returns records whose lines are in the log as text, like all others.
 func recordsOf(l *log, level slog.Level) *telemetry.Records {
-	return telemetry.NewCellRecords(recordLog{l}, "Cellular/test", level, "alpha")
+	return telemetry.NewCellRecords(emftest.Strict(recordLog{l}), "Cellular/test", level, "alpha")
 }
 
 type recordLog struct{ *log }

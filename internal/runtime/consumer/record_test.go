@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,23 +18,8 @@ import (
 
 	"cellular/app"
 	"cellular/internal/model/event"
+	"cellular/internal/testkit/emftest"
 )
-
-// metricsOf returns the values of a line's metrics, and checks that they count for the cell alone.
-func metricsOf(t *testing.T, line map[string]any) map[string]float64 {
-	t.Helper()
-	directives := line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)
-	require.Len(t, directives, 1)
-	directive := directives[0].(map[string]any)
-	require.Equal(t, []any{[]any{"cell"}}, directive["Dimensions"])
-	require.Equal(t, "alpha", line["cell"])
-	values := map[string]float64{}
-	for _, m := range directive["Metrics"].([]any) {
-		name := m.(map[string]any)["Name"].(string)
-		values[name] = line[name].(float64)
-	}
-	return values
-}
 
 // sentAt is a delivery that came into the queue at a time.
 func sentAt(m events.SQSMessage, at time.Time) events.SQSMessage {
@@ -124,7 +110,7 @@ func TestRecordHandled_HasTheMetricsOfItsOutcome(t *testing.T) {
 				alpha.handle(t.Context(), t, c.message)
 				require.Len(t, alpha.log.records, 1, "one line for each record: %s", alpha.log)
 				line := alpha.log.records[0]
-				require.Equal(t, c.want, metricsOf(t, line))
+				require.Equal(t, c.want, emftest.OfCell(t, line, "alpha"))
 				if _, logged := line["level"]; !logged {
 					require.Len(t, line, len(c.want)+len([]string{"cell", "_aws"}), "a line below the level has its metrics alone")
 					return
@@ -148,4 +134,21 @@ func TestRecordHandled_OfAMessageThatACopyReplacesHasNoMetric(t *testing.T) {
 	c.Records = recordsOf(c.log, slog.LevelWarn)
 	require.Empty(t, c.handle(t.Context(), t, c.lost("e-1", 2, 0)))
 	require.Empty(t, c.log.records)
+}
+
+// The longest line that a record can have is one that CloudWatch takes.
+func TestRecordHandled_IsALineThatCloudWatchTakesHoweverLongItsErrorIs(t *testing.T) {
+	c := newCell()
+	var deep func(int)
+	deep = func(n int) {
+		if n == 0 {
+			panic(strings.Repeat("\x01", 1<<20))
+		}
+		deep(n - 1)
+	}
+	c.applyBad(func(context.Context, event.Event) (app.Effect, error) { deep(10_000); return app.Effect{}, nil })
+	c.handle(t.Context(), t, deliver("e-1", badType, maxReceives))
+	require.Equal(t, map[string]float64{"ejected": 1, "ejected_panic": 1, "apply_ms": c.log.records[0]["apply_ms"].(float64)},
+		emftest.OfCell(t, c.log.records[0], "alpha"))
+	require.NotEmpty(t, c.log.records[0]["stack"])
 }

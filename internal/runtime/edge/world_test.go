@@ -28,6 +28,7 @@ import (
 	"cellular/internal/runtime/mappingcache"
 	"cellular/internal/runtime/telemetry"
 	"cellular/internal/testkit/dynamotest"
+	"cellular/internal/testkit/emftest"
 )
 
 // The physical names of the tables in these tests. No answer may contain any part of one.
@@ -71,7 +72,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 
 func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Handler {
 	t.Helper()
-	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo).ByVersion("7", edge.ByVersion...))
+	router, err := edge.New(directory, cells, config, telemetry.NewRecords(emftest.Strict(log), "Cellular/dev", slog.LevelInfo).ByVersion("7", edge.ByVersion...))
 	require.NoError(t, err)
 	return router
 }

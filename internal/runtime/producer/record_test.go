@@ -3,8 +3,8 @@ package producer_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +14,7 @@ import (
 
 	"cellular/internal/runtime/producer"
 	"cellular/internal/runtime/telemetry"
+	"cellular/internal/testkit/emftest"
 )
 
 type lines []map[string]any
@@ -30,8 +31,7 @@ func (l *lines) Write(text []byte) (int, error) {
 // linesOf has a producer write its records of at least a level there.
 func linesOf(p *producer.Producer, level slog.Level) *lines {
 	written := &lines{}
-	var to io.Writer = written
-	p.Records = telemetry.NewCellRecords(to, "Cellular/test", level, "alpha")
+	p.Records = telemetry.NewCellRecords(emftest.Strict(written), "Cellular/test", level, "alpha")
 	return written
 }
 
@@ -39,22 +39,6 @@ func fields(line map[string]any, names ...string) []any {
 	var values []any
 	for _, name := range names {
 		values = append(values, line[name])
-	}
-	return values
-}
-
-// metricsOf returns the values of a line's metrics, and checks that they count for the cell alone.
-func metricsOf(t *testing.T, line map[string]any) map[string]float64 {
-	t.Helper()
-	directives := line["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)
-	require.Len(t, directives, 1)
-	directive := directives[0].(map[string]any)
-	require.Equal(t, []any{[]any{"cell"}}, directive["Dimensions"])
-	require.Equal(t, "alpha", line["cell"])
-	values := map[string]float64{}
-	for _, m := range directive["Metrics"].([]any) {
-		name := m.(map[string]any)["Name"].(string)
-		values[name] = line[name].(float64)
 	}
 	return values
 }
@@ -72,7 +56,7 @@ func TestBatch_HasItsMetricsAtEveryLogLevel(t *testing.T) {
 			require.Len(t, *written, 1, "one line for each batch")
 			line := (*written)[0]
 			want := map[string]float64{"published": 2, "ejected": 3, "ejected_malformed": 1, "ejected_refused": 2}
-			require.Equal(t, want, metricsOf(t, line))
+			require.Equal(t, want, emftest.OfCell(t, line, "alpha"))
 			if level > slog.LevelInfo {
 				require.Len(t, line, len(want)+len([]string{"cell", "_aws"}), "a line below the level has its metrics alone")
 				return
@@ -91,7 +75,7 @@ func TestBatch_ThatIsReportedSaysWhyAndForHowLongItWaited(t *testing.T) {
 		began := time.Now()
 		require.Equal(t, []string{"seq-1"}, handle(t, p, insert("0", `1`), insert("1", `1`)))
 		line := (*written)[0]
-		require.Equal(t, map[string]float64{"published": 1}, metricsOf(t, line))
+		require.Equal(t, map[string]float64{"published": 1}, emftest.OfCell(t, line, "alpha"))
 		require.Equal(t, []any{"batch reported for a retry", "ERROR", 1.0}, fields(line, "message", "level", "left"))
 		require.Contains(t, line["error"], "InternalError")
 		require.EqualValues(t, time.Since(began).Milliseconds(), line["waited_ms"])
@@ -103,4 +87,18 @@ func TestBatch_OfNothingThatCountsIsNoLineBelowTheLevel(t *testing.T) {
 	written := linesOf(p, slog.LevelWarn)
 	require.Empty(t, handle(t, p, clone("0")))
 	require.Empty(t, *written)
+}
+
+// The longest line that a batch can have is one that CloudWatch takes.
+func TestBatch_IsALineThatCloudWatchTakesHoweverLongItsErrorIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tp := newTopic()
+		p := newProducer(tp, newDLQ())
+		written := linesOf(p, slog.LevelInfo)
+		fault := serviceFault("InternalError")
+		fault.Message = new(strings.Repeat("\x01", 1<<20))
+		tp.blames = map[string]types.BatchResultErrorEntry{"1": fault}
+		require.Equal(t, []string{"seq-1"}, handle(t, p, insert("0", `1`), insert("1", `1`)))
+		require.Equal(t, map[string]float64{"published": 1}, emftest.OfCell(t, (*written)[0], "alpha"))
+	})
 }

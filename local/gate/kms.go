@@ -45,6 +45,11 @@ func readKMS(c *call) error {
 		c.change = func(d *deployed, _ []byte) { d.aliases[in.AliasName] = c.key(in.TargetKeyId) }
 	case "DeleteAlias":
 		c.change = func(d *deployed, _ []byte) { delete(d.aliases, in.AliasName) }
+	case "DescribeKey":
+		if strings.Contains(in.KeyId, "alias/") { // the right is one on the key, which an alias does not name
+			return c.notEnforced()
+		}
+		c.requests = c.one("kms:DescribeKey", key)
 	case "CreateGrant", "DisableKey", "EnableKey", "CancelKeyDeletion", "ReplicateKey":
 		return c.notEnforced()
 	}

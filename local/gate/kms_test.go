@@ -103,3 +103,16 @@ func TestARolePublishesToATopicOfAWSsOwnKeyAndNotOfAnother(t *testing.T) {
 	require.NoError(t, publish(owned))
 	require.ErrorContains(t, publish(encrypted), "does not enforce what rights a role needs on the key")
 }
+
+func TestARoleReadsOfAKeyWhatItsPoliciesAllow(t *testing.T) {
+	c := newCloud(t)
+	describe := func(role aws.Config, key string) error {
+		_, err := kms.NewFromConfig(role).DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &key})
+		return err
+	}
+	reader := c.role("reader", allow("kms:DescribeKey", "*"))
+	require.NoError(t, describe(reader, arn("kms", "key/"+keyID)))
+	require.NoError(t, describe(reader, keyID))
+	require.ErrorContains(t, describe(c.role("publisher", allow("sns:Publish", "*")), keyID), "is not authorized to perform: kms:DescribeKey on resource: "+arn("kms", "key/"+keyID))
+	require.ErrorContains(t, describe(reader, "alias/alarms"), "does not enforce")
+}

@@ -74,14 +74,3 @@ func shortReason(reason string) string {
 	}
 	return string(all)
 }
-
-// runbookPattern is how a description names its runbook: by page and heading.
-var runbookPattern = regexp.MustCompile(`\S+\.md#[\w-]+`)
-
-// runbook is the runbook that an alarm's description names; nil if it names none.
-func runbook(description string) *string {
-	if found := runbookPattern.FindString(description); found != "" {
-		return &found
-	}
-	return nil
-}

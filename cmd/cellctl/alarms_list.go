@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,9 +21,10 @@ func newAlarmsList(a *app) *cobra.Command {
 plane and the router, which may be the cause of the cells'. With --all it prints every one, of a thousand cells in some twenty
 seconds.
 
-The alarm health of a cell, the router or the control plane fires while one of its others does; it alone pages. A health that is
-SUPPRESSED pages nobody, for the one that is named: a cell's for the router's, the router's for the control plane's. REASON is
-what CloudWatch says, shortened; --output json has all of it. RUNBOOK says what to do.`,
+The alarm health of a cell, the router or the control plane fires while one of its others does; it alone pages. A health that
+is SUPPRESSED pages nobody, for the one that is named: a cell's for the router's, the router's for the control plane's. RUNBOOK
+is the heading in docs/operations.md under which is what to do. REASON is what CloudWatch says, shortened; --output
+json has all of it.`,
 		Example: `  cellctl alarms list
   cellctl alarms list --cell c01 --all
   cellctl alarms list --output json | jq -r '.alarms[] | select(.state == "ALARM") | .name'`,
@@ -38,6 +40,9 @@ what CloudWatch says, shortened; --output json has all of it. RUNBOOK says what 
 // dataless is how long an alarm has no data before it is listed. One that was just made has none, nor has one while the first
 // datapoints after it come late.
 const dataless = time.Hour
+
+// runbooksPage is left out of a table's runbooks: all are on it.
+const runbooksPage = "docs/operations.md#"
 
 type alarmsView struct {
 	Alarms []alarmView `json:"alarms"`
@@ -105,7 +110,7 @@ func listed(a alarm.Alarm, now time.Time) bool {
 func viewOfAlarm(a alarm.Alarm) alarmView {
 	return alarmView{
 		Name: a.Name, Owner: string(a.Subject.Owner), Cell: orNull(a.Subject.Cell), Part: orNull(a.Part), State: string(a.State), Since: jsonTime(a.Since),
-		Reason: a.Reason, SuppressedBy: orNull(a.SuppressedBy), Runbook: runbook(a.Description), Description: a.Description, alarm: a,
+		Reason: a.Reason, SuppressedBy: orNull(a.SuppressedBy), Runbook: orNull(a.Runbook), Description: a.Description, alarm: a,
 	}
 }
 
@@ -116,7 +121,7 @@ func (v alarmsView) text(s *sheet) {
 		if a.Part != nil {
 			part = *a.Part
 		}
-		s.row(a.of(), part, alarmState(a.alarm.State), ago(a.alarm.Since, v.now), orDash(a.SuppressedBy), orDash(a.Runbook), shortReason(a.Reason))
+		s.row(a.of(), part, alarmState(a.alarm.State), ago(a.alarm.Since, v.now), orDash(a.SuppressedBy), strings.TrimPrefix(orDash(a.Runbook), runbooksPage), shortReason(a.Reason))
 	}
 }
 

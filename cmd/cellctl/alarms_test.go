@@ -29,11 +29,11 @@ func inAlarm(t *testing.T, test func(t *testing.T, w *world)) {
 func TestAlarmsList_ShowsWhatFiresAndWhichRunbookMendsIt(t *testing.T) {
 	inAlarm(t, func(t *testing.T, w *world) {
 		w.prints(printed(
-			"OF        ALARM         STATE  SINCE    SUPPRESSED BY      RUNBOOK                              REASON",
-			"router    health        ALARM  30s ago  -                  docs/operations.md#3-a-cell-is-sick  dev-alarm-failures-router transitioned to ALARM",
-			"router    failures      ALARM  30s ago  -                  docs/operations.md#4-poison          2 out of the last 2 datapoints [0.2, 0.1] were greater than the threshold (0.05)",
-			"cell c01  health        ALARM  30s ago  dev-health-router  docs/operations.md#3-a-cell-is-sick  dev-alarm-consumer-dlq-cell-c01 transitioned to ALARM",
-			"cell c01  consumer-dlq  ALARM  30s ago  -                  docs/operations.md#4-poison          1 out of the last 1 datapoints [3.0] was greater than the threshold (0.0)",
+			"OF        ALARM         STATE  SINCE    SUPPRESSED BY      RUNBOOK        REASON",
+			"router    health        ALARM  30s ago  -                  5-a-sick-cell  dev-alarm-failures-router transitioned to ALARM",
+			"router    failures      ALARM  30s ago  -                  4-poison       2 out of the last 2 datapoints [0.2, 0.1] were greater than the threshold (0.05)",
+			"cell c01  health        ALARM  30s ago  dev-health-router  5-a-sick-cell  dev-alarm-consumer-dlq-cell-c01 transitioned to ALARM",
+			"cell c01  consumer-dlq  ALARM  30s ago  -                  4-poison       1 out of the last 1 datapoints [3.0] was greater than the threshold (0.0)",
 		), "alarms", "list")
 		time.Sleep(time.Hour)
 		stdout, _, _ := w.run("alarms", "list")

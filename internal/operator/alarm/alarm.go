@@ -42,6 +42,7 @@ type Alarm struct {
 	Since       time.Time // when it came into the state
 	Reason      string    // CloudWatch's, of the state
 	Description string
+	Runbook     string // the page and heading that the description names; "" if it names none
 
 	// What follows is of composites alone.
 	Children     []string // the names of the alarms in its rule
@@ -59,7 +60,7 @@ func ofMetric(n naming.Alarm, m types.MetricAlarm) Alarm {
 	return Alarm{
 		Name: aws.ToString(m.AlarmName), Subject: Subject{n.Owner, n.Cell}, Part: n.Part,
 		State: State(m.StateValue), Since: since(m.StateTransitionedTimestamp, m.StateUpdatedTimestamp),
-		Reason: aws.ToString(m.StateReason), Description: aws.ToString(m.AlarmDescription),
+		Reason: aws.ToString(m.StateReason), Description: aws.ToString(m.AlarmDescription), Runbook: runbook(m.AlarmDescription),
 	}
 }
 
@@ -68,10 +69,21 @@ func ofComposite(n naming.Alarm, c types.CompositeAlarm) Alarm {
 	return Alarm{
 		Name: aws.ToString(c.AlarmName), Subject: Subject{n.Owner, n.Cell},
 		State: State(c.StateValue), Since: since(c.StateTransitionedTimestamp, c.StateUpdatedTimestamp),
-		Reason: aws.ToString(c.StateReason), Description: aws.ToString(c.AlarmDescription),
+		Reason: aws.ToString(c.StateReason), Description: aws.ToString(c.AlarmDescription), Runbook: runbook(c.AlarmDescription),
 		Children: children(aws.ToString(c.AlarmRule)), ActionsOn: aws.ToBool(c.ActionsEnabled), Actions: c.AlarmActions,
 		Suppressor: lastPart(aws.ToString(c.ActionsSuppressor)), SuppressedBy: suppressedBy(c),
 	}
+}
+
+// runbookPattern is how a description names its runbook.
+var runbookPattern = regexp.MustCompile(`\bRunbook: (\S+\.md#[\w-]+)`)
+
+func runbook(description *string) string {
+	found := runbookPattern.FindStringSubmatch(aws.ToString(description))
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // since is when an alarm came into its state. The time of an update is later where the reason alone has changed.

@@ -58,12 +58,12 @@ func TestReader_ReadsCompositesAndWhatIsNotOK(t *testing.T) {
 		}
 		require.Equal(t, alarm.Alarm{
 			Name: "dev-health-cell-beta", Subject: beta, State: alarm.Firing, Since: then, Reason: "dev-alarm-consumer-dlq-cell-beta transitioned to ALARM",
-			Description: "The health of it. Runbook: docs/operations.md#3-a-cell-is-sick",
-			Children:    betas, ActionsOn: true, Actions: []string{alarmtest.Topic}, Suppressor: "dev-health-router", SuppressedBy: "dev-health-router",
+			Description: "It is not well: one of its alarms fires. Runbook: docs/operations.md#5-a-sick-cell", Runbook: "docs/operations.md#5-a-sick-cell",
+			Children: betas, ActionsOn: true, Actions: []string{alarmtest.Topic}, Suppressor: "dev-health-router", SuppressedBy: "dev-health-router",
 		}, read[3])
 		require.Equal(t, alarm.Alarm{
 			Name: "dev-alarm-oldest-message-cell-beta", Subject: beta, Part: "oldest-message", State: alarm.Firing, Since: then.Add(time.Minute),
-			Reason: "1 datapoint was above the threshold", Description: "Something waits. Runbook: docs/operations.md#4-poison",
+			Reason: "1 datapoint was above the threshold", Description: "Something waits. Runbook: docs/operations.md#4-poison", Runbook: "docs/operations.md#4-poison",
 		}, read[5])
 		require.Equal(t, map[alarm.Subject][]string{
 			alarm.ControlPlane: {}, alarm.Router: {}, alarm.Cell("alpha"): {}, beta: {"consumer-dlq", "oldest-message"},

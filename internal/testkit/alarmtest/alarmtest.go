@@ -64,7 +64,7 @@ func (c *CloudWatch) Add(stack naming.Stack, subject string, then time.Time, par
 		AlarmName: aws.String(stack.HealthPrefix() + subject), StateValue: types.StateValueOk, StateReason: aws.String("all is OK"),
 		StateTransitionedTimestamp: &then, StateUpdatedTimestamp: &then, AlarmRule: aws.String(strings.Join(rule, " OR ")),
 		ActionsEnabled: aws.Bool(true), AlarmActions: []string{Topic}, OKActions: []string{Topic},
-		AlarmDescription: aws.String("The health of it. Runbook: docs/operations.md#3-a-cell-is-sick"),
+		AlarmDescription: aws.String("It is not well: one of its alarms fires. Runbook: docs/operations.md#5-a-sick-cell"),
 	}
 	switch {
 	case strings.HasPrefix(subject, "cell-"):

@@ -55,10 +55,16 @@ func (a *app) listCells(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	cells, err := s.Cells(ctx)
-	if err != nil {
+	at, end := a.liveProgressOfParts()
+	defer end()
+	var cells []manifest.Cell
+	if err := s.Pages(ctx, func(page []manifest.Cell) {
+		cells = append(cells, page...)
+		at("manifests of cells", len(cells), 0)
+	}); err != nil {
 		return err
 	}
+	cells = byWave(cells)
 	states, err := s.placement.States(ctx, cellIDs(cells))
 	if err != nil {
 		return err
@@ -67,7 +73,10 @@ func (a *app) listCells(cmd *cobra.Command) error {
 	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Current(ctx, alarm.Firing) })
 	ages, noAges := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
 	unread, ageless := 0, false
-	for i, result := range s.status.ReadAll(ctx, cells) {
+	results := s.status.ReadAll(ctx, cells, func(done int) { at("cells", done, len(cells)) })
+	firing, noAlarms := alarms()
+	end()
+	for i, result := range results {
 		view := viewOfCell(cells[i], states[cells[i].ID])
 		if result.Err != nil {
 			unread++
@@ -77,11 +86,8 @@ func (a *app) listCells(cmd *cobra.Command) error {
 			view.addAge(ages)
 			ageless = ageless || view.oldest() == "?"
 		}
+		view.addAlarms(firing, noAlarms)
 		v.Cells = append(v.Cells, view)
-	}
-	firing, noAlarms := alarms()
-	for i := range v.Cells {
-		v.Cells[i].addAlarms(firing, noAlarms)
 	}
 	v.Router, v.ControlPlane = firing[alarm.Router], firing[alarm.ControlPlane]
 	if noAlarms != nil {

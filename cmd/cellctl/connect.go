@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/operator/cellstatus"
@@ -32,10 +34,17 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkCredentials(ctx); err != nil {
+		return nil, err
+	}
 	f, err := fleet.Load(ctx, c.ssm, stack)
 	if errors.Is(err, fleet.ErrNoStack) {
 		return nil, refused("no Cellular stack %q in %s (account %s); check --stack, --region and --profile, 'pulumi stack ls' lists the stacks",
 			stack, c.region, c.account(ctx))
+	}
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "AccessDeniedException" {
+		return nil, plainError{err, fmt.Sprintf("not allowed to read stack %q in %s: %s; check --stack, --region and --profile, or have the policy of 'cellctl iam-policy read' applied",
+			stack, c.region, api.ErrorMessage())}
 	}
 	if err != nil {
 		return nil, err

@@ -56,7 +56,8 @@ at the point-in-time recovery of 500, of others each day: run it each day. Inter
 	return cmd
 }
 
-// doctor does not connect as other commands do: that a deployment's manifests cannot be read is for it to say.
+// doctor does not connect as other commands do: that a deployment's manifests cannot be read is for it to say. With credentials
+// that AWS refuses it would find that of everything.
 func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	stack, err := a.options.stack()
 	if err != nil {
@@ -66,16 +67,17 @@ func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkCaller(ctx); err != nil {
+		return err
+	}
 	return a.diagnose(ctx, c.doctor(stack, fix), all)
 }
 
 // diagnose prints what a doctor finds. It fails if one finding is a fail. Interrupted, it prints nothing: what a doctor has not
 // read by then, it finds unreadable.
 func (a *app) diagnose(ctx context.Context, d health.Doctor, all bool) error {
-	end := func() {}
-	if a.terminal(a.stderr) { // elsewhere it says nothing while all is well
-		d.Progress, end = a.progressOfParts()
-	}
+	at, end := a.liveProgressOfParts()
+	d.Progress = at
 	v := doctorView{Findings: d.Run(ctx), all: all || a.options.output == outputJSON}
 	end()
 	if err := ctx.Err(); err != nil {

@@ -125,6 +125,16 @@ func (a *app) progressOfParts() (at func(what string, done, total int), end func
 	return at, func() {
 		if p != nil {
 			p.end()
+			p = nil
 		}
 	}
+}
+
+// liveProgressOfParts is progressOfParts on a terminal. Elsewhere it tells nothing: a command that takes seconds is over before
+// a line of a log is of use.
+func (a *app) liveProgressOfParts() (at func(what string, done, total int), end func()) {
+	if !a.terminal(a.stderr) {
+		return func(string, int, int) {}, func() {}
+	}
+	return a.progressOfParts()
 }

@@ -29,7 +29,7 @@ func (a *app) run(ctx context.Context, args []string) error {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
+	err := explainCredentials(root.ExecuteContext(ctx))
 	if n := a.removedLetters; n > 0 {
 		a.note("%s of tenants that were removed %s there still, and %s deleted.", counted(n, "message"), plural(n, "was", "were"), plural(n, "is", "are"))
 	}

@@ -4,6 +4,7 @@ package cellstatus
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -86,14 +87,20 @@ type Result struct {
 }
 
 // ReadAll reads every cell, some at a time, and returns the results in the cells' order. A cell that cannot be read
-// keeps none of the others from being read.
-func (r *Reader) ReadAll(ctx context.Context, cells []manifest.Cell) []Result {
+// keeps none of the others from being read. It tells progress, one call at a time, how many it has read.
+func (r *Reader) ReadAll(ctx context.Context, cells []manifest.Cell, progress func(done int)) []Result {
 	results := make([]Result, len(cells))
 	var group errgroup.Group
 	group.SetLimit(maxParallel)
+	var mu sync.Mutex
+	done := 0
 	for i, cell := range cells {
 		group.Go(func() error {
 			results[i].Status, results[i].Err = r.Read(ctx, cell)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			progress(done)
 			return nil
 		})
 	}

@@ -126,7 +126,9 @@ func TestACellThatCannotBeReadKeepsNoOtherFromBeingRead(t *testing.T) {
 	q.add(gamma, [3]int{3, 0, 0}, [3]int{}, [3]int{}, [3]int{})
 	db := dynamotest.NewTables(dynamotest.Deployment(stack, "alpha", "beta", "gamma"))
 
-	results := cellstatus.NewReader(db, q).ReadAll(t.Context(), []manifest.Cell{alpha, beta, gamma})
+	var told []int
+	results := cellstatus.NewReader(db, q).ReadAll(t.Context(), []manifest.Cell{alpha, beta, gamma}, func(done int) { told = append(told, done) })
+	require.Equal(t, []int{1, 2, 3}, told)
 	require.NoError(t, results[0].Err)
 	require.Equal(t, 1, results[0].Status.Queue.Visible)
 	require.ErrorIs(t, results[1].Err, errDown)

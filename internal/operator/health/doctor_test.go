@@ -290,8 +290,9 @@ func TestAStackThatIsNotThereIsExaminedToTheEnd(t *testing.T) {
 	clear(w.parameters)
 	found := run(t, w.doctor())
 	require.True(t, health.Failed(found))
-	require.Contains(t, lines(found), "fail manifest /cellular/dev/control-plane")
-	require.Contains(t, lines(found), "fail manifest /cellular/dev/router")
+	require.Contains(t, lines(found), "fail manifest /cellular/dev/control-plane: it is not there\n")
+	require.Contains(t, lines(found), "fail manifest /cellular/dev/router: it is not there\n")
+	require.Contains(t, remedy(t, found, "/cellular/dev/router"), "check --stack, --region and --profile")
 	require.Contains(t, lines(found), "warn manifest /cellular/dev/cells: the stack has no cells")
 }
 

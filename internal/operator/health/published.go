@@ -61,9 +61,12 @@ func (d Doctor) published(ctx context.Context) (p published, found []Finding) {
 	global := func(name string, parse func(text string) error) {
 		l := d.look(manifestCheck, name)
 		out, err := d.SSM.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
-		if err != nil {
+		switch {
+		case hasCode(err, []string{"ParameterNotFound"}):
+			l.add(Fail, "check --stack, --region and --profile; if it was deleted, "+d.deployAgain(), "it is not there")
+		case err != nil:
 			l.unseen(err)
-		} else {
+		default:
 			l.document(out.Parameter, parse)
 		}
 		found = append(found, l.end("complete")...)

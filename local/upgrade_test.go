@@ -80,6 +80,7 @@ func TestAnUpdateOfAnEarlierVersionsStateKeepsWhatHoldsData(t *testing.T) {
 		steps := newPreviewer(t, map[string]any{
 			"cellular:cells":     []any{map[string]any{"id": "alpha"}, map[string]any{"id": "beta"}},
 			"cellular:protect":   true,
+			"cellular:alarms":    map[string]any{"period": "1m"},
 			"cellular:router":    map[string]any{"auth": map[string]any{"type": "iam"}},
 			"cellular:functions": map[string]any{"faultInjection": false},
 		}).previewFrom(t, state)

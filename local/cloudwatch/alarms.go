@@ -35,6 +35,7 @@ type Alarms struct {
 	prefix  string // of alarms' ARNs
 	act     func(Notice)
 
+	turn    sync.Mutex // held by whoever changes states, until the actions are done; before mu
 	mu      sync.Mutex
 	alarms  map[string]*alarm
 	history []Notice // the oldest first
@@ -53,6 +54,7 @@ type alarm struct {
 	reason     string
 	since      time.Time // of the state
 	configured time.Time
+	set        bool // the state of a composite was set by hand, and stays until an alarm of its rule changes
 
 	suppression
 }
@@ -162,23 +164,48 @@ func (a *Alarms) Delete(names ...string) error {
 
 // Evaluate brings all states up to date: metric alarms first, then composites until none changes.
 func (a *Alarms) Evaluate(now time.Time) {
-	a.mu.Lock()
-	var notices []Notice
-	for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
+	a.update(now, func() (notices []Notice) {
+		for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
+			al := a.alarms[name]
+			if al.metric == nil {
+				continue
+			}
+			state, why, err := al.metric.evaluate(a.metrics, now, al.state)
+			if err != nil {
+				why = err.Error()
+			}
+			notices = a.change(al, state, why, now, notices)
+		}
+		return notices
+	})
+}
+
+// SetState sets the state of an alarm by hand, to try its actions and those of the composites that rest on it. The next evaluation
+// brings a metric alarm back; a composite stays until an alarm of its rule changes, or it is put again. It returns false if there is
+// no alarm of that name.
+func (a *Alarms) SetState(name string, to State, why string, now time.Time) bool {
+	found := false
+	a.update(now, func() []Notice {
 		al := a.alarms[name]
-		if al.metric == nil {
-			continue
+		if found = al != nil; !found {
+			return nil
 		}
-		state, why, err := al.metric.evaluate(a.metrics, now, al.state)
-		if err != nil {
-			why = err.Error()
-		}
-		notices = a.change(al, state, why, now, notices)
-	}
+		al.set = al.composite != nil
+		return a.change(al, to, why, now, nil)
+	})
+	return found
+}
+
+// update changes states, brings the composites up to date, and does the actions of all changes.
+func (a *Alarms) update(now time.Time, change func() []Notice) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	a.mu.Lock()
+	notices := change()
 	for range a.alarms { // a composite may name composites
 		changed := len(notices)
 		for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
-			if al := a.alarms[name]; al.composite != nil {
+			if al := a.alarms[name]; al.composite != nil && !al.set {
 				state, why := a.composite(al)
 				notices = a.change(al, state, why, now, notices)
 			}
@@ -229,6 +256,11 @@ func (a *Alarms) change(al *alarm, to State, why string, now time.Time, notices 
 		Actions: al.actions[to], ActionsOn: al.actionsOn,
 	}
 	al.state, al.reason, al.since = to, why, now
+	for _, other := range a.alarms {
+		if other.set && slices.Contains(other.composite.rule.children(), al.name) {
+			other.set = false
+		}
+	}
 	return append(notices, n)
 }
 

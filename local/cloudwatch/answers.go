@@ -1,6 +1,8 @@
 package cloudwatch
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -163,29 +165,90 @@ func (m *Metrics) PutData(in cloudwatch.PutMetricDataInput, now time.Time) error
 	return nil
 }
 
-// Described answers DescribeAlarms. Without AlarmTypes it has metric alarms only, as on AWS. All come at once.
-func (a *Alarms) Described(in cloudwatch.DescribeAlarmsInput) *cloudwatch.DescribeAlarmsOutput {
+// maxRecords is how many alarms a page of DescribeAlarms has at most: API reference. It has as many if the caller does not say.
+const maxRecords = 100
+
+// ErrToken says that a NextToken is none that an earlier page gave.
+var ErrToken = errors.New("the next token is none of an earlier page")
+
+// Described answers DescribeAlarms. Without AlarmTypes it has metric alarms only, as on AWS. The token of the next page is the name
+// of the last alarm before it, so that alarms that come and go between two pages shift nothing.
+func (a *Alarms) Described(in cloudwatch.DescribeAlarmsInput) (*cloudwatch.DescribeAlarmsOutput, error) {
 	wanted := in.AlarmTypes
 	if len(wanted) == 0 {
 		wanted = []types.AlarmType{types.AlarmTypeMetricAlarm}
 	}
+	limit := maxRecords
+	if in.MaxRecords != nil {
+		limit = int(*in.MaxRecords)
+	}
+	after, err := afterToken(in.NextToken)
+	switch {
+	case err != nil:
+		return nil, err
+	case limit < 1 || limit > maxRecords:
+		return nil, fmt.Errorf("MaxRecords is %d, want 1 to %d", limit, maxRecords)
+	case len(in.AlarmNames) > maxRecords:
+		return nil, fmt.Errorf("there are %d names, want at most %d", len(in.AlarmNames), maxRecords)
+	case len(in.AlarmNames) > 0 && in.AlarmNamePrefix != nil:
+		return nil, fmt.Errorf("want either names or a prefix of names")
+	case in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil:
+		return nil, fmt.Errorf("ChildrenOfAlarmName and ParentsOfAlarmName are not served")
+	}
 	out := &cloudwatch.DescribeAlarmsOutput{MetricAlarms: []types.MetricAlarm{}, CompositeAlarms: []types.CompositeAlarm{}}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	last, n := "", 0
 	for _, name := range slices.Sorted(maps.Keys(a.alarms)) {
 		al := a.alarms[name]
-		if len(in.AlarmNames) > 0 && !slices.Contains(in.AlarmNames, name) || !strings.HasPrefix(name, aws.ToString(in.AlarmNamePrefix)) ||
-			in.StateValue != "" && string(in.StateValue) != string(al.state) {
+		if name <= after || !al.wanted(in, wanted) {
 			continue
 		}
-		switch {
-		case al.metric != nil && slices.Contains(wanted, types.AlarmTypeMetricAlarm):
+		if n == limit {
+			out.NextToken = aws.String(base64.RawURLEncoding.EncodeToString([]byte(last)))
+			break
+		}
+		if al.metric != nil {
 			out.MetricAlarms = append(out.MetricAlarms, a.describeMetric(al))
-		case al.composite != nil && slices.Contains(wanted, types.AlarmTypeCompositeAlarm):
+		} else {
 			out.CompositeAlarms = append(out.CompositeAlarms, a.describeComposite(al))
 		}
+		last, n = name, n+1
 	}
-	return out
+	return out, nil
+}
+
+// afterToken is the name of the alarm after which a page begins, or "".
+func afterToken(token *string) (string, error) {
+	if token == nil {
+		return "", nil
+	}
+	name, err := base64.RawURLEncoding.DecodeString(*token)
+	if err != nil || len(name) == 0 {
+		return "", fmt.Errorf("%w: %q", ErrToken, *token)
+	}
+	return string(name), nil
+}
+
+// wanted reports whether DescribeAlarms asks for the alarm.
+func (al *alarm) wanted(in cloudwatch.DescribeAlarmsInput, kinds []types.AlarmType) bool {
+	kind := types.AlarmTypeMetricAlarm
+	if al.composite != nil {
+		kind = types.AlarmTypeCompositeAlarm
+	}
+	return slices.Contains(kinds, kind) && (len(in.AlarmNames) == 0 || slices.Contains(in.AlarmNames, al.name)) &&
+		strings.HasPrefix(al.name, aws.ToString(in.AlarmNamePrefix)) && (in.StateValue == "" || string(in.StateValue) == string(al.state)) &&
+		(in.ActionPrefix == nil || al.acts(*in.ActionPrefix))
+}
+
+// acts reports whether an action of the alarm begins with a prefix.
+func (al *alarm) acts(prefix string) bool {
+	for _, actions := range al.actions {
+		if slices.ContainsFunc(actions, func(action string) bool { return strings.HasPrefix(action, prefix) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Alarms) describeMetric(al *alarm) types.MetricAlarm {

@@ -2,6 +2,7 @@ package cloudwatch_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"cellular/local/cloudwatch"
 )
@@ -256,7 +258,132 @@ func TestAlarms_RefuseWhatAWSRefuses(t *testing.T) {
 		ActionsSuppressorWaitPeriod: aws.Int32(60), ActionsSuppressorExtensionPeriod: aws.Int32(60),
 	}, noon), `suppressor is "gone"`)
 	require.NoError(t, w.Delete("all", "depth", "never-there"))
-	require.Empty(t, w.Described(awscloudwatch.DescribeAlarmsInput{}).MetricAlarms)
+	require.Empty(t, w.described(t, awscloudwatch.DescribeAlarmsInput{}))
+}
+
+// described are the names of the alarms that DescribeAlarms finds, page by page.
+func (w *watch) described(t require.TestingT, in awscloudwatch.DescribeAlarmsInput) (names []string) {
+	for {
+		out, err := w.Described(in)
+		require.NoError(t, err)
+		for _, a := range out.MetricAlarms {
+			names = append(names, *a.AlarmName)
+		}
+		for _, a := range out.CompositeAlarms {
+			names = append(names, *a.AlarmName)
+		}
+		if in.NextToken = out.NextToken; in.NextToken == nil {
+			return names
+		}
+	}
+}
+
+func TestAlarms_AreDescribedAsTheCallerAsks(t *testing.T) {
+	w := newWatch()
+	for _, name := range []string{"dev-alarm-depth", "dev-alarm-age", "dev-alarms-depth", "prod-alarm-depth"} {
+		w.metric(t, name, "alpha")
+	}
+	w.composite(t, "dev-health-alpha", "ALARM(dev-alarm-depth)", "")
+	w.Evaluate(at(0))
+	require.True(t, w.SetState("dev-alarm-depth", cloudwatch.InAlarm, "tried", at(0)))
+	both := []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm}
+	for name, c := range map[string]struct {
+		in   awscloudwatch.DescribeAlarmsInput
+		want []string
+	}{
+		"metric alarms only, by default": {awscloudwatch.DescribeAlarmsInput{}, []string{"dev-alarm-age", "dev-alarm-depth", "dev-alarms-depth", "prod-alarm-depth"}},
+		"composites only":                {awscloudwatch.DescribeAlarmsInput{AlarmTypes: both[1:]}, []string{"dev-health-alpha"}},
+		"by a prefix":                    {awscloudwatch.DescribeAlarmsInput{AlarmNamePrefix: aws.String("dev-alarm-"), AlarmTypes: both}, []string{"dev-alarm-age", "dev-alarm-depth"}},
+		"by names":                       {awscloudwatch.DescribeAlarmsInput{AlarmNames: []string{"dev-health-alpha", "gone", "dev-alarm-age"}, AlarmTypes: both}, []string{"dev-alarm-age", "dev-health-alpha"}},
+		"by state":                       {awscloudwatch.DescribeAlarmsInput{StateValue: types.StateValueAlarm, AlarmTypes: both}, []string{"dev-alarm-depth", "dev-health-alpha"}},
+		"by action":                      {awscloudwatch.DescribeAlarmsInput{ActionPrefix: aws.String("arn:top"), AlarmTypes: both}, []string{"dev-health-alpha"}},
+		"in pages":                       {awscloudwatch.DescribeAlarmsInput{MaxRecords: aws.Int32(2)}, []string{"dev-alarm-age", "dev-alarm-depth", "dev-alarms-depth", "prod-alarm-depth"}},
+	} {
+		require.ElementsMatch(t, c.want, w.described(t, c.in), name)
+	}
+	for want, in := range map[string]awscloudwatch.DescribeAlarmsInput{
+		"none of an earlier page": {NextToken: aws.String("!")},
+		"want 1 to 100":           {MaxRecords: aws.Int32(101)},
+		"want at most 100":        {AlarmNames: make([]string, 101)},
+		"either names or":         {AlarmNames: []string{"a"}, AlarmNamePrefix: aws.String("a")},
+		"are not served":          {ChildrenOfAlarmName: aws.String("a")},
+	} {
+		_, err := w.Described(in)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// Whatever the size of the pages, and whatever else comes and goes between two of them, they have each alarm once.
+func TestAlarms_PagesHaveEachAlarmOnce(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWatch()
+		names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-d]{1,4}`), 1, 20, func(s string) string { return s }).Draw(rt, "names")
+		for i, name := range names {
+			if i%3 == 0 {
+				w.composite(t, name, "TRUE", "")
+			} else {
+				w.metric(t, name, "alpha")
+			}
+		}
+		slices.Sort(names)
+		limit := rapid.Int32Range(1, 5).Draw(rt, "page")
+		in := awscloudwatch.DescribeAlarmsInput{MaxRecords: &limit, AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm}}
+		var found []string
+		for {
+			out, err := w.Described(in)
+			require.NoError(rt, err)
+			n := len(out.MetricAlarms) + len(out.CompositeAlarms)
+			require.LessOrEqual(rt, n, int(limit))
+			for _, a := range out.MetricAlarms {
+				found = append(found, *a.AlarmName)
+			}
+			for _, a := range out.CompositeAlarms {
+				found = append(found, *a.AlarmName)
+			}
+			if in.NextToken = out.NextToken; in.NextToken == nil {
+				break
+			}
+			require.Equal(rt, int(limit), n, "a page before the last one is full")
+			require.NoError(rt, w.Delete(found[rapid.IntRange(0, len(found)-1).Draw(rt, "deleted")]))
+		}
+		slices.Sort(found)
+		require.Equal(rt, names, found)
+	})
+}
+
+func TestAlarms_SetByHandTakeTheirActionsAndGoBack(t *testing.T) {
+	w := newWatch()
+	w.metric(t, "depth", "alpha")
+	w.metric(t, "age", "alpha")
+	w.composite(t, "alpha", "ALARM(depth) OR ALARM(age)", "")
+	w.composite(t, "all", "ALARM(alpha)", "")
+	w.Evaluate(at(0))
+	w.acts = nil
+	require.False(t, w.SetState("gone", cloudwatch.InAlarm, "tried", at(1)))
+
+	require.True(t, w.SetState("depth", cloudwatch.InAlarm, "tried", at(1)))
+	require.Equal(t, []string{"alpha ALARM", "all ALARM"}, w.acts, "what rests on it fires with it")
+	w.Evaluate(at(2))
+	require.Equal(t, []string{"alpha ALARM", "all ALARM", "alpha OK", "all OK"}, w.acts, "the next evaluation brings it back")
+
+	w.acts = nil
+	require.True(t, w.SetState("alpha", cloudwatch.InAlarm, "tried", at(3)))
+	w.Evaluate(at(4))
+	require.Equal(t, cloudwatch.InAlarm, w.state(t, "alpha"), "no alarm of its rule has changed")
+	require.True(t, w.SetState("alpha", cloudwatch.InAlarm, "tried", at(5)))
+	require.Equal(t, []string{"alpha ALARM", "all ALARM"}, w.acts, "nothing changes twice")
+	require.True(t, w.SetState("age", cloudwatch.InAlarm, "tried", at(6)))
+	w.Evaluate(at(7))
+	require.Equal(t, cloudwatch.OK, w.state(t, "alpha"))
+	require.Equal(t, []string{"alpha ALARM", "all ALARM", "alpha OK", "all OK"}, w.acts)
+
+	require.True(t, w.SetState("alpha", cloudwatch.InsufficientData, "tried", at(8)))
+	w.Evaluate(at(9))
+	require.Equal(t, cloudwatch.InsufficientData, w.state(t, "alpha"))
+	w.composite(t, "alpha", "ALARM(depth) OR ALARM(age)", "")
+	w.Evaluate(at(10))
+	require.Equal(t, cloudwatch.OK, w.state(t, "alpha"), "it is judged again once it is put again")
+	require.Equal(t, "tried", w.History()[len(w.History())-2].Reason)
 }
 
 func TestCheckMetricAlarm_RefusesWhatAWSRefuses(t *testing.T) {

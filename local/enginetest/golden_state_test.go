@@ -17,6 +17,7 @@ import (
 func protected() map[string]any {
 	config := cells(cell("alpha"), cell("beta"))
 	config["cellular:protect"] = true
+	config["cellular:alarms"] = map[string]any{"period": "1m"}
 	config["cellular:router"] = map[string]any{"auth": map[string]any{"type": "iam"}}
 	config["cellular:functions"] = map[string]any{"faultInjection": false}
 	return config

@@ -76,7 +76,7 @@ func TestI3ASlipInTheConfigurationChangesNothing(t *testing.T) {
 		}
 	}
 	safe := map[string]any{
-		"cellular:protect": true, "cellular:router": map[string]any{"auth": map[string]any{"type": "iam"}}, "cellular:functions": map[string]any{"faultInjection": false},
+		"cellular:protect": true, "cellular:alarms": map[string]any{"period": "1m"}, "cellular:router": map[string]any{"auth": map[string]any{"type": "iam"}}, "cellular:functions": map[string]any{"faultInjection": false},
 	}
 	maps.Copy(safe, all)
 

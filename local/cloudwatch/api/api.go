@@ -49,9 +49,13 @@ func (f failure) Error() string { return f.message }
 const (
 	invalid      = "InvalidParameterValueException"
 	notFound     = "ResourceNotFoundException"
-	noDashboard  = "DashboardNotFoundError"
-	badDashboard = "DashboardInvalidInputError"
-	notServed    = "UnknownOperationException"
+	invalidToken = "InvalidNextToken"
+
+	// resourceNotFound is what SetAlarmState says; it is older than the operations on tags.
+	resourceNotFound = "ResourceNotFound"
+	noDashboard      = "DashboardNotFoundError"
+	badDashboard     = "DashboardInvalidInputError"
+	notServed        = "UnknownOperationException"
 )
 
 // Handler answers requests.
@@ -80,6 +84,9 @@ func (c CloudWatch) Handler() http.Handler {
 		out, err := operation(body)
 		if err != nil {
 			f := failure{invalid, err.Error()}
+			if errors.Is(err, cloudwatch.ErrToken) {
+				f.code = invalidToken
+			}
 			_ = errors.As(err, &f) // an error that is none is of the input
 			awsapi.Refuse(w, r, http.StatusBadRequest, f.code, f.message)
 			return
@@ -153,9 +160,8 @@ func (c CloudWatch) operations() map[string]operation {
 		"DeleteAlarms": of(func(in awscloudwatch.DeleteAlarmsInput) (none, error) {
 			return none{}, c.Alarms.Delete(in.AlarmNames...)
 		}),
-		"DescribeAlarms": of(func(in awscloudwatch.DescribeAlarmsInput) (*awscloudwatch.DescribeAlarmsOutput, error) {
-			return c.Alarms.Described(in), nil
-		}),
+		"SetAlarmState":        of(c.setState),
+		"DescribeAlarms":       of(c.Alarms.Described),
 		"DescribeAlarmHistory": of(c.history),
 		"ListTagsForResource":  of(c.tags),
 		"TagResource": of(func(in awscloudwatch.TagResourceInput) (none, error) {
@@ -173,6 +179,19 @@ func (c CloudWatch) operations() map[string]operation {
 			return none{}, nil
 		}),
 	}
+}
+
+func (c CloudWatch) setState(in awscloudwatch.SetAlarmStateInput) (struct{}, error) {
+	if !slices.Contains(in.StateValue.Values(), in.StateValue) {
+		return struct{}{}, fmt.Errorf("state %q: want one of %v", in.StateValue, in.StateValue.Values())
+	}
+	if in.StateReason == nil {
+		return struct{}{}, fmt.Errorf("there is no reason for the state")
+	}
+	if name := aws.ToString(in.AlarmName); !c.Alarms.SetState(name, cloudwatch.State(in.StateValue), *in.StateReason, c.Now()) {
+		return struct{}{}, failure{resourceNotFound, fmt.Sprintf("there is no alarm %s", name)}
+	}
+	return struct{}{}, nil
 }
 
 // history answers DescribeAlarmHistory with changes of state, which is all that is remembered; the newest first.

@@ -34,7 +34,7 @@ func serve(t *testing.T) (*awscloudwatch.Client, api.CloudWatch) {
 	}), served
 }
 
-func code(t *testing.T, err error) string {
+func codeOf(t *testing.T, err error) string {
 	var refused smithy.APIError
 	require.ErrorAs(t, err, &refused)
 	return refused.ErrorCode()
@@ -105,6 +105,30 @@ func TestAlarmsAreDescribedAsTheyWerePut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Alarm updated from INSUFFICIENT_DATA to ALARM", *history.AlarmHistoryItems[0].HistorySummary)
 
+	_, err = client.SetAlarmState(ctx, &awscloudwatch.SetAlarmStateInput{AlarmName: aws.String("alpha-depth"), StateValue: types.StateValueOk, StateReason: aws.String("tried")})
+	require.NoError(t, err)
+	state, _ := served.Alarms.StateOf("alpha")
+	require.Equal(t, cloudwatch.OK, state)
+	for code, in := range map[string]awscloudwatch.SetAlarmStateInput{
+		"ResourceNotFound":               {AlarmName: aws.String("gone"), StateValue: types.StateValueOk, StateReason: aws.String("tried")},
+		"InvalidParameterValueException": {AlarmName: aws.String("alpha"), StateValue: "FINE", StateReason: aws.String("tried")},
+	} {
+		_, err := client.SetAlarmState(ctx, &in)
+		require.Equal(t, code, codeOf(t, err))
+	}
+	pages := awscloudwatch.NewDescribeAlarmsPaginator(client, &awscloudwatch.DescribeAlarmsInput{
+		AlarmTypes: []types.AlarmType{types.AlarmTypeMetricAlarm, types.AlarmTypeCompositeAlarm}, MaxRecords: aws.Int32(1),
+	})
+	n := 0
+	for ; pages.HasMorePages(); n++ {
+		page, err := pages.NextPage(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 1, len(page.MetricAlarms)+len(page.CompositeAlarms))
+	}
+	require.Equal(t, 2, n)
+	_, err = client.DescribeAlarms(ctx, &awscloudwatch.DescribeAlarmsInput{NextToken: aws.String("!")})
+	require.Equal(t, "InvalidNextToken", codeOf(t, err))
+
 	arn := out.MetricAlarms[0].AlarmArn
 	_, err = client.TagResource(ctx, &awscloudwatch.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("Layer"), Value: aws.String("DataPlane")}}})
 	require.NoError(t, err)
@@ -119,7 +143,7 @@ func TestAlarmsAreDescribedAsTheyWerePut(t *testing.T) {
 	_, err = client.DeleteAlarms(ctx, &awscloudwatch.DeleteAlarmsInput{AlarmNames: []string{"alpha", "alpha-depth"}})
 	require.NoError(t, err)
 	_, err = client.ListTagsForResource(ctx, &awscloudwatch.ListTagsForResourceInput{ResourceARN: arn})
-	require.Equal(t, "ResourceNotFoundException", code(t, err))
+	require.Equal(t, "ResourceNotFoundException", codeOf(t, err))
 }
 
 func TestDashboardsAreKept(t *testing.T) {
@@ -147,7 +171,7 @@ func TestWhatIsNotServedIsRefusedWithWhatIs(t *testing.T) {
 	_, err := client.ListMetricStreams(t.Context(), &awscloudwatch.ListMetricStreamsInput{})
 	require.ErrorContains(t, err, "DescribeAlarms")
 	_, err = client.GetMetricData(t.Context(), &awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(noon), MetricDataQueries: []types.MetricDataQuery{}})
-	require.Equal(t, "InvalidParameterValueException", code(t, err))
+	require.Equal(t, "InvalidParameterValueException", codeOf(t, err))
 }
 
 func TestTheCLIsProtocolHasTimesAsNumbers(t *testing.T) {

@@ -28,8 +28,8 @@ help: ## list the targets
 demo: localcloud ## bring the system up on the local cloud, send examples/ through it, check, take it down
 	@exec $(LOCALCLOUD) demo
 
-local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down
-	@exec $(LOCALCLOUD) up
+local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down; JSON=1 prints the log's lines as they are
+	@exec $(LOCALCLOUD) up $(if $(JSON),--json)
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
 	$(TEST) -timeout 15m $(QUICK)

@@ -44,6 +44,15 @@ func TestMakefile_StampsTheRevisionOnCellctl(t *testing.T) {
 	require.Contains(t, output(t, "make", "-n", "cellctl"), "-X main.stamp="+strings.TrimSpace(string(head)))
 }
 
+// TestMakefile_PrintsTheLocalLogAsItIsWhereThatIsWanted demands the flag of `localcloud up` for JSON=1 alone.
+func TestMakefile_PrintsTheLocalLogAsItIsWhereThatIsWanted(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not on PATH")
+	}
+	require.Contains(t, output(t, "make", "-n", "local", "JSON=1"), "localcloud up --json\n")
+	require.NotContains(t, output(t, "make", "-n", "local"), "--json")
+}
+
 // output runs a command, apart from the make that may run this test, and returns what it printed.
 func output(t *testing.T, name string, args ...string) string {
 	t.Helper()

@@ -42,7 +42,8 @@ type Options struct {
 	Config map[string]any
 	// Port of the router's HTTP API; 0: any free one.
 	Port int
-	// Logs receives a copy of the functions' logs, each line behind the name of its cell. Nil: only files under Dir/logs.
+	// Logs receives a copy of the functions' logs, of the access log, and of what alarms do: "PART | LINE", one in each Write, where
+	// PART is "cell ID FUNCTION", "router" or "cloudwatch". Package console makes it readable. Nil: only files under Dir/logs.
 	Logs io.Writer
 	// Progress receives a line on what takes long. Nil: nobody.
 	Progress func(string)
@@ -155,11 +156,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	changes, err := c.logs.open("cloudwatch")
-	if err != nil {
-		return err
-	}
-	c.watch = newWatch(region, changes, c.notify)
+	c.watch = newWatch(region, c.logs.function(alarmLog), c.notify)
 	c.gate = gate.New(gate.Options{
 		Region: region, Admin: emulator.AccessKey, Log: denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},
 		Tables: c.watch.vitals.Table,

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// logs keeps one file per function, and copies each line to a common writer behind the name of its cell.
+// logs keeps one file per function, and copies each line to a common writer behind the name of its part.
 type logs struct {
 	dir string
 	tee io.Writer // nil: no copy
@@ -25,7 +25,8 @@ func newLogs(dir string, tee io.Writer) (*logs, error) {
 	return &logs{dir: dir, tee: tee, files: map[string]*os.File{}}, os.MkdirAll(dir, 0o755)
 }
 
-// function is the writer of one function's lines. A file that cannot be written costs its lines, not the function.
+// function is the writer of the lines of a function, of the access log, or of the alarms. A file that cannot be written costs
+// its lines, not the function.
 func (l *logs) function(name string) io.Writer { return functionLog{l, name} }
 
 type functionLog struct {
@@ -75,9 +76,15 @@ func (l *logs) close() {
 	clear(l.files)
 }
 
-// label names the part that a function is of: "cell alpha consumer", or "router".
-func label(function string) string {
-	stem, cell, ok := strings.Cut(function, "-cell-")
+// alarmLog is the log of the alarms that change.
+const alarmLog = "cloudwatch"
+
+// label names the part that a log is of: "cell alpha consumer", "router" (its function and its access log), or "cloudwatch".
+func label(log string) string {
+	if log == alarmLog {
+		return log
+	}
+	stem, cell, ok := strings.Cut(log, "-cell-")
 	if !ok {
 		return "router"
 	}

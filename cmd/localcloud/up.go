@@ -22,21 +22,33 @@ import (
 func newUp() *cobra.Command {
 	var dir string
 	var port int
+	var raw bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the system up and leave it running; Ctrl-C takes it down",
+		Long: `Prints the log while the system runs, one line for each step of an event: when the router took it, the producer published
+it, and the consumer applied it or failed. Alarms that fire or end have a line, too. A warning or an error that
+repeats is shown three times, and then counted: "... and 214 more in 10 s". How much the functions log is
+cellular:functions: logLevel in Pulumi.local.yaml.
+
+The lines as they are written, with their metrics, are in the logs of --dir, and --json prints those.
+Colours are for terminals, unless NO_COLOR is set.`,
 		Example: `  localcloud up
-  localcloud up --port 8080`,
+  localcloud up --port 8080
+  localcloud up --json 2>/dev/null | grep '"outcome":"ejected"'`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if port < 0 || port > 65535 {
 				return cli.WrongUsage(cmd, "--port is %d, want 0 (any free port) to 65535", port)
 			}
-			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: cmd.OutOrStdout(), Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
+			logs, end := logsTo(cmd.OutOrStdout(), raw)
+			defer end()
+			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: logs, Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "directory of the local cloud's state and logs (default .local of the project)")
 	cmd.Flags().IntVar(&port, "port", 0, "port of the router (default any free one)")
+	cmd.Flags().BoolVar(&raw, "json", false, "print the log's lines as they are written, behind the name of their part")
 	return cmd
 }
 
@@ -101,7 +113,7 @@ Operate it from another terminal:
   . %[4]s
   %[5]s cells list
 
-The functions' logs follow, and are in %[3]s. Ctrl-C takes everything down.
+What happens to events follows. All that the functions write is in %[3]s. Ctrl-C takes everything down.
 
 `, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"), env, filepath.Join(filepath.Dir(os.Args[0]), "cellctl"))
 }

@@ -72,7 +72,7 @@ func configured(changes ...func(*edge.Config)) edge.Config {
 
 func newRouter(t testing.TB, directory edge.Directory, cells edge.Cells, config edge.Config, log io.Writer) *edge.Handler {
 	t.Helper()
-	router, err := edge.New(directory, cells, config, telemetry.NewRecords(emftest.Strict(log), "Cellular/dev", slog.LevelInfo).ByVersion("7", edge.ByVersion...))
+	router, err := edge.New(directory, cells, config, telemetry.NewRecords(log, "Cellular/dev", slog.LevelInfo).ByVersion("7", edge.ByVersion...))
 	require.NoError(t, err)
 	return router
 }
@@ -300,7 +300,7 @@ func received(t testing.TB, req request) edge.Request {
 	return got
 }
 
-// lines is the log.
+// lines is the log, of lines whose metrics CloudWatch takes.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -309,7 +309,7 @@ type lines struct {
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.b.Write(p)
+	return emftest.Strict(&l.b).Write(p)
 }
 
 func (l *lines) String() string {

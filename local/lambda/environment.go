@@ -40,7 +40,7 @@ func (s *Service) start(g *generation) (*environment, error) {
 	}
 	e := &environment{
 		token:  token,
-		output: &lines{to: g.logs},
+		output: &lines{to: g.logs, logged: g.config.logged},
 		hand:   make(chan *invocation),
 		ready:  make(chan struct{}),
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,36 @@ func TestFunctionGetsLambdasEnvironmentAndNothingOfOurs(t *testing.T) {
 		"CELL_ID":                         "alpha",
 		"AWS_ENDPOINT_URL":                "http://127.0.0.1:1",
 	}, vars)
+}
+
+// What Lambda drops by its level it drops with all that is in it, such as metrics.
+func TestFunction_LogsLinesFromItsLogLevelOn(t *testing.T) {
+	lines := []string{
+		`{"level":"trace","n":1}`, `{"level":"DEBUG","n":2}`, `{"level":"INFO","n":3}`, `{"n":4,"_aws":{}}`, `{"level":7,"n":5}`, `{"level":"loud","n":6}`,
+		`words, n 7`, `{"level":"warn","n":8}`, `{"level":"ERROR","n":9}`, `{"level":"FATAL","n":10}`,
+	}
+	text, err := json.Marshal(strings.Join(lines, "\n"))
+	require.NoError(t, err)
+	for level, want := range map[string][]string{
+		"TRACE": lines, "DEBUG": lines[1:], "INFO": lines[2:], "WARN": lines[7:], "ERROR": lines[8:], "FATAL": lines[9:], "": lines,
+	} {
+		b := newBench(t)
+		c := config("worker")
+		if c.LogLevel = level; level != "" {
+			c.LogFormat = "JSON"
+		}
+		b.create(t, c)
+		b.invoke(t, "worker", fmt.Sprintf(`{"do":"log","text":%s}`, text))
+		last := want[len(want)-1] + "\n"
+		eventually(t, func() bool { return b.logs.count("worker", last) > 0 }, "the last line")
+		var got []string
+		for _, line := range b.logs.of("worker") {
+			if line = strings.TrimSuffix(line, "\n"); slices.Contains(lines, line) {
+				got = append(got, line)
+			}
+		}
+		require.Equal(t, want, got, level)
+	}
 }
 
 func TestFunctionStaysWarm(t *testing.T) {

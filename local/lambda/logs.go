@@ -48,11 +48,12 @@ func (s *Service) sink(function string) *sink {
 	return s.sinks[function]
 }
 
-// lines cuts the output of one process into lines.
+// lines cuts the output of one process into lines, and passes on those that are logged.
 type lines struct {
-	to   *sink
-	mu   sync.Mutex
-	held []byte
+	to     *sink
+	logged func(line []byte) bool
+	mu     sync.Mutex
+	held   []byte
 }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -67,7 +68,7 @@ func (l *lines) Write(p []byte) (int, error) {
 		if end == 0 {
 			return len(p), nil
 		}
-		l.to.line(l.held[:end])
+		l.pass(l.held[:end])
 		l.held = l.held[end:]
 	}
 }
@@ -82,7 +83,13 @@ func (l *lines) Close() error {
 
 func (l *lines) flush() {
 	if len(l.held) > 0 {
-		l.to.line(append(l.held, '\n'))
+		l.pass(append(l.held, '\n'))
 		l.held = nil
+	}
+}
+
+func (l *lines) pass(line []byte) {
+	if l.logged(line) {
+		l.to.line(line)
 	}
 }

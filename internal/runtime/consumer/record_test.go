@@ -80,7 +80,11 @@ func TestRecordHandled_HasTheMetricsOfItsOutcome(t *testing.T) {
 		"duplicate": {good, func(c *cell) { c.handle(t.Context(), t, good) }, map[string]float64{"duplicates": 1, "apply_ms": 250}, nil},
 		"diverted":  {good, func(c *cell) { c.fence(2) }, map[string]float64{"diverted": 1, "apply_ms": 250}, map[string]any{"epoch": 1.0}},
 		"removed":   {good, func(c *cell) { c.removedBelow(2) }, map[string]float64{"apply_ms": 250}, map[string]any{"outcome": "removed"}},
-		"retried":   {first, fails(errors.New("no luck")), map[string]float64{"retried": 1, "apply_ms": 250}, map[string]any{"level": "WARN"}},
+		"removed, of a failure": {first, func(c *cell) {
+			c.removedBelow(2)
+			c.reject()
+		}, map[string]float64{"apply_ms": 250}, map[string]any{"outcome": "removed"}},
+		"retried": {first, fails(errors.New("no luck")), map[string]float64{"retried": 1, "apply_ms": 250}, map[string]any{"level": "WARN"}},
 		"ejected, rejected": {
 			first, fails(app.Permanent(errors.New("no lines"))), map[string]float64{"ejected": 1, "ejected_rejected": 1, "apply_ms": 250},
 			map[string]any{"level": "ERROR", "reason": "rejected", "error": "no lines"},

@@ -26,6 +26,11 @@ type Args struct {
 	// RouterRoleARN is the one principal outside the cell that may use the cell's tables.
 	RouterRoleARN pulumi.StringInput
 
+	// AlarmTopicARN is the topic that is told when the cell's composite alarm begins and ends to fire.
+	AlarmTopicARN pulumi.StringInput
+	// RouterHealth is the name of the router's composite alarm, during which the cell's tells nobody.
+	RouterHealth pulumi.StringInput
+
 	Code      Code
 	Functions Functions
 	Pipeline  Pipeline
@@ -60,6 +65,12 @@ func (a *Args) Validate() error {
 	var errs []error
 	if a.RouterRoleARN == nil {
 		errs = append(errs, errors.New("RouterRoleARN: is nil, want the ARN of the role that may enter the cell"))
+	}
+	if a.AlarmTopicARN == nil {
+		errs = append(errs, errors.New("AlarmTopicARN: is nil, want the ARN of the topic that the alarms tell"))
+	}
+	if a.RouterHealth == nil {
+		errs = append(errs, errors.New("RouterHealth: is nil, want the name of the router's composite alarm"))
 	}
 	for _, zip := range []struct{ key, path string }{{"Code.Producer", a.Code.Producer}, {"Code.Consumer", a.Code.Consumer}} {
 		if !strings.HasSuffix(zip.path, ".zip") {

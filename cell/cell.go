@@ -82,12 +82,15 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
-	producer, err := b.newProducer(tables, topic, queues, roles)
+	producer, streamMapping, err := b.newProducer(tables, topic, queues, roles)
 	if err != nil {
 		return err
 	}
 	consumer, err := b.newConsumer(tables, queues, roles)
 	if err != nil {
+		return err
+	}
+	if err := b.newAlarms(streamMapping.Uuid); err != nil {
 		return err
 	}
 	return b.publishManifest(tables, topic, queues, producer, consumer)

@@ -45,6 +45,7 @@ func (b *builder) mapQueue(q queues, f deploy.Function) error {
 		MaximumBatchingWindowInSeconds: seconds(l.BatchWindow),
 		FunctionResponseTypes:          reportBatchItemFailures,
 		ScalingConfig:                  lambda.EventSourceMappingScalingConfigArgs{MaximumConcurrency: pulumi.Int(l.MaxConcurrency)},
+		MetricsConfig:                  countEvents,
 		Tags:                           b.tags,
 	}, b.mappingOpts(f.Policy)...)
 	if err != nil {

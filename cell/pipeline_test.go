@@ -89,6 +89,7 @@ func TestStreamMappingLosesNothingAndEjectsPoison(t *testing.T) {
 		"functionResponseTypes":      []any{"ReportBatchItemFailures"},
 		"bisectBatchOnFunctionError": true, "maximumRetryAttempts": 932.0, "maximumRecordAgeInSeconds": 21600.0,
 		"destinationConfig": map[string]any{"onFailure": map[string]any{"destinationArn": alphaStreamDLQ}},
+		"metricsConfig":     map[string]any{"metrics": []any{"EventCount"}},
 	}, inputs(t, m))
 }
 
@@ -99,6 +100,7 @@ func TestQueueMappingIsBounded(t *testing.T) {
 		"batchSize": 9.0, "maximumBatchingWindowInSeconds": 4.0,
 		"functionResponseTypes": []any{"ReportBatchItemFailures"},
 		"scalingConfig":         map[string]any{"maximumConcurrency": 12.0},
+		"metricsConfig":         map[string]any{"metrics": []any{"EventCount"}},
 	}, inputs(t, m))
 }
 

@@ -16,7 +16,7 @@ import (
 const insertsOnly = `{"eventName":["INSERT"]}`
 
 // newProducer registers the function that publishes the data table's stream to the topic.
-func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Function, error) {
+func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Function, *lambda.EventSourceMapping, error) {
 	f, err := b.newFunction(functionSpec{
 		part: "producer", name: b.names.Producer(), zip: b.args.Code.Producer, role: r.producer,
 		reserved: b.args.Pipeline.ProducerReservedConcurrency,
@@ -29,20 +29,21 @@ func (b *builder) newProducer(t tables, top topic, q queues, r roles) (deploy.Fu
 		grantsOn: []pulumi.StringInput{t.data.StreamArn, top.topic.Arn, q.streamDLQ.Arn},
 	})
 	if err != nil {
-		return deploy.Function{}, err
+		return deploy.Function{}, nil, err
 	}
 	dlqPolicy, err := b.newQueuePolicy("stream-dlq", q.streamDLQ, r.producer.Arn, noSender)
 	if err != nil {
-		return deploy.Function{}, err
+		return deploy.Function{}, nil, err
 	}
-	return f, b.mapStream(t, top, q, f, dlqPolicy)
+	mapping, err := b.mapStream(t, top, q, f, dlqPolicy)
+	return f, mapping, err
 }
 
 // mapStream has Lambda read the stream. It waits for the subscription: what is published to a topic without a
 // subscriber is gone. Nothing is lost while it waits, since it starts with the oldest record that the stream holds.
-func (b *builder) mapStream(t tables, top topic, q queues, f deploy.Function, dlqPolicy pulumi.Resource) error {
+func (b *builder) mapStream(t tables, top topic, q queues, f deploy.Function, dlqPolicy pulumi.Resource) (*lambda.EventSourceMapping, error) {
 	s := b.args.Pipeline.Stream
-	_, err := lambda.NewEventSourceMapping(b.ctx, b.child("producer-mapping"), &lambda.EventSourceMappingArgs{
+	mapping, err := lambda.NewEventSourceMapping(b.ctx, b.child("producer-mapping"), &lambda.EventSourceMappingArgs{
 		EventSourceArn:                 t.data.StreamArn,
 		FunctionName:                   f.Function.Name,
 		StartingPosition:               pulumi.String("TRIM_HORIZON"),
@@ -61,13 +62,17 @@ func (b *builder) mapStream(t tables, top topic, q queues, f deploy.Function, dl
 		DestinationConfig: lambda.EventSourceMappingDestinationConfigArgs{
 			OnFailure: lambda.EventSourceMappingDestinationConfigOnFailureArgs{DestinationArn: q.streamDLQ.Arn},
 		},
-		Tags: b.tags,
+		MetricsConfig: countEvents,
+		Tags:          b.tags,
 	}, b.mappingOpts(f.Policy, dlqPolicy, top.policy, top.subscription)...)
 	if err != nil {
-		return fmt.Errorf("map the stream to the producer: %w", err)
+		return nil, fmt.Errorf("map the stream to the producer: %w", err)
 	}
-	return nil
+	return mapping, nil
 }
+
+// countEvents has Lambda report what a mapping does with its events, such as how many it drops.
+var countEvents = lambda.EventSourceMappingMetricsConfigArgs{Metrics: pulumi.StringArray{pulumi.String("EventCount")}}
 
 // reportBatchItemFailures has a function answer which records failed, so that the others of the batch are done.
 var reportBatchItemFailures = pulumi.StringArray{pulumi.String("ReportBatchItemFailures")}

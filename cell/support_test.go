@@ -28,8 +28,11 @@ const (
 	rolePolicyType     = "aws:iam/rolePolicy:RolePolicy"
 	logGroupType       = "aws:cloudwatch/logGroup:LogGroup"
 	parameterType      = "aws:ssm/parameter:Parameter"
+	alarmType          = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	compositeType      = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 	providerName       = "explicit"
 	routerRole         = "arn:aws-us-gov:iam::210987654321:role/test-edge-cell-router-role"
+	alarmTopic         = "arn:aws-us-gov:sns:us-gov-west-1:210987654321:test-global-alarms"
 	arnPrefix          = "arn:aws-us-gov:"
 	here               = ":us-gov-west-1:210987654321:"
 	alphaDataTable     = arnPrefix + "dynamodb" + here + "table/test-app-data-cell-alpha"
@@ -53,8 +56,8 @@ func validArgs() *cell.Args {
 	return &cell.Args{
 		ID: "alpha", Wave: 1, Tier: mapping.TierStandard, MaxTenants: 90,
 		Stack: pulumitest.Stack, Protect: true,
-		RouterRoleARN: pulumi.String(routerRole),
-		Code:          cell.Code{Producer: "/zips/producer.zip", Consumer: "/zips/consumer.zip"},
+		RouterRoleARN: pulumi.String(routerRole), AlarmTopicARN: pulumi.String(alarmTopic), RouterHealth: pulumi.String("test-health-router"),
+		Code: cell.Code{Producer: "/zips/producer.zip", Consumer: "/zips/consumer.zip"},
 		Functions: cell.Functions{
 			Architecture: "arm64", Memory: 256, Timeout: 30 * time.Second,
 			LogLevel: "info", LogRetentionDays: 14, Tracing: true,

@@ -26,6 +26,10 @@ func TestValidateNamesTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 		{`deployment: is "", want letters`, func(a *cell.Args) { a.Stack = "" }},
 		{`is 65 characters long, AWS allows 64`, func(a *cell.Args) { a.Stack = "a-stack-whose-name-is-really-rather-long" }},
 		{`RouterRoleARN: is nil`, func(a *cell.Args) { a.RouterRoleARN = nil }},
+		{`AlarmTopicARN: is nil, want the ARN of the topic that the alarms tell`, func(a *cell.Args) { a.AlarmTopicARN = nil }},
+		{`RouterHealth: is nil, want the name of the router's composite alarm`, func(a *cell.Args) { a.RouterHealth = nil }},
+		{`alarms.period: is 10s while protect is true, want whole minutes`, func(a *cell.Args) { a.Alarms.Period = 10 * time.Second }},
+		{`alarms.cell.breakerOpens.datapoints: is 6, want at most the periods of 5`, func(a *cell.Args) { a.Alarms.Cell.BreakerOpens.Datapoints = 6 }},
 		{`Code.Producer: is ""`, func(a *cell.Args) { a.Code.Producer = "" }},
 		{`Code.Consumer: is "bootstrap", want the path of a zip`, func(a *cell.Args) { a.Code.Consumer = "bootstrap" }},
 		{`functions.architecture: is "amd64", want one of arm64, x86_64`, func(a *cell.Args) { a.Functions.Architecture = "amd64" }},
@@ -48,7 +52,7 @@ func TestValidateNamesTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 func TestValidateReportsEveryProblemAtOnce(t *testing.T) {
 	err := (&cell.Args{}).Validate()
 	for _, field := range []string{
-		"deployment", "id", "tier", "maxTenants", "RouterRoleARN", "Code.Producer", "Code.Consumer",
+		"deployment", "id", "tier", "maxTenants", "RouterRoleARN", "AlarmTopicARN", "RouterHealth", "alarms.period", "Code.Producer", "Code.Consumer",
 		"functions.architecture", "functions.memory", "functions.timeout", "functions.logLevel", "functions.logRetentionDays",
 		"pipeline.stream.batchSize", "pipeline.stream.maxRecordAge", "pipeline.stream.parallelization", "pipeline.inlinePayloadBytes", "pipeline.dataTTL",
 		"pipeline.queue.batchSize", "pipeline.queue.maxReceiveCount", "pipeline.queue.maxConcurrency", "pipeline.queue.retention",

@@ -19,6 +19,10 @@ type Args struct {
 	// MappingTableName and MappingTableARN are the control plane's table. Required.
 	MappingTableName pulumi.StringInput
 	MappingTableARN  pulumi.StringInput
+	// AlarmTopicARN is the topic that is told when the router's composite alarm begins and ends to fire. ControlPlaneHealth is
+	// the name of the control plane's composite alarm, during which the router's tells nobody. Required.
+	AlarmTopicARN      pulumi.StringInput
+	ControlPlaneHealth pulumi.StringInput
 	// Protect says that the deployment keeps what it holds, which excludes AuthNone.
 	Protect bool
 	// Code is the path of the function's zip file. Required.
@@ -63,6 +67,9 @@ func (a *Args) Validate() error {
 	var errs []error
 	if a.MappingTableName == nil || a.MappingTableARN == nil {
 		errs = append(errs, errors.New("MappingTableName, MappingTableARN: one is nil, want the name and the ARN of the control plane's table"))
+	}
+	if a.AlarmTopicARN == nil || a.ControlPlaneHealth == nil {
+		errs = append(errs, errors.New("AlarmTopicARN, ControlPlaneHealth: one is nil, want the topic that the alarms tell and the name of the control plane's composite alarm"))
 	}
 	if !strings.HasSuffix(a.Code, ".zip") {
 		errs = append(errs, fmt.Errorf("the argument Code is %q, want the path of a zip file", a.Code))

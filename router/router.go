@@ -22,6 +22,7 @@ type CellRouter struct {
 
 	URL     pulumi.StringOutput `pulumi:"url"`     // of the API, without a slash at the end
 	RoleARN pulumi.StringOutput `pulumi:"roleArn"` // the principal that a cell lets in
+	Health  pulumi.StringOutput `pulumi:"health"`  // the name of the composite alarm
 }
 
 // builder registers the children of one router.
@@ -45,7 +46,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := b.build(); err != nil {
 		return nil, fmt.Errorf("router %s: %w", name, err)
 	}
-	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "roleArn": c.RoleARN}); err != nil {
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "roleArn": c.RoleARN, "health": c.Health}); err != nil {
 		return nil, fmt.Errorf("router %s: register outputs: %w", name, err)
 	}
 	return c, nil
@@ -56,7 +57,11 @@ func (b *builder) build() error {
 	if err != nil {
 		return err
 	}
-	if err := b.api(function); err != nil {
+	api, err := b.api(function)
+	if err != nil {
+		return err
+	}
+	if err := b.newAlarms(api.ID()); err != nil {
 		return err
 	}
 	return b.publishManifest(function)
@@ -75,7 +80,7 @@ func (b *builder) tags() pulumi.StringMap {
 }
 
 // api registers the HTTP API in front of the function.
-func (b *builder) api(function *lambda.Function) error {
+func (b *builder) api(function *lambda.Function) (*apigatewayv2.Api, error) {
 	api, err := apigatewayv2.NewApi(b.ctx, b.child("api"), &apigatewayv2.ApiArgs{
 		Name:         pulumi.String(b.args.Stack.Router()),
 		Description:  pulumi.String("Takes events in and writes each to its tenant's cell"),
@@ -83,13 +88,13 @@ func (b *builder) api(function *lambda.Function) error {
 		Tags:         b.tags(),
 	}, b.childOpts()...)
 	if err != nil {
-		return fmt.Errorf("create API: %w", err)
+		return nil, fmt.Errorf("create API: %w", err)
 	}
 	if err := b.routes(api, function); err != nil {
-		return err
+		return nil, err
 	}
 	if err := b.stage(api); err != nil {
-		return err
+		return nil, err
 	}
 	_, err = lambda.NewPermission(b.ctx, b.child("permission"), &lambda.PermissionArgs{
 		Action:    pulumi.String("lambda:InvokeFunction"),
@@ -98,8 +103,8 @@ func (b *builder) api(function *lambda.Function) error {
 		SourceArn: pulumi.Sprintf("%s/*", api.ExecutionArn), // any stage and route, of this API alone
 	}, b.childOpts()...)
 	if err != nil {
-		return fmt.Errorf("create permission: %w", err)
+		return nil, fmt.Errorf("create permission: %w", err)
 	}
 	b.comp.URL = api.ApiEndpoint
-	return nil
+	return api, nil
 }

@@ -27,6 +27,7 @@ const (
 	routeType       = "aws:apigatewayv2/route:Route"
 	stageType       = "aws:apigatewayv2/stage:Stage"
 
+	alarmTopic = "arn:aws-us-gov:sns:us-gov-west-1:210987654321:prod-global-alarms"
 	mappingARN = "arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/prod-global-tenant-cell-mapping"
 )
 
@@ -35,7 +36,8 @@ func valid() *router.Args {
 		Stack:            "prod",
 		MappingTableName: pulumi.String("prod-global-tenant-cell-mapping"),
 		MappingTableARN:  pulumi.String(mappingARN),
-		Code:             "/built/router.zip",
+		AlarmTopicARN:    pulumi.String(alarmTopic), ControlPlaneHealth: pulumi.String("prod-health-control-plane"),
+		Code: "/built/router.zip",
 		Settings: router.Settings{
 			Auth:    router.Auth{Type: router.AuthIAM},
 			SoftTTL: 30 * time.Second, HardTTL: time.Hour, NegativeTTL: 5 * time.Second, CacheSize: 10_000,

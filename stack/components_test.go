@@ -26,10 +26,10 @@ func componentArgs(c config.Config) (*cell.Args, *router.Args, *controlplane.Arg
 	one := c.Cells[0]
 	return &cell.Args{
 			ID: one.ID, Wave: one.Wave, Tier: one.Tier, MaxTenants: one.MaxTenants,
-			Stack: c.Deployment, Protect: c.Protect, RouterRoleARN: pulumi.String("arn"),
+			Stack: c.Deployment, Protect: c.Protect, RouterRoleARN: pulumi.String("arn"), AlarmTopicARN: pulumi.String("arn"), RouterHealth: pulumi.String("h"),
 			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline, Alarms: c.Alarms,
 		}, &router.Args{
-			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), Protect: c.Protect,
+			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), AlarmTopicARN: pulumi.String("arn"), ControlPlaneHealth: pulumi.String("h"), Protect: c.Protect,
 			Code: "r.zip", Settings: c.Router, DataTTL: c.Pipeline.DataTTL, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
 			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing, Alarms: c.Alarms,
 		}, &controlplane.Args{Stack: c.Deployment, Protect: c.Protect, Alarms: c.Alarms}

@@ -143,35 +143,43 @@ func (d *deployment) checkLosses() error {
 }
 
 func (d *deployment) register() error {
-	var roleARN pulumi.StringInput
+	var global globalPlane
 	if d.config.Plane.HasGlobal() {
-		edge, err := d.global()
-		if err != nil {
+		var err error
+		if global, err = d.global(); err != nil {
 			return err
 		}
-		roleARN = edge.RoleARN
 	} else {
-		roleARN = d.routerRoleARN()
+		global = d.globalElsewhere()
 	}
 	if d.config.Plane.HasCells() {
-		return d.cells(roleARN)
+		return d.cells(global)
 	}
 	return nil
 }
 
+// globalPlane is all that a cell has to do with the global plane: who may come in, whom its alarms tell, and during which alarm
+// they do not.
+type globalPlane struct{ routerRoleARN, alarmTopicARN, routerHealth pulumi.StringInput }
+
 // global registers the control plane and the router.
-func (d *deployment) global() (*router.CellRouter, error) {
+func (d *deployment) global() (globalPlane, error) {
+	none := globalPlane{}
 	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect, Alarms: d.config.Alarms}
 	table, err := controlplane.NewMappingTable(d.ctx, "mapping", args, d.options...)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	topic, err := controlplane.NewAlarmTopic(d.ctx, "alarms", args, table.ARN, d.options...)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if _, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, topic.ARN, d.options...); err != nil {
-		return nil, err
+		return none, err
+	}
+	alarms, err := controlplane.NewAlarms(d.ctx, "control", args, topic.ARN, d.options...)
+	if err != nil {
+		return none, err
 	}
 	edge, err := router.New(d.ctx, "router", &router.Args{
 		Stack:            d.config.Deployment,
@@ -182,37 +190,59 @@ func (d *deployment) global() (*router.CellRouter, error) {
 		Settings:         d.config.Router,
 		DataTTL:          d.config.Pipeline.DataTTL,
 		Alarms:           d.config.Alarms,
+		AlarmTopicARN:    topic.ARN, ControlPlaneHealth: alarms.Health,
 		Architecture:     d.config.Functions.Architecture,
 		LogLevel:         d.config.Functions.LogLevel,
 		LogRetentionDays: d.config.Functions.LogRetentionDays,
 		Tracing:          d.config.Functions.Tracing,
 	}, d.options...)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	d.ctx.Export("url", edge.URL)
 	d.ctx.Export("mappingTable", table.Name)
-	return edge, nil
+	return globalPlane{routerRoleARN: edge.RoleARN, alarmTopicARN: topic.ARN, routerHealth: edge.Health}, nil
 }
 
-// routerRoleARN is the ARN of the router's role where another stack holds the router. AWS refuses a policy for a role
-// that does not exist, so that stack is deployed first.
-func (d *deployment) routerRoleARN() pulumi.StringInput {
-	invoke := pulumi.Provider(d.provider)
-	partition := aws.GetPartitionOutput(d.ctx, aws.GetPartitionOutputArgs{}, invoke).Partition()
-	account := aws.GetCallerIdentityOutput(d.ctx, aws.GetCallerIdentityOutputArgs{}, invoke).AccountId()
-	return pulumi.Sprintf("arn:%s:iam::%s:role/%s", partition, account, d.config.Deployment.RouterRole())
+// globalElsewhere is the global plane where another stack holds it: what things are called there is known without asking it. AWS
+// refuses a policy for a role that does not exist, and a suppressor that does not, so that stack is deployed first.
+func (d *deployment) globalElsewhere() globalPlane {
+	partition, account := d.partition(), d.account()
+	return globalPlane{
+		routerRoleARN: pulumi.Sprintf("arn:%s:iam::%s:role/%s", partition, account, d.config.Deployment.RouterRole()),
+		alarmTopicARN: d.alarmTopicARN(),
+		routerHealth:  pulumi.String(d.config.Deployment.RouterHealth()),
+	}
+}
+
+// alarmTopicARN is the ARN of the topic that the alarms tell: the one that the configuration names, or the deployment's own.
+func (d *deployment) alarmTopicARN() pulumi.StringInput {
+	if arn := d.config.Alarms.Topic; arn != "" {
+		return pulumi.String(arn)
+	}
+	region := aws.GetRegionOutput(d.ctx, aws.GetRegionOutputArgs{}, pulumi.Provider(d.provider)).Name()
+	return pulumi.Sprintf("arn:%s:sns:%s:%s:%s", d.partition(), region, d.account(), d.config.Deployment.AlarmTopic())
+}
+
+func (d *deployment) partition() pulumi.StringOutput {
+	return aws.GetPartitionOutput(d.ctx, aws.GetPartitionOutputArgs{}, pulumi.Provider(d.provider)).Partition()
+}
+
+func (d *deployment) account() pulumi.StringOutput {
+	return aws.GetCallerIdentityOutput(d.ctx, aws.GetCallerIdentityOutputArgs{}, pulumi.Provider(d.provider)).AccountId()
 }
 
 // cells registers every cell that the stack lists.
-func (d *deployment) cells(routerRoleARN pulumi.StringInput) error {
+func (d *deployment) cells(global globalPlane) error {
 	cells := pulumi.Map{}
 	for _, c := range d.config.Cells {
 		component, err := cell.New(d.ctx, "cell-"+c.ID, &cell.Args{
 			ID: c.ID, Wave: c.Wave, Tier: c.Tier, MaxTenants: c.MaxTenants,
 			Stack:         d.config.Deployment,
 			Protect:       d.config.Protect,
-			RouterRoleARN: routerRoleARN,
+			RouterRoleARN: global.routerRoleARN,
+			AlarmTopicARN: global.alarmTopicARN,
+			RouterHealth:  global.routerHealth,
 			Code:          cell.Code{Producer: d.code.Producer, Consumer: d.code.Consumer},
 			Functions:     d.config.Functions,
 			Pipeline:      d.config.Pipeline,

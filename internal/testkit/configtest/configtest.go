@@ -73,6 +73,33 @@ func Any() *rapid.Generator[config.Config] {
 	})
 }
 
+// DistinctAlarms are alarms of which no two have a number in common, so that a mix-up shows. The nth, in the order of the fields of
+// config.Alarms, has the threshold 100+n, or n+1 hundredths, at least 200+n samples, and n+1 datapoints of n+2 periods.
+func DistinctAlarms() config.Alarms {
+	a := config.Default().Alarms
+	a.Period = 2 * time.Minute
+	missing := []config.Missing{config.MissingNotBreaching, config.MissingBreaching, config.MissingIgnore, config.MissingMissing}
+	n := 0
+	for _, owner := range []any{&a.Cell, &a.Router, &a.ControlPlane} {
+		all := reflect.ValueOf(owner).Elem()
+		for i := range all.NumField() {
+			w := config.Window{Datapoints: n + 1, Periods: n + 2, Missing: missing[n%len(missing)]}
+			switch alarm := all.Field(i).Addr().Interface().(type) {
+			case *config.CountAlarm:
+				*alarm = config.CountAlarm{Threshold: 100 + n, Window: w}
+			case *config.AgeAlarm:
+				*alarm = config.AgeAlarm{Threshold: time.Duration(100+n) * time.Second, Window: w}
+			case *config.LatencyAlarm:
+				*alarm = config.LatencyAlarm{Threshold: time.Duration(100+n) * time.Second, MinSamples: 200 + n, Window: w}
+			case *config.ShareAlarm:
+				*alarm = config.ShareAlarm{Threshold: float64(n+1) / 100, MinSamples: 200 + n, Window: w}
+			}
+			n++
+		}
+	}
+	return a
+}
+
 // Accepted draws a configuration that Parse accepts, with values at the bounds of what it allows.
 func Accepted() *rapid.Generator[config.Config] {
 	return Any().Filter(func(c config.Config) bool {

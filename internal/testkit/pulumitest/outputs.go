@@ -35,6 +35,9 @@ func (i identity) uuid() string {
 	return d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:32]
 }
 
+// MappingID is the id of an event source mapping. AWS gives a UUID; here it says whose it is, so that a test can tell who names it.
+func MappingID(name string) string { return "uuid-of-" + name }
+
 // computed holds, for each type that the program may register, the id and the outputs that only the cloud knows.
 // The formats are those of AWS and of the Pulumi provider's import documentation.
 var computed = map[string]func(identity) (string, map[string]any){
@@ -64,8 +67,9 @@ var computed = map[string]func(identity) (string, map[string]any){
 		}
 	},
 	"aws:lambda/eventSourceMapping:EventSourceMapping": func(i identity) (string, map[string]any) {
-		return i.uuid(), map[string]any{
-			"uuid": i.uuid(), "arn": i.arn("lambda", "event-source-mapping:"+i.uuid()), "state": "Enabled",
+		id := MappingID(i.res.Name)
+		return id, map[string]any{
+			"uuid": id, "arn": i.arn("lambda", "event-source-mapping:"+id), "state": "Enabled",
 			"functionArn": i.arn("lambda", "function:"+i.input("functionName")),
 		}
 	},
@@ -115,6 +119,13 @@ var computed = map[string]func(identity) (string, map[string]any){
 	"aws:kms/alias:Alias": func(i identity) (string, map[string]any) {
 		arn := i.arn("kms", "key/"+i.input("targetKeyId"))
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("kms", i.name), "namePrefix": "", "targetKeyArn": arn}
+	},
+	"aws:cloudwatch/metricAlarm:MetricAlarm": func(i identity) (string, map[string]any) {
+		return i.name, map[string]any{"name": i.name, "arn": i.arn("cloudwatch", "alarm:"+i.name)}
+	},
+	"aws:cloudwatch/compositeAlarm:CompositeAlarm": func(i identity) (string, map[string]any) {
+		name := i.input("alarmName")
+		return name, map[string]any{"arn": i.arn("cloudwatch", "alarm:"+name)}
 	},
 	"aws:ssm/parameter:Parameter": func(i identity) (string, map[string]any) {
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("ssm", "parameter"+i.name), "version": 1}

@@ -1,0 +1,205 @@
+package stack_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"cellular/alarm"
+	"cellular/internal/model/config"
+	"cellular/internal/model/naming"
+	"cellular/internal/testkit/configtest"
+	"cellular/internal/testkit/pulumitest"
+)
+
+const (
+	alarmType     = "aws:cloudwatch/metricAlarm:MetricAlarm"
+	compositeType = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+	topicType     = "aws:sns/topic:Topic"
+)
+
+// documented are the metrics of AWS services that alarms measure, with their dimensions, and the page of the AWS documentation
+// that has them. An alarm of a metric that nobody reports never fires.
+var documented = map[string]string{
+	"AWS/SQS ApproximateNumberOfMessagesVisible QueueName": "Amazon SQS Developer Guide, Available CloudWatch metrics for Amazon SQS",
+	"AWS/SQS ApproximateAgeOfOldestMessage QueueName":      "Amazon SQS Developer Guide, Available CloudWatch metrics for Amazon SQS",
+	"AWS/Lambda Errors FunctionName":                       "AWS Lambda Developer Guide, Types of metrics for Lambda functions: invocation metrics",
+	"AWS/Lambda Throttles FunctionName":                    "AWS Lambda Developer Guide, Types of metrics for Lambda functions: invocation metrics",
+	"AWS/Lambda IteratorAge FunctionName":                  "AWS Lambda Developer Guide, Types of metrics for Lambda functions: performance metrics",
+	"AWS/Lambda DroppedEventCount EventSourceMappingUUID":  "AWS Lambda Developer Guide, Types of metrics for Lambda functions: event source mapping metrics",
+	"AWS/ApiGateway 5xx ApiId":                             "Amazon API Gateway Developer Guide, Monitor CloudWatch metrics for HTTP APIs",
+	"AWS/ApiGateway Count ApiId":                           "Amazon API Gateway Developer Guide, Monitor CloudWatch metrics for HTTP APIs",
+	"AWS/DynamoDB ThrottledRequests Operation TableName":   "Amazon DynamoDB Developer Guide, DynamoDB metrics and dimensions",
+	"AWS/DynamoDB SystemErrors Operation TableName":        "Amazon DynamoDB Developer Guide, DynamoDB metrics and dimensions",
+}
+
+func TestAlarms_MeasureWhatAWSDocuments(t *testing.T) {
+	used := map[string]bool{}
+	for _, a := range deploy(t, named("alpha")).OfType(alarmType) {
+		for _, m := range a.Measures(t) {
+			if !strings.HasPrefix(m.Namespace, "AWS/") {
+				continue
+			}
+			key := strings.Join(append([]string{m.Namespace, m.Name}, slices.Sorted(maps.Keys(m.Dimensions))...), " ")
+			require.NotEmpty(t, documented[key], "%s measures %s, for which no source is given", a, key)
+			used[key] = true
+		}
+	}
+	require.Len(t, used, len(documented), "a row is about a metric that no alarm measures")
+}
+
+// What the functions write is on the page of metrics, which its own test holds to the functions.
+func TestAlarms_MeasureWhatTheFunctionsWrite(t *testing.T) {
+	page, err := os.ReadFile("../docs/telemetry.md")
+	require.NoError(t, err)
+	seen := 0
+	for _, a := range deploy(t, named("alpha")).OfType(alarmType) {
+		for _, m := range a.Measures(t) {
+			if m.Namespace != "Cellular/test" {
+				continue
+			}
+			require.Contains(t, string(page), "`"+m.Name+"`", "%s measures a metric that docs/telemetry.md does not have", a)
+			dimensions := map[string]any(nil)
+			if strings.HasPrefix(a.Name, "cell-alpha-") {
+				dimensions = map[string]any{"cell": "alpha"}
+			}
+			require.Equal(t, dimensions, m.Dimensions, a)
+			seen++
+		}
+	}
+	require.NotZero(t, seen)
+}
+
+func TestAlarms_OnlyCompositesTellTheTopic(t *testing.T) {
+	const own = "arn:aws-us-gov:sns:us-gov-west-1:210987654321:test-global-alarms"
+	const other = "arn:aws:sns:eu-west-1:123456789012:pager"
+	for _, plane := range []string{"all", "global", "cells"} {
+		for arn, settings := range map[string]string{own: `{}`, other: fmt.Sprintf(`{"topic":%q}`, other)} {
+			r := deploy(t, named("alpha"), "cellular:plane", plane, "cellular:alarms", settings)
+			composites := r.OfType(compositeType)
+			require.Len(t, composites, map[string]int{"all": 3, "global": 2, "cells": 1}[plane])
+			for _, c := range composites {
+				for _, key := range []string{"alarmActions", "okActions"} {
+					require.Equal(t, []any{arn}, c.Value(t, key), "%s of %s, plane %s", key, c, plane)
+				}
+			}
+			for _, a := range r.OfType(alarmType) {
+				require.False(t, a.Has("alarmActions") || a.Has("okActions") || a.Has("insufficientDataActions"), a)
+			}
+		}
+	}
+}
+
+// One fault, one page: what the control plane or the router has is no page of those who depend on them.
+func TestAlarms_AreSuppressedByWhatTheirPartDependsOn(t *testing.T) {
+	for _, plane := range []string{"all", "global", "cells"} {
+		for _, c := range deploy(t, named("alpha", "beta"), "cellular:plane", plane).OfType(compositeType) {
+			name, ok := naming.Stack(pulumitest.Stack).ParseAlarm(c.Str(t, "alarmName"))
+			require.True(t, ok)
+			suppressor := map[naming.AlarmOwner]string{naming.OwnerCell: "test-health-router", naming.OwnerRouter: "test-health-control-plane"}[name.Owner]
+			if suppressor == "" {
+				require.False(t, c.Has("actionsSuppressor"), c)
+				continue
+			}
+			require.Equal(t, map[string]any{"alarm": suppressor, "waitPeriod": 60.0, "extensionPeriod": 120.0}, c.Value(t, "actionsSuppressor"), c)
+		}
+	}
+	r := deploy(t, named("alpha"))
+	router, controlPlane := r.WithInput(t, compositeType, "alarmName", "test-health-router"), r.WithInput(t, compositeType, "alarmName", "test-health-control-plane")
+	require.True(t, r.WithInput(t, compositeType, "alarmName", "test-health-cell-alpha").DependsOn(router), "the suppressor must be there first")
+	require.True(t, router.DependsOn(controlPlane), "the suppressor must be there first")
+}
+
+// A composite alarm's rule has at most 10,240 characters (PutCompositeAlarm), and depends on at most 100 alarms (User Guide, Create a
+// composite alarm). A description has at most 1,024 characters.
+func TestAlarms_FitWhatCloudWatchTakes(t *testing.T) {
+	r := deploy(t, named("abcdefghijklmnopqrst"), "cellular:deployment", strings.Repeat("d", 24))
+	for _, c := range r.OfType(compositeType) {
+		rule := c.Str(t, "alarmRule")
+		require.LessOrEqual(t, len(rule), 10_240, c)
+		require.LessOrEqual(t, strings.Count(rule, "ALARM("), 100, c)
+	}
+	all := append(r.OfType(compositeType), r.OfType(alarmType)...)
+	require.NotEmpty(t, all)
+	for _, a := range all {
+		require.LessOrEqual(t, len(a.Str(t, "alarmDescription")), 1024, a)
+	}
+}
+
+func TestAlarms_NameARunbookThatThereIs(t *testing.T) {
+	page, err := os.ReadFile("../" + alarm.Runbooks)
+	require.NoError(t, err)
+	runbook := regexp.MustCompile(`\. See ` + regexp.QuoteMeta(alarm.Runbooks) + `, runbook (\d+)\.$`)
+	r := deploy(t, named("alpha"))
+	all := append(r.OfType(compositeType), r.OfType(alarmType)...)
+	require.NotEmpty(t, all)
+	for _, a := range all {
+		found := runbook.FindStringSubmatch(a.Str(t, "alarmDescription"))
+		require.NotNil(t, found, "%s says %q", a, a.Str(t, "alarmDescription"))
+		require.Regexp(t, `(?m)^## `+found[1]+` `, string(page), "%s", a)
+	}
+}
+
+// alarmFields are the paths of all alarms of a configuration.
+func alarmFields() []string {
+	var paths []string
+	owners := reflect.TypeFor[config.Alarms]()
+	for i := range owners.NumField() {
+		owner := owners.Field(i)
+		if owner.Type.Kind() != reflect.Struct {
+			continue
+		}
+		for j := range owner.Type.NumField() {
+			paths = append(paths, owner.Name+"."+owner.Type.Field(j).Name)
+		}
+	}
+	return paths
+}
+
+func TestAlarms_AThresholdChangesItsAlarmAlone(t *testing.T) {
+	paths := alarmFields()
+	require.Len(t, paths, len(naming.CellAlarms())+len(naming.RouterAlarms())+len(naming.ControlPlaneAlarms()))
+	deployed := func(t require.TestingT, a config.Alarms) *pulumitest.Recorder {
+		c := config.Default()
+		c.Deployment, c.Region, c.Cells, c.Alarms = pulumitest.Stack, "eu-west-1", named("alpha", "beta"), a
+		r, err := pulumitest.RunErr(program(), pulumitest.WithConfig(configtest.Raw(c)))
+		require.NoError(t, err)
+		return r
+	}
+	before := deployed(t, config.Default().Alarms)
+	all := states(t, before)
+	changedBy := map[string]string{}
+	rapid.Check(t, func(t *rapid.T) {
+		path := rapid.SampledFrom(paths).Draw(t, "path")
+		a := config.Default().Alarms
+		owner, name, _ := strings.Cut(path, ".")
+		threshold := reflect.ValueOf(&a).Elem().FieldByName(owner).FieldByName(name).FieldByName("Threshold")
+		if threshold.CanInt() {
+			threshold.SetInt(threshold.Int() + 1_000_000_000) // a second, or so many
+			if threshold.Type().Kind() == reflect.Int {
+				threshold.SetInt(7)
+			}
+		} else {
+			threshold.SetFloat(0.5)
+		}
+		difference := changed(all, states(t, deployed(t, a)))
+		want := 1
+		if owner == "Cell" {
+			want = 2 // one in each cell
+		}
+		require.Len(t, difference, want, path)
+		for _, urn := range difference {
+			require.Contains(t, urn, alarmType, path)
+			require.True(t, changedBy[urn] == "" || changedBy[urn] == path, "%s and %s change the same alarm", path, changedBy[urn])
+			changedBy[urn] = path
+		}
+	})
+}

@@ -23,7 +23,7 @@ const Runbooks = "docs/operations.md"
 type Alarm struct {
 	Part      string // what it watches, as in its name
 	Wrong     string // what is wrong while it fires; the rest of a sentence that begins with Group.About
-	Runbook   int    // what to do about it
+	Runbook   string // what to do about it: the anchor of a heading of Runbooks
 	Value     Value
 	Condition Condition
 }
@@ -52,7 +52,7 @@ type Group struct {
 	// Name makes the name of a part's alarm. Health is the name of the composite alarm, and Runbook is its runbook.
 	Name    func(part string) string
 	Health  string
-	Runbook int
+	Runbook string
 
 	Period time.Duration
 	// Topic is the ARN of the topic that is told when the composite alarm begins and ends to fire.
@@ -94,8 +94,8 @@ func Register(ctx *pulumi.Context, g Group) (pulumi.StringOutput, error) {
 	return health.AlarmName, nil
 }
 
-func (g Group) describe(wrong string, runbook int) pulumi.String {
-	return pulumi.String(fmt.Sprintf("%s %s. See %s, runbook %d.", g.About, wrong, Runbooks, runbook))
+func (g Group) describe(wrong, runbook string) pulumi.String {
+	return pulumi.String(fmt.Sprintf("%s %s. Runbook: %s#%s", g.About, wrong, Runbooks, runbook))
 }
 
 // suppressor waits a period for the suppressor before it tells somebody, because two alarms that see one fault are not judged

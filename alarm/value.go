@@ -57,12 +57,16 @@ func AtLeast(samples int, m Metric) Value {
 }
 
 // ShareOf is the share that part has of the sum of whole, and 0 where that is less than least. The metrics count; one that had
-// nothing to count has no data.
+// nothing to count has no data. AWS charges for each metric, so that part is not measured twice where it is in whole.
 func ShareOf(part Metric, whole []Metric, least int) Value {
 	v := Value{metrics: []term{{"part", part}}}
 	ids := make([]string, len(whole))
 	for i, m := range whole {
-		ids[i] = fmt.Sprintf("whole%d", i)
+		if m.Namespace == part.Namespace && m.Name == part.Name {
+			ids[i] = "part"
+			continue
+		}
+		ids[i] = fmt.Sprintf("other%d", i)
 		v.metrics = append(v.metrics, term{ids[i], m})
 	}
 	// SUM takes what there is, where + has no result for a period in which one side has no data.

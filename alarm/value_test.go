@@ -34,8 +34,8 @@ func newScene(t *testing.T, v alarm.Value, above float64) *scene {
 			return err
 		}
 		_, err = alarm.Register(ctx, alarm.Group{
-			About: "It", Name: func(part string) string { return part }, Child: func(part string) string { return part }, Health: "health", Runbook: 1,
-			Alarms: []alarm.Alarm{{Part: "watched", Wrong: "is wrong", Runbook: 2, Value: v, Condition: alarm.Condition{
+			About: "It", Name: func(part string) string { return part }, Child: func(part string) string { return part }, Health: "health", Runbook: "1-a",
+			Alarms: []alarm.Alarm{{Part: "watched", Wrong: "is wrong", Runbook: "2-b", Value: v, Condition: alarm.Condition{
 				Above: above, Window: config.Window{Datapoints: 1, Periods: 1, Missing: config.MissingNotBreaching},
 			}}},
 			Period: time.Minute, Topic: pulumi.String("topic"),

@@ -37,8 +37,8 @@ func TestAlarms_WatchEachPartOfTheCell(t *testing.T) {
 		"consumer-throttles": "Sum of AWS/Lambda Throttles" + consumer + " > 109 in 10 of 11 of 120s, missing breaching",
 		"accepted-to-applied": "m = p99" + own + "accepted_to_applied_ms cell=alpha; samples = SampleCount" + own + "accepted_to_applied_ms cell=alpha; " +
 			"sampled = IF(samples >= 210, m, 0) > 110000 in 11 of 12 of 120s, missing ignore",
-		"edge-failures": "part = Sum" + own + "requests_5xx cell=alpha; whole0 = Sum" + own + "requests_2xx cell=alpha; whole1 = Sum" + own + "requests_4xx cell=alpha; " +
-			"whole2 = Sum" + own + "requests_5xx cell=alpha; whole = SUM([whole0, whole1, whole2]); share = IF(whole >= 211, FILL(part, 0) / whole, 0)" +
+		"edge-failures": "other0 = Sum" + own + "requests_2xx cell=alpha; other1 = Sum" + own + "requests_4xx cell=alpha; part = Sum" + own + "requests_5xx cell=alpha; " +
+			"whole = SUM([other0, other1, part]); share = IF(whole >= 211, FILL(part, 0) / whole, 0)" +
 			" > 0.12 in 12 of 13 of 120s, missing missing",
 		"breaker-opens": "Sum" + own + "breaker_opens cell=alpha > 112 in 13 of 14 of 120s, missing notBreaching",
 	}

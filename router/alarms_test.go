@@ -26,8 +26,8 @@ func TestAlarms_WatchTheRouterAndNoCell(t *testing.T) {
 	)
 	apiID := r.Named(t, stageType, "router-stage").Str(t, "apiId")
 	want := map[string]string{
-		"failures": "part" + own + "requests_5xx_unrouted; whole0" + own + "requests_2xx; whole1" + own + "requests_4xx; whole2" + own + "requests_5xx; " +
-			"whole = SUM([whole0, whole1, whole2]); share = IF(whole >= 213, FILL(part, 0) / whole, 0) > 0.14 in 14 of 15 of 120s, missing breaching",
+		"failures": "other0" + own + "requests_2xx; other1" + own + "requests_4xx; other2" + own + "requests_5xx; part" + own + "requests_5xx_unrouted; " +
+			"whole = SUM([other0, other1, other2]); share = IF(whole >= 213, FILL(part, 0) / whole, 0) > 0.14 in 14 of 15 of 120s, missing breaching",
 		"errors":    "Sum of AWS/Lambda Errors" + function + " > 114 in 15 of 16 of 120s, missing ignore",
 		"throttles": "Sum of AWS/Lambda Throttles" + function + " > 115 in 16 of 17 of 120s, missing missing",
 		"integration-failures": "known" + own + "requests_5xx; part = Sum of AWS/ApiGateway 5xx ApiId=" + apiID + "; whole = Sum of AWS/ApiGateway Count ApiId=" + apiID + "; " +

@@ -137,14 +137,19 @@ func TestAlarms_FitWhatCloudWatchTakes(t *testing.T) {
 func TestAlarms_NameARunbookThatThereIs(t *testing.T) {
 	page, err := os.ReadFile("../" + alarm.Runbooks)
 	require.NoError(t, err)
-	runbook := regexp.MustCompile(`\. See ` + regexp.QuoteMeta(alarm.Runbooks) + `, runbook (\d+)\.$`)
+	anchors := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(string(page), -1) {
+		kept := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		anchors[strings.ReplaceAll(kept, " ", "-")] = true
+	}
+	runbook := regexp.MustCompile(`\. Runbook: ` + regexp.QuoteMeta(alarm.Runbooks) + `#(\S+)$`)
 	r := deploy(t, named("alpha"))
 	all := append(r.OfType(compositeType), r.OfType(alarmType)...)
 	require.NotEmpty(t, all)
 	for _, a := range all {
 		found := runbook.FindStringSubmatch(a.Str(t, "alarmDescription"))
 		require.NotNil(t, found, "%s says %q", a, a.Str(t, "alarmDescription"))
-		require.Regexp(t, `(?m)^## `+found[1]+` `, string(page), "%s", a)
+		require.True(t, anchors[found[1]], "%s names the runbook %s, which does not exist", a, found[1])
 	}
 }
 

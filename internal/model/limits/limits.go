@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 )
 
 // What a deployment has of what AWS counts: by cell, and besides.
@@ -16,7 +17,28 @@ const (
 	CellParameters, FixedParameters = 1, 2 // the manifest of a cell; of the control plane and the router
 	CellTopics, FixedTopics         = 1, 1 // of the events of a cell; of the alarms
 	CellLogGroups, FixedLogGroups   = 2, 2 // of each function; the API's access log besides
+
+	CellAlarms, FixedAlarms         = 13, 8 // of a cell; of the router and the control plane
+	CellComposites, FixedComposites = 1, 2
 )
+
+// What the alarms of a cell, and those besides, cost in a month, in US cents: 10 for each metric that an alarm measures at a
+// resolution of a minute, 50 for a composite alarm. List prices of us-east-1, "Amazon CloudWatch pricing".
+const (
+	CellAlarmCents, FixedAlarmCents = 210, 270
+	AlarmMetricCents                = 10
+	CompositeCents                  = 50
+)
+
+// PutAlarmsRate is how many alarms a second CloudWatch takes of an account in a Region, metric and composite ones each: "Rate of
+// PutMetricAlarm requests" of its service quotas. It takes any number of alarms.
+const PutAlarmsRate = 3
+
+// AlarmUpdate is how long CloudWatch takes, at the least, to take the alarms of a number of cells. A change of a default changes an
+// alarm in each cell, and a new cell brings all of its own.
+func AlarmUpdate(cells int) time.Duration {
+	return time.Duration(cells*CellAlarms) * time.Second / PutAlarmsRate
+}
 
 // RouterConcurrency is what the router is counted with where it reserves no concurrency: what Lambda never lets functions
 // reserve, from "Configuring reserved concurrency" of its developer guide.

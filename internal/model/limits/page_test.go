@@ -35,7 +35,7 @@ func TestTheLimitsPageSaysWhatTheCodeComputes(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := string(text)
-	for name, table := range map[string]string{"quotas": quotaTable(), "regions": regionTable(), "sizes": sizeTable(), "flood": floodTable(), "bounds": boundTable(), "tenant": tenantTable()} {
+	for name, table := range map[string]string{"quotas": quotaTable(), "regions": regionTable(), "sizes": sizeTable(), "flood": floodTable(), "bounds": boundTable(), "alarms": alarmTable(), "tenant": tenantTable()} {
 		begin, end := "<!-- table: "+name+" -->\n", "<!-- end of table -->"
 		before, rest, ok := strings.Cut(page, begin)
 		require.True(t, ok, "%s has no mark %q", path, begin)
@@ -97,6 +97,16 @@ func sizeTable() string {
 			fmt.Fprintf(&b, " %s |", number(q.Cells()))
 		}
 		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func alarmTable() string {
+	var b strings.Builder
+	b.WriteString("| Cells | Metric alarms | Composite alarms | An update of all of them takes at least | A month |\n|---|---|---|---|---|\n")
+	for _, cells := range []int{1, 10, 100, 1000} {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s USD |\n", number(cells), number(cells*limits.CellAlarms+limits.FixedAlarms),
+			number(cells*limits.CellComposites+limits.FixedComposites), limits.AlarmUpdate(cells).Round(time.Second), number((cells*limits.CellAlarmCents+limits.FixedAlarmCents+50)/100))
 	}
 	return b.String()
 }

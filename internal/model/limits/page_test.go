@@ -106,9 +106,17 @@ func alarmTable() string {
 	b.WriteString("| Cells | Metric alarms | Composite alarms | An update of all of them takes at least | A month |\n|---|---|---|---|---|\n")
 	for _, cells := range []int{1, 10, 100, 1000} {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s USD |\n", number(cells), number(cells*limits.CellAlarms+limits.FixedAlarms),
-			number(cells*limits.CellComposites+limits.FixedComposites), limits.AlarmUpdate(cells).Round(time.Second), number((cells*limits.CellAlarmCents+limits.FixedAlarmCents+50)/100))
+			number(cells*limits.CellComposites+limits.FixedComposites), rough(limits.AlarmUpdate(cells)), number((cells*limits.CellAlarmCents+limits.FixedAlarmCents+50)/100))
 	}
 	return b.String()
+}
+
+// rough writes a duration in seconds or minutes.
+func rough(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d s", d.Round(time.Second)/time.Second)
+	}
+	return fmt.Sprintf("%d min", d.Round(time.Minute)/time.Minute)
 }
 
 func boundTable() string {

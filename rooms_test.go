@@ -30,7 +30,7 @@ var enters = map[string][]string{
 	"cell":              {"alarm", "functions/deploy", "internal/model"},
 	"router":            {"alarm", "functions/deploy", "internal/model"},
 	"alarm":             {"internal/model"},
-	"controlplane":      {"internal/model"},
+	"controlplane":      {"alarm", "internal/model"},
 	"stack":             {"cell", "router", "controlplane", "functions", "internal/model", "internal/operator/placement"},
 	"cmd/cellctl":       {"cmd/internal", "internal/model", "internal/operator"},
 	"cmd/localcloud":    {"cmd/internal", "functions", "internal/operator/terminal", "local"},

@@ -56,10 +56,15 @@ func TestI1EveryCellIsTheSameStamp(t *testing.T) {
 // namesOf are the physical names of a cell.
 func namesOf(id string) []string {
 	c := naming.Stack(pulumitest.Stack).Cell(id)
-	return []string{
+	names := []string{
 		c.DataTable(), c.ResultsTable(), c.CountersTable(), c.Topic(), c.Queue(), c.ConsumerDLQ(), c.SubscriptionDLQ(), c.StreamDLQ(),
-		c.Producer(), c.ProducerRole(), c.Consumer(), c.ConsumerRole(), c.Parameter(),
+		c.Producer(), c.ProducerRole(), c.Consumer(), c.ConsumerRole(), c.Parameter(), c.Health(),
+		pulumitest.MappingID("cell-" + id + "-producer-mapping"), pulumitest.MappingID("cell-" + id + "-consumer-mapping"),
 	}
+	for _, part := range naming.CellAlarms() {
+		names = append(names, c.Alarm(part))
+	}
+	return names
 }
 
 // mentions reports whether the text has one of the names, alone or in an ARN, a URL or a document. The name of cell alpha

@@ -58,7 +58,7 @@ func (d Doctor) globalAlarms(ctx context.Context, p published, known knownAlarms
 	if p.router != nil {
 		found = append(found, d.alarms(known, alarm.Router)...)
 	}
-	return append(found, d.alarmTopics(ctx, known)...)
+	return append(found, d.alarmTopics(ctx, p, known)...)
 }
 
 func (d Doctor) cellAlarms(known knownAlarms, c manifest.Cell) []Finding {

@@ -22,9 +22,13 @@ const alarmTopicCheck = "alarm topic"
 // notThereCodes are the codes by which SNS and KMS say that there is no such topic or key.
 var notThereCodes = []string{"NotFound", "NotFoundException"}
 
-// alarmTopics examines the topics that the composites tell. It is one, unless stacks of the deployment name others.
-func (d Doctor) alarmTopics(ctx context.Context, known knownAlarms) []Finding {
+// alarmTopics examines the topic that the control plane publishes, and those that the composites tell. It is one, unless stacks
+// of the deployment name others.
+func (d Doctor) alarmTopics(ctx context.Context, p published, known knownAlarms) []Finding {
 	topics := map[string]bool{}
+	if p.control != nil {
+		topics[p.control.AlarmTopicARN] = p.control.AlarmTopicARN != ""
+	}
 	for _, health := range known.health {
 		for _, action := range health.Actions {
 			topics[action] = isTopic(action)

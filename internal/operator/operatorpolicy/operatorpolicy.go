@@ -56,7 +56,7 @@ func Reader(s Scope) []iam.Statement {
 		allow("CountWaiting", each(r.results, ledger.WaitingIndex), "dynamodb:Scan"),
 		allow("ReadQueues", slices.Concat(r.queues, r.dlqs), "sqs:GetQueueAttributes"),
 		allow("ReadTopics", r.topics, "sns:ListSubscriptionsByTopic"),
-		allow("ReadAlarmTopic", []string{s.arn("sns", s.Stack.AlarmTopic())}, "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
+		allow("ReadAlarmTopic", []string{r.alarmTopic}, "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"),
 		allow("ReadFunctions", r.lambdas, "lambda:GetFunction"),
 		allow("ReadRole", []string{s.Router.Role}, "iam:GetRolePolicy", "iam:ListRolePolicies"),
 		allow("ReadAccount", []string{"*"}, AccountWide()...),

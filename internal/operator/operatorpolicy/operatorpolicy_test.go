@@ -190,3 +190,10 @@ func TestTheRouterIsCalledOnlyWhereCallsAreSigned(t *testing.T) {
 		require.Empty(t, resourcesOf(operatorpolicy.Operator(s), "execute-api:Invoke"))
 	}
 }
+
+func TestAReaderSeesTheTopicThatConfigurationNamesForAlarms(t *testing.T) {
+	const pager = "arn:aws:sns:eu-west-1:210987654321:pager"
+	s := scope(cell("alpha"))
+	s.ControlPlane.AlarmTopicARN = pager
+	require.Equal(t, []string{pager}, resourcesOf(operatorpolicy.Reader(s), "sns:GetTopicAttributes"))
+}

@@ -1,6 +1,7 @@
 package operatorpolicy
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strings"
@@ -28,7 +29,7 @@ type Scope struct {
 // resources are the ARNs of a deployment, by what is done with them.
 type resources struct {
 	cellParameters                               string
-	mappings, cells, moves                       string
+	mappings, cells, moves, alarmTopic           string
 	data, results, queues, dlqs, topics, lambdas []string
 	consumerDLQs                                 []string // they are among the dlqs
 }
@@ -54,6 +55,7 @@ func (s Scope) resources() resources {
 		mappings:       s.table(s.ControlPlane.MappingTable),
 		cells:          s.table(s.ControlPlane.CellTable),
 		moves:          s.table(s.ControlPlane.MoveTable),
+		alarmTopic:     cmp.Or(s.ControlPlane.AlarmTopicARN, s.arn("sns", s.Stack.AlarmTopic())), // one of a version before publishes none
 		lambdas:        []string{s.arn("lambda", "function:"+s.Router.Function)},
 	}
 	for _, c := range s.names() {

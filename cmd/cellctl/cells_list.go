@@ -41,6 +41,10 @@ A - stands for nothing, a ? for what could not be read; why not stands on stderr
 	}
 }
 
+// cloudwatchPatience bounds how long cells are not shown for what CloudWatch adds to them. It is some times what it takes to read
+// the alarms of a thousand cells.
+const cloudwatchPatience = 15 * time.Second
+
 type cellsView struct {
 	Cells        []cellView `json:"cells"`
 	Router       []string   `json:"router_alarms"`        // what of the router is in alarm; null where that is not known
@@ -70,8 +74,10 @@ func (a *app) listCells(cmd *cobra.Command) error {
 		return err
 	}
 	v := cellsView{Cells: []cellView{}, now: time.Now()}
-	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Current(ctx, alarm.Firing) })
-	ages, noAges := cellstatus.Oldest(ctx, s.cloudwatch, cells, v.now)
+	watched, cancel := context.WithTimeout(ctx, cloudwatchPatience)
+	defer cancel()
+	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Current(watched, alarm.Firing) })
+	ages, noAges := cellstatus.Oldest(watched, s.cloudwatch, cells, v.now)
 	unread, ageless := 0, false
 	results := s.status.ReadAll(ctx, cells, func(done int) { at("cells", done, len(cells)) })
 	firing, noAlarms := alarms()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,8 +41,10 @@ func (a *app) showCell(cmd *cobra.Command, id string) error {
 	}
 	read, unread := s.status.Read(ctx, cell)
 	v := cellDetailView{cellView: viewOfCell(cell, states[id]), now: time.Now()}
-	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Of(ctx, alarm.Cell(id)) })
-	ages, noAge := cellstatus.Oldest(ctx, s.cloudwatch, []manifest.Cell{cell}, v.now)
+	watched, cancel := context.WithTimeout(ctx, cloudwatchPatience)
+	defer cancel()
+	alarms := s.readAlarms(func(r *alarm.Reader) ([]alarm.Alarm, error) { return r.Of(watched, alarm.Cell(id)) })
+	ages, noAge := cellstatus.Oldest(watched, s.cloudwatch, []manifest.Cell{cell}, v.now)
 	v.UpdatedAt = jsonTime(states[id].UpdatedAt)
 	v.WaitingByTenant = map[string]int{}
 	if unread == nil {

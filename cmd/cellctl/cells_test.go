@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +162,39 @@ func TestAlarmsThatCannotBeReadAreSaidAndCostNothing(t *testing.T) {
 			require.Zero(t, code, stderr)
 			require.Equal(t, "no alarms: read the alarms of stack dev: down\n", stderr)
 			require.Regexp(t, `(?m)^(c02 .* never +|alarms +)\?$`, stdout)
+		}
+	})
+}
+
+// hanging is a CloudWatch that answers nothing.
+type hanging struct{}
+
+func (hanging) GetMetricData(ctx context.Context, _ *cloudwatch.GetMetricDataInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (hanging) DescribeAlarms(ctx context.Context, _ *cloudwatch.DescribeAlarmsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DescribeAlarmsOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestCellsAreShownWhileCloudWatchAnswersNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, args := range [][]string{{"cells", "list"}, {"cells", "show", "c02"}} {
+			var out, errs bytes.Buffer
+			a := w.app(&out, &errs)
+			dial := a.dial
+			a.dial = func(ctx context.Context, o options) (*clients, error) {
+				c, err := dial(ctx, o)
+				c.cloudwatch = hanging{}
+				return c, err
+			}
+			began := time.Now()
+			require.NoError(t, a.run(t.Context(), append([]string{"--stack", string(stack)}, args...)))
+			require.Equal(t, cloudwatchPatience, time.Since(began), "ages and alarms are waited for together")
+			require.Contains(t, out.String(), "c02")
+			require.Equal(t, "no alarms: read the alarms of stack dev: context deadline exceeded\n", errs.String())
 		}
 	})
 }

@@ -14,7 +14,7 @@ const (
 )
 
 // Env is the environment, as KEY=VALUE, in which the AWS SDK, the AWS CLI and cellctl work on this cloud, with the rights of
-// cellctl. A stack must be up.
+// cellctl, and those to try a page. A stack must be up.
 func (c *Cloud) Env() ([]string, error) {
 	credentials, err := c.gate.Assume(operatorRoleARN, operatorSession)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"cellular/local/gate"
 )
 
-// operatorRole is the role of those who work on the deployment with cellctl. Its policies are exactly what
-// 'cellctl iam-policy' prints for it.
+// operatorRole is the role of those who work on the deployment with cellctl. Its policies are what 'cellctl iam-policy' prints for
+// it, and what lets them be paged: nobody has other credentials here.
 const operatorRole = StackName + "-cellctl-operator"
 
 const operatorRoleARN = "arn:aws:iam::" + gate.Account + ":role/" + operatorRole
@@ -69,7 +69,9 @@ func (c *Cloud) tryGrantOperator(ctx context.Context) error {
 	if err != nil && !errors.As(err, new(*types.EntityAlreadyExistsException)) {
 		return err
 	}
-	for name, statements := range map[string][]cellulariam.Statement{"read": operatorpolicy.Reader(scope), "operate": operatorpolicy.Operator(scope)} {
+	for name, statements := range map[string][]cellulariam.Statement{
+		"read": operatorpolicy.Reader(scope), "operate": operatorpolicy.Operator(scope), "pages": operatorpolicy.Pages(scope),
+	} {
 		text, err := cellulariam.Document(statements...)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -9,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"cellular/local/awsapi"
 )
@@ -112,7 +115,7 @@ var services = map[string]func(*call) error{
 	"kms":           readKMS,
 	"sts":           func(*call) error { return nil },
 	"logs":          func(*call) error { return nil },
-	"monitoring":    readOf("cloudwatch", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms"),
+	"monitoring":    readMonitoring,
 	"servicequotas": readOf("servicequotas", "GetServiceQuota"),
 }
 
@@ -124,6 +127,21 @@ func readOf(prefix string, operations ...string) func(*call) error {
 		}
 		return nil
 	}
+}
+
+// readMonitoring reads an operation of CloudWatch.
+func readMonitoring(c *call) error {
+	if c.operation != "SetAlarmState" {
+		return readOf("cloudwatch", "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarms")(c)
+	}
+	var in struct{ AlarmName string }
+	if err := cbor.Unmarshal(c.body, &in); err != nil {
+		if err := json.Unmarshal(c.body, &in); err != nil { // the CLI speaks JSON
+			return failure{http.StatusBadRequest, "SerializationException", err.Error()}
+		}
+	}
+	c.requests = c.one("cloudwatch:SetAlarmState", c.arn("cloudwatch", "alarm:"+in.AlarmName))
+	return nil
 }
 
 // malformed is the refusal of a policy.

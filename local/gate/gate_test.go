@@ -235,6 +235,18 @@ func TestEachOperationNeedsItsActions(t *testing.T) {
 			_, err := cloudwatch.NewFromConfig(c).GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{StartTime: aws.Time(epoch), EndTime: aws.Time(epoch), MetricDataQueries: []cwtypes.MetricDataQuery{}})
 			return err
 		}, "AccessDeniedException", []right{{"cloudwatch:GetMetricData", "*"}}},
+		"SetAlarmState": {func(c aws.Config) error {
+			_, err := cloudwatch.NewFromConfig(c).SetAlarmState(t.Context(), &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("dev-health-router"), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("tried")})
+			return err
+		}, "AccessDeniedException", []right{{"cloudwatch:SetAlarmState", arn("cloudwatch", "alarm:dev-health-router")}}},
+		"Subscribe": {func(c aws.Config) error {
+			_, err := sns.NewFromConfig(c).Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("email"), Endpoint: aws.String("ops@example.com")})
+			return err
+		}, "AuthorizationError", []right{{"sns:Subscribe", topic}}},
+		"Unsubscribe": {func(c aws.Config) error {
+			_, err := sns.NewFromConfig(c).Unsubscribe(t.Context(), &sns.UnsubscribeInput{SubscriptionArn: aws.String(topic + ":1")})
+			return err
+		}, "AuthorizationError", []right{{"sns:Unsubscribe", topic}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud := newCloud(t)

@@ -105,6 +105,7 @@ func readSNS(c *call) error {
 		}
 	case "Unsubscribe":
 		id := c.form.Get("SubscriptionArn")
+		c.requests = c.one(action, id[:max(0, strings.LastIndex(id, ":"))]) // the topic's ARN begins the subscription's
 		c.change = func(d *deployed, _ []byte) { delete(d.subscriptions, id) }
 	case "AddPermission", "RemovePermission":
 		return c.notEnforced()
@@ -113,6 +114,7 @@ func readSNS(c *call) error {
 }
 
 func (c *call) subscribe(topic string) error {
+	c.requests = c.one("sns:Subscribe", topic)
 	s := subscription{topic: topic, protocol: c.form.Get("Protocol"), endpoint: c.form.Get("Endpoint")}
 	attributes := entries(c.form, "Attributes")
 	for i, name := range attributes.names {

@@ -85,6 +85,16 @@ func Operator(s Scope) []iam.Statement {
 	)
 }
 
+// Pages is what lets somebody subscribe to the topic of the alarms, and try whether a page arrives, with the AWS CLI. No command of
+// cellctl does either.
+func Pages(s Scope) []iam.Statement {
+	return []iam.Statement{
+		allow("BePaged", []string{s.arn("sns", s.Stack.AlarmTopic())}, "sns:Subscribe", "sns:Unsubscribe"),
+		allow("TryPages", []string{s.arn("cloudwatch", "alarm:"+s.Stack.AlarmPrefix()+"*"), s.arn("cloudwatch", "alarm:"+s.Stack.HealthPrefix()+"*")},
+			"cloudwatch:SetAlarmState"),
+	}
+}
+
 // scratchSuffix is how the names of the scratch tables end that a restore makes: with a time (restore.ScratchName). It fits
 // no table of a cell, whose id is shorter.
 const scratchSuffix = "-restore-??????????????"

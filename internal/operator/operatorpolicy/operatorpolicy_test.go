@@ -112,6 +112,15 @@ func TestOnlyActionsWithoutResourcesAreAllowedOnAll(t *testing.T) {
 	}
 }
 
+func TestPagesAreThoseOfTheStack(t *testing.T) {
+	all := operatorpolicy.Pages(scope(cell("alpha")))
+	_, err := iam.Document(all...)
+	require.NoError(t, err)
+	require.Equal(t, []string{"arn:aws:sns:eu-west-1:123456789012:dev-global-alarms"}, resourcesOf(all, "sns:Subscribe"))
+	require.Equal(t, []string{"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dev-alarm-*", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:dev-health-*"},
+		resourcesOf(all, "cloudwatch:SetAlarmState"))
+}
+
 func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 	all := operatorpolicy.Operator(scope(cell("alpha")))
 	_, err := iam.Document(all...)

@@ -37,6 +37,7 @@ var elsewhere = map[string]string{
 	"dynamodb:DescribeContinuousBackups": "doctor asks for it of a stack with protect, which the local one is not, and restore when AWS refuses",
 	"Apply dynamodb:DeleteItem":          "the business logic may return a Delete; the sample logic returns none",
 	"kms:*":                              "the account administers its key by it; the calls of the administrator are not recorded",
+	"sns:Unsubscribe":                    "people unsubscribe with the AWS CLI; a mail has a link for it",
 	"RequireTLS sns:Subscribe":           "people subscribe to the alarms' topic with rights of their own",
 	"execute-api:Invoke":                 "the API of the local cloud is at an address that does not name it, and the suites run without authentication; local/authtest has it checked",
 }
@@ -158,7 +159,7 @@ func deploy(t *testing.T, anyCell bool) (deployed, []gate.Call) {
 	t.Helper()
 	var d deployed
 	api := program(t, &d)
-	for _, statements := range [][]iam.Statement{operatorpolicy.Reader(scope(api, anyCell)), operatorpolicy.Operator(scope(api, anyCell))} {
+	for _, statements := range [][]iam.Statement{operatorpolicy.Reader(scope(api, anyCell)), operatorpolicy.Operator(scope(api, anyCell)), operatorpolicy.Pages(scope(api, anyCell))} {
 		text, err := iam.Document(statements...)
 		require.NoError(t, err)
 		d.add(t, roleARN(string(deployment)+"-cellctl-operator"), policy.Identity, text)

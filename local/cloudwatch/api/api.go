@@ -197,6 +197,9 @@ func (c CloudWatch) setState(in awscloudwatch.SetAlarmStateInput) (struct{}, err
 // history answers DescribeAlarmHistory with changes of state, which is all that is remembered; the newest first.
 func (c CloudWatch) history(in awscloudwatch.DescribeAlarmHistoryInput) (*awscloudwatch.DescribeAlarmHistoryOutput, error) {
 	out := &awscloudwatch.DescribeAlarmHistoryOutput{AlarmHistoryItems: []types.AlarmHistoryItem{}}
+	if in.HistoryItemType != "" && in.HistoryItemType != types.HistoryItemTypeStateUpdate {
+		return out, nil
+	}
 	for _, n := range slices.Backward(c.Alarms.History()) {
 		if in.AlarmName != nil && *in.AlarmName != n.Alarm {
 			continue

@@ -156,6 +156,9 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := c.logs.open(alarmLog); err != nil { // it is there, also where no alarm changes
+		return err
+	}
 	c.watch = newWatch(region, c.logs.function(alarmLog), c.notify)
 	c.gate = gate.New(gate.Options{
 		Region: region, Admin: emulator.AccessKey, Log: denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},

@@ -28,7 +28,7 @@ func newUp() *cobra.Command {
 		Short: "Bring the system up and leave it running; Ctrl-C takes it down",
 		Long: `Prints the log while the system runs, one line for each step of an event: when the router took it, the producer published
 it, and the consumer applied it or failed. Alarms that fire or end have a line, too. A warning or an error that
-repeats is shown three times, and then counted: "... and 214 more in 10 s". How much the functions log is
+repeats is shown five times, and then counted: "... and 214 more in 10 s". How much the functions log is
 cellular:functions: logLevel in Pulumi.local.yaml.
 
 The lines as they are written, with their metrics, are in the logs of --dir, and --json prints those.

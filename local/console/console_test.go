@@ -82,7 +82,7 @@ func TestConsole_ShowsSumsWhenTheyAreDueAndAtItsEnd(t *testing.T) {
 		require.Equal(t, 1+burst, lines(), "the titles, and the first of the kind")
 		time.Sleep(window)
 		require.Equal(t, 1+burst+1, lines())
-		require.Contains(t, out.String(), "... and 197 more in 10 s: failed, to be tried again (error): injected\n")
+		require.Contains(t, out.String(), "... and 195 more in 10 s: failed, to be tried again (error): injected\n")
 		write(7)
 		require.Equal(t, 1+burst+1, lines(), "a kind that goes on is only summed")
 		c.Close()

@@ -11,13 +11,15 @@ import (
 const (
 	// window is the time over which lines are counted, and at most as long is a line held back.
 	window = 10 * time.Second
-	// burst is how many lines of a kind are shown one by one. More than a few say nothing new.
-	burst = 3
+	// burst is how many lines of a kind a window shows one by one: as many as an event that fails makes on its way to the dead
+	// letter queue.
+	burst = 5
 )
 
 // flood keeps trouble that repeats from drowning the rest: a queue that is broken makes the same line for each of its messages,
-// again and again. Of each kind of line, a window shows the first few; the others are summed when it ends. A kind that goes on
-// is only summed, until a window passes without it. Lines without a kind always pass.
+// again and again. Of each kind of line, a window shows the first few; the others are summed when it ends. The windows that
+// follow show their sum alone, until one passes without such a line. Lines of events are news a little longer: they are shown
+// again once a window has held only a few. Lines without a kind always pass.
 type flood map[kind]*run
 
 // kind is what lines have in common that say the same.
@@ -27,8 +29,18 @@ type kind struct{ cell, part, text string }
 type run struct {
 	began time.Time
 	free  int // how many more of them are shown
+	lines int
 	held  int
-	last  entry // of those held
+	last  entry
+}
+
+// next is the run of the window after it.
+func (r *run) next(now time.Time) *run {
+	next := &run{began: now, free: r.free}
+	if r.last.event != "" && r.held <= burst {
+		next.free = burst
+	}
+	return next
 }
 
 func newFlood() flood { return flood{} }
@@ -44,12 +56,13 @@ func (f flood) admits(e entry, now time.Time) bool {
 		r = &run{began: now, free: burst}
 		f[k] = r
 	}
+	r.lines++
+	r.last = e
 	if r.free > 0 {
 		r.free--
 		return true
 	}
 	r.held++
-	r.last = e
 	return false
 }
 
@@ -69,12 +82,14 @@ func (f flood) sums(now time.Time, ended func(*run) bool) []entry {
 		if !ended(r) {
 			continue
 		}
-		if r.held == 0 {
+		if r.held > 0 {
+			sums = append(sums, r.sum(now))
+		}
+		if r.lines == 0 {
 			delete(f, k)
 			continue
 		}
-		sums = append(sums, r.sum(now))
-		f[k] = &run{began: now}
+		f[k] = r.next(now)
 	}
 	slices.SortFunc(sums, func(a, b entry) int {
 		return strings.Compare(a.cell+" "+a.part+" "+a.kind, b.cell+" "+b.part+" "+b.kind)

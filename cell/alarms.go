@@ -14,7 +14,7 @@ import (
 // stream to the producer.
 func (b *builder) newAlarms(streamMapping pulumi.StringInput) error {
 	_, err := alarm.Register(b.ctx, alarm.Group{
-		About: "Cell " + b.args.ID, Alarms: b.alarms(streamMapping), Name: b.names.Alarm, Health: b.names.Health(), Runbook: "5-a-sick-cell",
+		About: "Cell " + b.args.ID, Alarms: b.alarms(streamMapping), Name: b.names.Alarm, Health: b.names.Health(), Runbook: "12-a-page",
 		Period: b.args.Alarms.Period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.RouterHealth,
 		Child: b.child, Options: b.childOpts, Tags: b.tags,
 	})
@@ -60,19 +60,19 @@ func (b *builder) alarms(streamMapping pulumi.StringInput) []alarm.Alarm {
 		},
 		// Why.
 		{
-			Part: naming.AlarmProducerErrors, Wrong: "has a producer that crashes or times out again and again", Runbook: "5-a-sick-cell",
+			Part: naming.AlarmProducerErrors, Wrong: "has a producer that crashes or times out again and again", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(ofFunction(b.names.Producer(), "Errors", alarm.Sum)), Condition: alarm.Count(c.ProducerErrors),
 		},
 		{
-			Part: naming.AlarmConsumerErrors, Wrong: "has a consumer that crashes or times out again and again", Runbook: "5-a-sick-cell",
+			Part: naming.AlarmConsumerErrors, Wrong: "has a consumer that crashes or times out again and again", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(ofFunction(b.names.Consumer(), "Errors", alarm.Sum)), Condition: alarm.Count(c.ConsumerErrors),
 		},
 		{
-			Part: naming.AlarmProducerThrottles, Wrong: "has a producer that Lambda does not run as often as it is needed", Runbook: "5-a-sick-cell",
+			Part: naming.AlarmProducerThrottles, Wrong: "has a producer that Lambda does not run as often as it is needed", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(ofFunction(b.names.Producer(), "Throttles", alarm.Sum)), Condition: alarm.Count(c.ProducerThrottles),
 		},
 		{
-			Part: naming.AlarmConsumerThrottles, Wrong: "has a consumer that Lambda does not run as often as it is needed", Runbook: "5-a-sick-cell",
+			Part: naming.AlarmConsumerThrottles, Wrong: "has a consumer that Lambda does not run as often as it is needed", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(ofFunction(b.names.Consumer(), "Throttles", alarm.Sum)), Condition: alarm.Count(c.ConsumerThrottles),
 		},
 		// What the router sees of the cell. In a fleet of a few cells the router's own share would be that of the one that is sick.

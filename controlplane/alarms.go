@@ -30,7 +30,7 @@ func NewAlarms(ctx *pulumi.Context, name string, args *Args, topicARN pulumi.Str
 		return nil, fmt.Errorf("alarms %s: register: %w", name, err)
 	}
 	health, err := alarm.Register(ctx, alarm.Group{
-		About: "The control plane", Alarms: args.alarms(), Name: args.Stack.ControlPlaneAlarm, Health: args.Stack.ControlPlaneHealth(), Runbook: "10-upgrades-outages-drift",
+		About: "The control plane", Alarms: args.alarms(), Name: args.Stack.ControlPlaneAlarm, Health: args.Stack.ControlPlaneHealth(), Runbook: "12-a-page",
 		Period: args.Alarms.Period, Topic: topicARN,
 		Child: func(part string) string { return name + "-" + part },
 		Options: func(extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
@@ -54,22 +54,22 @@ func (a *Args) alarms() []alarm.Alarm {
 	c := a.Alarms.ControlPlane
 	return []alarm.Alarm{
 		{
-			Part: naming.AlarmMappingThrottles, Wrong: "is throttled: DynamoDB refuses reads of the mapping table", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmMappingThrottles, Wrong: "is throttled: DynamoDB refuses reads of the mapping table", Runbook: "14-the-router-cannot-read-the-mapping-table",
 			Value: alarm.Filled(a.reads("ThrottledRequests")), Condition: alarm.Count(c.MappingThrottles),
 		},
 		{
-			Part: naming.AlarmMappingErrors, Wrong: "fails: DynamoDB answers reads of the mapping table with errors of its own", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmMappingErrors, Wrong: "fails: DynamoDB answers reads of the mapping table with errors of its own", Runbook: "14-the-router-cannot-read-the-mapping-table",
 			Value: alarm.Filled(a.reads("SystemErrors")), Condition: alarm.Count(c.MappingErrors),
 		},
 		{
-			Part: naming.AlarmStaleAnswers, Wrong: "does not answer the router, which goes by what it knew of the tenants' cells", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmStaleAnswers, Wrong: "does not answer the router, which goes by what it knew of the tenants' cells", Runbook: "14-the-router-cannot-read-the-mapping-table",
 			Value: alarm.ShareOf(a.ofRouter("stale_answers"), []alarm.Metric{
 				a.ofRouter("requests_2xx"), a.ofRouter("requests_4xx"), a.ofRouter("requests_5xx"),
 			}, c.StaleAnswers.MinSamples),
 			Condition: alarm.Share(c.StaleAnswers),
 		},
 		{
-			Part: naming.AlarmRefreshFailures, Wrong: "fails the router's reads of the mapping table", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmRefreshFailures, Wrong: "fails the router's reads of the mapping table", Runbook: "14-the-router-cannot-read-the-mapping-table",
 			Value: alarm.ShareOf(a.ofRouter("refresh_failures"), []alarm.Metric{
 				a.ofRouter("cache_misses"), a.ofRouter("refresh_failures"),
 			}, c.RefreshFailures.MinSamples),

@@ -11,7 +11,7 @@ import (
 // mappings is no fault of its own.
 func (b *builder) newAlarms(apiID pulumi.StringInput) error {
 	health, err := alarm.Register(b.ctx, alarm.Group{
-		About: "The router", Alarms: b.alarms(apiID), Name: b.args.Stack.RouterAlarm, Health: b.args.Stack.RouterHealth(), Runbook: "10-upgrades-outages-drift",
+		About: "The router", Alarms: b.alarms(apiID), Name: b.args.Stack.RouterAlarm, Health: b.args.Stack.RouterHealth(), Runbook: "12-a-page",
 		Period: b.args.Alarms.Period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.ControlPlaneHealth,
 		Child: b.child, Options: b.childOpts, Tags: b.tags(),
 	})
@@ -24,23 +24,23 @@ func (b *builder) alarms(apiID pulumi.StringInput) []alarm.Alarm {
 	r := b.args.Alarms.Router
 	return []alarm.Alarm{
 		{
-			Part: naming.AlarmFailures, Wrong: "fails requests before it has found their cells", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmFailures, Wrong: "fails requests before it has found their cells", Runbook: "14-the-router-cannot-read-the-mapping-table",
 			Value: alarm.ShareOf(b.own("requests_5xx_unrouted"), []alarm.Metric{
 				b.own("requests_2xx"), b.own("requests_4xx"), b.own("requests_5xx"),
 			}, r.Failures.MinSamples),
 			Condition: alarm.Share(r.Failures),
 		},
 		{
-			Part: naming.AlarmErrors, Wrong: "crashes or times out again and again", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmErrors, Wrong: "crashes or times out again and again", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(b.ofFunction("Errors")), Condition: alarm.Count(r.Errors),
 		},
 		{
-			Part: naming.AlarmThrottles, Wrong: "is not run by Lambda as often as it is needed", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmThrottles, Wrong: "is not run by Lambda as often as it is needed", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value: alarm.Of(b.ofFunction("Throttles")), Condition: alarm.Count(r.Throttles),
 		},
 		// What the function answers itself is the fault of a cell, or in failures; what it could not answer, the API tells alone.
 		{
-			Part: naming.AlarmIntegrationFailures, Wrong: "does not get to answer: its API fails requests by itself", Runbook: "10-upgrades-outages-drift",
+			Part: naming.AlarmIntegrationFailures, Wrong: "does not get to answer: its API fails requests by itself", Runbook: "13-a-function-crashes-or-is-throttled",
 			Value:     alarm.ShareOfRest(ofAPI(apiID, "5xx"), b.own("requests_5xx"), ofAPI(apiID, "Count"), r.IntegrationFailures.MinSamples),
 			Condition: alarm.Share(r.IntegrationFailures),
 		},

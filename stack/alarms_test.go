@@ -134,23 +134,31 @@ func TestAlarms_FitWhatCloudWatchTakes(t *testing.T) {
 	}
 }
 
-func TestAlarms_NameARunbookThatThereIs(t *testing.T) {
+// TestAlarms_NameTheRunbookOfTheirRow holds the descriptions to the tables of alarms of the page, which have each alarm once.
+// That the headings exist is in TestPages_LinkToWhatExists.
+func TestAlarms_NameTheRunbookOfTheirRow(t *testing.T) {
 	page, err := os.ReadFile("../" + alarm.Runbooks)
 	require.NoError(t, err)
-	anchors := map[string]bool{}
-	for _, heading := range regexp.MustCompile(`(?m)^## (.+)$`).FindAllStringSubmatch(string(page), -1) {
-		kept := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
-		anchors[strings.ReplaceAll(kept, " ", "-")] = true
+	rows := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| .* \\| \\[[^]]+\\]\\(#([a-z0-9-]+)\\) \\|$").FindAllStringSubmatch(string(page), -1) {
+		require.NotContains(t, rows, row[1], "it has one row")
+		rows[row[1]] = row[2]
 	}
-	runbook := regexp.MustCompile(`\. Runbook: ` + regexp.QuoteMeta(alarm.Runbooks) + `#(\S+)$`)
+	require.ElementsMatch(t, slices.Concat(naming.CellAlarms(), naming.RouterAlarms(), naming.ControlPlaneAlarms()), slices.Collect(maps.Keys(rows)))
+
 	r := deploy(t, named("alpha"))
 	all := append(r.OfType(compositeType), r.OfType(alarmType)...)
-	require.NotEmpty(t, all)
+	require.Len(t, all, 3+len(rows))
 	for _, a := range all {
-		found := runbook.FindStringSubmatch(a.Str(t, "alarmDescription"))
-		require.NotNil(t, found, "%s says %q", a, a.Str(t, "alarmDescription"))
-		require.True(t, anchors[found[1]], "%s names the runbook %s, which does not exist", a, found[1])
+		heading := "12-a-page" // of a composite alarm
+		if a.Type == alarmType {
+			parsed, ok := naming.Stack(pulumitest.Stack).ParseAlarm(a.Str(t, "name"))
+			require.True(t, ok, a)
+			heading = rows[parsed.Part]
+		}
+		require.Regexp(t, regexp.QuoteMeta(". Runbook: "+alarm.Runbooks+"#"+heading)+`$`, a.Str(t, "alarmDescription"), "%s", a)
 	}
+	require.Contains(t, string(page), "\n## 12 A page\n")
 }
 
 // alarmFields are the paths of all alarms of a configuration.

@@ -50,25 +50,32 @@ type datapoint struct {
 	known bool
 }
 
+// judged returns the datapoints of a range by which an alarm is judged: the latest that there are, as many as it has periods.
+func (e evaluation) judged(points []datapoint) []datapoint {
+	var known []datapoint
+	for _, p := range points {
+		if p.known {
+			known = append(known, p)
+		}
+	}
+	return known[max(0, len(known)-e.periods):]
+}
+
 // judge returns the state that follows from an evaluation range, oldest period first, where the alarm is in a state now. The
 // rules are those of "Configuring how CloudWatch alarms treat missing data" in the user guide.
 func (e evaluation) judge(points []datapoint, now State) State {
-	var known []datapoint
 	oldestBreach, allBreach := 0, true // how many periods ago the oldest breaching one began; 1 is the latest
 	for i, p := range points {
 		if !p.known {
 			continue
 		}
-		known = append(known, p)
 		if !e.breaching(p.value) {
 			allBreach = false
 		} else if oldestBreach == 0 {
 			oldestBreach = len(points) - i
 		}
 	}
-	if len(known) > e.periods {
-		known = known[len(known)-e.periods:]
-	}
+	known := e.judged(points)
 	missing := e.periods - len(known)
 	breaches := 0
 	for _, p := range known {
@@ -223,18 +230,16 @@ func (a *metricAlarm) evaluate(m *Metrics, now time.Time, state State) (State, s
 
 // reason says in AWS's words on what a state rests.
 func reason(points []datapoint, e evaluation, threshold float64, operator types.ComparisonOperator) string {
-	breaches, known, latest := 0, 0, ""
-	for _, p := range points[extraPeriods:] {
-		if p.known {
-			known++
-			latest = fmt.Sprintf(", the latest is %g", p.value)
-			if e.breaching(p.value) {
-				breaches++
-			}
+	breaches, latest := 0, ""
+	known := e.judged(points)
+	for _, p := range known {
+		latest = fmt.Sprintf(", the latest is %g", p.value)
+		if e.breaching(p.value) {
+			breaches++
 		}
 	}
 	return fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints were %s %g (%d missing, treated as %s; %d to alarm%s)",
-		breaches, e.periods, operator, threshold, e.periods-known, e.missing, e.toAlarm, latest)
+		breaches, e.periods, operator, threshold, e.periods-len(known), e.missing, e.toAlarm, latest)
 }
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }

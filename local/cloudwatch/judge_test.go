@@ -40,6 +40,14 @@ func TestEvaluation_TreatsMissingDataAsTheUserGuideSays(t *testing.T) {
 	}
 }
 
+// A period that has just begun to be missing does not hide what the state rests on.
+func TestReason_CountsTheDatapointsThatWereJudged(t *testing.T) {
+	e := evaluation{periods: 1, toAlarm: 1, missing: treatNotBreaching, breaching: func(v float64) bool { return v > 0 }}
+	points := []datapoint{{}, {value: 7, known: true}, {}}
+	require.Equal(t, InAlarm, e.judge(points, OK))
+	require.Contains(t, reason(points, e, 0, "GreaterThanThreshold"), "1 out of the last 1 datapoints were GreaterThanThreshold 0 (0 missing, treated as notBreaching; 1 to alarm, the latest is 7)")
+}
+
 func TestParseRule_ReadsNamesStatesAndOperators(t *testing.T) {
 	states := map[string]State{"a": InAlarm, "b c": OK, "d": InsufficientData}
 	stateOf := func(name string) State { return states[name] }

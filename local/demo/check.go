@@ -68,9 +68,10 @@ func (t *tally) nothingLost(states map[string]*cellState) finding {
 	return finding{"I6 Nothing lost", fmt.Sprintf("the business counters add up to the %d applied events, each once, with those moved and redriven", applied), errors.Join(errs...)}
 }
 
-// containedPoison looks at the DLQs before the fix, event key -> cell, and at the cells in the end.
-func (t *tally) containedPoison(ejected map[string]string, states map[string]*cellState) finding {
-	var errs []error
+// containedPoison looks at the DLQs before the fix, event key -> cell, at the alarms that fired besides, and at the cells in the
+// end.
+func (t *tally) containedPoison(ejected map[string]string, paged []error, states map[string]*cellState) finding {
+	errs := slices.Clone(paged)
 	for key, cell := range ejected {
 		if !t.poison[key] && !t.mended[key] {
 			errs = append(errs, fmt.Errorf("before the fix the good event %q was in a DLQ of cell %s", key, cell))
@@ -97,6 +98,6 @@ func (t *tally) containedPoison(ejected map[string]string, states map[string]*ce
 	if failed != len(t.poison) {
 		errs = append(errs, fmt.Errorf("%d events are recorded as failed, %d are poisonous", failed, len(t.poison)))
 	}
-	return finding{"I7 Contained poison", fmt.Sprintf("before the fix %d poisonous events sat in their own cell's DLQ, after it %d; nothing else failed",
+	return finding{"I7 Contained poison", fmt.Sprintf("before the fix %d poisonous events sat in their own cell's DLQ and fired its alarm, after it %d; nothing else failed, nobody else's alarm fired",
 		len(ejected), failed), errors.Join(errs...)}
 }

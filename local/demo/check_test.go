@@ -58,7 +58,7 @@ func ejected() map[string]string {
 
 func findings(t *tally, ejected map[string]string, states map[string]*cellState) map[string]error {
 	errs := map[string]error{}
-	for _, f := range []finding{t.isolation(states), t.nothingLost(states), t.containedPoison(ejected, states)} {
+	for _, f := range []finding{t.isolation(states), t.nothingLost(states), t.containedPoison(ejected, nil, states)} {
 		errs[f.Invariant] = f.Err
 	}
 	return errs
@@ -100,7 +100,9 @@ func TestADefectFailsItsInvariantWithTheReason(t *testing.T) {
 		"a good event is given up": {func(_ *tally, s map[string]*cellState) { s["alpha"].Failed = map[string]string{"acme#2": "panic"} },
 			"I7 Contained poison", "cell alpha gave up on the good event acme#2: panic"},
 		"the poison vanishes": {func(_ *tally, s map[string]*cellState) { s["beta"].DLQ = nil },
-			"I6 Nothing lost", "cell beta: 0 messages in its DLQs, 1 poisonous events accepted"},
+			"I6 Nothing lost", "cell beta: 0 messages in its DLQs, want 1"},
+		"a letter comes back after it was dropped": {func(t *tally, _ map[string]*cellState) { t.dropped = true },
+			"I6 Nothing lost", "cell beta: 1 messages in its DLQs, want 0"},
 		"a message keeps waiting": {func(_ *tally, s map[string]*cellState) { s["beta"].Waiting = 1 },
 			"I7 Contained poison", "cell beta: 1 messages still wait in its queue"},
 	} {

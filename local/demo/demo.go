@@ -1,6 +1,6 @@
 // Package demo shows the whole system at work on the local cloud, and checks what can be seen of its invariants: it
-// deploys the program, sends the sample events through the router, moves a tenant under this load, mends what could not be
-// applied and redrives it, takes the control plane away, compares what was answered with what the cells hold, and takes
+// deploys the program, sends the sample events through the router, moves a tenant under this load, looks at whom the poison
+// among them pages, mends what could not be applied and redrives it, takes the control plane away, compares what was answered with what the cells hold, and takes
 // everything down.
 package demo
 
@@ -100,6 +100,7 @@ type demo struct {
 	outputs  local.Outputs
 	moving   *relocation
 	ejected  map[string]string // event key -> the cell in whose DLQ it was before the fix
+	paged    []error           // alarms that had no reason to fire
 	findings []finding
 }
 
@@ -123,7 +124,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.found(t.isolation(states), t.nothingLost(states), t.containedPoison(d.ejected, states),
+	d.found(t.isolation(states), t.nothingLost(states), t.containedPoison(d.ejected, d.paged, states),
 		t.ownership(d.moving.move, applied, states, d.moving.reads, d.moving.wrong))
 	cache, err := d.routerLookups()
 	if err != nil {
@@ -142,7 +143,7 @@ func (d *demo) run(ctx context.Context) error {
 // work is what happens while the move goes on, up to the outage. The outage takes the mapping table away, which the move
 // and the redrive need.
 func (d *demo) work(ctx context.Context, t *tally) error {
-	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.fix, d.redrive, d.finishMove, d.outage} {
+	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.page, d.fix, d.redrive, d.drop, d.finishMove, d.calm, d.outage} {
 		if err := step(ctx, t); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -15,6 +16,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
+	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/fleet"
 	"cellular/internal/operator/move"
@@ -32,6 +34,7 @@ type operator struct {
 	router  manifest.Router
 	mover   *move.Mover
 	letters *deadletter.Letters
+	alarms  *alarm.Reader
 	cells   func(ctx context.Context, id string) (manifest.Cell, error)
 }
 
@@ -49,6 +52,7 @@ func newOperator(ctx context.Context, cfg aws.Config, stack naming.Stack, observ
 	return &operator{
 		router: f.Router,
 		cells:  find,
+		alarms: alarm.NewReader(cloudwatch.NewFromConfig(cfg), stack),
 		mover: move.New(move.Options{
 			DynamoDB: tables, Queue: queues, ControlPlane: f.ControlPlane, Cell: find,
 			Quarantine: time.Duration(f.Router.HardTTL) + time.Duration(f.Router.RefreshTimeout) + time.Duration(f.Router.CellTimeout) + clockMargin,

@@ -14,7 +14,7 @@ RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 TEST := go test $(RACE) -shuffle=on
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
-SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest partstest routertest soaktest)
+SLOW := $(addprefix cellular/local/,alarmtest authtest e2e enginetest movetest partstest routertest soaktest)
 # The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short).
 MODELS := cellular/internal/operator/move cellular/stack
 QUICK = $(filter-out $(SLOW) $(MODELS),$(shell go list ./...))

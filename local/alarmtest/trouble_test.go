@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"cellular/internal/testkit/cloudtest"
 	"cellular/local/awsapi"
 )
 
@@ -77,4 +76,6 @@ func fail(w http.ResponseWriter, r *http.Request) {
 	awsapi.Refuse(w, r, http.StatusInternalServerError, "InternalServerError", "it is a bad day")
 }
 
-func throttle(w http.ResponseWriter, _ *http.Request) { cloudtest.AnswerThrottling(w) }
+func throttle(w http.ResponseWriter, r *http.Request) {
+	awsapi.Refuse(w, r, http.StatusBadRequest, "ThrottlingException", "it is a bad day")
+}

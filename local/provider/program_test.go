@@ -42,7 +42,7 @@ func TestTakesWhatTheProgramRegisters(t *testing.T) {
 			seen[r.Type] = true
 		}
 	}
-	for _, token := range []string{tableType, topicType, keyType, functionType, stageType} {
+	for _, token := range []string{tableType, topicType, keyType, functionType, stageType, metricAlarmType, compositeType} {
 		require.True(t, seen[token], token)
 	}
 }

@@ -98,7 +98,11 @@ func (l lineTap) Write(line []byte) (int, error) {
 // notify writes down that an alarm has changed, and does its actions: publishing to topics, as far as their policies admit
 // CloudWatch.
 func (c *Cloud) notify(n cloudwatch.Notice) {
-	c.watch.note("alarm %s: %s -> %s: %s", n.Alarm, n.From, n.To, n.Reason)
+	held := ""
+	if n.Suppressed {
+		held = " (told to nobody while " + n.SuppressedBy + " may suppress it)"
+	}
+	c.watch.note("alarm %s: %s -> %s: %s%s", n.Alarm, n.From, n.To, n.Reason, held)
 	if n.Suppressed || !n.ActionsOn {
 		return
 	}

@@ -50,10 +50,13 @@ func TestAlarm_HasALineOnTheConsole(t *testing.T) {
 		notice.From, notice.To = change[0], change[1]
 		c.notify(notice)
 	}
+	notice.From, notice.To, notice.Suppressed, notice.SuppressedBy = cloudwatch.OK, cloudwatch.InAlarm, true, "local-health-router"
+	c.notify(notice)
 	screen.Close()
 	l.close()
 	lines := strings.Split(strings.TrimSpace(shown.String()), "\n")[1:] // after the titles
-	require.Len(t, lines, 2)
+	require.Len(t, lines, 3)
 	require.Contains(t, lines[0], `  beta   -               -           cloudwatch  alarm local-alarm-consumer-dlq-cell-beta: OK -> ALARM: Threshold Crossed:\n1 datapoint`)
 	require.Contains(t, lines[1], "alarm local-alarm-consumer-dlq-cell-beta: ALARM -> OK: ")
+	require.Contains(t, lines[2], " (told to nobody while local-health-router may suppress it)")
 }

@@ -120,6 +120,7 @@ func (w *world) subscribe(ctx context.Context) (*pager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the pager's queue: %w", err)
 	}
+	_, _ = w.topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(stack.AlarmTopic())})
 	topic := "arn:aws:sns:" + region + ":" + account + ":" + stack.AlarmTopic()
 	if _, err = w.topics.Subscribe(ctx, &sns.SubscribeInput{
 		TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn, Attributes: map[string]string{"RawMessageDelivery": "true"},

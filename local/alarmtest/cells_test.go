@@ -159,10 +159,10 @@ func (v victim) breakTopic() (end func()) {
 // cripple changes a function for the worse, and sends an event through the cell, which is processed when it is mended.
 func (v victim) cripple(t *testing.T, function string, change func(*lambda.FunctionConfig)) (mend func(*testing.T)) {
 	t.Helper()
-	mend = v.change(t, function, change)
+	restore := v.change(t, function, change)
 	v.Accept(t, v.tenant, "e", cloudtest.Visit, cloudtest.Page)
 	return func(t *testing.T) {
-		mend(t)
+		restore(t)
 		v.AwaitStatus(t, v.tenant, "processed", "e")
 	}
 }

@@ -1,5 +1,5 @@
 // Package soaktest_test has many clients write to a local cloud while its processes are killed and frozen, AWS throttles
-// and fails, and a tenant moves; then it accounts for every event. It is short among the other tests; 'make soak' runs two
+// and fails, and a tenant moves; then it accounts for every event. Without any of that it sees that no alarm fires. It is short among the other tests; 'make soak' runs two
 // minutes of it.
 package soaktest_test
 

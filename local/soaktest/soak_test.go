@@ -26,13 +26,19 @@ const (
 	shortSoak      = 15 * time.Second
 )
 
-func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
-	length := shortSoak
-	if text := os.Getenv(lengthVariable); text != "" {
-		var err error
-		length, err = time.ParseDuration(text)
-		require.NoError(t, err, lengthVariable)
+// soak is how long the clients write.
+func soak(t *testing.T) time.Duration {
+	text := os.Getenv(lengthVariable)
+	if text == "" {
+		return shortSoak
 	}
+	length, err := time.ParseDuration(text)
+	require.NoError(t, err, lengthVariable)
+	return length
+}
+
+func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
+	length := soak(t)
 	w := deploy(t)
 	homes := map[string]string{"ada": "east", "bob": "east", "cleo": "north", "dora": "north", "emil": "west", "traveller": "west"}
 	const traveller, destination = "traveller", "east"
@@ -47,7 +53,7 @@ func TestI6UnderKillsAndFreezesNothingIsLostAndNothingDoubled(t *testing.T) {
 	m := w.move(t.Context(), traveller, destination)
 	harmed := make(chan harm, 1)
 	go func() { harmed <- w.disturb(load, t, m) }()
-	s := w.write(load, tenants)
+	s := w.write(load, writers, tenants)
 	h := <-harmed
 	w.weather.bad.Store(false)
 	require.Empty(t, s.silent, "every request has an answer")

@@ -24,9 +24,9 @@ type sent struct {
 	silent   []string             // requests without an answer, which must not be
 }
 
-// write has the writers write to the tenants, each in its turn, until the context ends. What is under way then is brought
+// write has so many writers write to the tenants, each in its turn, until the context ends. What is under way then is brought
 // to its end.
-func (w *world) write(ctx context.Context, tenants []string) *sent {
+func (w *world) write(ctx context.Context, writers int, tenants []string) *sent {
 	s := &sent{accepted: map[string]time.Time{}, refused: map[string]int{}}
 	all := cloudtest.NewCrowd(ctx)
 	for i := range writers {

@@ -55,15 +55,16 @@ func NewAlarmTopic(ctx *pulumi.Context, name string, args *Args, mappingTableARN
 	if err != nil {
 		return nil, fmt.Errorf("alarm topic %s: create the topic: %w", name, err)
 	}
-	if _, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+	policy, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
 		Arn: topic.Arn,
 		Policy: pulumi.All(topic.Arn, mappingTableARN).ApplyT(func(arns []any) (string, error) {
 			return iam.Document(alarmTopicPolicy(arns[0].(string), placeOf(arns[1].(string)))...)
 		}).(pulumi.StringOutput),
-	}, pulumi.Parent(t)); err != nil {
+	}, pulumi.Parent(t))
+	if err != nil {
 		return nil, fmt.Errorf("alarm topic %s: create the topic's policy: %w", name, err)
 	}
-	t.ARN = topic.Arn
+	t.ARN = policy.Arn // the same; an alarm that tells it is made once it may
 	if err := ctx.RegisterResourceOutputs(t, pulumi.Map{"arn": t.ARN}); err != nil {
 		return nil, fmt.Errorf("alarm topic %s: register outputs: %w", name, err)
 	}

@@ -120,6 +120,15 @@ func TestAlarms_AreSuppressedByWhatTheirPartDependsOn(t *testing.T) {
 
 // A composite alarm's rule has at most 10,240 characters (PutCompositeAlarm), and depends on at most 100 alarms (User Guide, Create a
 // composite alarm). A description has at most 1,024 characters.
+// A composite tells the topic as soon as it is OK for the first time, and the topic refuses whom its policy does not admit yet.
+func TestAlarms_OfTheGlobalPlaneAreMadeOnceTheyMayTellTheTopic(t *testing.T) {
+	r := deploy(t, named("alpha"))
+	policy := r.WithInput(t, "aws:sns/topicPolicy:TopicPolicy", "arn", "arn:aws-us-gov:sns:us-gov-west-1:210987654321:test-global-alarms")
+	for _, name := range []string{"test-health-router", "test-health-control-plane"} {
+		require.True(t, r.WithInput(t, compositeType, "alarmName", name).DependsOn(policy), name)
+	}
+}
+
 func TestAlarms_FitWhatCloudWatchTakes(t *testing.T) {
 	r := deploy(t, named("abcdefghijklmnopqrst"), "cellular:deployment", strings.Repeat("d", 24))
 	for _, c := range r.OfType(compositeType) {

@@ -1,6 +1,6 @@
 // Package controlplane builds what the control plane is made of: the table that maps tenants to cells, the tables of
-// the cells' states and of the moves between cells, a parameter that says what they are called, and the topic that the
-// deployment's alarms tell.
+// the cells' states, of the moves between cells and of what operators did, a parameter that says what they are called, and
+// the topic that the deployment's alarms tell.
 //
 // The tables outlive every cell and every router, and a lost mapping strands a tenant. So each is encrypted, can be put
 // back to any second of the last 35 days, and refuses deletion, both to Pulumi and to AWS, unless the stack is a

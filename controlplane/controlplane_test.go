@@ -99,10 +99,25 @@ func TestMovesAreATenantsHistoryWithTheOpenOnesListed(t *testing.T) {
 	}, inputs(t, r.Named(t, tableType, "control-moves")))
 }
 
+func TestActsAreKeyedByMonthAndTimeAndExpire(t *testing.T) {
+	r := pulumitest.Run(t, program(valid("prod", true)))
+	require.Equal(t, map[string]any{
+		"name": "prod-global-audit", "hashKey": "utc_month", "rangeKey": "act_id", "billingMode": "PAY_PER_REQUEST",
+		"attributes": []any{
+			map[string]any{"name": "utc_month", "type": "S"}, map[string]any{"name": "act_id", "type": "S"},
+		},
+		"ttl":                       map[string]any{"attributeName": "expires_at", "enabled": true},
+		"serverSideEncryption":      map[string]any{"enabled": true},
+		"pointInTimeRecovery":       map[string]any{"enabled": true},
+		"deletionProtectionEnabled": true,
+		"tags":                      map[string]any{"Layer": "ControlPlane"},
+	}, inputs(t, r.Named(t, tableType, "control-audit")))
+}
+
 func TestProtectKeepsEveryTable(t *testing.T) {
 	for _, protect := range []bool{true, false} {
 		tables := pulumitest.Run(t, program(valid("s", protect))).OfType(tableType)
-		require.Len(t, tables, 3)
+		require.Len(t, tables, 4)
 		for _, table := range tables {
 			require.Equal(t, protect, table.Protect, table)
 			require.Equal(t, protect, table.Value(t, "deletionProtectionEnabled"), table)
@@ -122,6 +137,7 @@ func TestTheControlPlanePublishesWhereItsTablesAre(t *testing.T) {
 	require.Equal(t, manifest.ControlPlane{
 		MappingTable: "prod-global-tenant-cell-mapping", CellTable: "prod-global-cell-states", MoveTable: "prod-global-tenant-moves",
 		AlarmTopicARN: topicARN("prod-global-alarms"),
+		AuditTable:    "prod-global-audit",
 	}, got)
 	for _, table := range r.OfType(tableType) {
 		require.True(t, p.DependsOn(table), "%s is published before it is there", table)
@@ -144,7 +160,7 @@ func TestEveryChildIsUnderItsComponentAndItsProvider(t *testing.T) {
 	}
 	mapping, control, alarms := r.Only(t, controlplane.MappingTableType).URN, r.Only(t, controlplane.ControlTablesType).URN, r.Only(t, controlplane.AlarmTopicType).URN
 	require.Equal(t, map[string]string{
-		"mapping": mapping, "control-cells": control, "control-moves": control, "control-facts": control,
+		"mapping": mapping, "control-cells": control, "control-moves": control, "control-audit": control, "control-facts": control,
 		"alarms": alarms, "alarms-policy": alarms, "alarms-key": alarms, "alarms-key-alias": alarms,
 	}, under)
 }

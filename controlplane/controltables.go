@@ -15,7 +15,7 @@ import (
 const ControlTablesType = "cellular:controlplane:ControlTables"
 
 // ControlTables is what the operator's CLI works on besides the mapping: the states of the cells, the moves of tenants
-// between them, and the parameter from which it learns the control plane's names. See package controltables for the
+// between them, the audit of what operators did, and the parameter from which it learns the control plane's names. See package controltables for the
 // items.
 type ControlTables struct {
 	pulumi.ResourceState
@@ -52,9 +52,20 @@ func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable
 	if err != nil {
 		return nil, fmt.Errorf("control tables %s: create the table of moves: %w", name, err)
 	}
-	document := pulumi.All(mappingTable, cells.Name, moves.Name, alarmTopicARN).ApplyT(func(names []any) (string, error) {
+	audit, err := args.newTable(ctx, name+"-audit", &dynamodb.TableArgs{
+		Name:       pulumi.String(args.Stack.AuditTable()),
+		HashKey:    pulumi.String(controltables.AttrMonth),
+		RangeKey:   pulumi.String(controltables.AttrAct),
+		Attributes: dynamodb.TableAttributeArray{attribute(controltables.AttrMonth, "S"), attribute(controltables.AttrAct, "S")},
+		Ttl:        dynamodb.TableTtlArgs{AttributeName: pulumi.String(controltables.AttrExpiresAt), Enabled: pulumi.Bool(true)},
+	}, c)
+	if err != nil {
+		return nil, fmt.Errorf("control tables %s: create the audit table: %w", name, err)
+	}
+	document := pulumi.All(mappingTable, cells.Name, moves.Name, alarmTopicARN, audit.Name).ApplyT(func(names []any) (string, error) {
 		return manifest.ControlPlane{
 			MappingTable: names[0].(string), CellTable: names[1].(string), MoveTable: names[2].(string), AlarmTopicARN: names[3].(string),
+			AuditTable: names[4].(string),
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(ctx, name+"-facts", &ssm.ParameterArgs{

@@ -135,7 +135,7 @@ func partsOf(resources map[string]deployedResource) ([]part, error) {
 // for a table of the control plane.
 func deploymentOf(table, cell string) (naming.Stack, bool) {
 	var none naming.Stack
-	ends := []string{none.MappingTable(), none.CellTable(), none.MoveTable()}
+	ends := []string{none.MappingTable(), none.CellTable(), none.MoveTable(), none.AuditTable()}
 	if cell != "" {
 		ends = []string{none.Cell(cell).DataTable(), none.Cell(cell).ResultsTable(), none.Cell(cell).CountersTable()}
 	}

@@ -13,7 +13,7 @@ import (
 // What a deployment has of what AWS counts: by cell, and besides.
 const (
 	CellRoles, FixedRoles           = 2, 1 // producer and consumer; router
-	CellTables, FixedTables         = 3, 3 // data, results and counters; mappings, cell states and moves
+	CellTables, FixedTables         = 3, 4 // data, results and counters; mappings, cell states, moves and the audit
 	CellParameters, FixedParameters = 1, 2 // the manifest of a cell; of the control plane and the router
 	CellTopics, FixedTopics         = 1, 1 // of the events of a cell; of the alarms
 	CellLogGroups, FixedLogGroups   = 2, 2 // of each function; the API's access log besides

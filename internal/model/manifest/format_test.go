@@ -10,12 +10,14 @@ import (
 )
 
 // Each document has one file for each set of fields that it ever had. The files of v1 are in camelCase, with a cell's durations
-// in seconds; the router's first and a cell's before data-ttl lack a field that came later.
+// in seconds; the router's first, a cell's before data-ttl and the control plane's before audit-table lack fields that came later.
 func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
-	silent := controlPlane
-	silent.AlarmTopicARN = ""
 	earlier := edge
 	earlier.ThrottleRate = 0
+	unaudited := controlPlane
+	unaudited.AuditTable = ""
+	silent := unaudited
+	silent.AlarmTopicARN = ""
 	keeping := alpha
 	keeping.Settings.DataTTL = 0
 	for _, kind := range []struct {
@@ -27,8 +29,9 @@ func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 	}{
 		{"cell", "data-ttl", alpha.JSON, func(s string) (any, error) { return manifest.Parse(s) },
 			map[string]any{"cell-v1/manifest": keeping, "cell-v2/manifest": keeping, "cell-v2/data-ttl": alpha}},
-		{"control-plane", "alarm-topic", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
-			map[string]any{"control-plane-v1/manifest": silent, "control-plane-v2/manifest": silent, "control-plane-v2/alarm-topic": controlPlane}},
+		{"control-plane", "audit-table", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
+			map[string]any{"control-plane-v1/manifest": silent, "control-plane-v2/manifest": silent, "control-plane-v2/alarm-topic": unaudited,
+				"control-plane-v2/audit-table": controlPlane}},
 		{"router", "manifest", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
 			map[string]any{"router-v1/manifest": earlier, "router-v1/throttle-rate": edge, "router-v2/manifest": edge}},
 	} {

@@ -14,6 +14,9 @@ type ControlPlane struct {
 	// AlarmTopicARN is the topic that the deployment's alarms tell. It is empty in the manifest of a control plane of a version
 	// without alarms; readers of that version pass it over.
 	AlarmTopicARN string `json:"alarm_topic_arn,omitempty"`
+	// AuditTable is "" in the manifest of a control plane of the version before, which has none; readers of that version pass
+	// it over.
+	AuditTable string `json:"audit_table,omitempty"`
 }
 
 // JSON is the document as the control plane publishes it.

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	controlPlane = manifest.ControlPlane{MappingTable: "m", CellTable: "c", MoveTable: "mo", AlarmTopicARN: "t"}
+	controlPlane = manifest.ControlPlane{MappingTable: "m", CellTable: "c", MoveTable: "mo", AlarmTopicARN: "t", AuditTable: "a"}
 	edge         = manifest.Router{
 		URL: "https://u", Function: "f", Role: "r", Auth: "iam",
 		SoftTTL: manifest.Duration(30 * time.Second), HardTTL: manifest.Duration(time.Hour),
@@ -23,7 +23,7 @@ var (
 func TestTheControlPlanesManifestSurvivesTheDocument(t *testing.T) {
 	text, err := controlPlane.JSON()
 	require.NoError(t, err)
-	require.Equal(t, `{"mapping_table":"m","cell_table":"c","move_table":"mo","alarm_topic_arn":"t"}`, text)
+	require.Equal(t, `{"mapping_table":"m","cell_table":"c","move_table":"mo","alarm_topic_arn":"t","audit_table":"a"}`, text)
 	got, err := manifest.ParseControlPlane(strings.Replace(text, "{", `{"newer":1,`, 1))
 	require.NoError(t, err)
 	require.Equal(t, controlPlane, got)

@@ -30,6 +30,7 @@ func (s Stack) CheckGlobal() error {
 		{"DynamoDB table", s.MappingTable(), maxTable},
 		{"DynamoDB table", s.CellTable(), maxTable},
 		{"DynamoDB table", s.MoveTable(), maxTable},
+		{"DynamoDB table", s.AuditTable(), maxTable},
 		{"Lambda function", s.Router(), maxFunction},
 		{"IAM role", s.RouterRole(), maxRole},
 		{"SSM parameter", s.ControlPlaneParameter(), maxParameter},

@@ -18,6 +18,9 @@ func (s Stack) CellTable() string { return string(s) + "-global-cell-states" }
 // MoveTable is the global table of the moves of tenants between cells, under way and done.
 func (s Stack) MoveTable() string { return string(s) + "-global-tenant-moves" }
 
+// AuditTable is the global table of what operators did with cellctl.
+func (s Stack) AuditTable() string { return string(s) + "-global-audit" }
+
 // Router is the router's Lambda function, and its HTTP API.
 func (s Stack) Router() string { return string(s) + "-global-edge-router" }
 

@@ -56,6 +56,7 @@ func TestNamesCarryStackStemAndCell(t *testing.T) {
 	require.Equal(t, "dev-global-tenant-cell-mapping", stack.MappingTable())
 	require.Equal(t, "dev-global-cell-states", stack.CellTable())
 	require.Equal(t, "dev-global-tenant-moves", stack.MoveTable())
+	require.Equal(t, "dev-global-audit", stack.AuditTable())
 	require.Equal(t, "dev-global-edge-router", stack.Router())
 	require.Equal(t, "dev-edge-cell-router-role", stack.RouterRole())
 	require.Equal(t, "/cellular/dev/control-plane", stack.ControlPlaneParameter())

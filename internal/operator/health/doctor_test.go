@@ -35,7 +35,7 @@ func TestAHealthyDeploymentHasNothingToComplainOf(t *testing.T) {
 		subjects[f.Check+" "+f.Subject] = true
 	}
 	for _, want := range []string{
-		"credentials us-east-1", "manifest /cellular/dev/router", "manifest /cellular/dev/cells/beta", "table dev-global-tenant-moves",
+		"credentials us-east-1", "manifest /cellular/dev/router", "manifest /cellular/dev/cells/beta", "table dev-global-tenant-moves", "table dev-global-audit",
 		"table dev-app-results-cell-beta", "table policy dev-app-data-cell-alpha", "queue dev-processing-queue-stream-dlq-cell-alpha",
 		"topic dev-processing-topic-cell-beta", "function dev-global-edge-router", "function dev-consumer-cell-beta",
 		"event source mapping dev-producer-cell-alpha", "role policy " + role, "quota DynamoDB tables", "quota Lambda concurrency",
@@ -188,10 +188,10 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		{"nearly as many cells as fit", func(w *world) { w.concurrency = 127 }, health.Warn, "cells",
 			"2 cells; of the size of the largest 2 fit the account's quotas: Lambda concurrency is met first, then IAM roles at 496"},
 		{"more cells than fit", func(w *world) { w.concurrency = 125 }, health.Warn, "cells", "what they may draw at a time is more than there is"},
-		{"no room for tables", func(w *world) { w.tableQuota = 8 }, health.Fail, "DynamoDB tables", "7 of 8 (the account's quota) are used in the Region: there is no room"},
+		{"no room for tables", func(w *world) { w.tableQuota = 8 }, health.Fail, "DynamoDB tables", "8 of 8 (the account's quota) are used in the Region: there is no room"},
 		{"little room for tables", func(w *world) {
 			w.tableQuota = 16
-			for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
 				w.table("of-somebody-"+name, "")
 			}
 		}, health.Warn, "DynamoDB tables", "13 of 16 (the account's quota) are used in the Region: there is room for 1 more cells"},

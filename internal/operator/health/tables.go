@@ -41,13 +41,17 @@ func (d Doctor) controlTables(ctx context.Context, p published) []Finding {
 	if p.control == nil {
 		return nil
 	}
-	return slices.Concat(
+	found := slices.Concat(
 		d.table(ctx, tableWant{name: p.control.MappingTable, indexes: []string{mapping.CellIndex}, protect: p.protected(), recovery: p.protected()}),
 		d.table(ctx, tableWant{name: p.control.CellTable, protect: p.protected(), recovery: p.protected()}),
 		d.table(ctx, tableWant{
 			name: p.control.MoveTable, indexes: []string{controltables.OpenIndex}, ttl: controltables.AttrExpiresAt, protect: p.protected(), recovery: p.protected(),
 		}),
 	)
+	if audit := p.control.AuditTable; audit != "" { // a control plane of the version before has none
+		found = append(found, d.table(ctx, tableWant{name: audit, ttl: controltables.AttrExpiresAt, protect: p.protected(), recovery: p.protected()})...)
+	}
+	return found
 }
 
 func (d Doctor) cellTables(ctx context.Context, p published, c manifest.Cell) []Finding {

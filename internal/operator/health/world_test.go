@@ -128,6 +128,7 @@ func healthy(t *testing.T) *world {
 	w.table(stack.MappingTable(), "", "by-cell")
 	w.table(stack.CellTable(), "")
 	w.table(stack.MoveTable(), "expires_at", "open")
+	w.table(stack.AuditTable(), "expires_at")
 	w.function(stack.Router(), 0)
 	w.cell(t, "alpha")
 	w.cell(t, "beta")

@@ -43,12 +43,15 @@ func ControlPlane(stack naming.Stack) map[string]Table {
 				},
 			},
 		},
+		stack.AuditTable(): {Hash: S(controltables.AttrMonth), Range: S(controltables.AttrAct)},
 	}
 }
 
 // ControlPlaneOf names the tables of the control plane.
 func ControlPlaneOf(stack naming.Stack) manifest.ControlPlane {
-	return manifest.ControlPlane{MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable()}
+	return manifest.ControlPlane{
+		MappingTable: stack.MappingTable(), CellTable: stack.CellTable(), MoveTable: stack.MoveTable(), AuditTable: stack.AuditTable(),
+	}
 }
 
 // Cell is the data table and the results table of a cell.

@@ -45,6 +45,27 @@ func (r *Reader) OptionalString(name string) string {
 	return r.String(name)
 }
 
+// OptionalStrings returns a list of strings, or nil where the item has none.
+func (r *Reader) OptionalStrings(name string) []string {
+	stored, ok := r.attributes[name]
+	if !ok {
+		return nil
+	}
+	list, ok := stored.(*types.AttributeValueMemberL)
+	var all []string
+	for i := 0; ok && i < len(list.Value); i++ {
+		var text *types.AttributeValueMemberS
+		if text, ok = list.Value[i].(*types.AttributeValueMemberS); ok {
+			all = append(all, text.Value)
+		}
+	}
+	if !ok {
+		r.fail(name, "is not a list of strings")
+		return nil
+	}
+	return all
+}
+
 // Int returns a whole number of at least min that must be there.
 func (r *Reader) Int(name string, min int64) int64 {
 	v, ok := r.attributes[name].(*types.AttributeValueMemberN)

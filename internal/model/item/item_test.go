@@ -19,6 +19,8 @@ func attributes() map[string]types.AttributeValue {
 		"number": &types.AttributeValueMemberN{Value: "7"},
 		"large":  &types.AttributeValueMemberN{Value: "1E+30"},
 		"day":    &types.AttributeValueMemberS{Value: "2026-02-03"},
+		"list":   item.Texts([]string{"a", "b"}),
+		"mixed":  &types.AttributeValueMemberL{Value: []types.AttributeValue{item.Text("a"), item.Number(1)}},
 	}
 }
 
@@ -28,6 +30,8 @@ func TestReadsWhatIsThere(t *testing.T) {
 	require.Equal(t, "", r.String("empty"))
 	require.Equal(t, "hello", r.OptionalString("text"))
 	require.Equal(t, "", r.OptionalString("absent"))
+	require.Equal(t, []string{"a", "b"}, r.OptionalStrings("list"))
+	require.Nil(t, r.OptionalStrings("absent"))
 	require.Equal(t, int64(7), r.Int("number", 7))
 	require.Equal(t, time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC), r.Time("day", layout))
 	require.Equal(t, "hello", r.Checked("text", func(s string) bool { return s == "hello" }, "hello"))
@@ -40,6 +44,8 @@ func TestNamesEveryAttributeThatIsWrong(t *testing.T) {
 	r.String("absent")
 	r.String("number")
 	r.OptionalString("large")
+	r.OptionalStrings("text")
+	r.OptionalStrings("mixed")
 	r.Int("text", 0)
 	r.Int("number", 8)
 	r.Int("large", 0)
@@ -51,6 +57,8 @@ func TestNamesEveryAttributeThatIsWrong(t *testing.T) {
 	require.EqualError(t, r.Err(), `attribute absent is missing, want a string
 attribute number is not a string
 attribute large is not a string
+attribute text is not a list of strings
+attribute mixed is not a list of strings
 attribute text is missing or not a number, want a whole number of at least 0
 attribute number is "7", want a whole number of at least 8
 attribute large is "1E+30", want a whole number of at least 0

@@ -13,3 +13,12 @@ func Text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 func Number[N int | int64](n N) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(n), 10)}
 }
+
+// Texts makes the value of an attribute that is a list of strings.
+func Texts(all []string) types.AttributeValue {
+	list := make([]types.AttributeValue, len(all))
+	for i, s := range all {
+		list[i] = Text(s)
+	}
+	return &types.AttributeValueMemberL{Value: list}
+}

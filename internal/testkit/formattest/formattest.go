@@ -26,15 +26,23 @@ type Item = map[string]types.AttributeValue
 // either they can do without the change, or it needs a directory with the next version.
 func WritesItem(t testing.TB, path string, item Item) {
 	t.Helper()
-	plain := map[string]map[string]string{}
+	plain := map[string]map[string]any{}
 	for name, value := range item {
 		switch v := value.(type) {
 		case *types.AttributeValueMemberS:
-			plain[name] = map[string]string{"S": v.Value}
+			plain[name] = map[string]any{"S": v.Value}
 		case *types.AttributeValueMemberN:
-			plain[name] = map[string]string{"N": v.Value}
+			plain[name] = map[string]any{"N": v.Value}
+		case *types.AttributeValueMemberL:
+			texts := []string{}
+			for _, one := range v.Value {
+				text, ok := one.(*types.AttributeValueMemberS)
+				require.True(t, ok, "%s: attribute %s has a %T, want strings", path, name, one)
+				texts = append(texts, text.Value)
+			}
+			plain[name] = map[string]any{"L": texts}
 		default:
-			t.Fatalf("%s: attribute %s is a %T, want a string or a number", path, name, value)
+			t.Fatalf("%s: attribute %s is a %T, want a string, a number or a list of strings", path, name, value)
 		}
 	}
 	text, err := json.Marshal(plain)
@@ -79,15 +87,24 @@ func Items(t testing.TB, dir string) map[string]Item {
 	t.Helper()
 	all := map[string]Item{}
 	for path, text := range Documents(t, dir) {
-		var plain map[string]map[string]string
+		var plain map[string]struct {
+			S, N string
+			L    []string
+		}
 		require.NoError(t, json.Unmarshal([]byte(text), &plain), path)
 		item := Item{}
 		for name, value := range plain {
 			switch {
-			case value["N"] != "":
-				item[name] = &types.AttributeValueMemberN{Value: value["N"]}
+			case value.N != "":
+				item[name] = &types.AttributeValueMemberN{Value: value.N}
+			case value.L != nil:
+				list := &types.AttributeValueMemberL{}
+				for _, text := range value.L {
+					list.Value = append(list.Value, &types.AttributeValueMemberS{Value: text})
+				}
+				item[name] = list
 			default:
-				item[name] = &types.AttributeValueMemberS{Value: value["S"]}
+				item[name] = &types.AttributeValueMemberS{Value: value.S}
 			}
 		}
 		all[path] = item

@@ -2,6 +2,7 @@ package operatorpolicy_test
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,8 @@ func resourcesOf(statements []iam.Statement, action string) []string {
 	return all
 }
 
+var reads = regexp.MustCompile(`^[a-z0-9-]+:(Get|BatchGet|List|Describe|Query|Scan)`)
+
 func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 	all := operatorpolicy.Reader(scope(cell("alpha"), cell("beta")))
 	_, err := iam.Document(all...)
@@ -61,6 +64,7 @@ func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping/index/by-cell",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-moves/index/open",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-moves",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-audit",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha/index/by-shard-time",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-beta/index/by-shard-time",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha/index/by-tenant-time",
@@ -88,8 +92,7 @@ func TestAReaderSeesAllOfTheStackAndChangesNothing(t *testing.T) {
 
 	for _, s := range all {
 		for _, action := range s.Actions {
-			_, verb, _ := strings.Cut(action, ":")
-			require.Regexp(t, `^(Get|BatchGet|List|Describe|Query|Scan)`, verb)
+			require.Regexp(t, reads, action)
 		}
 	}
 }
@@ -139,12 +142,48 @@ func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-cell-states",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-moves",
+		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-audit",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-alpha",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping-restore-??????????????",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-data-cell-alpha-restore-??????????????",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-app-results-cell-alpha-restore-??????????????",
 	}, resourcesOf(all, "dynamodb:PutItem"))
+}
+
+// Who acts keeps it in the audit, and can take nothing out of it.
+func TestNobodyTakesAnythingOutOfTheAudit(t *testing.T) {
+	for _, any := range []bool{false, true} {
+		s := scope(cell("alpha"))
+		s.AnyCell = any
+		var writes []string
+		for _, statement := range slices.Concat(operatorpolicy.Reader(s), operatorpolicy.Operator(s)) {
+			for _, resource := range statement.Resources {
+				matches, err := path.Match(strings.ReplaceAll(resource, "/", ":"), "arn:aws:dynamodb:eu-west-1:123456789012:table:"+stack.AuditTable())
+				require.NoError(t, err)
+				if !matches {
+					continue
+				}
+				for _, action := range statement.Actions {
+					if !reads.MatchString(action) {
+						writes = append(writes, action)
+					}
+				}
+			}
+		}
+		require.Equal(t, []string{"dynamodb:PutItem"}, writes)
+	}
+}
+
+func TestADeploymentWithoutAnAuditHasAPolicy(t *testing.T) {
+	s := scope(cell("alpha"))
+	s.ControlPlane.AuditTable = ""
+	for _, statements := range [][]iam.Statement{operatorpolicy.Reader(s), operatorpolicy.Operator(s)} {
+		text, err := iam.Document(statements...)
+		require.NoError(t, err)
+		require.NotContains(t, text, "table/\"")
+		require.NotContains(t, text, "KeepAudit")
+	}
 }
 
 // A restore makes, fills and deletes tables: those with its own names, and no others.

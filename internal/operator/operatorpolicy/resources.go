@@ -30,6 +30,7 @@ type Scope struct {
 type resources struct {
 	cellParameters                               string
 	mappings, cells, moves, alarmTopic           string
+	audit                                        []string // none for a control plane of the version before
 	data, results, queues, dlqs, topics, lambdas []string
 	consumerDLQs                                 []string // they are among the dlqs
 }
@@ -57,6 +58,9 @@ func (s Scope) resources() resources {
 		moves:          s.table(s.ControlPlane.MoveTable),
 		alarmTopic:     cmp.Or(s.ControlPlane.AlarmTopicARN, s.arn("sns", s.Stack.AlarmTopic())), // one of a version before publishes none
 		lambdas:        []string{s.arn("lambda", "function:"+s.Router.Function)},
+	}
+	if audit := s.ControlPlane.AuditTable; audit != "" {
+		r.audit = []string{s.table(audit)}
 	}
 	for _, c := range s.names() {
 		r.data = append(r.data, s.table(c.data))

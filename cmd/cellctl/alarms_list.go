@@ -34,7 +34,7 @@ json has all of it.`,
 	cmd.Flags().StringVar(&cell, "cell", "", "the only cell whose alarms are listed")
 	cmd.Flags().BoolVar(&all, "all", false, "list every alarm, whatever its state")
 	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
-	return cmd
+	return onlyLooks(cmd)
 }
 
 // dataless is how long an alarm has no data before it is listed. One that was just made has none, nor has one while the first

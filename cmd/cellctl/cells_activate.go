@@ -11,7 +11,7 @@ import (
 )
 
 func newCellsActivate(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.changes(&cobra.Command{
 		Use:   "activate CELL",
 		Short: "Let a cell take tenants",
 		Long: `activate lets CELL take tenants again after it was drained or retired. A new cell is active from the start.
@@ -22,7 +22,7 @@ A tenant that a drain has moved away stays where it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.setCellStatus(cmd, args[0], placement.Active)
 		},
-	}
+	})
 }
 
 // setCellStatus sets a cell's status and prints the cell's state.

@@ -44,5 +44,5 @@ tenants, and the moves are to be finished later: what reaches CELL until then wa
 	cmd.Flags().BoolVar(&evacuate, "evacuate", false, "move the tenants that it has to other cells")
 	cmd.Flags().BoolVar(&e.noWait, "no-wait", false, "with --evacuate: return once other cells serve all tenants; the moves are to be finished later")
 	addParallel(cmd, &e.parallel)
-	return cmd
+	return a.changes(cmd)
 }

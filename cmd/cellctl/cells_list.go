@@ -18,7 +18,7 @@ import (
 )
 
 func newCellsList(a *app) *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "list",
 		Short: "List the cells with their tenants, and what waits in each",
 		Long: `list prints one line per cell, by wave.
@@ -38,7 +38,7 @@ A - stands for nothing, a ? for what could not be read; why not stands on stderr
   cellctl cells list --output json | jq -r '.cells[] | select(.alarms != []) | .id'`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listCells(cmd) },
-	}
+	})
 }
 
 // cloudwatchPatience bounds how long cells are not shown for what CloudWatch adds to them. It is some times what it takes to read

@@ -15,7 +15,7 @@ import (
 )
 
 func newCellsRetire(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.changes(&cobra.Command{
 		Use:   "retire CELL",
 		Short: "Take an empty cell out of service, so that it can be removed",
 		Long: `retire marks CELL, which must be draining, as one that holds nothing any more, and says how to remove it from the stack.
@@ -27,7 +27,7 @@ their tenant. It deletes nothing: the removal from the stack does. Until then 'c
 		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.retireCell(cmd, args[0]) },
-	}
+	})
 }
 
 func (a *app) retireCell(cmd *cobra.Command, id string) error {

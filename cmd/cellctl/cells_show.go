@@ -16,7 +16,7 @@ import (
 )
 
 func newCellsShow(a *app) *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "show CELL",
 		Short: "Show one cell: what it is made of, how it is set, and what waits in it",
 		Long: `show prints all that is known of CELL: its state, depths and alarms as 'cellctl cells list' has them, for which tenants diverted
@@ -26,7 +26,7 @@ events wait in it, the moves into and out of it that are under way, the names of
 		Args:              cli.Named("CELL"),
 		ValidArgsFunction: first(a.completeCells()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.showCell(cmd, args[0]) },
-	}
+	})
 }
 
 func (a *app) showCell(cmd *cobra.Command, id string) error {

@@ -16,6 +16,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/alarm"
+	"cellular/internal/operator/audit"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/deadletter"
 	"cellular/internal/operator/fleet"
@@ -37,6 +38,7 @@ type clients struct {
 	sts        stsClient
 	cloudwatch cloudwatchClient
 
+	audit       audit.DynamoDB
 	recovery    restore.Tables
 	health      health.Clients
 	http        health.Doer // to the router
@@ -94,6 +96,7 @@ func newClients(cfg aws.Config) *clients {
 		sts:        sts.NewFromConfig(cfg),
 		cloudwatch: cloudwatch.NewFromConfig(cfg),
 
+		audit:       dynamodb.NewFromConfig(cfg),
 		recovery:    dynamodb.NewFromConfig(cfg),
 		health:      healthClients(cfg),
 		http:        newProbeHTTP(),

@@ -16,7 +16,7 @@ import (
 )
 
 func newCompletion() *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "completion SHELL",
 		Short: "Print a script that completes cellctl's command lines in a shell",
 		Long: `completion prints the script that makes SHELL (bash, zsh, fish or powershell) complete commands, flags, cells and tenants.
@@ -40,7 +40,7 @@ Cells and tenants come from the deployment that --stack or ` + envStack + ` name
 			}
 			return cli.WrongUsage(cmd, "shell %q is none of bash, zsh, fish and powershell", args[0])
 		},
-	}
+	})
 }
 
 // completionTimeout is how long a shell waits for cells and tenants at most, and maxCompletions how many tenants it is

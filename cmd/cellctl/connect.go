@@ -49,6 +49,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	c = a.kept(c, f.ControlPlane)
 	return &session{
 		app: a, clients: c, Fleet: f,
 		placement: placement.NewStore(c.dynamo, f.ControlPlane),

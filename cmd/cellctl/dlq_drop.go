@@ -54,7 +54,7 @@ drop cannot be undone: to have such an event applied after all, have the client 
 	cmd.Flags().BoolVar(&r.all, "all", false, "drop every message")
 	cmd.Flags().StringVar(&r.save, "save", "", "write the messages to this file, which must not exist, before they are deleted")
 	_ = cmd.MarkFlagFilename("save", "jsonl")
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) dropLetters(cmd *cobra.Command, r *dropRequest, kinds []deadletter.Kind) error {

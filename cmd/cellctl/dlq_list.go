@@ -43,7 +43,7 @@ effect: a DLQ gives no message up for it, and what is redriven begins at none.
 	}
 	sel.register(a, cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many messages are printed at most")
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) listLetters(ctx context.Context, sel *selection, kinds []deadletter.Kind, limit int) error {

@@ -53,7 +53,7 @@ about it, 2 wrong command line, 3 no such cell or message, 130 interrupted.`,
 	sel.register(a, cmd)
 	sel.registerIDs(cmd)
 	cmd.Flags().Float64Var(&rate, "rate", defaultRate, "how many events are sent per second at most")
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) redrive(ctx context.Context, sel *selection, kinds []deadletter.Kind, rate float64) error {

@@ -37,7 +37,7 @@ about, and its body. A body that is JSON is indented; with --output json it is a
 		},
 	}
 	registerCell(a, cmd, &cell)
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) showLetter(ctx context.Context, id, message string) error {

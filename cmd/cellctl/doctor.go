@@ -53,7 +53,7 @@ at the point-in-time recovery of 500, of others each day: run it each day. Inter
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "print what is as it should be too")
 	cmd.Flags().BoolVar(&fix, "fix", false, "correct counts of tenants that are wrong")
-	return cmd
+	return a.changes(cmd)
 }
 
 // doctor does not connect as other commands do: that a deployment's manifests cannot be read is for it to say. With credentials
@@ -70,7 +70,7 @@ func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	if err := c.checkCaller(ctx); err != nil {
 		return err
 	}
-	return a.diagnose(ctx, c.doctor(stack, fix), all)
+	return a.diagnose(ctx, a.examiner(c, stack, fix), all)
 }
 
 // diagnose prints what a doctor finds. It fails if one finding is a fail. Interrupted, it prints nothing: what a doctor has not
@@ -92,11 +92,12 @@ func (a *app) diagnose(ctx context.Context, d health.Doctor, all bool) error {
 	return nil
 }
 
-func (c *clients) doctor(stack naming.Stack, fix bool) health.Doctor {
+func (a *app) examiner(c *clients, stack naming.Stack, fix bool) health.Doctor {
 	return health.Doctor{
 		Stack: stack, Region: c.region, Clients: c.health, FixCounts: fix,
 		Status: cellstatus.NewReader(c.dynamo, c.sqs),
 		Control: func(cp manifest.ControlPlane) health.Control {
+			c := a.kept(c, cp)
 			mover := move.New(move.Options{DynamoDB: c.dynamo, ControlPlane: cp})
 			return health.Control{Placement: placement.NewStore(c.dynamo, cp), Moves: move.Places{Mover: mover}, OpenMoves: func(ctx context.Context) ([]health.Move, error) {
 				open, err := mover.Open(ctx)

@@ -70,7 +70,7 @@ func TestDoctor_PrintsNoFindingsWhenItIsInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	var out, errs bytes.Buffer
 	a := &app{stdout: terminal.NewWriter(&out), stderr: terminal.NewWriter(&errs), terminal: func(any) bool { return false }, options: options{output: outputTable}}
-	err = a.diagnose(ctx, c.doctor(stack, false), false)
+	err = a.diagnose(ctx, a.examiner(c, stack, false), false)
 	require.Equal(t, cli.ExitInterrupted, exitCode(err, true, &errs))
 	require.Equal(t, "cellctl: interrupted\n", errs.String())
 	require.Empty(t, out.String())

@@ -18,10 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
+	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
+	"cellular/internal/operator/audit"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/terminal"
 	"cellular/internal/testkit/dynamotest"
@@ -49,6 +51,12 @@ func withHostility(t *testing.T, test func(t *testing.T, w *world, letter string
 				event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(hostileText),
 			})
 		}
+		w.db.Put(stack.AuditTable(), dynamotest.Item{
+			controltables.AttrMonth: item.Text("2000-01"), controltables.AttrAct: item.Text("2000-01-01T00:00:00.000Z_" + hostileText),
+			audit.AttrCaller: item.Text("arn:aws:sts::123456789012:assumed-role/" + hostileText), audit.AttrProcess: item.Text(hostileText),
+			audit.AttrCommand: item.Text(hostileText), audit.AttrOutcome: item.Text(hostileText), audit.AttrError: item.Text(hostileText),
+			audit.AttrTenants: item.Texts([]string{hostileText}),
+		})
 		place := w.mapping("beta")
 		place[mapping.AttrTenantID] = item.Text("beta" + hostileText)
 		w.db.Put(stack.MappingTable(), place)
@@ -90,6 +98,7 @@ func TestNoCommandLetsATenantWriteToTheTerminal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "export")
 	lines := map[string][][]string{
 		"alarms list":        {{}, {"--cell", "c01", "--all"}, {"--cell", hostile}},
+		"audit":              {{}, {"--by", hostile}, {"--before", hostile}},
 		"cells activate":     {{"c01"}, {hostile}},
 		"cells drain":        {{"c02"}},
 		"cells evacuate":     {{"c01", "--to", "c02", "--dry-run"}, {"c01"}},

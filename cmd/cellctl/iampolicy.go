@@ -51,7 +51,7 @@ has patterns of names instead, which fit the cells to come, and is shorter.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.printPolicy(cmd.Context(), anyCell, statements) },
 	}
 	cmd.Flags().BoolVar(&anyCell, "any-cell", false, "allow the same for any cell of the stack, by patterns of names")
-	return cmd
+	return onlyLooks(cmd)
 }
 
 // printPolicy prints a policy, which is JSON whatever --output is.

@@ -38,7 +38,7 @@ REDIRECT ENDS on no router knows the old cell.`,
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "the only tenant whose moves are listed, with those of the past")
 	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
-	return cmd
+	return onlyLooks(cmd)
 }
 
 type movesView struct {

@@ -47,7 +47,7 @@ process die, so that the command may run several times at once. The last lines s
 	cmd.Flags().BoolVar(&all, "all", false, "carry on every move that is under way")
 	addParallel(cmd, &r.Parallel)
 	cmd.Flags().BoolVar(&noWait, "no-wait", false, noWaitUsage)
-	return cmd
+	return a.changes(cmd)
 }
 
 // Tenants worked on at a time. Each of them takes a few requests at a time, and the writes of a tenant's copy are bound to

@@ -13,7 +13,7 @@ import (
 )
 
 func newMovesShow(a *app) *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "show TENANT",
 		Short: "Show how far a tenant's move is, and what it did",
 		Long: `show prints the removal of TENANT that is under way, or the move of TENANT that is under way, or else its last one: the time that each phase took, what was copied and
@@ -24,7 +24,7 @@ gone on.`,
 		Args:              oneTenant,
 		ValidArgsFunction: first(a.completeTenants()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.showMove(cmd.Context(), args[0]) },
-	}
+	})
 }
 
 // moveDetailView is a move with all that is known of it.

@@ -87,6 +87,7 @@ func deletedParts() map[string]part {
 		"index " + controltables.OpenIndex: {table: moves, index: controltables.OpenIndex, says: map[string]string{
 			"show": not(noIndex, controltables.OpenIndex), "moves": not(noIndex, controltables.OpenIndex),
 		}},
+		"audit table": {table: stack.AuditTable()},
 		"cell states table": {table: cells, says: map[string]string{
 			"list": not(noTable, cells), "show": not(noTable, cells), "move": not(noTable, cells),
 		}},

@@ -37,7 +37,7 @@ cellctl-probe.CELL is read from ` + envToken + `; it probes that one CELL.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.probe(cmd.Context(), args, p) },
 	}
 	cmd.Flags().DurationVar(&p.patience, "patience", p.patience, "how long to wait for each cell")
-	return cmd
+	return a.changes(cmd)
 }
 
 // probing is how cells are probed.

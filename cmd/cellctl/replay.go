@@ -41,7 +41,7 @@ with a message in a DLQ and events that an operator has dropped are not sent; no
 expired is listed, and never sent: have the client send it again if it still matters.
 
 It reads all events since --since of every tenant of the cell, or of --tenant, and what is in the cell's DLQs. --since is a
-time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m. An interrupted replay is finished by the same command.
+time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m or 7d. An interrupted replay is finished by the same command.
 
 Exit codes: 0 done, also where nothing was found, 1 failed, or an event was found that cannot be sent until you do something
 about it, 2 wrong command line, 3 no such cell, or --since is before what the cell remembers, 130 interrupted.`,
@@ -64,7 +64,7 @@ about it, 2 wrong command line, 3 no such cell, or --since is before what the ce
 	flags.Float64Var(&r.rate, "rate", defaultRate, "how many events are sent per second at most")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "say what would be sent, and send nothing")
 	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
-	return cmd
+	return a.changes(cmd)
 }
 
 // scope is what the flags alone say of where to look.
@@ -85,10 +85,9 @@ func (r replayRequest) scope(cmd *cobra.Command, now time.Time) (replay.Scope, e
 	if r.since == "" {
 		return s, nil
 	}
-	if ago, err := time.ParseDuration(r.since); err == nil && ago > 0 {
-		s.Since = now.Add(-ago)
-	} else if s.Since, err = time.Parse(time.RFC3339, r.since); err != nil {
-		return s, cli.WrongUsage(cmd, "--since is %q, want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m", r.since)
+	var ok bool
+	if s.Since, ok = moment(r.since, now); !ok {
+		return s, cli.WrongUsage(cmd, "--since is %q, want %s", r.since, momentForm)
 	}
 	if !s.Since.Before(s.Until) {
 		return s, cli.WrongUsage(cmd, "--since is less than --grace (%s) ago: these events may still be on their way", r.grace)

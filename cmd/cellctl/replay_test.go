@@ -127,9 +127,9 @@ func TestAReplayThatCannotBeMadeIsRefused(t *testing.T) {
 	lost(t, func(t *testing.T, w *world, _ *sqstest.SQS) {
 		for says, args := range map[string][]string{
 			"--cell is missing": {"--since", "1h"},
-			`--since is "noon", want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m`: {"--cell", "c01", "--since", "noon"},
-			`--since is "-1h", want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m`:  {"--cell", "c01", "--since", "-1h"},
-			"--since is less than --grace (5m0s) ago: these events may still be on their way":                  {"--cell", "c01", "--since", "5m"},
+			`--since is "noon", want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m or 7d`: {"--cell", "c01", "--since", "noon"},
+			`--since is "-1h", want a time such as 2026-07-01T12:00:00Z, or how long ago it was, such as 90m or 7d`:  {"--cell", "c01", "--since", "-1h"},
+			"--since is less than --grace (5m0s) ago: these events may still be on their way":                        {"--cell", "c01", "--since", "5m"},
 			"--grace is -1s, want 0s or more":                           {"--cell", "c01", "--grace", "-1s"},
 			"--rate is -1, want more than 0":                            {"--cell", "c01", "--rate", "-1"},
 			`--tenant is "a b", want the form ` + event.TenantIDPattern: {"--cell", "c01", "--tenant", "a b"},

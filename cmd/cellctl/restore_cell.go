@@ -50,7 +50,7 @@ it to that time, or a tenant of --tenant or --revive is elsewhere, being moved o
 		},
 	}
 	r.register(a, cmd)
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) restoreCell(ctx context.Context, cellID string, r *restoreRequest) error {

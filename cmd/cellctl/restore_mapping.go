@@ -46,7 +46,7 @@ time, or the tenant of --tenant has a mapping, 130 interrupted.`,
 		},
 	}
 	r.register(a, cmd)
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) restoreMapping(ctx context.Context, r *restoreRequest) error {

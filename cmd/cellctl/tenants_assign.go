@@ -47,7 +47,7 @@ cell. What the cell held of it is lost then: events, their outcomes, business st
 	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
 	_ = cmd.RegisterFlagCompletionFunc("tier",
 		cobra.FixedCompletions([]string{mapping.TierStandard, mapping.TierDedicated}, cobra.ShellCompDirectiveNoFileComp))
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) assignTenant(cmd *cobra.Command, request placement.Request, lost string) error {

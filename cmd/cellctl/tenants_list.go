@@ -53,7 +53,7 @@ A change of the last second may be missing.`,
 	flags.BoolVar(&r.all, "all", false, "print all tenants, whatever the limit")
 	flags.BoolVar(&r.probes, "probes", false, "print the tenants that cells are probed with, too")
 	_ = cmd.RegisterFlagCompletionFunc("cell", a.completeCells())
-	return cmd
+	return onlyLooks(cmd)
 }
 
 type tenantsView struct {

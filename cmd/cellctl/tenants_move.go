@@ -60,7 +60,7 @@ more, is placed again by 'cellctl tenants assign TENANT --lost CELL'.`,
 	flags.StringVar(&r.abandon, "abandon", "", "end the tenant's move without this cell, whose results table is gone for good")
 	_ = cmd.RegisterFlagCompletionFunc("to", a.completeCells())
 	_ = cmd.RegisterFlagCompletionFunc("abandon", a.completeCells())
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) moveTenant(cmd *cobra.Command, tenant string, r moveRequest) error {

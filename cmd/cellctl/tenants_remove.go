@@ -75,7 +75,7 @@ A later tenant of the same name has nothing in common with TENANT: what is still
 	lostFlag(cmd, &r.lost)
 	cmd.Flags().BoolVar(&r.backOut, "back-out", false, "call off the tenant's removal that is under way")
 	_ = cmd.MarkFlagFilename("export", "jsonl")
-	return cmd
+	return a.changes(cmd)
 }
 
 func (a *app) removeTenant(cmd *cobra.Command, r removalRequest) (err error) {

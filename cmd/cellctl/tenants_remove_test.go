@@ -153,6 +153,9 @@ func TestAnInterruptedRemovalSaysHowItStands(t *testing.T) {
 			if at(c) {
 				cancel()
 			}
+			if c.Table == stack.AuditTable() {
+				return nil // the audit outlives the interrupt
+			}
 			return ctx.Err()
 		}
 		var out, errs bytes.Buffer

@@ -12,7 +12,7 @@ import (
 )
 
 func newTenantsShow(a *app) *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "show TENANT",
 		Short: "Show a tenant's place, and whether its cell holds anything of it",
 		Long: `show prints the mapping of TENANT, the cell that a move under way takes it to, or from once the new cell serves it, the removal that is under way, and whether its cell holds anything of it:
@@ -23,7 +23,7 @@ is large. Where the cell is not there any more, a note says what to do.`,
 		Args:              oneTenant,
 		ValidArgsFunction: first(a.completeTenants()),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.showTenant(cmd, args[0]) },
-	}
+	})
 }
 
 // tenantDetailView is a tenant's mapping and whether there is anything of it.

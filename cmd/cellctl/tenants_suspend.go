@@ -9,7 +9,7 @@ import (
 )
 
 func newTenantsSuspend(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.changes(&cobra.Command{
 		Use:   "suspend TENANT",
 		Short: "Have the router refuse a tenant's events",
 		Long: `suspend has the router refuse what TENANT sends, from when each of its processes reads the mapping again: the router's
@@ -22,11 +22,11 @@ hard TTL at the latest. What was accepted before is processed. A move of the ten
 				return s.placement.Suspend(ctx, tenant)
 			})
 		},
-	}
+	})
 }
 
 func newTenantsResume(a *app) *cobra.Command {
-	return &cobra.Command{
+	return a.changes(&cobra.Command{
 		Use:   "resume TENANT",
 		Short: "Have the router take a suspended tenant's events again",
 		Long: `resume has the router take what TENANT sends again, from when each of its processes reads the mapping again.
@@ -39,7 +39,7 @@ A tenant that is not suspended is left as it is.`,
 				return s.placement.Resume(ctx, tenant)
 			})
 		},
-	}
+	})
 }
 
 // changeTenant changes a tenant's mapping and prints it. What it is asked about first, if anything, is done with an

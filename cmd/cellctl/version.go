@@ -66,7 +66,7 @@ func (b build) String() string {
 func (b build) text(s *sheet) { s.row(b.String()) }
 
 func newVersion(a *app) *cobra.Command {
-	return &cobra.Command{
+	return onlyLooks(&cobra.Command{
 		Use:   "version",
 		Short: "Print which cellctl this is",
 		Long: `version prints the version, the revision of the sources and the Go version that this cellctl was built from.
@@ -75,5 +75,5 @@ The revision is "unknown" where neither make nor the go command has written it i
   cellctl version --output json`,
 		Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return a.print(thisBuild()) },
-	}
+	})
 }

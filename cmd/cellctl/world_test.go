@@ -54,12 +54,13 @@ type world struct {
 	sqs   sqsClient // the depths of queues, unless a test has put queues with messages in their place
 	stdin string    // what is typed; "" where stdin is no terminal
 
+	sts    stsClient     // who acts
 	holder func() string // who each command is, this process unless a test has several at a time
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, alarms: alarmtest.Deployment(stack, time.Now()), holder: record.Holder}
+	w := &world{t: t, ssm: parameters{}, queues: queues{}, ages: ages{}, sts: caller{}, alarms: alarmtest.Deployment(stack, time.Now()), holder: record.Holder}
 	w.sqs = depthsOnly{queues: w.queues}
 	w.db = dynamotest.NewTables(dynamotest.Deployment(stack, "canary", "c01", "c02"))
 	control, err := dynamotest.ControlPlaneOf(stack).JSON()
@@ -116,7 +117,7 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		stdin: strings.NewReader(w.stdin), stdout: terminal.NewWriter(out), stderr: terminal.NewWriter(errs),
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, recovery: w.recovery, sts: caller{}, cloudwatch: agesAndAlarms{w.ages, w.alarms}}, nil
+			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, audit: w.db, recovery: w.recovery, sts: w.sts, cloudwatch: agesAndAlarms{w.ages, w.alarms}}, nil
 		},
 	}
 }

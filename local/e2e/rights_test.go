@@ -19,6 +19,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
@@ -184,4 +185,20 @@ func (c *cell) refuseTopic(t *testing.T) (restore func()) {
 	}
 	set(strings.ReplaceAll(before, c.TopicARN, c.TopicARN+"-of-another"))
 	return once(t, func() { set(before) })
+}
+
+// An operator adds to the audit, and takes nothing out of it.
+func TestAnOperatorTakesNothingOutOfTheAudit(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	table, operator := stack.AuditTable(), dynamodb.NewFromConfig(w.cloud.As(role(string(stack)+"-cellctl-operator")))
+	key := map[string]types.AttributeValue{
+		controltables.AttrMonth: &types.AttributeValueMemberS{Value: "2026-01"}, controltables.AttrAct: &types.AttributeValueMemberS{Value: "nothing"},
+	}
+	_, err := operator.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: key, ConditionExpression: aws.String("attribute_exists(nothing)")})
+	require.ErrorAs(t, err, new(*types.ConditionalCheckFailedException), "it was let in")
+	_, err = operator.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &table, Key: key})
+	requireDenied(t, err, "DeleteItem")
+	_, err = operator.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &table, Key: key, UpdateExpression: aws.String("REMOVE caller")})
+	requireDenied(t, err, "UpdateItem")
 }

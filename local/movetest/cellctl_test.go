@@ -76,6 +76,15 @@ func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
 
 	run("cells", "list")
 	run("cells", "show", south.ID)
+	var alarms struct {
+		Alarms []struct{ Name, Runbook string }
+	}
+	require.NoError(t, json.Unmarshal(run("alarms", "list", "--all", "--output", "json"), &alarms))
+	require.NotEmpty(t, alarms.Alarms)
+	for _, a := range alarms.Alarms {
+		require.Contains(t, a.Runbook, "docs/operations.md#", a.Name)
+	}
+	run("alarms", "list", "--cell", south.ID)
 	run("tenants", "list")
 	run("tenants", "show", tenant)
 	operate(t, []int{0, 1}, "doctor", "--all") // it finds what the local cloud does not have

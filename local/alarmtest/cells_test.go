@@ -40,7 +40,6 @@ type cellFault struct {
 }
 
 var cellFaults = []cellFault{
-	// First those that take longest.
 	{part: naming.AlarmOldestMessage, harm: func(t *testing.T, v victim) func(*testing.T) {
 		cloudtest.Feed(t, v.cloud, v.Consumer, false)
 		v.Accept(t, v.tenant, "e", cloudtest.Visit, cloudtest.Page)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/controltables"
@@ -56,4 +58,26 @@ func TestI5ADeletedControlPlaneIsNamedAndRestored(t *testing.T) {
 	require.Equal(t, 3, w.applied(t, w.cells["calm"], tenant))
 	require.Contains(t, w.does(t, "tenants", "list", "--cell", "calm"), tenant)
 	w.does(t, "moves", "list")
+}
+
+func TestADeletedTopicOfAlarmsIsNamedAndMadeAgain(t *testing.T) {
+	w := start(t)
+	control, err := w.cloud.Scope(t.Context())
+	require.NoError(t, err)
+	topics, topic := sns.NewFromConfig(w.cloud.AWS), control.ControlPlane.AlarmTopicARN
+	subscribe := func() {
+		_, err := topics.Subscribe(t.Context(), &sns.SubscribeInput{TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: aws.String(w.cells["calm"].QueueARN)})
+		require.NoError(t, err)
+	}
+	subscribe()
+	_, found := w.doctor(t)
+	require.NotContains(t, texts(found), "nobody is paged")
+
+	_, err = topics.DeleteTopic(t.Context(), &sns.DeleteTopicInput{TopicArn: &topic})
+	require.NoError(t, err)
+	_, found = w.doctor(t)
+	require.Contains(t, texts(found), stack.AlarmTopic()+": it is not there, and alarms tell it when they fire: nobody is paged -> 'pulumi up --refresh -s local'")
+	w.refresh(t)
+	_, found = w.doctor(t)
+	require.Contains(t, texts(found), stack.AlarmTopic()+": nobody is paged: it has no subscription -> 'aws sns subscribe --topic-arn "+topic)
 }

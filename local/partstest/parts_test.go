@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -20,6 +21,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/naming"
 	"cellular/internal/operator/restore"
 	"cellular/internal/testkit/cloudtest"
 )
@@ -249,6 +251,18 @@ func rows() map[string]row {
 				},
 				"list": {"index"}, "show": {"index"}, "replay": {"index"},
 			},
+			meanwhile: goOn,
+		},
+		"alarms": {
+			lose: func(t *testing.T, c *cell) func(*testing.T) {
+				n := stack.Cell(c.ID)
+				_, err := cloudwatch.NewFromConfig(c.cloud.AWS).DeleteAlarms(t.Context(), &cloudwatch.DeleteAlarmsInput{
+					AlarmNames: []string{n.Health(), n.Alarm(naming.AlarmConsumerDLQ)},
+				})
+				require.NoError(t, err)
+				return nil
+			},
+			says:      map[string][]string{"doctor": {"it is not there: nobody is paged for cell alarms"}},
 			meanwhile: goOn,
 		},
 		"data": {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"testing"
@@ -74,6 +75,16 @@ func TestEveryMissingVariableIsNamed(t *testing.T) {
 			require.ErrorContains(t, err, name)
 		}
 	}
+}
+
+// While a release is put back, this code runs for some seconds with the environment of the release before.
+func TestTheConsumerStartsWithoutALogLevelAndAMetricsNamespace(t *testing.T) {
+	set := environment()
+	set[env.CellID] = "alpha"
+	vars := reader(set)
+	logger, records := telemetry.OfCell(vars, io.Discard)
+	_, err := newConsumer(t.Context(), vars, logger, records)
+	require.NoError(t, err)
 }
 
 func TestFaultsAreOrdinaryTypesUnlessInjected(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"maps"
 	"testing"
@@ -26,6 +27,15 @@ func TestTheEnvironmentConfiguresTheProducer(t *testing.T) {
 	require.Equal(t, "https://sqs/dlq", p.DLQURL)
 	require.NotNil(t, p.Topic)
 	require.NotNil(t, p.DLQ)
+}
+
+// While a release is put back, this code runs for some seconds with the environment of the release before.
+func TestTheProducerStartsWithoutALogLevelAndAMetricsNamespace(t *testing.T) {
+	vars := map[string]string{env.CellID: "alpha", env.TopicARN: "arn:topic", env.StreamDLQURL: "https://sqs/dlq", env.InlinePayloadBytes: "65536", env.ConcurrentPublishes: "3"}
+	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+	logger, records := telemetry.OfCell(reader, io.Discard)
+	_, err := newProducer(t.Context(), reader, logger, records)
+	require.NoError(t, err)
 }
 
 func TestEveryMissingVariableIsNamed(t *testing.T) {

@@ -85,13 +85,23 @@ type Reader struct {
 	errs   []error
 }
 
-// String returns a variable that must be set and not empty.
-func (r *Reader) String(name string) string {
+// Optional returns a variable that may be left out, which is then empty.
+//
+// A variable that a release brings is to be read so, if the function can do its work without it: while the release is put back,
+// AWS updates a function's environment before its code, so that for some seconds the new code runs with the variables of the
+// release before.
+func (r *Reader) Optional(name string) string {
 	lookup := r.Lookup
 	if lookup == nil {
 		lookup = os.LookupEnv
 	}
 	v, _ := lookup(name)
+	return v
+}
+
+// String returns a variable that must be set and not empty.
+func (r *Reader) String(name string) string {
+	v := r.Optional(name)
 	if v == "" {
 		r.errs = append(r.errs, fmt.Errorf("environment variable %s is not set", name))
 	}
@@ -126,18 +136,21 @@ func (r *Reader) Duration(name string) time.Duration {
 
 // OneOf returns a string that is one of those allowed.
 func (r *Reader) OneOf(name string, allowed ...string) string {
-	v := r.String(name)
+	return r.oneOf(name, r.String(name), allowed)
+}
+
+func (r *Reader) oneOf(name, v string, allowed []string) string {
 	if v != "" && !slices.Contains(allowed, v) {
 		r.errs = append(r.errs, fmt.Errorf("environment variable %s is %q, want one of %s", name, v, strings.Join(allowed, ", ")))
 	}
 	return v
 }
 
-// Level returns a log level that is one of LogLevels.
+// Level returns a log level that is one of LogLevels; info where the variable is left out, as Optional says.
 func (r *Reader) Level(name string) slog.Level {
-	var level slog.Level
-	if v := r.OneOf(name, LogLevels...); v != "" {
-		_ = level.UnmarshalText([]byte(v)) // OneOf has reported any other text
+	level := slog.LevelInfo
+	if v := r.oneOf(name, r.Optional(name), LogLevels); v != "" {
+		_ = level.UnmarshalText([]byte(v)) // oneOf has reported any other text
 	}
 	return level
 }

@@ -37,6 +37,14 @@ func TestLevel_HasEveryLevel(t *testing.T) {
 	require.Equal(t, []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}, levels)
 }
 
+func TestWhatMayBeLeftOutIsNoError(t *testing.T) {
+	r := reader(map[string]string{"EMPTY": ""})
+	require.Equal(t, slog.LevelInfo, r.Level("UNSET"))
+	require.Equal(t, slog.LevelInfo, r.Level("EMPTY"))
+	require.Empty(t, r.Optional("UNSET"))
+	require.NoError(t, r.Err())
+}
+
 func TestTheZeroReaderReadsTheProcess(t *testing.T) {
 	t.Setenv("CELLULAR_TEST_VARIABLE", "here")
 	require.Equal(t, "here", new(env.Reader).String("CELLULAR_TEST_VARIABLE"))

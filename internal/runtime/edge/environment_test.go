@@ -59,6 +59,12 @@ func TestFromEnvironmentNamesEverythingThatIsWrong(t *testing.T) {
 	require.EqualError(t, err, "environment variable AUTH_TYPE is not set", "a router without it is not open")
 }
 
+// While a release is put back, this code runs for some seconds with the environment of the release before.
+func TestFromEnvironment_StartsWithoutALogLevel(t *testing.T) {
+	_, err := fromEnvironment(t, map[string]string{env.LogLevel: ""})
+	require.NoError(t, err)
+}
+
 // dynamodb is a server that speaks enough of the protocol for one tenant in cell alpha, and can be broken.
 type dynamodb struct {
 	calls, broken, hung atomic.Int64

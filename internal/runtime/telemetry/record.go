@@ -34,7 +34,8 @@ type Records struct {
 }
 
 // NewRecords returns records of at least the level, which write their lines to out and their metrics into a namespace
-// of CloudWatch. The metrics of a line count for the cell that the line names, if it names one, and for the whole.
+// of CloudWatch. The metrics of a line count for the cell that the line names, if it names one, and for the whole. Without a
+// namespace they are fields like any other.
 func NewRecords(out io.Writer, namespace string, level slog.Level) *Records {
 	return &Records{out: out, namespace: namespace, level: level, buffers: sync.Pool{New: func() any { return new(Record) }}}
 }
@@ -96,6 +97,9 @@ func (r *Records) Start(ctx context.Context, level slog.Level, at time.Time, mes
 // Write ends the line and writes it, if it says anything. The record must not be used any more. An error of the writer is
 // nobody's to handle: there is no other place to report it.
 func (r *Records) Write(l *Record) {
+	if r.namespace == "" {
+		l.metrics = l.metrics[:0]
+	}
 	if len(l.metrics) > 0 {
 		r.directives(l)
 	}

@@ -38,10 +38,12 @@ func (h leveled) WithGroup(name string) slog.Handler {
 	return leveled{h.Handler.WithGroup(name), h.least}
 }
 
-// OfCell returns the logger and the records of a function of a cell, which the function's variables name.
+// OfCell returns the logger and the records of a function of a cell, which the function's variables name. Both variables that
+// say how to log may be left out: a cell's functions of the releases before had neither (env.Reader.Optional says when that
+// matters). Without a namespace, lines have no metrics.
 func OfCell(vars *env.Reader, out io.Writer) (*slog.Logger, *Records) {
 	cell, level := vars.String(env.CellID), vars.Level(env.LogLevel)
-	return Logger(level, Cell(cell)), NewCellRecords(out, vars.String(env.MetricsNamespace), level, cell)
+	return Logger(level, Cell(cell)), NewCellRecords(out, vars.Optional(env.MetricsNamespace), level, cell)
 }
 
 // Cell, Tenant and Event are the attributes that a line carries wherever they are known, so that one query finds all

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,30 @@ func TestOfCell_LogsAndCountsForTheCell(t *testing.T) {
 	require.Equal(t, "alpha", line["cell"])
 	require.NotContains(t, line, "message")
 	require.Contains(t, out.String(), `"Namespace":"Cellular/dev"`)
+}
+
+// Such is the environment of the release before, while this one is put back.
+func TestOfCell_WithoutALevelAndANamespaceWritesPlainLinesFromInfoOn(t *testing.T) {
+	var out bytes.Buffer
+	vars := map[string]string{env.CellID: "alpha"}
+	reader := &env.Reader{Lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}
+	logger, records := telemetry.OfCell(reader, &out)
+	require.NoError(t, reader.Err())
+	require.False(t, logger.Enabled(t.Context(), slog.LevelDebug))
+	require.True(t, logger.Enabled(t.Context(), slog.LevelInfo))
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
+		r := records.Start(t.Context(), level, noon, "applied")
+		r.Count("applied")
+		r.Latency("apply_ms", time.Millisecond)
+		records.Write(r)
+	}
+	require.Equal(t, map[string]any{
+		"timestamp": "2026-02-03T12:00:00.007Z", "level": "INFO", "message": "applied", "cell": "alpha", "applied": 1.0, "apply_ms": 1.0,
+	}, decode(t, out.Bytes()), "one line, without a directive")
+
+	vars[env.LogLevel] = "loud"
+	telemetry.OfCell(reader, &out)
+	require.EqualError(t, reader.Err(), `environment variable LOG_LEVEL is "loud", want one of debug, info, warn, error`)
 }
 
 func TestALineNamesTheCellTheTenantTheEventAndTheRequest(t *testing.T) {

@@ -14,7 +14,7 @@ const alarmCheck = "alarm"
 // knownAlarms are the deployment's alarms, of which all were read at once: a request per cell is more than CloudWatch answers.
 type knownAlarms struct {
 	health map[alarm.Subject]alarm.Alarm
-	there  map[string]bool // by name
+	states map[string]alarm.State // by name
 	err    error
 }
 
@@ -22,13 +22,13 @@ type knownAlarms struct {
 // that it returns waits for them.
 func (d Doctor) readAlarms(ctx context.Context) (wait func() knownAlarms) {
 	read := make(chan struct{})
-	known := knownAlarms{health: map[alarm.Subject]alarm.Alarm{}, there: map[string]bool{}}
+	known := knownAlarms{health: map[alarm.Subject]alarm.Alarm{}, states: map[string]alarm.State{}}
 	go func() {
 		defer close(read)
 		var all []alarm.Alarm
 		all, known.err = alarm.NewReader(d.CloudWatch, d.Stack).All(ctx)
 		for _, a := range all {
-			known.there[a.Name] = true
+			known.states[a.Name] = a.State
 			if a.Composite() {
 				known.health[a.Subject] = a
 			}
@@ -82,13 +82,22 @@ func (d Doctor) alarms(known knownAlarms, of alarm.Subject) []Finding {
 	if !slices.ContainsFunc(health.Actions, isTopic) {
 		l.warn("it tells no topic when it fires: nobody is paged for %s", of)
 	}
+	if health.State == alarm.Firing && !slices.ContainsFunc(health.Children, known.fires) {
+		l.add(Warn, `'aws cloudwatch set-alarm-state --alarm-name `+health.Name+` --state-value OK --state-reason "trial over"'`,
+			"it is in ALARM and none of its alarms is: it was set by hand, as for a trial, or they have just become OK; meanwhile nobody is paged for %s%s", of, silenced[of])
+	}
 	for _, child := range health.Children {
-		if !known.there[child] {
+		if known.states[child] == "" {
 			l.warn("its rule names %s, which is not there: what that watched pages nobody", child)
 		}
 	}
 	return l.end("pages for %d parts of %s", len(health.Children), of)
 }
+
+func (k knownAlarms) fires(name string) bool { return k.states[name] == alarm.Firing }
+
+// silenced is whose pages a subject's alarm suppresses beside its own, in a sentence.
+var silenced = map[alarm.Subject]string{alarm.ControlPlane: ", nor for the router", alarm.Router: ", nor for any cell"}
 
 func isTopic(arn string) bool {
 	part := strings.SplitN(arn, ":", 4)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
@@ -206,6 +207,12 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		}, health.Warn, "dev-health-cell-alpha", "it tells no topic when it fires: nobody is paged for cell alpha"},
 		{"metric alarm gone", func(w *world) { w.alarms.Delete("dev-alarm-oldest-message-cell-alpha") }, health.Warn,
 			"dev-health-cell-alpha", "its rule names dev-alarm-oldest-message-cell-alpha, which is not there"},
+		{"a trial of a cell's alarm that was left", func(w *world) { w.alarms.Composite("dev-health-cell-beta").StateValue = types.StateValueAlarm }, health.Warn,
+			"dev-health-cell-beta", "it is in ALARM and none of its alarms is: it was set by hand, as for a trial, or they have just become OK; meanwhile nobody is paged for cell beta"},
+		{"a trial of the router's alarm that was left", func(w *world) { w.alarms.Composite("dev-health-router").StateValue = types.StateValueAlarm }, health.Warn,
+			"dev-health-router", "meanwhile nobody is paged for the router, nor for any cell"},
+		{"a trial of the control plane's alarm that was left", func(w *world) { w.alarms.Composite("dev-health-control-plane").StateValue = types.StateValueAlarm }, health.Warn,
+			"dev-health-control-plane", "meanwhile nobody is paged for the control plane, nor for the router"},
 		{"alarms denied", func(w *world) { w.alarms.Err = denied }, health.Skip, "dev", "the credentials do not allow this"},
 		{"alarms not read", func(w *world) { w.alarms.Err = errors.New("timeout") }, health.Fail, "dev", "read the alarms of stack dev: timeout"},
 		{"alarm topic gone", func(w *world) { delete(w.endpoints, alarmtest.Topic) }, health.Warn, alarmTopic, "it is not there, and alarms tell it"},
@@ -275,6 +282,17 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			require.Equal(t, c.level == health.Fail, health.Failed(found))
 		})
 	}
+}
+
+// An alarm whose part fires does what it is for.
+func TestAnAlarmThatFiresForACauseIsNoFinding(t *testing.T) {
+	w := healthy(t)
+	w.alarms.Set("dev-alarm-oldest-message-cell-beta", types.StateValueAlarm, noon, "2 datapoints")
+	require.Empty(t, bad(run(t, w.doctor())))
+
+	w.alarms.Metric("dev-alarm-oldest-message-cell-beta").StateValue = types.StateValueInsufficientData
+	require.Equal(t, `'aws cloudwatch set-alarm-state --alarm-name dev-health-cell-beta --state-value OK --state-reason "trial over"'`,
+		remedy(t, run(t, w.doctor()), "dev-health-cell-beta"))
 }
 
 func lines(findings []health.Finding) string {

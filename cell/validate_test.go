@@ -29,7 +29,7 @@ func TestValidateNamesTheFieldTheValueAndWhatIsAllowed(t *testing.T) {
 		{`AlarmTopicARN: is nil, want the ARN of the topic that the alarms tell`, func(a *cell.Args) { a.AlarmTopicARN = nil }},
 		{`RouterHealth: is nil, want the name of the router's composite alarm`, func(a *cell.Args) { a.RouterHealth = nil }},
 		{`alarms.period: is 10s while protect is true, want whole minutes`, func(a *cell.Args) { a.Alarms.Period = 10 * time.Second }},
-		{`alarms.cell.breakerOpens.datapoints: is 6, want at most the periods of 5`, func(a *cell.Args) { a.Alarms.Cell.BreakerOpens.Datapoints = 6 }},
+		{`alarms.cell.breakerOpens.datapoints: is 6, want at most 5, the number of periods`, func(a *cell.Args) { a.Alarms.Cell.BreakerOpens.Datapoints = 6 }},
 		{`Code.Producer: is ""`, func(a *cell.Args) { a.Code.Producer = "" }},
 		{`Code.Consumer: is "bootstrap", want the path of a zip`, func(a *cell.Args) { a.Code.Consumer = "bootstrap" }},
 		{`functions.architecture: is "amd64", want one of arm64, x86_64`, func(a *cell.Args) { a.Functions.Architecture = "amd64" }},

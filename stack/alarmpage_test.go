@@ -61,7 +61,10 @@ func defaultsByPart(t *testing.T, alarms any) map[string]string {
 		case config.LatencyAlarm:
 			text, w = fmt.Sprintf("more than %s, of at least %d events", minutes(t, a.Threshold), a.MinSamples), a.Window
 		case config.ShareAlarm:
-			text, w = fmt.Sprintf("more than %g %% of at least %d samples", a.Threshold*100, a.MinSamples), a.Window
+			text, w = fmt.Sprintf("more than %g %%", a.Threshold*100), a.Window
+			if a.MinSamples > 1 {
+				text += fmt.Sprintf(" of at least %d samples", a.MinSamples)
+			}
 		}
 		require.Equal(t, config.MissingNotBreaching, w.Missing, "the page says that no alarm fires for want of data")
 		all[partOf(v.Type().Field(i).Name)] = fmt.Sprintf("%s, %d of %d", text, w.Datapoints, w.Periods)

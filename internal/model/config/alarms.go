@@ -181,7 +181,7 @@ func window(o *object, w *Window) {
 	o.integer("periods", &w.Periods, 1, maxAlarmPeriods)
 	choice(o, "missing", &w.Missing, MissingNotBreaching, MissingBreaching, MissingIgnore, MissingMissing)
 	rules{problems: o.problems, prefix: o.prefix}.require(w.Datapoints <= w.Periods, []string{"datapoints", "periods"},
-		"is %d, want at most the periods of %d, of which they are", w.Datapoints, w.Periods)
+		"is %d, want at most %d, the number of periods", w.Datapoints, w.Periods)
 }
 
 // checkAlarmPeriod keeps periods of seconds to stacks that may be thrown away.

@@ -63,13 +63,17 @@ func Default() Config {
 // invoked, and of failures that there were none of.
 func defaultAlarms() Alarms {
 	var (
-		atOnce     = Window{Datapoints: 1, Periods: 1, Missing: MissingNotBreaching} // it stays, and nobody else mends it
+		// One is enough, since nobody else mends it. Whoever looks at letters hides them for 5 min, which is no mend.
+		letters = Window{Datapoints: 1, Periods: 6, Missing: MissingNotBreaching}
+		// What is lost is seen in one period. An alarm of one period may be over before its page, which waits for the suppressor, is
+		// sent: so it fires for an hour.
+		lost       = Window{Datapoints: 1, Periods: 60, Missing: MissingNotBreaching}
 		fast       = Window{Datapoints: 2, Periods: 3, Missing: MissingNotBreaching} // clients feel it: one bad minute passes, two are an outage
 		persistent = Window{Datapoints: 3, Periods: 3, Missing: MissingNotBreaching} // an age rises by itself: three minutes say that it does not fall
 		repeated   = Window{Datapoints: 3, Periods: 5, Missing: MissingNotBreaching} // each is retried: one cold start that fails, or one crash, is no fault
 	)
 	// One letter in a DLQ is an event that was answered with 202 and is not applied.
-	dlq := CountAlarm{Threshold: 0, Window: atOnce}
+	dlq := CountAlarm{Threshold: 0, Window: letters}
 	return Alarms{
 		Period: time.Minute, // AWS's services report each minute
 		Cell: CellAlarms{
@@ -81,7 +85,7 @@ func defaultAlarms() Alarms {
 			// longer is a topic that fails. It leaves hours until records are given up for their age (maxRecordAge, 6 h).
 			IteratorAge: AgeAlarm{Threshold: 5 * time.Minute, Window: persistent},
 			// These are in no DLQ: Lambda could not write to it.
-			DroppedEvents:  CountAlarm{Threshold: 0, Window: atOnce},
+			DroppedEvents:  CountAlarm{Threshold: 0, Window: lost},
 			ProducerErrors: CountAlarm{Threshold: 0, Window: repeated}, ConsumerErrors: CountAlarm{Threshold: 0, Window: repeated},
 			// The account's concurrency or a reservation is used up. A throttled receive counts towards maxReceiveCount.
 			ProducerThrottles: CountAlarm{Threshold: 0, Window: repeated}, ConsumerThrottles: CountAlarm{Threshold: 0, Window: repeated},
@@ -95,19 +99,21 @@ func defaultAlarms() Alarms {
 			BreakerOpens: CountAlarm{Threshold: 0, Window: repeated},
 		},
 		Router: RouterAlarms{
-			Failures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
+			// One sample is enough, for a router of few requests that is out has no other alarm. Three minutes of five are then no
+			// single bad request.
+			Failures: ShareAlarm{Threshold: 0.05, MinSamples: 1, Window: repeated},
 			Errors:   CountAlarm{Threshold: 0, Window: repeated}, Throttles: CountAlarm{Threshold: 0, Window: repeated},
 			// Two services count the requests, and logs may come late: then what the function answered itself is missing from the
 			// difference at first.
-			IntegrationFailures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: repeated},
+			IntegrationFailures: ShareAlarm{Threshold: 0.05, MinSamples: 1, Window: repeated},
 		},
 		ControlPlane: ControlPlaneAlarms{
 			MappingThrottles: CountAlarm{Threshold: 0, Window: repeated}, MappingErrors: CountAlarm{Threshold: 0, Window: repeated},
 			// A read that times out now and then makes a few; a table that is out makes it most requests within a softTTL, and the
 			// hardTTL of 1 h is how long there is to mend it.
 			StaleAnswers: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
-			// Of reads there are few: known tenants need one every softTTL. Ten a minute are one busy process.
-			RefreshFailures: ShareAlarm{Threshold: 0.1, MinSamples: 10, Window: fast},
+			// Of reads there are few: known tenants need one every softTTL. A table that is gone or denied shows here alone.
+			RefreshFailures: ShareAlarm{Threshold: 0.1, MinSamples: 1, Window: repeated},
 		},
 	}
 }

@@ -99,13 +99,13 @@ func parseInt(raw any) (int, bool) {
 	return n, err == nil
 }
 
-// share takes a number from 0 to 1.
+// share takes a number from 0 that is less than 1: nothing is more than the whole.
 func (o *object) share(key string, into *float64) {
 	field(o, key, into, func(raw any) (float64, bool) {
 		number, _ := raw.(json.Number)
 		n, err := number.Float64()
 		return n, err == nil
-	}, func(n float64) bool { return 0 <= n && n <= 1 }, "a number from 0 to 1")
+	}, func(n float64) bool { return 0 <= n && n < 1 }, "a number from 0 that is less than 1")
 }
 
 func (o *object) boolean(key string, into *bool) {

@@ -23,9 +23,10 @@ import (
 	"cellular/internal/testkit/dynamotest"
 )
 
+const stack naming.Stack = "dev"
+
 const (
-	stack naming.Stack = "dev"
-	ada                = "arn:aws:sts::123456789012:assumed-role/ops/ada"
+	ada = "arn:aws:sts::123456789012:assumed-role/ops/ada"
 )
 
 // caller is STS: the ARN of who calls, "" for one that hangs.

@@ -22,8 +22,12 @@ plane and the router, which may be the cause of the cells'. With --all it prints
 seconds.
 
 The alarm health of a cell, the router or the control plane fires while one of its others does; it alone pages. A health that
-is SUPPRESSED pages nobody, for the one that is named: a cell's for the router's, the router's for the control plane's. RUNBOOK
-is the heading in docs/operations.md under which is what to do. REASON is what CloudWatch says, shortened; --output
+is SUPPRESSED pages nobody, for the one that is named: a cell's for the router's, the router's for the control plane's. "wait
+for" that one: the page is held for one period of the alarms, until it is clear that the other does not fire, too. "extension
+of" that one: it has just gone back to OK, and the page is held for two periods more, in which this one may follow. A health
+that fires while none of the others does was set by hand, or they have just gone back: 'cellctl doctor' says how to mend it.
+
+RUNBOOK is the heading in docs/operations.md under which is what to do. REASON is what CloudWatch says, shortened; --output
 json has all of it.`,
 		Example: `  cellctl alarms list
   cellctl alarms list --cell c01 --all
@@ -117,7 +121,7 @@ func viewOfAlarm(a alarm.Alarm) alarmView {
 func (v alarmsView) text(s *sheet) {
 	s.row("OF", "ALARM", "STATE", "SINCE", "SUPPRESSED BY", "RUNBOOK", "REASON")
 	for _, a := range v.Alarms {
-		part := "health"
+		part := alarm.Health
 		if a.Part != nil {
 			part = *a.Part
 		}

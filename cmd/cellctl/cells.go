@@ -39,7 +39,7 @@ type cellView struct {
 	ConsumerDLQ     *int               `json:"consumer_dlq"`
 	Waiting         *int               `json:"waiting"`
 	LastAppliedAt   *string            `json:"last_applied_at"` // null too where the cell never applied an event
-	Alarms          []string           `json:"alarms"`          // the parts that are in alarm; null too where the cell has no alarms
+	Alarms          []string           `json:"alarms"`          // the parts that are in alarm, or "health" alone; null too where the cell has no alarms
 	read            *cellstatus.Status // nil where the cell could not be read
 	alarmsUnknown   bool               // the alarms could not be read
 }

@@ -26,7 +26,8 @@ func newCellsList(a *app) *cobra.Command {
 TENANTS is how many are placed, or on their way, of how many may be. QUEUE is how many messages are to be received, +N are
 being processed; OLDEST is the age of the oldest, as CloudWatch last had it. The DLQs hold what was given up on. WAITING
 counts events that wait to follow their tenant to its new cell. LAST APPLIED is when the cell last applied an event. ALARMS are
-the parts of the cell that are in alarm, or ok; 'cellctl alarms list' says since when and why.
+the parts of the cell that are in alarm, health where that alarm fires without them, or ok; 'cellctl alarms list' says since
+when and why.
 
 Notes name the cells that are retired, and those that are not there any more while tenants are mapped to them, and say whether
 the router or the control plane is in alarm. A retired cell that was taken out of the configuration and added again is retired
@@ -47,7 +48,7 @@ const cloudwatchPatience = 15 * time.Second
 
 type cellsView struct {
 	Cells        []cellView `json:"cells"`
-	Router       []string   `json:"router_alarms"`        // what of the router is in alarm; null where that is not known
+	Router       []string   `json:"router_alarms"`        // what of the router is in alarm, as Alarms of a cell; null where that is not known
 	ControlPlane []string   `json:"control_plane_alarms"` // and of the control plane
 
 	now time.Time

@@ -153,6 +153,27 @@ func TestCellsList_SaysWhatOfTheGlobalPlaneIsInAlarm(t *testing.T) {
 	})
 }
 
+// A trial that was left silences others, and no part of it fires.
+func TestCells_ShowAnAlarmOfTheWholeThatFiresWithoutItsParts(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"control-plane", "router", "cell-c01"} {
+			w.alarms.Composite("dev-health-" + name).StateValue = types.StateValueAlarm
+		}
+		stdout, stderr, code := w.run("cells", "list")
+		require.Zero(t, code)
+		require.Regexp(t, `(?m)^c01 .* never +health$`, stdout)
+		require.Regexp(t, `(?m)^c02 .* never +ok$`, stdout)
+		require.Equal(t, printed(
+			"The control plane is in alarm: health. 'cellctl alarms list' says since when and why.",
+			"The router is in alarm: health. 'cellctl alarms list' says since when and why.",
+		), stderr)
+		stdout, _, _ = w.run("cells", "list", "--output", "json")
+		require.Contains(t, stdout, `"router_alarms": [`+"\n    \"health\"\n")
+		stdout, _, _ = w.run("cells", "show", "c01")
+		require.Regexp(t, `(?m)^alarms +health$`, stdout)
+	})
+}
+
 // What CloudWatch does not say keeps nothing else from being shown.
 func TestAlarmsThatCannotBeReadAreSaidAndCostNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -52,6 +52,9 @@ type Alarm struct {
 	SuppressedBy string   // why its actions are suppressed now; "" if they are not
 }
 
+// Health is what a composite is called among the parts of its subject. No part has this name.
+const Health = "health"
+
 // Composite reports whether the alarm is the health of its subject.
 func (a Alarm) Composite() bool { return a.Part == "" }
 

@@ -75,6 +75,21 @@ func TestReader_ReadsCompositesAndWhatIsNotOK(t *testing.T) {
 	})
 }
 
+// A composite that was set by hand stays so, and may silence others.
+func TestFiringParts_HaveTheHealthThatFiresAlone(t *testing.T) {
+	require.Equal(t, map[alarm.Subject][]string{
+		alarm.ControlPlane: {}, alarm.Router: {alarm.Health}, alarm.Cell("alpha"): {"consumer-dlq"}, alarm.Cell("beta"): {"consumer-dlq"},
+	}, alarm.FiringParts([]alarm.Alarm{
+		{Subject: alarm.ControlPlane, State: alarm.OK},
+		{Subject: alarm.Router, State: alarm.Firing}, {Subject: alarm.Router, Part: "failures", State: alarm.Insufficient},
+		{Subject: alarm.Cell("alpha"), State: alarm.Firing}, {Subject: alarm.Cell("alpha"), Part: "consumer-dlq", State: alarm.Firing},
+		{Subject: alarm.Cell("beta"), State: alarm.OK}, {Subject: alarm.Cell("beta"), Part: "consumer-dlq", State: alarm.Firing},
+	}))
+	for _, parts := range [][]string{naming.ControlPlaneAlarms(), naming.RouterAlarms(), naming.CellAlarms()} {
+		require.NotContains(t, parts, alarm.Health)
+	}
+}
+
 func TestReader_ReadsOneSubjectInTwoRequests(t *testing.T) {
 	c := alarmtest.Deployment(stack, then, "alpha", "beta")
 	inBubble(t, func(t *testing.T) {

@@ -120,17 +120,22 @@ func (r *Reader) pages(ctx context.Context, in *cloudwatch.DescribeAlarmsInput, 
 	}
 }
 
-// FiringParts returns, by subject, the parts that are in alarm, in their order. A subject that has a composite is in the answer.
+// FiringParts returns, by subject, the parts that are in alarm, in their order; Health alone where the composite fires and no
+// part does, as one that was set by hand. A subject that has a composite is in the answer.
 func FiringParts(alarms []Alarm) map[Subject][]string {
 	parts := map[Subject][]string{}
 	for _, a := range alarms {
-		switch {
-		case a.Composite():
-			if parts[a.Subject] == nil {
-				parts[a.Subject] = []string{}
-			}
-		case a.State == Firing:
+		if !a.Composite() && a.State == Firing {
 			parts[a.Subject] = append(parts[a.Subject], a.Part)
+		}
+	}
+	for _, a := range alarms {
+		switch {
+		case !a.Composite() || parts[a.Subject] != nil:
+		case a.State == Firing:
+			parts[a.Subject] = []string{Health}
+		default:
+			parts[a.Subject] = []string{}
 		}
 	}
 	return parts

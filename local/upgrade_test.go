@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +16,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/stretchr/testify/require"
 
+	"cellular/cell"
+	"cellular/controlplane"
+	"cellular/internal/model/naming"
 	"cellular/local/process"
 	"cellular/local/provider"
 )
@@ -45,7 +50,7 @@ func newPreviewer(t *testing.T, config map[string]any) *Cloud {
 }
 
 // previewFrom imports a state and returns the steps of an update of the program, by URN.
-func (c *Cloud) previewFrom(t *testing.T, state []byte) map[string][]apitype.StepEventMetadata {
+func (c *Cloud) previewFrom(t *testing.T, state []byte, options ...optpreview.Option) map[string][]apitype.StepEventMetadata {
 	s, log, err := c.stack(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, s.Import(t.Context(), apitype.UntypedDeployment{Version: apitype.DeploymentSchemaVersionCurrent, Deployment: state}))
@@ -59,8 +64,8 @@ func (c *Cloud) previewFrom(t *testing.T, state []byte) map[string][]apitype.Ste
 		}
 		done <- steps
 	}()
-	_, err = s.Preview(t.Context(), optpreview.EventStreams(stream), optpreview.Parallel(parallel), optpreview.ProgressStreams(log),
-		optpreview.ErrorProgressStreams(log), optpreview.SuppressProgress())
+	_, err = s.Preview(t.Context(), append(options, optpreview.EventStreams(stream), optpreview.Parallel(parallel), optpreview.ProgressStreams(log),
+		optpreview.ErrorProgressStreams(log), optpreview.SuppressProgress())...)
 	steps := <-done
 	require.NoError(t, err, "an update is refused, as the engine refuses to delete or replace what is protected")
 	return steps
@@ -101,4 +106,56 @@ func TestAnUpdateOfAnEarlierVersionsStateKeepsWhatHoldsData(t *testing.T) {
 		}
 		require.Greater(t, kept, 30, "%s: the resources that hold data were not seen", path)
 	}
+}
+
+// The page about upgrades has the command that makes what the cells' alarms name before the cells are updated. The engine refuses to
+// make something of what it is not to make, so it is asked here, with the global plane of an earlier version.
+func TestTheAlarmsThatTheCellsNameAreMadeAlone(t *testing.T) {
+	page, err := os.ReadFile("../docs/operations.md")
+	require.NoError(t, err)
+	command := regexp.MustCompile(`(?m)^pulumi up .*--target .*$`).FindString(string(page))
+	var targets []string
+	for _, found := range regexp.MustCompile(`--target '([^']+)'`).FindAllStringSubmatch(command, -1) {
+		targets = append(targets, found[1])
+	}
+	require.NotEmpty(t, targets, "docs/operations.md has no command with targets")
+
+	state, err := os.ReadFile("testdata/state-8a0feab.json")
+	require.NoError(t, err)
+	steps := newPreviewer(t, map[string]any{
+		"cellular:plane": "global", "cellular:cells": []any{}, "cellular:protect": true, "cellular:alarms": map[string]any{"period": "1m"},
+		"cellular:router": map[string]any{"auth": map[string]any{"type": "iam"}}, "cellular:functions": map[string]any{"faultInjection": false},
+	}).previewFrom(t, withoutCells(t, state), optpreview.Target(targets))
+	made := map[string]int{}
+	for urn, all := range steps {
+		for _, step := range all {
+			if step.Op == apitype.OpSame || strings.HasPrefix(step.Type, "pulumi:") {
+				continue // providers are always targets
+			}
+			require.Equal(t, apitype.OpCreate, step.Op, urn)
+			made[step.Type]++
+		}
+	}
+	require.Equal(t, map[string]int{
+		controlplane.AlarmTopicType: 1, "aws:kms/key:Key": 1, "aws:kms/alias:Alias": 1, "aws:sns/topic:Topic": 1, "aws:sns/topicPolicy:TopicPolicy": 1,
+		controlplane.AlarmsType: 1, "aws:cloudwatch/metricAlarm:MetricAlarm": len(naming.RouterAlarms()) + len(naming.ControlPlaneAlarms()),
+		"aws:cloudwatch/compositeAlarm:CompositeAlarm": 2,
+	}, made)
+}
+
+// withoutCells is the state of a stack that has the global plane alone, as an earlier version left it.
+func withoutCells(t *testing.T, state []byte) []byte {
+	var d apitype.DeploymentV3
+	require.NoError(t, json.Unmarshal(state, &d))
+	all := len(d.Resources)
+	d.Resources = slices.DeleteFunc(d.Resources, func(r apitype.ResourceV3) bool {
+		if _, ok := r.Outputs["cells"]; ok {
+			delete(r.Outputs, "cells")
+		}
+		return strings.HasPrefix(string(r.URN.QualifiedType()), cell.TypeToken)
+	})
+	require.Less(t, len(d.Resources), all, "the state has no cells")
+	rest, err := json.Marshal(d)
+	require.NoError(t, err)
+	return rest
 }

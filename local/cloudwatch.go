@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -106,10 +105,7 @@ func (c *Cloud) notify(n cloudwatch.Notice) {
 	if n.Suppressed || !n.ActionsOn {
 		return
 	}
-	message, err := json.Marshal(map[string]any{
-		"AlarmName": n.Alarm, "AlarmArn": n.ARN, "AWSAccountId": gate.Account, "Region": c.AWS.Region,
-		"OldStateValue": n.From, "NewStateValue": n.To, "NewStateReason": n.Reason, "StateChangeTime": n.At.UTC().Format("2006-01-02T15:04:05.000-0700"),
-	})
+	message, err := n.Message(c.AWS.Region, gate.Account)
 	if err != nil {
 		c.watch.note("alarm %s: %v", n.Alarm, err)
 		return

@@ -22,7 +22,10 @@ type Notice struct {
 	From, To     State
 	Reason       string
 	At           time.Time
+	Description  string
 	Composite    bool
+	Rule         string   // of a composite
+	Because      []Notice // of a composite: the changes of alarms in its rule for which it changed; none where it was set by hand
 	Suppressed   bool     // the actions are not taken: another alarm suppresses them
 	Actions      []string // ARNs
 	ActionsOn    bool     // actions are enabled
@@ -255,6 +258,11 @@ func (a *Alarms) change(al *alarm, to State, why string, now time.Time, notices 
 		Alarm: al.name, ARN: a.ARN(al.name), From: al.state, To: to, Reason: why, At: now, Composite: al.composite != nil,
 		Actions: al.actions[to], ActionsOn: al.actionsOn,
 	}
+	if c := al.composite; c != nil {
+		n.Description, n.Rule, n.Because = aws.ToString(c.in.AlarmDescription), aws.ToString(c.in.AlarmRule), among(c.rule.children(), notices)
+	} else {
+		n.Description = aws.ToString(al.metric.in.AlarmDescription)
+	}
 	al.state, al.reason, al.since = to, why, now
 	for _, other := range a.alarms {
 		if other.set && slices.Contains(other.composite.rule.children(), al.name) {
@@ -262,6 +270,16 @@ func (a *Alarms) change(al *alarm, to State, why string, now time.Time, notices 
 		}
 	}
 	return append(notices, n)
+}
+
+// among returns the notices of some alarms.
+func among(alarms []string, notices []Notice) (of []Notice) {
+	for _, n := range notices {
+		if slices.Contains(alarms, n.Alarm) {
+			of = append(of, n)
+		}
+	}
+	return of
 }
 
 // History returns the changes of state that are remembered, the oldest first.

@@ -190,6 +190,43 @@ func (w *watch) state(t *testing.T, name string) cloudwatch.State {
 	return s
 }
 
+// Somebody who is paged reads the alarm's description, which names the runbook.
+func TestNotice_PublishesWhatCloudWatchDoes(t *testing.T) {
+	metrics := cloudwatch.NewMetrics()
+	var published []string
+	alarms := cloudwatch.NewAlarms(metrics, "eu-west-1", "1", func(n cloudwatch.Notice) {
+		message, err := n.Message("eu-west-1", "1")
+		require.NoError(t, err)
+		published = append(published, string(message))
+	})
+	w := &watch{Alarms: alarms, metrics: metrics}
+	for _, name := range []string{"depth", "age"} {
+		require.NoError(t, alarms.PutMetric(awscloudwatch.PutMetricAlarmInput{
+			AlarmName: &name, AlarmDescription: aws.String("Too much."), Namespace: aws.String("n"), MetricName: &name, Statistic: types.StatisticMaximum,
+			Period: aws.Int32(10), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(0), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold,
+		}, noon))
+	}
+	require.NoError(t, alarms.PutComposite(awscloudwatch.PutCompositeAlarmInput{
+		AlarmName: aws.String("health"), AlarmRule: aws.String(`ALARM("depth") OR ALARM("age")`), AlarmDescription: aws.String("Sick. Runbook: docs/x.md#y"),
+	}, noon))
+	w.SetState("depth", cloudwatch.InAlarm, "a trial", at(1))
+	require.Len(t, published, 2)
+	require.JSONEq(t, `{
+		"AlarmName": "depth", "AlarmDescription": "Too much.", "AWSAccountId": "1", "NewStateValue": "ALARM", "NewStateReason": "a trial",
+		"StateChangeTime": "2026-01-02T12:00:01.000+0000", "Region": "eu-west-1", "AlarmArn": "arn:aws:cloudwatch:eu-west-1:1:alarm:depth",
+		"OldStateValue": "INSUFFICIENT_DATA"
+	}`, published[0])
+	require.JSONEq(t, `{
+		"AlarmName": "health", "AlarmDescription": "Sick. Runbook: docs/x.md#y", "AWSAccountId": "1", "NewStateValue": "ALARM", "NewStateReason": "in ALARM: depth",
+		"StateChangeTime": "2026-01-02T12:00:01.000+0000", "Region": "eu-west-1", "AlarmArn": "arn:aws:cloudwatch:eu-west-1:1:alarm:health",
+		"OldStateValue": "INSUFFICIENT_DATA", "AlarmRule": "ALARM(\"depth\") OR ALARM(\"age\")",
+		"TriggeringChildren": [{"Arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:depth", "State": {"Value": "ALARM", "Timestamp": "2026-01-02T12:00:01.000+0000"}}]
+	}`, published[1])
+
+	w.SetState("health", cloudwatch.OK, "trial over", at(2))
+	require.Contains(t, published[2], `"TriggeringChildren":[]`, "it was set by hand")
+}
+
 func TestAlarms_FireInTheirCellAndGoBack(t *testing.T) {
 	w := newWatch()
 	w.metric(t, "alpha-depth", "alpha")

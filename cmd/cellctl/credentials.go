@@ -78,7 +78,8 @@ func (c *clients) checkCredentials(ctx context.Context) error {
 	return plainError{err, fmt.Sprintf("there are no AWS credentials (%v); %s", reason, signIn)}
 }
 
-// checkCaller returns an error where AWS refuses the credentials themselves. What else fails is no concern of it.
+// checkCaller returns an error where AWS refuses the credentials themselves, or nothing answers in the place of AWS. What else
+// fails is no concern of it.
 func (c *clients) checkCaller(ctx context.Context) error {
 	if err := c.checkCredentials(ctx); err != nil {
 		return err
@@ -86,6 +87,9 @@ func (c *clients) checkCaller(ctx context.Context) error {
 	_, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if explained := explainCredentials(err); errors.As(explained, new(plainError)) {
 		return explained
+	}
+	if goneEndpoint(err) != "" {
+		return fmt.Errorf("read whose credentials these are: %w", err)
 	}
 	return nil
 }

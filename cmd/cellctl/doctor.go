@@ -57,7 +57,7 @@ at the point-in-time recovery of 500, of others each day: run it each day. Inter
 }
 
 // doctor does not connect as other commands do: that a deployment's manifests cannot be read is for it to say. With credentials
-// that AWS refuses it would find that of everything.
+// that AWS refuses, or an endpoint that is gone, it would find that of everything.
 func (a *app) doctor(ctx context.Context, all, fix bool) error {
 	stack, err := a.options.stack()
 	if err != nil {

@@ -58,7 +58,7 @@ func exitCode(err error, interrupted bool, stderr io.Writer) int {
 	if code != cli.ExitFailure {
 		return code
 	}
-	if endpoint := os.Getenv(envEndpoint); endpoint != "" && errors.Is(err, syscall.ECONNREFUSED) {
+	if endpoint := goneEndpoint(err); endpoint != "" {
 		fmt.Fprintf(terminal.NewWriter(stderr), "Nothing answers at %s, which %s names. If that was a local cloud, it has been taken down: 'make local' starts one, and the file that it then names points this shell to it.\n",
 			endpoint, envEndpoint)
 	}
@@ -69,6 +69,14 @@ func exitCode(err error, interrupted bool, stderr io.Writer) int {
 		return exitRefused
 	}
 	return code
+}
+
+// goneEndpoint is the endpoint in the place of AWS at which nothing answers, for the one that an error is about; else "".
+func goneEndpoint(err error) string {
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return ""
+	}
+	return os.Getenv(envEndpoint)
 }
 
 // isRefusal reports whether an error says that there is no such thing, or that its state forbids the command.

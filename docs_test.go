@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/event"
+	"cellular/local/cloudwatch"
 )
 
 // TestInvariantsPage_NamesTestsThatExist keeps docs/invariants.md from promising a proof that is not there.
@@ -83,6 +87,22 @@ func TestPages_LinkToWhatExists(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRunbooks_ShowAPageAsItArrives holds the message that runbook 12 shows to the fields of those that are published.
+func TestRunbooks_ShowAPageAsItArrives(t *testing.T) {
+	_, rest, ok := strings.Cut(pages(t)["docs/operations.md"], "\nALARM: \"local-health-cell-beta\"\n")
+	require.True(t, ok)
+	shown, _, _ := strings.Cut(rest, "```")
+	published, err := cloudwatch.Notice{Composite: true}.Message("", "")
+	require.NoError(t, err)
+	require.Equal(t, fields(t, []byte(shown)), fields(t, published))
+}
+
+func fields(t *testing.T, object []byte) []string {
+	var of map[string]any
+	require.NoError(t, json.Unmarshal(object, &of), "%s", object)
+	return slices.Sorted(maps.Keys(of))
 }
 
 // TestRouterPage_HasThePatternsOfTheProgram covers what a client may choose: tenant ids, event ids and types.

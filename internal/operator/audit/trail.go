@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/transact"
 )
 
 // How long an act waits for the audit at most, both together a few seconds: a table that hangs costs an evacuation no more.
@@ -86,7 +87,7 @@ func (t Trail) End(ctx context.Context, a Act, outcome Outcome, failure error) e
 }
 
 func (t Trail) put(ctx context.Context, a Act) error {
-	_, err := t.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.Table, Item: a.item()})
+	_, err := transact.Single(ctx, transact.Retrier{}, t.DynamoDB.PutItem, &dynamodb.PutItemInput{TableName: &t.Table, Item: a.item()})
 	return err
 }
 

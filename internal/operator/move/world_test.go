@@ -534,9 +534,15 @@ func (d hooked) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
 	defer d.lock()()
-	owner, placed := d.w.placed()
 	do := func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
-		call := func() { out, err = d.w.db.TransactWriteItems(ctx, in) }
+		call := func() {
+			owner, placed := d.w.placed()
+			out, err = d.w.db.TransactWriteItems(ctx, in)
+			// Here and no later: while this mover was frozen, another one may have flipped, and forgotten the old cell since.
+			if now, there := d.w.placed(); placed && there && now.CellID != owner.CellID {
+				d.w.flipped(in, d.w.cells[owner.CellID], d.w.cells[now.CellID])
+			}
+		}
 		if d.w.meet == nil {
 			call()
 		} else {
@@ -557,9 +563,6 @@ func (d hooked) TransactWriteItems(
 	}
 	d.w.look()
 	d.w.neverBelow(in)
-	if now, there := d.w.placed(); placed && there && now.CellID != owner.CellID {
-		d.w.flipped(in, d.w.cells[owner.CellID], d.w.cells[now.CellID])
-	}
 	return out, err
 }
 

@@ -213,12 +213,16 @@ func (w *world) look() {
 	if !there {
 		return
 	}
+	record, err := residence.Get(context.Background(), w.db, stack.MoveTable(), tenant)
+	require.NoError(w, err)
+	if now, _ := w.placed(); now != m {
+		w.look() // a transaction that is under way has come between the two
+		return
+	}
 	if nth, ok := w.nthOf[m.Epoch]; ok {
 		require.Equal(w, nth, w.nth, "epoch %d was given to two tenants of the name", m.Epoch)
 	}
 	w.nthOf[m.Epoch] = w.nth
-	record, err := residence.Get(context.Background(), w.db, stack.MoveTable(), tenant)
-	require.NoError(w, err)
 	require.Equal(w, m.CellID, record.LastCell)
 	require.GreaterOrEqual(w, record.LastEpoch, m.Epoch)
 	if m.MovingTo == "" && m.Removing == 0 {
@@ -535,18 +539,22 @@ func (d hooked) TransactWriteItems(
 ) (*dynamodb.TransactWriteItemsOutput, error) {
 	defer d.lock()()
 	do := func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
+		var from, to *cellWorld
 		call := func() {
 			owner, placed := d.w.placed()
 			out, err = d.w.db.TransactWriteItems(ctx, in)
-			// Here and no later: while this mover was frozen, another one may have flipped, and forgotten the old cell since.
 			if now, there := d.w.placed(); placed && there && now.CellID != owner.CellID {
-				d.w.flipped(in, d.w.cells[owner.CellID], d.w.cells[now.CellID])
+				from, to = d.w.cells[owner.CellID], d.w.cells[now.CellID]
 			}
 		}
 		if d.w.meet == nil {
 			call()
 		} else {
 			d.w.meet(in, call)
+		}
+		// Before the hooks: while this mover is frozen, another one may forget the cell that it has left.
+		if to != nil {
+			d.w.flipped(in, from, to)
 		}
 		return out, err
 	}

@@ -19,6 +19,9 @@ import (
 // Runbooks is the page with the runbooks, to which the description of each alarm refers.
 const Runbooks = "docs/operations.md"
 
+// pageRunbook is the runbook of each composite alarm: how to find the one of the alarm that fires.
+const pageRunbook = "12-a-page"
+
 // Alarm is a metric alarm: it fires while the value is above the threshold.
 type Alarm struct {
 	Part      string // what it watches, as in its name
@@ -49,10 +52,9 @@ func Age(threshold time.Duration, unit time.Duration, w config.Window) Condition
 type Group struct {
 	About  string // what they are of, for example "Cell alpha"
 	Alarms []Alarm
-	// Name makes the name of a part's alarm. Health is the name of the composite alarm, and Runbook is its runbook.
-	Name    func(part string) string
-	Health  string
-	Runbook string
+	// Name makes the name of a part's alarm. Health is the name of the composite alarm.
+	Name   func(part string) string
+	Health string
 
 	Period time.Duration
 	// Topic is the ARN of the topic that is told when the composite alarm begins and ends to fire.
@@ -81,7 +83,7 @@ func Register(ctx *pulumi.Context, g Group) (pulumi.StringOutput, error) {
 	told := pulumi.StringArray{g.Topic}
 	health, err := cloudwatch.NewCompositeAlarm(ctx, g.Child("health"), &cloudwatch.CompositeAlarmArgs{
 		AlarmName:         pulumi.String(g.Health),
-		AlarmDescription:  g.describe("is not well: one of its alarms fires", g.Runbook),
+		AlarmDescription:  g.describe("is not well: one of its alarms fires", pageRunbook),
 		AlarmRule:         pulumi.String(strings.Join(terms, " OR ")),
 		AlarmActions:      told,
 		OkActions:         told,

@@ -34,7 +34,7 @@ func newScene(t *testing.T, v alarm.Value, above float64) *scene {
 			return err
 		}
 		_, err = alarm.Register(ctx, alarm.Group{
-			About: "It", Name: func(part string) string { return part }, Child: func(part string) string { return part }, Health: "health", Runbook: "1-a",
+			About: "It", Name: func(part string) string { return part }, Child: func(part string) string { return part }, Health: "health",
 			Alarms: []alarm.Alarm{{Part: "watched", Wrong: "is wrong", Runbook: "2-b", Value: v, Condition: alarm.Condition{
 				Above: above, Window: config.Window{Datapoints: 1, Periods: 1, Missing: config.MissingNotBreaching},
 			}}},

@@ -14,7 +14,7 @@ import (
 // stream to the producer.
 func (b *builder) newAlarms(streamMapping pulumi.StringInput) error {
 	_, err := alarm.Register(b.ctx, alarm.Group{
-		About: "Cell " + b.args.ID, Alarms: b.alarms(streamMapping), Name: b.names.Alarm, Health: b.names.Health(), Runbook: "12-a-page",
+		About: "Cell " + b.args.ID, Alarms: b.alarms(streamMapping), Name: b.names.Alarm, Health: b.names.Health(),
 		Period: b.args.Alarms.Period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.RouterHealth,
 		Child: b.child, Options: b.childOpts, Tags: b.tags,
 	})

@@ -30,7 +30,7 @@ func NewAlarms(ctx *pulumi.Context, name string, args *Args, topicARN pulumi.Str
 		return nil, fmt.Errorf("alarms %s: register: %w", name, err)
 	}
 	health, err := alarm.Register(ctx, alarm.Group{
-		About: "The control plane", Alarms: args.alarms(), Name: args.Stack.ControlPlaneAlarm, Health: args.Stack.ControlPlaneHealth(), Runbook: "12-a-page",
+		About: "The control plane", Alarms: args.alarms(), Name: args.Stack.ControlPlaneAlarm, Health: args.Stack.ControlPlaneHealth(),
 		Period: args.Alarms.Period, Topic: topicARN,
 		Child: func(part string) string { return name + "-" + part },
 		Options: func(extra ...pulumi.ResourceOption) []pulumi.ResourceOption {

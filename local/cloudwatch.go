@@ -98,11 +98,11 @@ func (l lineTap) Write(line []byte) (int, error) {
 // CloudWatch.
 func (c *Cloud) notify(n cloudwatch.Notice) {
 	held := ""
-	if n.Suppressed {
+	if n.SuppressedBy != "" {
 		held = " (told to nobody while " + n.SuppressedBy + " may suppress it)"
 	}
 	c.watch.note("alarm %s: %s -> %s: %s%s", n.Alarm, n.From, n.To, n.Reason, held)
-	if n.Suppressed || !n.ActionsOn {
+	if n.SuppressedBy != "" || !n.ActionsOn {
 		return
 	}
 	message, err := n.Message(c.AWS.Region, gate.Account)

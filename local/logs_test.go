@@ -50,7 +50,7 @@ func TestAlarm_HasALineOnTheConsole(t *testing.T) {
 		notice.From, notice.To = change[0], change[1]
 		c.notify(notice)
 	}
-	notice.From, notice.To, notice.Suppressed, notice.SuppressedBy = cloudwatch.OK, cloudwatch.InAlarm, true, "local-health-router"
+	notice.From, notice.To, notice.SuppressedBy = cloudwatch.OK, cloudwatch.InAlarm, "local-health-router"
 	c.notify(notice)
 	screen.Close()
 	l.close()

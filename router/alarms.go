@@ -11,7 +11,7 @@ import (
 // mappings is no fault of its own.
 func (b *builder) newAlarms(apiID pulumi.StringInput) error {
 	health, err := alarm.Register(b.ctx, alarm.Group{
-		About: "The router", Alarms: b.alarms(apiID), Name: b.args.Stack.RouterAlarm, Health: b.args.Stack.RouterHealth(), Runbook: "12-a-page",
+		About: "The router", Alarms: b.alarms(apiID), Name: b.args.Stack.RouterAlarm, Health: b.args.Stack.RouterHealth(),
 		Period: b.args.Alarms.Period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.ControlPlaneHealth,
 		Child: b.child, Options: b.childOpts, Tags: b.tags(),
 	})

@@ -207,29 +207,19 @@ func (d *deployment) global() (globalPlane, error) {
 // globalElsewhere is the global plane where another stack holds it: what things are called there is known without asking it. AWS
 // refuses a policy for a role that does not exist, and a suppressor that does not, so that stack is deployed first.
 func (d *deployment) globalElsewhere() globalPlane {
-	partition, account := d.partition(), d.account()
-	return globalPlane{
+	invoke := pulumi.Provider(d.provider)
+	partition := aws.GetPartitionOutput(d.ctx, aws.GetPartitionOutputArgs{}, invoke).Partition()
+	account := aws.GetCallerIdentityOutput(d.ctx, aws.GetCallerIdentityOutputArgs{}, invoke).AccountId()
+	plane := globalPlane{
 		routerRoleARN: pulumi.Sprintf("arn:%s:iam::%s:role/%s", partition, account, d.config.Deployment.RouterRole()),
-		alarmTopicARN: d.alarmTopicARN(),
+		alarmTopicARN: pulumi.String(d.config.Alarms.Topic),
 		routerHealth:  pulumi.String(d.config.Deployment.RouterHealth()),
 	}
-}
-
-// alarmTopicARN is the ARN of the topic that the alarms tell: the one that the configuration names, or the deployment's own.
-func (d *deployment) alarmTopicARN() pulumi.StringInput {
-	if arn := d.config.Alarms.Topic; arn != "" {
-		return pulumi.String(arn)
+	if d.config.Alarms.Topic == "" {
+		region := aws.GetRegionOutput(d.ctx, aws.GetRegionOutputArgs{}, invoke).Name()
+		plane.alarmTopicARN = pulumi.Sprintf("arn:%s:sns:%s:%s:%s", partition, region, account, d.config.Deployment.AlarmTopic())
 	}
-	region := aws.GetRegionOutput(d.ctx, aws.GetRegionOutputArgs{}, pulumi.Provider(d.provider)).Name()
-	return pulumi.Sprintf("arn:%s:sns:%s:%s:%s", d.partition(), region, d.account(), d.config.Deployment.AlarmTopic())
-}
-
-func (d *deployment) partition() pulumi.StringOutput {
-	return aws.GetPartitionOutput(d.ctx, aws.GetPartitionOutputArgs{}, pulumi.Provider(d.provider)).Partition()
-}
-
-func (d *deployment) account() pulumi.StringOutput {
-	return aws.GetCallerIdentityOutput(d.ctx, aws.GetCallerIdentityOutputArgs{}, pulumi.Provider(d.provider)).AccountId()
+	return plane
 }
 
 // cells registers every cell that the stack lists.

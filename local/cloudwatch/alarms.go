@@ -26,10 +26,9 @@ type Notice struct {
 	Composite    bool
 	Rule         string   // of a composite
 	Because      []Notice // of a composite: the changes of alarms in its rule for which it changed; none where it was set by hand
-	Suppressed   bool     // the actions are not taken: another alarm suppresses them
 	Actions      []string // ARNs
 	ActionsOn    bool     // actions are enabled
-	SuppressedBy string
+	SuppressedBy string   // the alarm for which the actions are not taken; "" if they are
 }
 
 // Alarms keeps alarms and their states. It is safe for concurrent use.

@@ -161,7 +161,7 @@ type watch struct {
 func newWatch() *watch {
 	w := &watch{metrics: cloudwatch.NewMetrics()}
 	w.Alarms = cloudwatch.NewAlarms(w.metrics, "eu-west-1", "1", func(n cloudwatch.Notice) {
-		if len(n.Actions) > 0 && n.ActionsOn && !n.Suppressed {
+		if len(n.Actions) > 0 && n.ActionsOn && n.SuppressedBy == "" {
 			w.acts = append(w.acts, fmt.Sprintf("%s %s", n.Alarm, n.To))
 		}
 	})

@@ -24,7 +24,7 @@ func (a *Alarms) suppress(now time.Time, notices []Notice) []Notice {
 		}
 		held := notices[i]
 		al.waits, al.waitsTo = &held, now.Add(seconds(al.composite.in.ActionsSuppressorWaitPeriod))
-		notices[i].Suppressed, notices[i].SuppressedBy = true, a.suppressor(al)
+		notices[i].SuppressedBy = a.suppressor(al)
 	}
 	for _, al := range a.alarms {
 		if al.composite == nil || al.composite.in.ActionsSuppressor == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
 // Keys is the part of KMS's client that is needed.
@@ -72,25 +73,16 @@ const pending = "PendingConfirmation"
 func (d Doctor) subscribers(ctx context.Context, l *look, arn string) {
 	confirmed := 0
 	var waiting []string
-	in := &sns.ListSubscriptionsByTopicInput{TopicArn: &arn}
-	for {
-		page, err := d.SNS.ListSubscriptionsByTopic(ctx, in)
-		if err != nil {
-			l.unseen(err)
-			return
+	if err := d.subscriptions(ctx, arn, func(s snstypes.Subscription) {
+		switch arn := aws.ToString(s.SubscriptionArn); {
+		case arn == pending:
+			waiting = append(waiting, aws.ToString(s.Endpoint))
+		case strings.HasPrefix(arn, "arn:"): // of one that was deleted a moment ago, SNS has another word
+			confirmed++
 		}
-		for _, s := range page.Subscriptions {
-			switch arn := aws.ToString(s.SubscriptionArn); {
-			case arn == pending:
-				waiting = append(waiting, aws.ToString(s.Endpoint))
-			case strings.HasPrefix(arn, "arn:"): // of one that was deleted a moment ago, SNS has another word
-				confirmed++
-			}
-		}
-		if aws.ToString(page.NextToken) == "" {
-			break
-		}
-		in.NextToken = page.NextToken
+	}); err != nil {
+		l.unseen(err)
+		return
 	}
 	switch {
 	case confirmed > 0:

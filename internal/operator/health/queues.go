@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -138,28 +139,34 @@ func (a attributes) document(name types.QueueAttributeName, into any) error {
 	return nil
 }
 
+// subscriptions visits those of a topic.
+func (d Doctor) subscriptions(ctx context.Context, topicARN string, visit func(snstypes.Subscription)) error {
+	pages := sns.NewListSubscriptionsByTopicPaginator(d.SNS, &sns.ListSubscriptionsByTopicInput{TopicArn: &topicARN})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range page.Subscriptions {
+			visit(s)
+		}
+	}
+	return nil
+}
+
 // cellTopic examines the topic's one subscriber.
 func (d Doctor) cellTopic(ctx context.Context, c manifest.Cell) []Finding {
 	l := d.look(topicCheck, c.TopicARN[strings.LastIndex(c.TopicARN, ":")+1:])
 	subscription := ""
-	in := &sns.ListSubscriptionsByTopicInput{TopicArn: &c.TopicARN}
-	for {
-		page, err := d.SNS.ListSubscriptionsByTopic(ctx, in)
-		if err != nil {
-			l.unseen(err)
-			return l.findings
+	if err := d.subscriptions(ctx, c.TopicARN, func(s snstypes.Subscription) {
+		if aws.ToString(s.Endpoint) == c.QueueARN {
+			subscription = aws.ToString(s.SubscriptionArn)
+			return
 		}
-		for _, s := range page.Subscriptions {
-			if aws.ToString(s.Endpoint) == c.QueueARN {
-				subscription = aws.ToString(s.SubscriptionArn)
-				continue
-			}
-			l.add(Warn, "delete the subscription, unless it is yours", "%s is subscribed to it too: the cell's events go out of the cell", aws.ToString(s.Endpoint))
-		}
-		if aws.ToString(page.NextToken) == "" {
-			break
-		}
-		in.NextToken = page.NextToken
+		l.add(Warn, "delete the subscription, unless it is yours", "%s is subscribed to it too: the cell's events go out of the cell", aws.ToString(s.Endpoint))
+	}); err != nil {
+		l.unseen(err)
+		return l.findings
 	}
 	if subscription == "" {
 		l.fail("%s is not subscribed to it: what the producer publishes is lost", c.QueueARN)

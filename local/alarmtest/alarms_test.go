@@ -21,6 +21,7 @@ import (
 	"cellular/internal/model/naming"
 	"cellular/internal/testkit/cloudtest"
 	localcloudwatch "cellular/local/cloudwatch"
+	"cellular/local/gate"
 )
 
 // states are the states of all alarms of the deployment, by name.
@@ -114,14 +115,13 @@ type pager struct {
 // subscribe subscribes a queue to the topic of the deployment's alarms.
 func (w *world) subscribe(ctx context.Context) (*pager, error) {
 	name, region := "pager", w.cloud.AWS.Region
-	arn := "arn:aws:sqs:" + region + ":" + account + ":" + name
+	arn := "arn:aws:sqs:" + region + ":" + gate.Account + ":" + name
 	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Action":"sqs:SendMessage","Resource":%q}]}`, arn)
 	queue, err := w.queues.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{"Policy": policy}})
 	if err != nil {
 		return nil, fmt.Errorf("make the pager's queue: %w", err)
 	}
-	_, _ = w.topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(stack.AlarmTopic())})
-	topic := "arn:aws:sns:" + region + ":" + account + ":" + stack.AlarmTopic()
+	topic := "arn:aws:sns:" + region + ":" + gate.Account + ":" + stack.AlarmTopic()
 	if _, err = w.topics.Subscribe(ctx, &sns.SubscribeInput{
 		TopicArn: &topic, Protocol: aws.String("sqs"), Endpoint: &arn, Attributes: map[string]string{"RawMessageDelivery": "true"},
 	}); err != nil {
@@ -167,9 +167,6 @@ func (w *world) awaitPage(t *testing.T, since time.Time, to types.StateValue, am
 	})
 	require.Equal(t, []string{name}, pages, "one fault, one page")
 }
-
-// account is the local cloud's.
-const account = "123456789012"
 
 // nameOf is the last part of an ARN or a URL.
 func nameOf(s string) string { return s[strings.LastIndexAny(s, ":/")+1:] }

@@ -41,6 +41,15 @@ const (
 	BreakerProbes       = "BREAKER_PROBES"        // calls that have to succeed after that for the breaker to close
 )
 
+// The probe's variables. It has MappingTable and CacheHardTTL, too.
+const (
+	APIURL         = "API_URL"         // where the router's HTTP API answers
+	CellParameters = "CELL_PARAMETERS" // the path of the SSM parameters in which the cells publish their manifests
+	MoveTable      = "MOVE_TABLE"      // name of the table of moves and removals
+	ProbeInterval  = "PROBE_INTERVAL"  // duration from the start of one round to that of the next
+	ProbePatience  = "PROBE_PATIENCE"  // duration that the probe of one cell may take
+)
+
 // The variables of all functions.
 const (
 	MetricsNamespace = "METRICS_NAMESPACE"           // where CloudWatch files the metrics

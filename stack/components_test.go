@@ -58,7 +58,7 @@ func TestI6TheComponentsAcceptExactlyWhatTheConfigurationAccepts(t *testing.T) {
 		c := configtest.Any().Draw(t, "config")
 		parsed, err := stack.Parse("dev", configtest.Raw(c))
 		cellArgs, routerArgs, controlArgs := componentArgs(c)
-		components := errors.Join(cellArgs.Validate(), routerArgs.Validate(), controlArgs.Validate())
+		components := errors.Join(cellArgs.Validate(), routerArgs.Validate(), controlArgs.Validate(), c.CheckProbe())
 		require.Equal(t, err == nil, components == nil, "the configuration says %v\nthe components say %v", err, components)
 		require.Equal(t, places(err), places(components), "the configuration says %v\nthe components say %v", err, components)
 		if err != nil {

@@ -71,6 +71,26 @@ func (c Config) CheckControlPlane() error {
 	return errors.Join(p.list...)
 }
 
+// CheckProbe returns everything that is wrong with what the configuration says of the probe: Deployment, Protect, Probe, of
+// Functions what all functions share, of Alarms the period, and of Router and Pipeline what the probe has to wait for. It finds
+// what Parse finds.
+func (c Config) CheckProbe() error {
+	p := &problems{}
+	checkDeployment(c.Deployment, p)
+	o := checked("", p)
+	o.object("probe", func(o *object) { probeFields(o, &c.Probe) })
+	o.object("router", func(o *object) { routerFields(o, &c.Router) })
+	o.object("functions", func(o *object) { sharedFields(o, &c.Functions) })
+	o.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
+	o.object("alarms", func(o *object) { alarmPeriodField(o, &c.Alarms) })
+	checkGlobalNames(c.Deployment, "deployment", p)
+	r := rules{problems: p}
+	checkProbe(c, r)
+	checkProbePatience(c, r)
+	checkAlarmPeriod(c, r)
+	return errors.Join(p.list...)
+}
+
 const wantDeployment = "letters, digits, - and _, of which the first is a letter or a digit"
 
 func checkDeployment(d naming.Stack, p *problems) {

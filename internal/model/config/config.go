@@ -22,6 +22,7 @@ type Config struct {
 	Router    Router
 	Functions Functions // of a cell; the router's take what they share, and Router.Memory and Router.Timeout
 	Pipeline  Pipeline
+	Probe     Probe
 	Alarms    Alarms
 }
 

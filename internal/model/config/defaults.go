@@ -54,6 +54,9 @@ func Default() Config {
 				ResultTTL: 90 * day,
 			},
 		},
+		// A cell that is out is seen within two or three minutes, which is what tenants' own requests take to show it. An event takes
+		// less than a second, and some seconds with cold starts in three functions, or behind a backlog of seconds.
+		Probe:  Probe{Enabled: true, Interval: time.Minute, Patience: 20 * time.Second, Memory: 256},
 		Alarms: defaultAlarms(),
 	}
 }

@@ -20,7 +20,7 @@ const namespace = Namespace
 // The keys that Parse knows. Of the aws namespace these reach the explicit provider; the others would configure the
 // default provider, which the project disables.
 var (
-	ownKeys = []string{"alarms", "cells", "deployment", "drop", "functions", "pipeline", "plane", "protect", "router"}
+	ownKeys = []string{"alarms", "cells", "deployment", "drop", "functions", "pipeline", "plane", "probe", "protect", "router"}
 	awsKeys = []string{"profile", "region"}
 )
 
@@ -59,6 +59,7 @@ func Parse(stackName string, raw map[string]string) (Config, error) {
 	top.object("router", func(o *object) { routerFields(o, &c.Router) })
 	top.object("functions", func(o *object) { functionFields(o, &c.Functions) })
 	top.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
+	top.object("probe", func(o *object) { probeFields(o, &c.Probe) })
 	top.object("alarms", func(o *object) { alarmFields(o, &c.Alarms) })
 	c.Cells = readCells(top, c.Deployment)
 	c.Drop = readDrops(top)

@@ -70,7 +70,7 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		want       string
 	}{
 		// keys
-		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:alarms, cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:protect, cellular:router"},
+		{"cellular:cell", "[]", "cellular:cell: unknown key, allowed are cellular:alarms, cellular:cells, cellular:deployment, cellular:drop, cellular:functions, cellular:pipeline, cellular:plane, cellular:probe, cellular:protect, cellular:router"},
 		{"aws:defaultTags", "{}", "aws:defaultTags: is not handed to the AWS provider, allowed are aws:profile, aws:region"},
 		{"cellular:router", `{"softTtl":"1s"}`, "cellular:router.softTtl: unknown key, allowed are auth, breaker, cacheSize, cellLimit, cellTimeout, counterTimeout, hardTTL, maxPayloadBytes, memory, minCellTimeout, negativeTTL, refreshTimeout, reservedConcurrency, softTTL, tenantLimit, throttle, timeout"},
 		{"cellular:router", `{"auth":{"kind":"iam"}}`, "cellular:router.auth.kind: unknown key, allowed are audience, issuer, tenantClaim, type"},
@@ -168,6 +168,14 @@ func TestEachMistakeSaysWhereWhatAndWhatIsAllowed(t *testing.T) {
 		{"cellular:pipeline", `{"dataTTL":"774h"}`, "cellular:pipeline.dataTTL: is 774h, want more than the 774h that an event can be on its way (maxRecordAge, retention and twice dlqRetention): its payload may be read until then"},
 		{"cellular:pipeline", `{"dataTTL":"47h"}`, `cellular:pipeline.dataTTL: is "47h", want a duration in whole seconds from 48h to 87600h, written like "1h30m" or "250ms"`},
 		{"cellular:pipeline", `{"consumer":{"resultTTL":"840h"}}`, "cellular:pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h: an event that was applied must not be seen as accepted once more"},
+		// the probe
+		{"cellular:probe", `{"every":"1m"}`, "cellular:probe.every: unknown key, allowed are enabled, interval, memory, patience"},
+		{"cellular:probe", `{"interval":"90s"}`, `cellular:probe.interval: is "90s", want whole minutes from 1m to 15m`},
+		{"cellular:probe", `{"interval":"16m"}`, `cellular:probe.interval: is "16m", want whole minutes from 1m to 15m`},
+		{"cellular:probe", `{"patience":"500ms"}`, `cellular:probe.patience: is "500ms", want a duration in whole seconds from 1s to 15m, written like "1h30m" or "250ms"`},
+		{"cellular:probe", `{"patience":"30s"}`, "cellular:probe.patience: is 30s, want less than half the interval of 1m"},
+		{"cellular:probe", `{"patience":"3s"}`, "cellular:probe.patience: is 3s, want more than the router's refreshTimeout and cellTimeout, which are 3.5s: the router says which cell hangs"},
+		{"cellular:pipeline", `{"stream":{"batchWindow":"15s"},"queue":{"batchWindow":"5s"}}`, "cellular:probe.patience: is 20s, want more than the batchWindows of the stream and the queue, which are 20s: an event waits for both"},
 		// alarms
 		{"cellular:alarms", `{"cells":{}}`, "cellular:alarms.cells: unknown key, allowed are cell, controlPlane, period, router, topic"},
 		{"cellular:alarms", `{"cell":{"dlq":{}}}`, "cellular:alarms.cell.dlq: unknown key, allowed are acceptedToApplied, breakerOpens, consumerDLQ, consumerErrors, consumerThrottles, droppedEvents, edgeFailures, iteratorAge, oldestMessage, producerErrors, producerThrottles, streamDLQ, subscriptionDLQ"},
@@ -261,6 +269,8 @@ func validConfig() *rapid.Generator[map[string]string] {
 			"cellular:functions": fmt.Sprintf(`{"memory":%d,"timeout":%s,"tracing":%t}`, number(128, 10240), draw(seconds(7, 900)), rapid.Bool().Draw(t, "tracing")),
 			"cellular:pipeline": fmt.Sprintf(`{"stream":{"batchSize":%d,"parallelization":%d},"inlinePayloadBytes":%d,"queue":{"batchSize":%d,"batchWindow":%s,"maxReceiveCount":%d,"maxConcurrency":%d}}`,
 				number(1, 10_000), number(1, 10), number(1, 240<<10), number(1, 1000), draw(seconds(1, 300)), number(5, 50), number(2, 1000)),
+			"cellular:probe": fmt.Sprintf(`{"enabled":%t,"interval":"15m","patience":%s,"memory":%d}`,
+				rapid.Bool().Draw(t, "enabled"), draw(seconds(301, 449)), number(128, 10240)),
 		}
 	})
 }
@@ -388,13 +398,14 @@ func TestAValueTakesAWhole(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all", `{"period":"5m","cell":{"edgeFailures":{"threshold":1e-3}}}`)
-	f.Add("dev", `[{"id":"alpha","id":"alpha"}]`, `{"auth":{"type":"jwt","issuer":"https://a@b","audience":["x"],"tenantClaim":"t"}}`, `{"faultInjection":true}`, `{"queue":{},"queue":{}}`, "true", "all", `{"topic":""}`)
-	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "", `{"cell":[]}`)
-	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane, alarms string) {
+	f.Add("dev", `[{"id":"alpha"}]`, `{"softTTL":"1s"}`, `{}`, `{}`, "true", "all", `{"period":"5m","cell":{"edgeFailures":{"threshold":1e-3}}}`, `{"interval":"2m"}`)
+	f.Add("dev", `[{"id":"alpha","id":"alpha"}]`, `{"auth":{"type":"jwt","issuer":"https://a@b","audience":["x"],"tenantClaim":"t"}}`, `{"faultInjection":true}`, `{"queue":{},"queue":{}}`, "true", "all", `{"topic":""}`, `{"enabled":false,"patience":"59s"}`)
+	f.Add("a.b", `[{"id":"alpha"},{"id":"alpha"},7]`, `{"auth":{"type":"jwt"}}`, `null`, `{"queue":{"batchSize":1e3}}`, "1", "", `{"cell":[]}`, `{"patience":"30s"}`)
+	f.Fuzz(func(t *testing.T, name, cells, router, functions, pipeline, protect, plane, alarms, probe string) {
 		c, err := config.Parse(name, map[string]string{
 			"aws:region": "eu-west-1", "cellular:cells": cells, "cellular:router": router, "cellular:functions": functions,
 			"cellular:pipeline": pipeline, "cellular:protect": protect, "cellular:plane": plane, "cellular:alarms": alarms,
+			"cellular:probe": probe,
 		})
 		if err != nil {
 			require.Zero(t, c, "a wrong configuration must not be used by accident")
@@ -407,6 +418,7 @@ func FuzzParse(f *testing.F) {
 		require.False(t, c.Protect && c.Router.Auth.Type == "none")
 		require.False(t, c.Protect && c.Functions.FaultInjection)
 		require.LessOrEqual(t, config.EnvironmentSize(c.RouterEnvironment()), 4096)
+		require.Less(t, 2*c.Probe.Patience, c.Probe.Interval)
 		require.LessOrEqual(t, len(c.Router.Auth.Audience), 50)
 		again, err := config.Parse(name, configtest.Raw(c))
 		require.NoError(t, err, "what was accepted is accepted again when every value is written out")

@@ -16,6 +16,8 @@ func checkRules(c Config, p *problems) {
 	checkFaults(c, r)
 	checkPipeline(c, r)
 	checkReserved(c, r)
+	checkProbe(c, r)
+	checkProbePatience(c, r)
 	checkAlarmPeriod(c, r)
 	checkCellAlarms(c, r)
 	checkTopic(c, r)

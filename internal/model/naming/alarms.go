@@ -22,6 +22,7 @@ const (
 	AlarmAcceptedToApplied = "accepted-to-applied"
 	AlarmEdgeFailures      = "edge-failures"
 	AlarmBreakerOpens      = "breaker-opens"
+	AlarmPipeline          = "pipeline"
 )
 
 // The parts of the router that an alarm each watches.
@@ -38,6 +39,13 @@ const (
 	AlarmMappingErrors    = "mapping-errors"
 	AlarmStaleAnswers     = "stale-answers"
 	AlarmRefreshFailures  = "refresh-failures"
+)
+
+// The parts of the probe that an alarm each watches.
+const (
+	AlarmSilent       = "silent"
+	AlarmUnsent       = "unsent"
+	AlarmStalledMoves = "stalled-moves"
 )
 
 // CellAlarms returns the parts of a cell that an alarm each watches.
@@ -59,10 +67,14 @@ func ControlPlaneAlarms() []string {
 	return []string{AlarmMappingThrottles, AlarmMappingErrors, AlarmStaleAnswers, AlarmRefreshFailures}
 }
 
+// ProbeAlarms returns the parts of the probe that an alarm each watches.
+func ProbeAlarms() []string { return []string{AlarmSilent, AlarmUnsent, AlarmStalledMoves} }
+
 // The ends of the names of the global plane's alarms.
 const (
 	ofRouter       = "router"
 	ofControlPlane = "control-plane"
+	ofProbe        = "probe"
 	ofCell         = "cell-"
 )
 
@@ -93,6 +105,12 @@ func (s Stack) ControlPlaneAlarm(part string) string {
 // ControlPlaneHealth is the control plane's composite alarm.
 func (s Stack) ControlPlaneHealth() string { return s.HealthPrefix() + ofControlPlane }
 
+// ProbeAlarm is the metric alarm of a part of the probe.
+func (s Stack) ProbeAlarm(part string) string { return s.AlarmPrefix() + part + "-" + ofProbe }
+
+// ProbeHealth is the probe's composite alarm.
+func (s Stack) ProbeHealth() string { return s.HealthPrefix() + ofProbe }
+
 // AlarmTopic is the SNS topic to which the composite alarms of the deployment publish.
 func (s Stack) AlarmTopic() string { return string(s) + "-global-alarms" }
 
@@ -107,6 +125,7 @@ const (
 	OwnerCell         AlarmOwner = "cell"
 	OwnerRouter       AlarmOwner = "router"
 	OwnerControlPlane AlarmOwner = "control-plane"
+	OwnerProbe        AlarmOwner = "probe"
 )
 
 // Alarm is what the name of an alarm says.
@@ -120,7 +139,7 @@ var partShape = regexp.MustCompile(`\A[a-z0-9]+(-[a-z0-9]+)*\z`)
 
 // reservedWords are in no part. Names of alarms have each of them at one place, by which a name is read; a deployment whose
 // name goes on where this one's ends, such as dev-alarm beside dev, has one of them where a part would be.
-var reservedWords = []string{"alarm", "health", "cell", "router", "control", "plane"}
+var reservedWords = []string{"alarm", "health", "cell", "router", "control", "plane", "probe"}
 
 func validPart(part string) bool {
 	return partShape.MatchString(part) && !slices.ContainsFunc(strings.Split(part, "-"), func(word string) bool { return slices.Contains(reservedWords, word) })
@@ -151,7 +170,7 @@ func splitOwner(s string) (part, owner string) {
 	if at := strings.Index(s, "-"+ofCell); at >= 0 {
 		return s[:at], s[at+1:]
 	}
-	for _, owner := range []string{ofRouter, ofControlPlane} {
+	for _, owner := range []string{ofRouter, ofControlPlane, ofProbe} {
 		if part, ok := strings.CutSuffix(s, "-"+owner); ok {
 			return part, owner
 		}
@@ -169,6 +188,8 @@ func alarmOf(owner string) (Alarm, bool) {
 		return Alarm{Owner: OwnerRouter}, true
 	case owner == ofControlPlane:
 		return Alarm{Owner: OwnerControlPlane}, true
+	case owner == ofProbe:
+		return Alarm{Owner: OwnerProbe}, true
 	}
 	return Alarm{}, false
 }

@@ -3,11 +3,12 @@ package naming
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The longest names that AWS allows, in characters, from each service's API reference (CreateTable, CreateTopic,
-// CreateQueue, CreateFunction, CreateRole, PutParameter, PutMetricAlarm, PutCompositeAlarm; an alias of KMS has 256 with its
-// prefix, CreateAlias).
+// CreateQueue, CreateFunction, CreateRole, PutParameter, PutMetricAlarm, PutCompositeAlarm, CreateSchedule; an alias of KMS has
+// 256 with its prefix, CreateAlias).
 const (
 	maxTable     = 255
 	maxTopic     = 256
@@ -17,6 +18,7 @@ const (
 	maxParameter = 1011
 	maxAlarm     = 255
 	maxAlias     = 256
+	maxSchedule  = 64
 )
 
 type limited struct {
@@ -33,13 +35,20 @@ func (s Stack) CheckGlobal() error {
 		{"DynamoDB table", s.AuditTable(), maxTable},
 		{"Lambda function", s.Router(), maxFunction},
 		{"IAM role", s.RouterRole(), maxRole},
+		{"Lambda function", s.Probe(), maxFunction},
+		{"IAM role", s.ProbeRole(), maxRole},
+		{"IAM role", s.ProbeScheduleRole(), maxRole},
+		{"schedule", s.ProbeSchedule(), maxSchedule},
 		{"SSM parameter", s.ControlPlaneParameter(), maxParameter},
 		{"SSM parameter", s.RouterParameter(), maxParameter},
 		{"SNS topic", s.AlarmTopic(), maxTopic},
 		{"KMS alias", s.AlarmKeyAlias(), maxAlias},
 		{"CloudWatch alarm", s.RouterHealth(), maxAlarm},
 		{"CloudWatch alarm", s.ControlPlaneHealth(), maxAlarm},
-	}, append(alarms(s.RouterAlarm, RouterAlarms()), alarms(s.ControlPlaneAlarm, ControlPlaneAlarms())...)...))
+		{"CloudWatch alarm", s.ProbeHealth(), maxAlarm},
+	}, slices.Concat(
+		alarms(s.RouterAlarm, RouterAlarms()), alarms(s.ControlPlaneAlarm, ControlPlaneAlarms()), alarms(s.ProbeAlarm, ProbeAlarms()),
+	)...))
 }
 
 // Check returns an error for each of the cell's names that AWS would refuse as too long, joined; nil if there is none.

@@ -28,6 +28,18 @@ func (s Stack) Router() string { return string(s) + "-global-edge-router" }
 // policies: that grant is the only way into a cell.
 func (s Stack) RouterRole() string { return string(s) + "-edge-cell-router-role" }
 
+// Probe is the Lambda function that probes every cell.
+func (s Stack) Probe() string { return string(s) + "-global-probe" }
+
+// ProbeRole is the IAM role of the probe's Lambda function.
+func (s Stack) ProbeRole() string { return s.Probe() + "-role" }
+
+// ProbeSchedule is the schedule on which EventBridge Scheduler runs the probe.
+func (s Stack) ProbeSchedule() string { return s.Probe() }
+
+// ProbeScheduleRole is the IAM role with which EventBridge Scheduler runs the probe.
+func (s Stack) ProbeScheduleRole() string { return s.Probe() + "-schedule-role" }
+
 // DataTablePrefix is the name of any cell's data table without the cell's id. The router appends the id that it
 // reads from the mapping table, which is how it reaches a cell that it never enumerates.
 func (s Stack) DataTablePrefix() string { return string(s) + "-app-data-cell-" }

@@ -59,6 +59,10 @@ func TestNamesCarryStackStemAndCell(t *testing.T) {
 	require.Equal(t, "dev-global-audit", stack.AuditTable())
 	require.Equal(t, "dev-global-edge-router", stack.Router())
 	require.Equal(t, "dev-edge-cell-router-role", stack.RouterRole())
+	require.Equal(t, "dev-global-probe", stack.Probe())
+	require.Equal(t, "dev-global-probe-role", stack.ProbeRole())
+	require.Equal(t, "dev-global-probe", stack.ProbeSchedule())
+	require.Equal(t, "dev-global-probe-schedule-role", stack.ProbeScheduleRole())
 	require.Equal(t, "/cellular/dev/control-plane", stack.ControlPlaneParameter())
 	require.Equal(t, "/cellular/dev/router", stack.RouterParameter())
 	cell := stack.Cell("alpha")
@@ -92,7 +96,9 @@ func TestRefusesNamesThatAWSWouldRefuse(t *testing.T) {
 	long := naming.Stack(strings.Repeat("s", 50))
 	require.EqualError(t, long.CheckGlobal(),
 		`Lambda function name "`+long.Router()+`" is 69 characters long, AWS allows 64: shorten the stack name or the cell id by 5
-IAM role name "`+long.RouterRole()+`" is 72 characters long, AWS allows 64: shorten the stack name or the cell id by 8`)
+IAM role name "`+long.RouterRole()+`" is 72 characters long, AWS allows 64: shorten the stack name or the cell id by 8
+IAM role name "`+long.ProbeRole()+`" is 68 characters long, AWS allows 64: shorten the stack name or the cell id by 4
+IAM role name "`+long.ProbeScheduleRole()+`" is 77 characters long, AWS allows 64: shorten the stack name or the cell id by 13`)
 
 	cell := naming.Stack(strings.Repeat("s", 40)).Cell("alpha")
 	err := cell.Check()
@@ -104,6 +110,6 @@ cell alpha: IAM role name "`+cell.ConsumerRole()+`" is 65 characters long, AWS a
 func TestTheLimitItselfIsAllowed(t *testing.T) {
 	for n := 1; n < 100; n++ {
 		stack := naming.Stack(strings.Repeat("s", n))
-		require.Equal(t, len(stack.Router()) <= 64 && len(stack.RouterRole()) <= 64, stack.CheckGlobal() == nil, "a stack name of %d", n)
+		require.Equal(t, len(stack.ProbeScheduleRole()) <= 64, stack.CheckGlobal() == nil, "a stack name of %d", n)
 	}
 }

@@ -63,7 +63,7 @@ func Any() *rapid.Generator[config.Config] {
 			c.Router.Auth = config.Auth{Type: config.AuthJWT, Issuer: "https://id.example.com", Audience: []string{"events"}, TenantClaim: "tenant"}
 		}
 		var all []reflect.Value
-		for _, part := range []any{&c.Deployment, &c.Protect, &c.Cells[0], &c.Router, &c.Functions, &c.Pipeline, &c.Alarms} {
+		for _, part := range []any{&c.Deployment, &c.Protect, &c.Cells[0], &c.Router, &c.Functions, &c.Pipeline, &c.Probe, &c.Alarms} {
 			all = append(all, leaves(reflect.ValueOf(part).Elem())...)
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "changes") {
@@ -199,6 +199,9 @@ func Raw(c config.Config) map[string]string {
 			},
 			"producerReservedConcurrency": l.ProducerReservedConcurrency,
 			"consumerReservedConcurrency": l.ConsumerReservedConcurrency,
+		}),
+		"cellular:probe": encode(object{
+			"enabled": c.Probe.Enabled, "interval": c.Probe.Interval.String(), "patience": c.Probe.Patience.String(), "memory": c.Probe.Memory,
 		}),
 		"cellular:alarms": encode(rawAlarms(c.Alarms)),
 	}

@@ -23,6 +23,7 @@ import (
 	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/printable"
 	"cellular/internal/operator/audit"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/terminal"
@@ -170,7 +171,7 @@ func requireHarmless(t *testing.T, written string) {
 		written = strings.ReplaceAll(written, own, "")
 	}
 	for i, r := range written {
-		if !terminal.Printable(r) && r != '\n' && r != '\t' {
+		if !printable.Rune(r) && r != '\n' && r != '\t' {
 			require.Failf(t, "what is not printable was written", "%q after %q", r, written[max(0, i-80):i])
 		}
 	}

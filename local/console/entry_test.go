@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"cellular/internal/operator/terminal"
+	"cellular/internal/model/printable"
 )
 
 func TestRead_PutsLinesIntoWords(t *testing.T) {
@@ -145,7 +145,7 @@ func FuzzLine(f *testing.F) {
 		require.True(t, ended)
 		require.True(t, utf8.ValidString(text))
 		for _, r := range text {
-			require.True(t, terminal.Printable(r), "%q of %q", r, text)
+			require.True(t, printable.Rune(r), "%q of %q", r, text)
 		}
 		const perCharacter = len(`\U000e0001`)
 		require.LessOrEqual(t, utf8.RuneCountInString(text), perCharacter*maxText+200)

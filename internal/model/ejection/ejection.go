@@ -11,11 +11,10 @@ package ejection
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/printable"
 )
 
 // Condition is a letter's requestContext.condition. Lambda's own are RetryAttemptsExhausted and RecordAgeExceeded.
@@ -64,10 +63,10 @@ type wireLetter struct {
 // wireVersion is the version of Lambda's document, and so the letter's.
 const wireVersion = "1.0"
 
-// Encode returns the letter as a message body that SQS takes, whatever the letter's texts contain. A reason that is too
-// long is cut.
+// Encode returns the letter as a message body that SQS takes, whatever the letter's texts contain. Of its reason it has one
+// printable line, cut where that is too long.
 func (l Letter) Encode() ([]byte, error) {
-	w := wireLetter{Version: wireVersion, Timestamp: l.EjectedAt.UTC(), Key: l.Key, Epoch: l.Epoch, Reason: bounded(l.Reason)}
+	w := wireLetter{Version: wireVersion, Timestamp: l.EjectedAt.UTC(), Key: l.Key, Epoch: l.Epoch, Reason: printable.Bounded(l.Reason, MaxReason)}
 	w.RequestContext.RequestID, w.RequestContext.FunctionARN, w.RequestContext.Condition = l.RequestID, l.FunctionARN, Condition
 	w.Batch.StartSequence, w.Batch.EndSequence = l.SequenceNumber, l.SequenceNumber
 	w.Batch.FirstArrival, w.Batch.LastArrival = l.ArrivedAt.UTC(), l.ArrivedAt.UTC()
@@ -77,20 +76,6 @@ func (l Letter) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode the letter of record %s: %w", l.SequenceNumber, err)
 	}
 	return event.EscapeForSQS(body), nil
-}
-
-// bounded makes one line of at most MaxReason bytes of a text.
-func bounded(text string) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\n", "; ")
-	if len(text) <= MaxReason {
-		return text
-	}
-	const more = "..."
-	end := MaxReason - len(more)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + more
 }
 
 // Decode reads a letter. It returns false for any other text, such as what Lambda sends to the same queue.

@@ -14,13 +14,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/printable"
 )
 
 // Outcome is what came of an act.
@@ -83,7 +83,7 @@ var errMalformed = errors.New("malformed act")
 
 // bounded returns the act with no more than is kept of it.
 func (a Act) bounded() Act {
-	a.Command, a.Error = cut(a.Command, MaxCommand), cut(a.Error, MaxError)
+	a.Command, a.Error = printable.Cut(a.Command, MaxCommand), printable.Cut(a.Error, MaxError)
 	for _, named := range []*[]string{&a.Tenants, &a.Cells} {
 		*named = slices.Compact(slices.Sorted(slices.Values(*named)))
 		if len(*named) > MaxNamed {
@@ -91,20 +91,6 @@ func (a Act) bounded() Act {
 		}
 	}
 	return a
-}
-
-const cutMark = "..."
-
-// cut returns a text of at most so many bytes, with a mark where its end is missing.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	end := most - len(cutMark)
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + cutMark
 }
 
 // firstLine returns the first line of an error, without the colon that announces the next.

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/printable"
 	"cellular/internal/model/transact"
 )
 
@@ -99,5 +100,5 @@ func reason(err error, within time.Duration) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		err = fmt.Errorf("%s: %s", api.ErrorCode(), api.ErrorMessage())
 	}
-	return cut(firstLine(err), MaxError)
+	return printable.Cut(firstLine(err), MaxError)
 }

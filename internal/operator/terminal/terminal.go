@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"cellular/internal/model/printable"
 )
 
 // Writer escapes everything that is written to it, except for ends of lines and tabs.
@@ -51,69 +52,21 @@ func Is(stream any) bool {
 }
 
 // Escape makes a text visible that may have many lines: ends of lines and tabs stay.
-func Escape(text string) string { return escape(text, "\n\t") }
+func Escape(text string) string { return printable.Escape(text, "\n\t") }
 
 // Line makes a text visible within one line.
-func Line(text string) string { return escape(text, "") }
-
-func escape(text, keep string) string {
-	if printable(text, keep) {
-		return text
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case Printable(r) || strings.ContainsRune(keep, r):
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < utf8.RuneSelf:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 1<<16:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-		i += size
-	}
-	return b.String()
-}
-
-func printable(text, keep string) bool {
-	if !utf8.ValidString(text) {
-		return false
-	}
-	for _, r := range text {
-		if !Printable(r) && !strings.ContainsRune(keep, r) {
-			return false
-		}
-	}
-	return true
-}
-
-// Printable reports whether a terminal shows a character and does nothing else. Controls of the sets C0 and C1, formats
-// such as the order of writing, other spaces than ' ', and characters without a width are not.
-func Printable(r rune) bool {
-	return unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
-}
+func Line(text string) string { return printable.Escape(text, "") }
 
 // JSON escapes a document of valid JSON with JSON's own escapes, so that it has the same values and is printable.
 func JSON(document []byte) []byte {
 	text := string(document)
-	if printable(text, "\n\t\r") {
+	if printable.Text(text, "\n\t\r") {
 		return document
 	}
 	var b []byte
 	for _, r := range text { // an invalid byte is U+FFFD, as it is to a JSON parser
 		switch high, low := utf16.EncodeRune(r); {
-		case r < utf8.RuneSelf && r != 0x7f, Printable(r):
+		case r < utf8.RuneSelf && r != 0x7f, printable.Rune(r):
 			b = utf8.AppendRune(b, r)
 		case high != unicode.ReplacementChar:
 			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)

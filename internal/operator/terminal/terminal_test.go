@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/printable"
 	"cellular/internal/operator/terminal"
 )
 
@@ -88,6 +89,6 @@ func requirePrintable(t *testing.T, text, keep string) {
 	t.Helper()
 	require.True(t, utf8.ValidString(text), "%q", text)
 	for _, r := range text {
-		require.True(t, terminal.Printable(r) || strings.ContainsRune(keep, r), "%q of %q", r, text)
+		require.True(t, printable.Rune(r) || strings.ContainsRune(keep, r), "%q of %q", r, text)
 	}
 }

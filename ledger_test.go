@@ -19,8 +19,8 @@ import (
 var (
 	ledgerConstants = []string{"AppliedKey", "TrialPrefix"} // and all that begin with Attr
 	ledgerLiterals  = []string{
-		"status", "failed_by", "applied_at", "waiting", "event_key", "trials", "resends", "fenced_tenant", "floor", "peer_cell", "removed_below",
-		"#", "#owner#", "#trial#", "#applied",
+		"status", "failed_by", "applied_at", "waiting", "event_key", "trials", "resends", "fenced_tenant", "floor", "peer_cell", "removed_below", "reason_text",
+		"#", "#owner#", "#trial#", "#applied", "#attempts#",
 	}
 )
 

@@ -10,6 +10,8 @@ const (
 	AttrEpoch       = "epoch"        // N
 	AttrAcceptedAt  = "accepted_at"  // S, TimeLayout
 	AttrExpiresAt   = "expires_at"   // N, seconds since 1970: the data table's TTL attribute; absent where the event never expires
+
+	AttrCorrelationID = "correlation_id" // S; absent where there is none
 )
 
 // AttrTenantID (S) names the tenant of an item of business state. An event or outcome that has it, and no AttrTenantShard,

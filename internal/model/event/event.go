@@ -19,6 +19,9 @@ type Event struct {
 	Epoch      int64           // the epoch of the tenant's mapping when the router accepted the event
 	AcceptedAt time.Time       // when the router accepted it; milliseconds, UTC
 	ExpiresAt  time.Time       // from when on its item is as good as deleted; whole seconds, UTC; zero for never, as the version before has it
+	// CorrelationID names the request that the event was first accepted with, in the client's words where it has any: what is
+	// logged and kept of the event has it. It is no part of the event's content, and "" where nothing valid is known.
+	CorrelationID string
 }
 
 // Key is the event's key in the data and results tables.
@@ -59,6 +62,24 @@ func ValidID(s string) bool { return eventID.MatchString(s) }
 
 // ValidType reports whether s matches TypePattern.
 func ValidType(s string) bool { return eventType.MatchString(s) }
+
+// CorrelationIDPattern has what an HTTP header, a log and a shell take as it is: ids of requests, of API Gateway's too, which are
+// base64, and trace ids.
+const CorrelationIDPattern = `[A-Za-z0-9._:=+/-]{1,128}`
+
+var correlationID = regexp.MustCompile(`\A` + CorrelationIDPattern + `\z`)
+
+// ValidCorrelationID reports whether s matches CorrelationIDPattern. What does not is left out wherever it is written or read: an
+// event is never refused for it.
+func ValidCorrelationID(s string) bool { return correlationID.MatchString(s) }
+
+// correlationIDFrom returns s if it is a valid correlation id, or else "".
+func correlationIDFrom(s string) string {
+	if !ValidCorrelationID(s) {
+		return ""
+	}
+	return s
+}
 
 // TimeLayout is how times stand in tables and messages: UTC, fixed width, so that they sort as text.
 const TimeLayout = "2006-01-02T15:04:05.000Z"

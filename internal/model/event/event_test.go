@@ -5,15 +5,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"cellular/internal/model/event"
+	"cellular/internal/model/item"
 )
 
 func validTenant() *rapid.Generator[string] { return rapid.StringMatching(event.TenantIDPattern) }
 func validID() *rapid.Generator[string]     { return rapid.StringMatching(event.IDPattern) }
 func validType() *rapid.Generator[string]   { return rapid.StringMatching(event.TypePattern) }
+
+// validCorrelationID draws a correlation id, or "" for none.
+func validCorrelationID() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.Just(""), rapid.StringMatching(event.CorrelationIDPattern))
+}
 
 func TestKeyRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -77,6 +84,38 @@ func TestIdsAndTypes(t *testing.T) {
 				require.False(t, c.valid(s), "%q", s)
 			}
 		})
+	}
+}
+
+func TestACorrelationIDIsWhatAHeaderAndALogTake(t *testing.T) {
+	for _, id := range []string{"req-1", "JKJaXmPLvHcESHA=", "4bf92f3577b34da6a3ce929d0e0e4736", "a/b+c==", strings.Repeat("x", 128)} {
+		require.True(t, event.ValidCorrelationID(id), id)
+	}
+	for _, id := range []string{"", " ", "a b", "a\n", "ä", `"a"`, "a;b", strings.Repeat("x", 129)} {
+		require.False(t, event.ValidCorrelationID(id), id)
+	}
+}
+
+// An event is what it is without its correlation id: one that is wrong is left out, and refuses nothing.
+func TestAnInvalidCorrelationIDIsLeftOut(t *testing.T) {
+	want := keptEvent()
+	wrong := want
+	wrong.CorrelationID = "two words"
+	require.Equal(t, want.Item(), wrong.Item())
+	stored := want.Item()
+	for _, v := range []types.AttributeValue{item.Text("two words"), item.Number(1), &types.AttributeValueMemberNULL{Value: true}} {
+		stored[event.AttrCorrelationID] = v
+		got, err := event.FromItem(stored)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	body, err := event.Message{Event: wrong}.Encode()
+	require.NoError(t, err)
+	require.NotContains(t, string(body), "correlation_id")
+	for _, field := range []string{`"two words"`, "1", "null", "{}"} {
+		m, err := event.DecodeMessage([]byte(strings.Replace(string(body), "{", `{"correlation_id":`+field+",", 1)))
+		require.NoError(t, err, field)
+		require.Equal(t, want, m.Event, field)
 	}
 }
 

@@ -2,7 +2,7 @@ package event_test
 
 import (
 	"encoding/json"
-	"strings"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -25,16 +25,26 @@ func expiring(e event.Event) event.Event {
 	return e
 }
 
+// correlated is the event with the id of its request, which the version before did not write either.
+func correlated(e event.Event) event.Event {
+	e.CorrelationID = "JKJaXmPLvHcESHA="
+	return e
+}
+
 func TestTheFormatOfAnEventsItemIsKept(t *testing.T) {
 	formattest.WritesItem(t, "testdata/item-v2/event.json", keptEvent().Item())
 	formattest.WritesItem(t, "testdata/item-v2/expiring.json", expiring(keptEvent()).Item())
+	formattest.WritesItem(t, "testdata/item-v2/correlated.json", correlated(expiring(keptEvent())).Item())
 	for path, kept := range formattest.Items(t, "testdata/item-v*") {
 		for _, item := range []formattest.Item{kept, formattest.NewerItem(kept)} {
 			e, err := event.FromItem(item)
 			require.NoError(t, err, path)
 			want := keptEvent()
-			if strings.HasSuffix(path, "/expiring.json") {
+			switch filepath.Base(path) {
+			case "expiring.json":
 				want = expiring(want)
+			case "correlated.json":
+				want = correlated(expiring(want))
 			}
 			require.Equal(t, want, e, path)
 		}
@@ -45,9 +55,10 @@ func TestTheFormatOfAMessageIsKept(t *testing.T) {
 	reference := event.Message{Event: keptEvent(), PayloadRef: true}
 	reference.Payload = nil
 	kept := map[string]event.Message{
-		"testdata/message-v1/inline.json":    {Event: keptEvent()},
-		"testdata/message-v1/expiring.json":  {Event: expiring(keptEvent())},
-		"testdata/message-v1/reference.json": reference,
+		"testdata/message-v1/inline.json":     {Event: keptEvent()},
+		"testdata/message-v1/expiring.json":   {Event: expiring(keptEvent())},
+		"testdata/message-v1/reference.json":  reference,
+		"testdata/message-v1/correlated.json": {Event: correlated(expiring(keptEvent()))},
 	}
 	for path, m := range kept {
 		body, err := m.Encode()

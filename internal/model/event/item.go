@@ -23,6 +23,9 @@ func (e Event) Item() map[string]types.AttributeValue {
 	if !e.ExpiresAt.IsZero() {
 		attributes[AttrExpiresAt] = item.Number(e.ExpiresAt.Unix())
 	}
+	if ValidCorrelationID(e.CorrelationID) {
+		attributes[AttrCorrelationID] = item.Text(e.CorrelationID)
+	}
 	return attributes
 }
 
@@ -42,6 +45,7 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 	if attributes[AttrExpiresAt] != nil {
 		e.ExpiresAt = time.Unix(r.Int(AttrExpiresAt, 1), 0).UTC()
 	}
+	e.CorrelationID = CorrelationIDOf(attributes)
 	key := r.String(AttrKey)
 	if err := r.Err(); err != nil {
 		return Event{}, fmt.Errorf("event item %q: %w", key, err)
@@ -50,6 +54,14 @@ func FromItem(attributes map[string]types.AttributeValue) (Event, error) {
 		return Event{}, fmt.Errorf("event item %q: attributes %s and %s make the key %q", key, AttrTenantShard, AttrID, e.Key())
 	}
 	return e, nil
+}
+
+// CorrelationIDOf returns the correlation id that an item has, or "" where it has none that is valid.
+func CorrelationIDOf(attributes map[string]types.AttributeValue) string {
+	if id, ok := attributes[AttrCorrelationID].(*types.AttributeValueMemberS); ok {
+		return correlationIDFrom(id.Value)
+	}
+	return ""
 }
 
 // tenantOf reads whose event an item is.

@@ -47,6 +47,7 @@ func TestItemRoundTrips(t *testing.T) {
 		if rapid.Bool().Draw(t, "expires") {
 			e.ExpiresAt = event.Expiry(e.AcceptedAt, time.Hour)
 		}
+		e.CorrelationID = validCorrelationID().Draw(t, "correlation id")
 		got, err := event.FromItem(e.Item())
 		require.NoError(t, err)
 		require.Equal(t, e, got)

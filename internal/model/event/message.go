@@ -57,6 +57,8 @@ type wireMessage struct {
 	ExpiresAt  string          `json:"expires_at,omitempty"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
 	PayloadRef bool            `json:"payload_ref,omitempty"`
+
+	CorrelationID string `json:"correlation_id,omitempty"`
 }
 
 // Encode gives the message's body. It fails on an event that DecodeMessage would refuse, so that a broken one
@@ -77,6 +79,8 @@ func (m Message) Encode() ([]byte, error) {
 		AcceptedAt: FormatTime(m.AcceptedAt),
 		Payload:    m.Payload,
 		PayloadRef: m.PayloadRef,
+
+		CorrelationID: correlationIDFrom(m.CorrelationID),
 	}
 	if !m.ExpiresAt.IsZero() {
 		wire.ExpiresAt = FormatTime(m.ExpiresAt)
@@ -176,6 +180,7 @@ func decodeMessage(body []byte) (Message, error) {
 		}
 	}
 	m.Payload = fields["payload"] // any JSON value, null included
+	m.CorrelationID = fields.correlationID()
 	return m, m.check()
 }
 
@@ -191,6 +196,15 @@ func (f messageFields) take(name string, into any) error {
 		return fmt.Errorf("field %s: %w", name, err)
 	}
 	return nil
+}
+
+// correlationID is the message's correlation id, or "" where it has none that is valid.
+func (f messageFields) correlationID() string {
+	var id string
+	if json.Unmarshal(f["correlation_id"], &id) != nil {
+		return ""
+	}
+	return correlationIDFrom(id)
 }
 
 func (m Message) check() error {

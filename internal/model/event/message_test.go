@@ -43,6 +43,7 @@ func TestMessageSurvivesTheRoundTrip(t *testing.T) {
 		if rapid.Bool().Draw(t, "expires") {
 			want.ExpiresAt = event.Expiry(want.AcceptedAt.AddDate(-1, 0, 0), time.Hour)
 		}
+		want.CorrelationID = validCorrelationID().Draw(t, "correlation id")
 		var payload any
 		if want.PayloadRef = rapid.Bool().Draw(t, "ref"); !want.PayloadRef {
 			payload = jsonValue(t)
@@ -168,7 +169,7 @@ func FuzzDecodeMessage(f *testing.F) {
 // table, also below the configured size.
 func TestEncodeMessage_NeverExceedsWhatAQueueTakes(t *testing.T) {
 	encoded := func(payload int) (message int, inline bool) {
-		e := keptEvent()
+		e := correlated(keptEvent())
 		e.Payload = json.RawMessage(`"` + strings.Repeat("x", payload-2) + `"`)
 		body, err := event.EncodeMessage(e, event.MaxMessageBytes)
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,8 @@ const (
 	TrialPrefix = StatePrefix + "trial#" // and the id of a message
 	AppliedKey  = StatePrefix + "applied"
 
-	clonePrefix = StatePrefix + "clone#" // and the tenant
+	clonePrefix    = StatePrefix + "clone#"    // and the tenant
+	attemptsPrefix = StatePrefix + "attempts#" // and the event's key
 )
 
 // IsState reports whether a key of a results table is no event's. Among a tenant's items, those are the business logic's.
@@ -25,8 +27,10 @@ func IsState(key string) bool { return strings.HasPrefix(key, StatePrefix) }
 // Reserved reports whether a key of a results table is the system's own: an event's, whose item is its outcome, a fence's,
 // a copy's of one, or that of a note of the consumer or of a move. All others are the business logic's.
 func Reserved(key string) bool {
-	return !IsState(key) || strings.HasPrefix(key, fencePrefix) || key == AppliedKey || strings.HasPrefix(key, TrialPrefix) || strings.HasPrefix(key, clonePrefix)
+	return !IsState(key) || key == AppliedKey || slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
+
+var reservedPrefixes = []string{fencePrefix, TrialPrefix, clonePrefix, attemptsPrefix}
 
 // IsFence reports whether a key of a results table is a fence's, and not one of its copies'.
 func IsFence(key string) bool {

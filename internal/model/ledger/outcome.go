@@ -10,6 +10,7 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
+	"cellular/internal/model/printable"
 )
 
 // Item is an item of a results table.
@@ -29,7 +30,13 @@ const (
 	// AttrEventExpiresAt (N, seconds since 1970) is the expiry of the acceptance that the outcome is of, as the message said it. It is
 	// absent where the event never expires.
 	AttrEventExpiresAt = "event_expires_at"
+	// AttrReasonText (S) is the text of the failure where the status is failed: what the error or the panic says. It is for
+	// operators, and no client is told it.
+	AttrReasonText = "reason_text"
 )
+
+// MaxReasonText bounds the text that is kept of a failure, in bytes.
+const MaxReasonText = 512
 
 // Outcome is the ledger's entry of an event: what became of it in a cell.
 type Outcome struct {
@@ -39,12 +46,14 @@ type Outcome struct {
 	Status            Status
 	Result            json.RawMessage // what the business logic answered, if anything; where the event was processed
 	Reason            string          // a reason class; where it failed
+	ReasonText        string          // what the failure says; where it failed and something is known
 	FailedBy          time.Time       // zero, or when the attempt that the failure was written ahead of has ended at the latest
 	AppliedAt         time.Time       // when the outcome was written
 	ExpiresAt         time.Time       // when the table may delete it; whole seconds
 	AcceptedAt        time.Time       // of the acceptance that the outcome is of; zero in what the version before has written
 	EventExpiresAt    time.Time       // when that acceptance expires; whole seconds; zero for never
 	Waiting           bool            // whether the event was diverted and is to be sent on
+	CorrelationID     string          // of the event; "" where none is known
 }
 
 // Of is an outcome of an event, with all that is known by the event alone. It is kept for ttl, and never for less long than the
@@ -53,7 +62,7 @@ func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome 
 	o := Outcome{
 		TenantID: e.TenantID, EventID: e.ID, Type: e.Type, Epoch: e.Epoch, Status: status,
 		AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt,
-		AppliedAt: now, ExpiresAt: now.Add(ttl), Waiting: status == Diverted,
+		AppliedAt: now, ExpiresAt: now.Add(ttl), Waiting: status == Diverted, CorrelationID: e.CorrelationID,
 	}
 	if least := e.ExpiresAt.Add(event.ClockMargin); !e.ExpiresAt.IsZero() && o.ExpiresAt.Before(least) {
 		o.ExpiresAt = least
@@ -61,7 +70,7 @@ func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome 
 	return o
 }
 
-// Item is the outcome as it stands in the results table.
+// Item is the outcome as it stands in the results table. Of the reason's text it has one printable line, cut at MaxReasonText.
 func (o Outcome) Item() Item {
 	attributes := Item{
 		event.AttrKey:         text(event.Key(o.TenantID, o.EventID)),
@@ -71,12 +80,15 @@ func (o Outcome) Item() Item {
 		AttrAppliedAt:         text(event.FormatTime(o.AppliedAt)),
 		AttrExpiresAt:         number(o.ExpiresAt.Unix()),
 	}
-	optional := map[string]string{event.AttrType: o.Type, AttrResult: string(o.Result), AttrReason: o.Reason}
+	optional := map[string]string{event.AttrType: o.Type, AttrResult: string(o.Result), AttrReason: o.Reason, AttrReasonText: printable.Bounded(o.ReasonText, MaxReasonText)}
 	if !o.FailedBy.IsZero() {
 		optional[AttrFailedBy] = event.FormatTime(o.FailedBy)
 	}
 	if !o.AcceptedAt.IsZero() {
 		optional[event.AttrAcceptedAt] = event.FormatTime(o.AcceptedAt)
+	}
+	if event.ValidCorrelationID(o.CorrelationID) {
+		optional[event.AttrCorrelationID] = o.CorrelationID
 	}
 	if o.Waiting {
 		optional[AttrWaiting] = event.TenantShard(o.TenantID, o.EventID)
@@ -123,6 +135,7 @@ func Peek(attributes Item) Outcome {
 		TenantID: tenantOf(attributes), EventID: textOf(attributes, event.AttrID), Type: textOf(attributes, event.AttrType),
 		Epoch: max(0, numberOf(attributes, event.AttrEpoch)), Status: Status(textOf(attributes, AttrStatus)),
 		Result: json.RawMessage(textOf(attributes, AttrResult)), Reason: textOf(attributes, AttrReason),
+		ReasonText: textOf(attributes, AttrReasonText), CorrelationID: event.CorrelationIDOf(attributes),
 		FailedBy: at(AttrFailedBy), AppliedAt: at(AttrAppliedAt), Waiting: attributes[AttrWaiting] != nil,
 		ExpiresAt: seconds(AttrExpiresAt), AcceptedAt: at(event.AttrAcceptedAt), EventExpiresAt: seconds(AttrEventExpiresAt),
 	}

@@ -22,6 +22,7 @@ func drawOutcome(t *rapid.T) ledger.Outcome {
 	e := event.Event{TenantID: "acme", ID: "e-1", Type: rapid.SampledFrom([]string{"", "order"}).Draw(t, "type"), Epoch: rapid.Int64Range(0, 5).Draw(t, "epoch")}
 	stamp := drawAcceptance(t)
 	e.AcceptedAt, e.ExpiresAt = stamp.AcceptedAt, stamp.ExpiresAt
+	e.CorrelationID = rapid.SampledFrom([]string{"", "req-1"}).Draw(t, "correlation id")
 	status := rapid.SampledFrom([]ledger.Status{ledger.Processed, ledger.Failed, ledger.Diverted}).Draw(t, "status")
 	o := ledger.Of(e, status, noon.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "ms"))*time.Millisecond), time.Hour)
 	o.ExpiresAt = o.ExpiresAt.Truncate(time.Second)
@@ -31,6 +32,7 @@ func drawOutcome(t *rapid.T) ledger.Outcome {
 	case ledger.Failed:
 		o.Reason = rapid.SampledFrom([]string{"panic", ledger.ReasonDropped}).Draw(t, "reason")
 		o.FailedBy = rapid.SampledFrom([]time.Time{{}, noon}).Draw(t, "failed by")
+		o.ReasonText = rapid.SampledFrom([]string{"", "no such account"}).Draw(t, "reason text")
 	case ledger.Diverted:
 		o.Waiting = rapid.Bool().Draw(t, "waits")
 	}
@@ -134,7 +136,7 @@ func TestTheAttributesOfTheTablesAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for _, name := range []string{
 		event.AttrKey, event.AttrTenantID, event.AttrID, event.AttrType, event.AttrPayload, event.AttrEpoch, event.AttrAcceptedAt,
-		event.AttrClonedFrom, ledger.AttrStatus, ledger.AttrResult, ledger.AttrReason, ledger.AttrFailedBy, ledger.AttrAppliedAt,
+		event.AttrClonedFrom, ledger.AttrStatus, ledger.AttrResult, ledger.AttrReason, ledger.AttrReasonText, event.AttrCorrelationID, ledger.AttrFailedBy, ledger.AttrAppliedAt,
 		ledger.AttrExpiresAt, ledger.AttrEventExpiresAt, ledger.AttrWaiting, ledger.AttrEventKey, ledger.AttrFencedTenant, ledger.AttrFloor, ledger.AttrFenceState,
 		ledger.AttrPeer, ledger.AttrFencedAt, ledger.AttrRemovedBelow,
 	} {

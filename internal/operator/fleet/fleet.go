@@ -14,16 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"golang.org/x/time/rate"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/manifest/cellpages"
 	"cellular/internal/model/naming"
 )
 
 // SSM is the part of the client that is needed.
 type SSM interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
-	GetParametersByPath(context.Context, *ssm.GetParametersByPathInput, ...func(*ssm.Options)) (*ssm.GetParametersByPathOutput, error)
+	cellpages.SSM
 }
 
 // ErrNoStack is the error for a stack that has published nothing where the credentials lead.
@@ -87,44 +87,20 @@ func ByWave(a, b manifest.Cell) int {
 	return cmp.Or(cmp.Compare(a.Wave, b.Wave), strings.Compare(a.ID, b.ID))
 }
 
-// maxPage is how many parameters one GetParametersByPath returns at most, from its API reference. A thousand cells are a
-// hundred calls, one after the other.
-const maxPage = 10
-
-// pagesPerSecond is four fifths of the requests for parameters that SSM answers a second in an account and Region, from the
-// quotas of Systems Manager. The first pagesAtOnce do not wait.
-const (
-	pagesPerSecond = 32
-	pagesAtOnce    = 4
-)
-
 // Pages calls do with the cells' manifests, a page at a time, in the order of SSM.
 func (f Fleet) Pages(ctx context.Context, do func([]manifest.Cell)) error {
-	path := f.Stack.CellParameters()
-	in := &ssm.GetParametersByPathInput{Path: &path, MaxResults: aws.Int32(maxPage)}
-	pace := rate.NewLimiter(pagesPerSecond, pagesAtOnce)
-	for {
-		if err := pace.Wait(ctx); err != nil {
-			return fmt.Errorf("list the cells under %s: %w", path, err)
-		}
-		out, err := f.ssm.GetParametersByPath(ctx, in)
-		if err != nil {
-			return fmt.Errorf("list the cells under %s: %w", path, err)
-		}
-		page := make([]manifest.Cell, 0, len(out.Parameters))
-		for _, p := range out.Parameters {
-			c, err := manifest.Parse(aws.ToString(p.Value))
+	return cellpages.Each(ctx, f.ssm, f.Stack.CellParameters(), func(entries []cellpages.Entry) error {
+		page := make([]manifest.Cell, 0, len(entries))
+		for _, e := range entries {
+			c, err := e.Cell()
 			if err != nil {
-				return fmt.Errorf("parameter %s: %w", aws.ToString(p.Name), err)
+				return err
 			}
 			page = append(page, c)
 		}
 		do(page)
-		if aws.ToString(out.NextToken) == "" {
-			return nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return nil
+	})
 }
 
 // Cell returns one cell's manifest. It reads that cell's parameter and no other, whatever the size of the fleet. Its error
@@ -141,14 +117,7 @@ func (f Fleet) Cell(ctx context.Context, id string) (manifest.Cell, error) {
 	if err != nil {
 		return manifest.Cell{}, fmt.Errorf("read parameter %s: %w", name, err)
 	}
-	c, err := manifest.Parse(aws.ToString(out.Parameter.Value))
-	if err == nil && c.ID != id {
-		err = fmt.Errorf("it is about cell %s", c.ID)
-	}
-	if err != nil {
-		return manifest.Cell{}, fmt.Errorf("parameter %s: %w", name, err)
-	}
-	return c, nil
+	return cellpages.Entry{Name: name, Text: aws.ToString(out.Parameter.Value)}.Cell()
 }
 
 func unknown(stack naming.Stack, id string) error {

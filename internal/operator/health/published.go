@@ -3,14 +3,14 @@ package health
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/manifest/cellpages"
+	"cellular/internal/operator/fleet"
 )
 
 // STS is the part of the client that is needed.
@@ -67,7 +67,7 @@ func (d Doctor) published(ctx context.Context) (p published, found []Finding) {
 		case err != nil:
 			l.unseen(err)
 		default:
-			l.document(out.Parameter, parse)
+			l.document(aws.ToString(out.Parameter.Value), parse)
 		}
 		found = append(found, l.end("complete")...)
 	}
@@ -93,17 +93,10 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 	all := d.look(manifestCheck, path)
 	p.listed = true
 	var found []Finding
-	in := &ssm.GetParametersByPathInput{Path: &path}
-	for {
-		out, err := d.SSM.GetParametersByPath(ctx, in)
-		if err != nil {
-			p.listed = false
-			all.unseen(err)
-			break
-		}
-		for _, parameter := range out.Parameters {
-			l := d.look(manifestCheck, aws.ToString(parameter.Name))
-			l.document(&parameter, func(text string) error {
+	err := cellpages.Each(ctx, d.SSM, path, func(entries []cellpages.Entry) error {
+		for _, e := range entries {
+			l := d.look(manifestCheck, e.Name)
+			l.document(e.Text, func(text string) error {
 				c, err := manifest.Parse(text)
 				if err != nil {
 					p.listed = false
@@ -118,17 +111,13 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 			found = append(found, l.end("complete")...)
 		}
 		d.progress("manifests of cells", len(p.cells), 0)
-		if aws.ToString(out.NextToken) == "" {
-			break
-		}
-		in.NextToken = out.NextToken
-	}
-	slices.SortFunc(p.cells, func(a, b manifest.Cell) int {
-		if a.Wave != b.Wave {
-			return a.Wave - b.Wave
-		}
-		return strings.Compare(a.ID, b.ID)
+		return nil
 	})
+	if err != nil {
+		p.listed = false
+		all.unseen(err)
+	}
+	slices.SortFunc(p.cells, fleet.ByWave)
 	if len(found) == 0 && p.listed {
 		all.add(Warn, "add a cell to cellular:cells and deploy", "the stack has no cells")
 	}
@@ -136,8 +125,7 @@ func (d Doctor) publishedCells(ctx context.Context, p *published) []Finding {
 }
 
 // document examines one document and its size.
-func (l *look) document(parameter *types.Parameter, parse func(text string) error) {
-	text := aws.ToString(parameter.Value)
+func (l *look) document(text string, parse func(text string) error) {
 	if err := parse(text); err != nil {
 		l.fail("%v", err)
 	}

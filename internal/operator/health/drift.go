@@ -12,6 +12,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/openwork"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -105,9 +106,6 @@ func (d Doctor) removals(ctx context.Context, c Control) []Finding {
 	return l.end("%d under way, each with a process at work", len(open))
 }
 
-// moveMargin is what a move may take beyond the age at which no router uses the old mapping any more, which it waits for.
-const moveMargin = time.Hour
-
 func (d Doctor) examineMoves(l *look, p published, moves []Move) {
 	l.fix = "'cellctl moves resume TENANT' carries a move on, 'cellctl moves show TENANT' says which other ways there are"
 	for _, m := range moves {
@@ -122,7 +120,7 @@ func (d Doctor) examineMoves(l *look, p published, moves []Move) {
 		if p.router == nil {
 			continue
 		}
-		limit := time.Duration(p.router.HardTTL) + moveMargin
+		limit := time.Duration(p.router.HardTTL) + openwork.Margin
 		if open := d.Now().Sub(m.StartedAt); open > limit {
 			l.warn("tenant %s moves from cell %s to cell %s for %s, longer than %s", m.TenantID, m.From, m.To, open.Round(time.Minute), limit)
 		}

@@ -25,7 +25,7 @@ package move
 import (
 	"time"
 
-	"cellular/internal/operator/record"
+	"cellular/internal/model/openwork"
 )
 
 // Phase is what a move is doing, or has come to.
@@ -34,16 +34,16 @@ type Phase string
 // The phases, in their order. GiveBack takes the place of what is left when a move is backed out before its flip.
 const (
 	Clone    Phase = "clone"
-	Fence    Phase = "fence"
-	Copy     Phase = "copy"
-	Flip     Phase = "flip"
+	Fence    Phase = openwork.Fence
+	Copy     Phase = openwork.Copy
+	Flip     Phase = openwork.Flip
 	Redirect Phase = "redirect"
 	Verify   Phase = "verify"
 	Forget   Phase = "forget"
-	GiveBack Phase = record.GiveBack
+	GiveBack Phase = openwork.GiveBack
 	// Abandon takes the place of what is left when one of the cells is gone for good: see Mover.Abandon. Such a move ends as
 	// BackedOut or as Done, with the cell that was abandoned in its record.
-	Abandon Phase = "abandon"
+	Abandon Phase = openwork.Abandon
 
 	Done      Phase = "done"       // the tenant is in its new cell, and the old one has forgotten it
 	BackedOut Phase = "backed-out" // the tenant is in its old cell, and the new one has forgotten it

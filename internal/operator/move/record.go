@@ -10,6 +10,7 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
+	"cellular/internal/model/openwork"
 	"cellular/internal/operator/record"
 )
 
@@ -20,9 +21,9 @@ const (
 	attrOldEpoch   = "old_epoch" // N
 	attrOldFloor   = "old_floor" // N
 	attrPhase      = record.AttrPhase
-	attrBackingOut = "backing_out" // S, "yes"; or absent
-	attrStartedAt  = "started_at"  // S, event.TimeLayout; so are the other times
-	attrUpdatedAt  = "updated_at"
+	attrBackingOut = "backing_out"          // S, "yes"; or absent
+	attrStartedAt  = openwork.AttrStartedAt // the other times are as this one
+	attrUpdatedAt  = openwork.AttrUpdatedAt
 	attrFlippedAt  = "flipped_at"  // absent before
 	attrFinishedAt = "finished_at" // absent before
 	attrPhases     = "phases"      // S, JSON
@@ -151,4 +152,4 @@ func fromItem(attributes Item) (Move, error) {
 	return m, nil
 }
 
-func phaseOf(recorded string) Phase { return Phase(record.PhaseOf(recorded)) }
+func phaseOf(recorded string) Phase { return Phase(openwork.PhaseOf(recorded)) }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"cellular/internal/operator/record"
+	"cellular/internal/model/openwork"
 )
 
 // MayBackOut returns why an open move cannot be backed out, whatever its cells have: ErrTooLate, ErrBackingOut or
@@ -24,18 +24,12 @@ func (m Move) MayBackOut() error {
 
 // AtWork reports whether a process seems to be at work on a move; gone is as in Options.
 func (m Move) AtWork(now time.Time, gone func(holder string) bool) bool {
-	return record.AtWork(m.Holder, now.Sub(m.UpdatedAt), gone)
+	return openwork.AtWork(m.Holder, now.Sub(m.UpdatedAt), gone)
 }
 
 // Stalled reports whether nobody is at work on a move in a phase in which no cell applies all of the tenant's events.
 func (m Move) Stalled(now time.Time, gone func(holder string) bool) bool {
-	//exhaustive:enforce
-	switch m.Phase {
-	case Fence, Copy, Flip, GiveBack, Abandon:
-		return !m.AtWork(now, gone)
-	case Clone, Redirect, Verify, Forget, Done, BackedOut, Reversed:
-	}
-	return false
+	return openwork.Halting(string(m.Phase)) && !m.AtWork(now, gone)
 }
 
 // RedirectEnds is when no router knows any more the cell that a move takes the tenant from, or is ended without; zero before

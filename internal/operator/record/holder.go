@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"cellular/internal/model/openwork"
 	"cellular/internal/model/wait"
 )
 
@@ -33,15 +34,9 @@ func Gone(holder string) bool {
 	return local && err == nil && pid > 0 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
-// AtWork reports whether a process seems to be at work: it has shown itself quiet ago, which is less than HolderTimeout,
-// and is not known to be gone.
-func AtWork(holder string, quiet time.Duration, gone func(holder string) bool) bool {
-	return holder != "" && quiet < HolderTimeout && !gone(holder)
-}
-
-// Held reports whether a process is AtWork other than the one that asks.
+// Held reports whether a process other than the one that asks seems to be at work (openwork.AtWork).
 func Held(holder, asks string, quiet time.Duration, gone func(holder string) bool) bool {
-	return holder != asks && AtWork(holder, quiet, gone)
+	return holder != asks && openwork.AtWork(holder, quiet, gone)
 }
 
 // While it waits for a holder, Await looks every heldEvery. It waits a little longer than HolderTimeout, after which the work

@@ -29,14 +29,8 @@ func TestHolder_IsGoneWhenItsProcessHasEnded(t *testing.T) {
 	}
 }
 
-func TestAtWork_IsAHolderThatIsNeitherSilentNorGone(t *testing.T) {
+func TestHeld_IsAnotherProcessThatIsNeitherSilentNorGone(t *testing.T) {
 	there, gone := func(string) bool { return false }, func(string) bool { return true }
-	require.True(t, record.AtWork("host:1", 0, there))
-	require.True(t, record.AtWork("host:1", record.HolderTimeout-1, there))
-	require.False(t, record.AtWork("host:1", record.HolderTimeout, there))
-	require.False(t, record.AtWork("host:1", 0, gone))
-	require.False(t, record.AtWork("", 0, there))
-
 	require.True(t, record.Held("host:1", "host:2", 0, there))
 	require.False(t, record.Held("host:1", "host:1", 0, there))
 	require.False(t, record.Held("host:1", "host:2", record.HolderTimeout, there))

@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/item"
+	"cellular/internal/model/openwork"
 )
 
 // Querier is the part of DynamoDB that Latest and Open need.
@@ -35,13 +36,7 @@ func Latest(ctx context.Context, client Querier, table, key string, limit int32)
 // Open returns the records that the index of open work has under a value. One that was opened or closed within the last
 // second or so may be missing, or still be among them.
 func Open(ctx context.Context, client Querier, table, value string) ([]Item, error) {
-	q := &dynamodb.QueryInput{
-		TableName:                 &table,
-		IndexName:                 aws.String(controltables.OpenIndex),
-		KeyConditionExpression:    aws.String("#open = :open"),
-		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":open": item.Text(value)},
-	}
+	q := openwork.Query(table, value)
 	var all []Item
 	for {
 		out, err := client.Query(ctx, q)

@@ -12,13 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/item"
+	"cellular/internal/model/openwork"
 )
 
 // The attributes of every record, in the moves table.
 const (
-	AttrPhase  = "phase"  // S
-	AttrRun    = "run"    // N
-	AttrHolder = "holder" // S: the process at work, HOST:PID; absent where nobody is
+	AttrPhase  = openwork.AttrPhase
+	AttrRun    = "run" // N
+	AttrHolder = openwork.AttrHolder
 )
 
 // ErrNewer is the error for a record, or for what its work meets, that a later version has written and this one does not
@@ -26,9 +27,7 @@ const (
 var ErrNewer = errors.New("a newer cellctl is at work: use that one")
 
 const (
-	// HolderTimeout is how long a process may be silent until it is taken to be dead. Should it not be, its next write
-	// fails, and nothing is lost.
-	HolderTimeout = 15 * time.Second
+	HolderTimeout = openwork.HolderTimeout
 
 	// TouchEvery is how often, at least, a process shows in its record that it is alive.
 	TouchEvery = 3 * time.Second
@@ -53,8 +52,8 @@ const unchanged = "#run = :run AND (#phase = :phase OR #phase = :older)"
 
 func (a At) condition() (names map[string]string, values Item) {
 	older := a.Phase
-	if a.Phase == GiveBack {
-		older = olderGiveBack
+	if a.Phase == openwork.GiveBack {
+		older = openwork.OlderGiveBack
 	}
 	return map[string]string{"#run": AttrRun, "#phase": AttrPhase}, Item{
 		":run":   item.Number(a.Run),

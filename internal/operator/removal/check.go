@@ -9,7 +9,7 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
-	"cellular/internal/operator/record"
+	"cellular/internal/model/openwork"
 	"cellular/internal/operator/tenantdata"
 )
 
@@ -72,7 +72,7 @@ func (m *Remover) unsettled(ctx context.Context, place mapping.Mapping, early bo
 
 // AtWork reports whether a process seems to be at work on a removal; gone is as in Options.
 func (r Removal) AtWork(now time.Time, gone func(holder string) bool) bool {
-	return record.AtWork(r.Holder, now.Sub(r.UpdatedAt), gone)
+	return openwork.AtWork(r.Holder, now.Sub(r.UpdatedAt), gone)
 }
 
 // Items is how many items were deleted, in all cells, letters not counted.

@@ -9,6 +9,7 @@ import (
 	"cellular/internal/model/controltables"
 	"cellular/internal/model/item"
 	"cellular/internal/model/mapping"
+	"cellular/internal/model/openwork"
 )
 
 // Mapping is the tenant's mapping as a removal that is under way needs it, for who puts it back after it was lost. Where the
@@ -27,6 +28,6 @@ func (r Removal) UnderWay(moveTable string) types.TransactWriteItem {
 	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
 		TableName: aws.String(moveTable), Key: r.key(), ConditionExpression: aws.String("#open = :removal"),
 		ExpressionAttributeNames:  map[string]string{"#open": controltables.AttrOpen},
-		ExpressionAttributeValues: Item{":removal": item.Text(openValue)},
+		ExpressionAttributeValues: Item{":removal": item.Text(openwork.Removals)},
 	}}
 }

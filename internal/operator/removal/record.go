@@ -13,28 +13,26 @@ import (
 	"cellular/internal/model/event"
 	"cellular/internal/model/item"
 	"cellular/internal/model/naming"
+	"cellular/internal/model/openwork"
 	"cellular/internal/operator/record"
 )
 
 // keyPrefix starts the hash key of a removal's record. No tenant's id begins with "#": a query for a tenant's moves does
 // not find its removals, neither here nor in a program of a version that refuses any item that is not a move. For the same
-// reason an open removal has a value of its own in the index of what is open.
-const (
-	keyPrefix = "#removal#"
-	openValue = "removal"
-)
+// reason an open removal has a value of its own in the index of what is open, openwork.Removals.
+const keyPrefix = "#removal#"
 
 // The attributes of a record, besides its keys, the index's, the TTL's, and those of every record.
 const (
-	attrCell       = "cell_id"      // S
-	attrOldEpoch   = "old_epoch"    // N
-	attrOldFloor   = "old_floor"    // N
-	attrGiveUp     = "give_up"      // S, "yes"; or absent
-	attrSuspended  = "suspended_at" // absent in records of a version that did not keep it
-	attrStartedAt  = "started_at"   // S, event.TimeLayout; so are the other times
-	attrUpdatedAt  = "updated_at"   //
-	attrFinishedAt = "finished_at"  // absent before
-	attrCounts     = "counts"       // S, JSON
+	attrCell       = "cell_id"              // S
+	attrOldEpoch   = "old_epoch"            // N
+	attrOldFloor   = "old_floor"            // N
+	attrGiveUp     = "give_up"              // S, "yes"; or absent
+	attrSuspended  = "suspended_at"         // absent in records of a version that did not keep it
+	attrStartedAt  = openwork.AttrStartedAt // the other times are as this one
+	attrUpdatedAt  = openwork.AttrUpdatedAt
+	attrFinishedAt = "finished_at" // absent before
+	attrCounts     = "counts"      // S, JSON
 )
 
 // ErrMalformed is the error for an item that cannot be a removal.
@@ -74,7 +72,7 @@ func (r Removal) item() (Item, error) {
 		out[attrFinishedAt] = item.Text(event.FormatTime(r.FinishedAt))
 		out[controltables.AttrExpiresAt] = item.Number(r.FinishedAt.Add(record.KeepEnded).Unix())
 	} else {
-		out[controltables.AttrOpen] = item.Text(openValue)
+		out[controltables.AttrOpen] = item.Text(openwork.Removals)
 	}
 	return out, nil
 }
@@ -89,7 +87,7 @@ func fromItem(attributes Item) (Removal, error) {
 		Epoch:    r.Int(controltables.AttrEpoch, 2),
 		OldEpoch: r.Int(attrOldEpoch, 1),
 		OldFloor: r.Int(attrOldFloor, 1),
-		Phase:    Phase(record.PhaseOf(r.Checked(record.AttrPhase, event.IsWord, event.WordPattern))),
+		Phase:    Phase(openwork.PhaseOf(r.Checked(record.AttrPhase, event.IsWord, event.WordPattern))),
 		GiveUp:   r.OptionalString(attrGiveUp) != "",
 		Run:      r.Int(record.AttrRun, 0),
 		Holder:   r.OptionalString(record.AttrHolder),

@@ -30,7 +30,7 @@ package removal
 import (
 	"time"
 
-	"cellular/internal/operator/record"
+	"cellular/internal/model/openwork"
 )
 
 // Phase is what a removal is doing, or has come to.
@@ -42,7 +42,7 @@ const (
 	Keep     Phase = "keep"
 	Delete   Phase = "delete"
 	Letters  Phase = "letters"
-	GiveBack Phase = record.GiveBack
+	GiveBack Phase = openwork.GiveBack
 
 	Done      Phase = "done"
 	CalledOff Phase = "called-off"

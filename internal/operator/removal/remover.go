@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/openwork"
 	"cellular/internal/model/transact"
 	"cellular/internal/model/wait"
 	"cellular/internal/operator/record"
@@ -108,7 +109,7 @@ func (m *Remover) History(ctx context.Context, tenantID string, limit int) ([]Re
 
 // Open returns the removals that are under way, by tenant. One that began or ended a moment ago may be missing, or shown.
 func (m *Remover) Open(ctx context.Context) ([]Removal, error) {
-	items, err := record.Open(ctx, m.DynamoDB, m.ControlPlane.MoveTable, openValue)
+	items, err := record.Open(ctx, m.DynamoDB, m.ControlPlane.MoveTable, openwork.Removals)
 	if err != nil {
 		return nil, fmt.Errorf("list the removals under way: %w", err)
 	}

@@ -26,6 +26,7 @@ const MaxAttempts = 20
 type Attempts struct {
 	TenantID, EventID string
 	AcceptedAt        time.Time // of the acceptance that the attempts were at
+	EventExpiresAt    time.Time // when that acceptance expires; whole seconds; zero for never
 	CorrelationID     string    // of the event; "" where it has none
 	Failures          int64     // how many attempts have failed, those included that are kept no longer
 	Latest            []Attempt // in their order, at most as many as whoever wrote them wanted, and MaxAttempts
@@ -41,7 +42,7 @@ type Attempt struct {
 	RequestID    string    // of the invocation, which its log lines have; "" where none is known
 }
 
-// The attributes of attempts, besides event's AttrTenantShard, AttrID, AttrAcceptedAt, AttrCorrelationID, and AttrExpiresAt.
+// The attributes of attempts, besides event's AttrTenantShard, AttrID, AttrAcceptedAt, AttrCorrelationID, AttrEventExpiresAt and AttrExpiresAt.
 const (
 	attrFailures = "failures" // N
 	attrAttempts = "attempts" // S, JSON text: a list of wireAttempt
@@ -58,7 +59,7 @@ type wireAttempt struct {
 
 // AttemptsOf returns the attempts at an event, of which there are none yet.
 func AttemptsOf(e event.Event) Attempts {
-	return Attempts{TenantID: e.TenantID, EventID: e.ID, AcceptedAt: e.AcceptedAt, CorrelationID: e.CorrelationID}
+	return Attempts{TenantID: e.TenantID, EventID: e.ID, AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt, CorrelationID: e.CorrelationID}
 }
 
 // With returns the attempts and one more, of which the latest most are kept, and for ttl from then on.
@@ -72,8 +73,13 @@ func (a Attempts) With(attempt Attempt, most int, ttl time.Duration) Attempts {
 	return a
 }
 
-// Of reports whether the attempts are at this acceptance of the event. Those at an earlier or a later one say nothing about it.
-func (a Attempts) Of(e event.Event) bool { return a.AcceptedAt.Equal(e.AcceptedAt) }
+// Of reports whether the attempts are at the acceptance of the id that an event is. Those at another say nothing about it.
+func (a Attempts) Of(e event.Event) bool { return !e.Follows(a.EventExpiresAt) && !a.After(e) }
+
+// After reports whether the attempts are at a later acceptance of the id than an event.
+func (a Attempts) After(e event.Event) bool {
+	return event.Event{AcceptedAt: a.AcceptedAt}.Follows(e.ExpiresAt)
+}
 
 // AttemptsKey is the key of the attempts at an event in a results table.
 func AttemptsKey(tenantID, eventID string) string {
@@ -104,6 +110,9 @@ func (a Attempts) Item() Item {
 		attrAttempts:          text(strings.TrimSuffix(encoded.String(), "\n")),
 		AttrExpiresAt:         number(a.ExpiresAt.Unix()),
 	}
+	if !a.EventExpiresAt.IsZero() {
+		attributes[AttrEventExpiresAt] = number(a.EventExpiresAt.Unix())
+	}
 	if event.ValidCorrelationID(a.CorrelationID) {
 		attributes[event.AttrCorrelationID] = text(a.CorrelationID)
 	}
@@ -124,6 +133,9 @@ func AttemptsFromItem(attributes Item) (Attempts, error) {
 		CorrelationID: event.CorrelationIDOf(attributes),
 		Failures:      r.Int(attrFailures, 1),
 		ExpiresAt:     time.Unix(r.Int(AttrExpiresAt, 1), 0).UTC(),
+	}
+	if attributes[AttrEventExpiresAt] != nil {
+		a.EventExpiresAt = time.Unix(r.Int(AttrEventExpiresAt, 1), 0).UTC()
 	}
 	encoded := r.JSON(attrAttempts)
 	if err := r.Err(); err != nil {

@@ -17,7 +17,9 @@ import (
 	"cellular/internal/testkit/formattest"
 )
 
-var failing = event.Event{TenantID: "acme", ID: "order-1", Epoch: 3, AcceptedAt: noon, CorrelationID: "req-1"}
+var failing = event.Event{
+	TenantID: "acme", ID: "order-1", Epoch: 3, AcceptedAt: noon, ExpiresAt: noon.Add(48 * time.Hour), CorrelationID: "req-1",
+}
 
 func attemptAt(n int) ledger.Attempt {
 	return ledger.Attempt{
@@ -64,8 +66,6 @@ func TestAttempts_AreBounded(t *testing.T) {
 		require.EqualValues(t, len(all), got.Failures)
 		require.Equal(t, all[len(all)-min(len(all), most, ledger.MaxAttempts):], got.Latest)
 		require.Equal(t, all[len(all)-1].At.Add(time.Hour), got.ExpiresAt)
-		require.True(t, got.Of(failing))
-		require.False(t, got.Of(event.Event{AcceptedAt: noon.Add(time.Hour)}))
 
 		stored := db.db.Item(db.name, ledger.AttemptsKey("acme", "order-1"))
 		size := 0
@@ -94,9 +94,14 @@ func TestSetAttempts_WritesOverNothingThatWasNotRead(t *testing.T) {
 	require.NoError(t, c.write(ledger.SetAttempts(c.name, first, second)))
 	require.Error(t, c.write(ledger.SetAttempts(c.name, first, second)))
 	later := failing
-	later.AcceptedAt = noon.Add(50 * time.Hour)
+	later.AcceptedAt, later.ExpiresAt = noon.Add(50*time.Hour), noon.Add(98*time.Hour)
 	require.NoError(t, c.write(ledger.SetAttempts(c.name, second, ledger.AttemptsOf(later).With(attemptAt(1), 5, time.Hour))))
-	require.True(t, readAttempts(t, c).Of(later))
+	got := readAttempts(t, c)
+	require.EqualValues(t, 1, got.Failures)
+	require.True(t, got.After(failing))
+	require.False(t, !got.Of(later) || got.After(later) || second.After(failing))
+	require.False(t, second.Of(later) || got.Of(failing))
+	require.True(t, second.Of(event.Event{AcceptedAt: noon.Add(time.Hour), ExpiresAt: noon.Add(49 * time.Hour)}), "of another cell during a move")
 }
 
 // Attempts are nobody's business state and no outcome: whoever lists a tenant's items does not find them, in the version before
@@ -146,7 +151,7 @@ func TestAttemptsFromItem_NamesWhatIsWrong(t *testing.T) {
 func TestOutcome_KeepsOnePrintableLineOfTheReason(t *testing.T) {
 	o := ledger.Outcome{TenantID: "acme", EventID: "order-1", Status: ledger.Failed, ReasonText: "one\ntwo\x1b[2J" + strings.Repeat("é", 1000)}
 	got := ledger.Peek(o.Item()).ReasonText
-	require.True(t, strings.HasPrefix(got, `one\ntwo\x1b[2Jéé`), got)
+	require.True(t, strings.HasPrefix(got, `one; two\x1b[2Jéé`), got)
 	require.LessOrEqual(t, len(got), ledger.MaxReasonText)
 	require.True(t, printable.Text(got, ""))
 	require.NotContains(t, ledger.Shown(), ledger.AttrReasonText, "no client is told it")

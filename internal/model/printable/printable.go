@@ -59,13 +59,13 @@ func Escape(text, keep string) string {
 	return b.String()
 }
 
-// Bounded makes of a text one printable line of at most so many bytes, with a mark where its end is missing. Of a line that is
-// both already it makes the same.
+// Bounded makes of a text one printable line of at most so many bytes, with a mark where its end is missing. Ends of lines, which
+// joined errors have, become "; ". Of a line that is both already it makes the same.
 func Bounded(text string, most int) string {
 	if len(text) > most+utf8.UTFMax {
 		text = text[:most+utf8.UTFMax] // an escape is never shorter than what it stands for, so that this is too long still
 	}
-	return Cut(Escape(text, ""), most)
+	return Cut(Escape(strings.ReplaceAll(text, "\n", "; "), ""), most)
 }
 
 const cutMark = "..."

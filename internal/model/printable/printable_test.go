@@ -14,7 +14,7 @@ import (
 func TestBounded_IsOnePrintableLine(t *testing.T) {
 	require.Equal(t, "all of it", printable.Bounded("all of it", 9))
 	require.Equal(t, "all o...", printable.Bounded("all of it", 8))
-	require.Equal(t, `one\ntwo\r\t\x1b[2J\u202e\xff`, printable.Bounded("one\ntwo\r\t\x1b[2J\u202e\xff", 99))
+	require.Equal(t, `one; two\r\t\x1b[2J\u202e\xff`, printable.Bounded("one\ntwo\r\t\x1b[2J\u202e\xff", 99))
 	require.Equal(t, "é...", printable.Bounded("ééé", 5), "no half of a character")
 	require.Equal(t, "..", printable.Bounded("more", 2))
 	require.Empty(t, printable.Bounded("", 0))
@@ -40,7 +40,7 @@ func checkBounded(t require.TestingT, text string, most int) {
 	require.LessOrEqual(t, len(got), most)
 	require.True(t, printable.Text(got, ""), "%q", got)
 	require.Equal(t, got, printable.Bounded(got, most))
-	if whole := printable.Escape(text, ""); len(whole) <= most {
+	if whole := printable.Escape(strings.ReplaceAll(text, "\n", "; "), ""); len(whole) <= most {
 		require.Equal(t, whole, got, "nothing is cut that fits")
 	} else if most >= 3 {
 		require.True(t, strings.HasPrefix(whole, strings.TrimSuffix(got, "...")), "%q of %q", got, whole)

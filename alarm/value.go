@@ -77,13 +77,19 @@ func ShareOf(part Metric, whole []Metric, least int) Value {
 	return v
 }
 
-// ShareOfRest is the share of whole that part has without known, which is counted elsewhere and may have no data; 0 where whole is
-// less than least.
-func ShareOfRest(part, known, whole Metric, least int) Value {
+// ShareOfRest is the share of whole that part has without known, each of which is counted elsewhere and may have no data; 0 where
+// whole is less than least.
+func ShareOfRest(part Metric, known []Metric, whole Metric, least int) Value {
+	terms := []term{{"part", part}, {"whole", whole}}
+	var ids []string
+	for i, m := range known {
+		ids = append(ids, fmt.Sprintf("known%d", i))
+		terms = append(terms, term{ids[i], m})
+	}
 	return Value{
-		[]term{{"part", part}, {"known", known}, {"whole", whole}},
+		terms,
 		[]step{
-			{"less", "known * -1"},
+			{"less", fmt.Sprintf("SUM([%s]) * -1", strings.Join(ids, ", "))},
 			{"rest", "SUM([part, less])"},
 			{"share", fmt.Sprintf("IF(whole >= %d, rest / whole, 0)", least)},
 		},

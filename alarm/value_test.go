@@ -148,7 +148,7 @@ func TestShareOf_IsJudgedFromAMinimumOn(t *testing.T) {
 }
 
 func TestShareOfRest_LeavesOutWhatIsKnown(t *testing.T) {
-	s := newScene(t, alarm.ShareOfRest(sum("5xx"), sum("own"), sum("count"), 20), 0.05)
+	s := newScene(t, alarm.ShareOfRest(sum("5xx"), []alarm.Metric{sum("own"), sum("probes")}, sum("count"), 20), 0.05)
 	for _, step := range []struct {
 		about  string
 		values minute
@@ -157,6 +157,8 @@ func TestShareOfRest_LeavesOutWhatIsKnown(t *testing.T) {
 		{"the function never failed one by itself", minute{"count": n(20), "5xx": n(20)}, cloudwatch.InAlarm},
 		{"the function failed all of them", minute{"count": n(20), "5xx": n(20), "own": n(20)}, cloudwatch.OK},
 		{"the function failed most of them", minute{"count": n(100), "5xx": n(26), "own": n(20)}, cloudwatch.InAlarm},
+		{"the function failed some of both kinds", minute{"count": n(100), "5xx": n(20), "own": n(15), "probes": n(5)}, cloudwatch.OK},
+		{"the function failed probes alone", minute{"count": n(20), "5xx": n(20), "probes": n(20)}, cloudwatch.OK},
 		{"too few", minute{"count": n(19), "5xx": n(19)}, cloudwatch.OK},
 		{"a failure is counted a minute early by the function", minute{"count": n(100), "5xx": n(0), "own": n(6)}, cloudwatch.OK},
 	} {

@@ -41,7 +41,8 @@ func (b *builder) alarms(apiID pulumi.StringInput) []alarm.Alarm {
 		// What the function answers itself is the fault of a cell, or in failures; what it could not answer, the API tells alone.
 		{
 			Part: naming.AlarmIntegrationFailures, Wrong: "does not get to answer: its API fails requests by itself", Runbook: "13-a-function-crashes-or-is-throttled",
-			Value:     alarm.ShareOfRest(ofAPI(apiID, "5xx"), b.own("requests_5xx"), ofAPI(apiID, "Count"), r.IntegrationFailures.MinSamples),
+			Value: alarm.ShareOfRest(ofAPI(apiID, "5xx"), []alarm.Metric{b.own("requests_5xx"), b.own("probe_requests_5xx")},
+				ofAPI(apiID, "Count"), r.IntegrationFailures.MinSamples),
 			Condition: alarm.Share(r.IntegrationFailures),
 		},
 	}

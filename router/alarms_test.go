@@ -30,8 +30,8 @@ func TestAlarms_WatchTheRouterAndNoCell(t *testing.T) {
 			"whole = SUM([other0, other1, other2]); share = IF(whole >= 213, FILL(part, 0) / whole, 0) > 0.14 in 14 of 15 of 120s, missing breaching",
 		"errors":    "Sum of AWS/Lambda Errors" + function + " > 114 in 15 of 16 of 120s, missing ignore",
 		"throttles": "Sum of AWS/Lambda Throttles" + function + " > 115 in 16 of 17 of 120s, missing missing",
-		"integration-failures": "known" + own + "requests_5xx; part = Sum of AWS/ApiGateway 5xx ApiId=" + apiID + "; whole = Sum of AWS/ApiGateway Count ApiId=" + apiID + "; " +
-			"less = known * -1; rest = SUM([part, less]); share = IF(whole >= 216, rest / whole, 0) > 0.17 in 17 of 18 of 120s, missing notBreaching",
+		"integration-failures": "known0" + own + "requests_5xx; known1" + own + "probe_requests_5xx; part = Sum of AWS/ApiGateway 5xx ApiId=" + apiID + "; whole = Sum of AWS/ApiGateway Count ApiId=" + apiID + "; " +
+			"less = SUM([known0, known1]) * -1; rest = SUM([part, less]); share = IF(whole >= 216, rest / whole, 0) > 0.17 in 17 of 18 of 120s, missing notBreaching",
 	}
 	got := map[string]string{}
 	for _, a := range r.OfType(alarmType) {

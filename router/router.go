@@ -23,6 +23,9 @@ type CellRouter struct {
 	URL     pulumi.StringOutput `pulumi:"url"`     // of the API, without a slash at the end
 	RoleARN pulumi.StringOutput `pulumi:"roleArn"` // the principal that a cell lets in
 	Health  pulumi.StringOutput `pulumi:"health"`  // the name of the composite alarm
+
+	// ExecutionARN begins the ARNs that rights to call the API are for; see ProbeRoutes.
+	ExecutionARN pulumi.StringOutput `pulumi:"executionArn"`
 }
 
 // builder registers the children of one router.
@@ -46,7 +49,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := b.build(); err != nil {
 		return nil, fmt.Errorf("router %s: %w", name, err)
 	}
-	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "roleArn": c.RoleARN, "health": c.Health}); err != nil {
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "roleArn": c.RoleARN, "health": c.Health, "executionArn": c.ExecutionARN}); err != nil {
 		return nil, fmt.Errorf("router %s: register outputs: %w", name, err)
 	}
 	return c, nil
@@ -105,6 +108,6 @@ func (b *builder) api(function *lambda.Function) (*apigatewayv2.Api, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create permission: %w", err)
 	}
-	b.comp.URL = api.ApiEndpoint
+	b.comp.URL, b.comp.ExecutionARN = api.ApiEndpoint, api.ExecutionArn
 	return api, nil
 }

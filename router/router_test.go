@@ -179,7 +179,7 @@ func TestRequestsReachTheFunction(t *testing.T) {
 		require.Greater(t, len(route.Str(t, "target")), len("integrations/"))
 		require.True(t, route.DependsOn(integration))
 	}
-	require.ElementsMatch(t, []string{"POST /v1/events", "GET /v1/events/{id}"}, keys)
+	require.ElementsMatch(t, []string{"POST /v1/events", "GET /v1/events/{id}", "POST /v1/probes", "GET /v1/probes/{id}"}, keys)
 
 	permission := r.Only(t, permissionType)
 	require.Equal(t, "apigateway.amazonaws.com", permission.Str(t, "principal"))
@@ -213,7 +213,8 @@ func TestRoutesAskForTheConfiguredAuthorization(t *testing.T) {
 	for kind, want := range map[router.AuthType]string{router.AuthIAM: "AWS_IAM", router.AuthNone: "NONE"} {
 		r := run(t, func(a *router.Args) { a.Settings.Auth.Type = kind })
 		require.Empty(t, r.OfType(authorizerType))
-		for _, route := range r.OfType(routeType) {
+		for _, name := range tenantRoutes {
+			route := r.Named(t, routeType, name)
 			require.Equal(t, want, route.Str(t, "authorizationType"))
 			require.False(t, route.Has("authorizerId"))
 		}
@@ -224,12 +225,45 @@ func TestRoutesAskForTheConfiguredAuthorization(t *testing.T) {
 	require.Equal(t, "JWT", authorizer.Str(t, "authorizerType"))
 	require.Equal(t, map[string]any{"issuer": "https://id.example.com", "audiences": []any{"events"}}, authorizer.Value(t, "jwtConfiguration"))
 	require.Equal(t, []any{"$request.header.Authorization"}, authorizer.Value(t, "identitySources"))
-	require.Len(t, r.OfType(routeType), 2)
-	for _, route := range r.OfType(routeType) {
+	for _, name := range tenantRoutes {
+		route := r.Named(t, routeType, name)
 		require.Equal(t, "JWT", route.Str(t, "authorizationType"))
 		require.NotEmpty(t, route.Str(t, "authorizerId"))
 		require.True(t, route.DependsOn(authorizer))
 	}
+}
+
+var (
+	tenantRoutes = []string{"router-post-event", "router-get-event"}
+	probeRoutes  = []string{"router-post-probe", "router-get-probe"}
+)
+
+func TestProbeRoutes_AskForAPrincipalWhateverTenantsShow(t *testing.T) {
+	for _, auth := range []func(*router.Args){
+		func(a *router.Args) { a.Settings.Auth.Type = router.AuthIAM },
+		func(a *router.Args) { a.Settings.Auth.Type, a.Protect = router.AuthNone, false },
+		jwt,
+	} {
+		r := run(t, auth)
+		require.Len(t, r.OfType(routeType), len(tenantRoutes)+len(probeRoutes))
+		for _, name := range probeRoutes {
+			route := r.Named(t, routeType, name)
+			require.Equal(t, "AWS_IAM", route.Str(t, "authorizationType"))
+			require.False(t, route.Has("authorizerId"))
+		}
+	}
+}
+
+// What a role may call to probe cells is each of the routes for that, and none besides.
+func TestProbeRoutes_AreWhatTheRightToProbeIsFor(t *testing.T) {
+	const api = "arn:aws:execute-api:eu-west-1:123456789012:abc123"
+	want := []string{}
+	r := run(t)
+	for _, name := range probeRoutes {
+		path := strings.ReplaceAll(r.Named(t, routeType, name).Str(t, "routeKey"), " ", "")
+		want = append(want, api+"/"+r.Only(t, stageType).Str(t, "name")+"/"+strings.ReplaceAll(path, "{id}", "*"))
+	}
+	require.Equal(t, want, router.ProbeRoutes(api))
 }
 
 func TestWhatCanBeTaggedCarriesTheLayer(t *testing.T) {
@@ -242,7 +276,7 @@ func TestWhatCanBeTaggedCarriesTheLayer(t *testing.T) {
 }
 
 func TestTheOutputsAreWhatOthersNeed(t *testing.T) {
-	var url, role string
+	var url, role, api string
 	pulumitest.Run(t, func(ctx *pulumi.Context) error {
 		provider, err := pulumitest.Provider(ctx, "aws")
 		if err != nil {
@@ -253,14 +287,15 @@ func TestTheOutputsAreWhatOthersNeed(t *testing.T) {
 			return err
 		}
 		// Run returns once every output has settled.
-		pulumi.All(c.URL, c.RoleARN).ApplyT(func(values []any) error {
-			url, role = values[0].(string), values[1].(string)
+		pulumi.All(c.URL, c.RoleARN, c.ExecutionARN).ApplyT(func(values []any) error {
+			url, role, api = values[0].(string), values[1].(string), values[2].(string)
 			return nil
 		})
 		return nil
 	})
 	require.Regexp(t, `^https://[0-9a-f]{10}\.execute-api\.us-gov-west-1\.amazonaws\.com$`, url)
 	require.Equal(t, "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", role)
+	require.Regexp(t, `^arn:aws-us-gov:execute-api:us-gov-west-1:210987654321:[0-9a-f]{10}$`, api)
 }
 
 func TestTheRouterPublishesHowItIsReachedAndHowLongItRemembers(t *testing.T) {

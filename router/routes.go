@@ -12,10 +12,27 @@ import (
 	"cellular/internal/model/naming"
 )
 
-// endpoints are what the API offers, by the name of the route's resource. Any other path is the API's own 404.
-var endpoints = []struct{ part, key string }{
-	{"post-event", "POST /v1/events"},
-	{"get-event", "GET /v1/events/{id}"},
+// endpoint is a route that the API offers. Any other path is the API's own 404.
+type endpoint struct{ part, key string } // the name of its resource, and what it matches
+
+// tenantEndpoints ask for the configured authorization. ProbeEndpoints ask for an AWS principal whatever that is: an IAM policy says
+// who may probe, and a probe needs no token, which would have to name its tenant and come from the tenants' issuer.
+var (
+	tenantEndpoints = []endpoint{
+		{"post-event", "POST /v1/events"},
+		{"get-event", "GET /v1/events/{id}"},
+	}
+	probeEndpoints = []endpoint{
+		{"post-probe", "POST /v1/probes"},
+		{"get-probe", "GET /v1/probes/{id}"},
+	}
+)
+
+// ProbeRoutes are the resources that a right to probe cells, and to call nothing else of the API, is for: of the action
+// execute-api:Invoke, on the API that executionARN is of.
+func ProbeRoutes(executionARN string) []string {
+	stage := executionARN + "/" + stageName
+	return []string{stage + "/POST/v1/probes", stage + "/GET/v1/probes/*"}
 }
 
 // routes registers the routes to the function.
@@ -36,27 +53,43 @@ func (b *builder) routes(api *apigatewayv2.Api, function *lambda.Function) error
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range endpoints {
-		_, err := apigatewayv2.NewRoute(b.ctx, b.child(endpoint.part), &apigatewayv2.RouteArgs{
-			ApiId:             api.ID(),
-			RouteKey:          pulumi.String(endpoint.key),
-			Target:            pulumi.Sprintf("integrations/%s", integration.ID()),
-			AuthorizationType: pulumi.String(authorization),
-			AuthorizerId:      authorizer,
-		}, b.childOpts()...)
-		if err != nil {
-			return fmt.Errorf("create route %s: %w", endpoint.key, err)
+	target := pulumi.Sprintf("integrations/%s", integration.ID())
+	for _, e := range tenantEndpoints {
+		if err := b.route(api, e, target, authorization, authorizer); err != nil {
+			return err
+		}
+	}
+	for _, e := range probeEndpoints {
+		if err := b.route(api, e, target, iamAuthorization, nil); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+func (b *builder) route(api *apigatewayv2.Api, e endpoint, target pulumi.StringOutput, authorization string, authorizer pulumi.StringPtrInput) error {
+	_, err := apigatewayv2.NewRoute(b.ctx, b.child(e.part), &apigatewayv2.RouteArgs{
+		ApiId:             api.ID(),
+		RouteKey:          pulumi.String(e.key),
+		Target:            target,
+		AuthorizationType: pulumi.String(authorization),
+		AuthorizerId:      authorizer,
+	}, b.childOpts()...)
+	if err != nil {
+		return fmt.Errorf("create route %s: %w", e.key, err)
+	}
+	return nil
+}
+
+// iamAuthorization is the authorization type of routes that take requests signed by an AWS principal.
+const iamAuthorization = "AWS_IAM"
 
 // authorization returns the routes' authorization type and, for tokens, the authorizer that it registers.
 func (b *builder) authorization(api *apigatewayv2.Api) (string, pulumi.StringPtrInput, error) {
 	auth := b.args.Settings.Auth
 	switch auth.Type {
 	case AuthIAM:
-		return "AWS_IAM", nil, nil
+		return iamAuthorization, nil, nil
 	case AuthNone:
 		return "NONE", nil, nil
 	}
@@ -75,6 +108,8 @@ func (b *builder) authorization(api *apigatewayv2.Api) (string, pulumi.StringPtr
 	return "JWT", authorizer.ID().ToStringOutput().ToStringPtrOutput(), nil
 }
 
+const stageName = "$default"
+
 // stage registers the API's only stage, which has no prefix in the URL and always shows the latest routes.
 func (b *builder) stage(api *apigatewayv2.Api) error {
 	logs, err := b.logGroup("access-logs", naming.AccessLogGroup(b.args.Stack.Router()))
@@ -88,7 +123,7 @@ func (b *builder) stage(api *apigatewayv2.Api) error {
 	throttle := b.args.Settings.Throttle
 	_, err = apigatewayv2.NewStage(b.ctx, b.child("stage"), &apigatewayv2.StageArgs{
 		ApiId:      api.ID(),
-		Name:       pulumi.String("$default"),
+		Name:       pulumi.String(stageName),
 		AutoDeploy: pulumi.Bool(true),
 		AccessLogSettings: apigatewayv2.StageAccessLogSettingsArgs{
 			DestinationArn: logs.Arn, Format: pulumi.String(format),

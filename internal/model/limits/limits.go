@@ -25,7 +25,7 @@ const (
 // What the alarms of a cell, and those besides, cost in a month, in US cents: 10 for each metric that an alarm measures at a
 // resolution of a minute, 50 for a composite alarm. List prices of us-east-1, "Amazon CloudWatch pricing".
 const (
-	CellAlarmCents, FixedAlarmCents = 210, 270
+	CellAlarmCents, FixedAlarmCents = 210, 280
 	AlarmMetricCents                = 10
 	CompositeCents                  = 50
 )

@@ -2,8 +2,9 @@
 package mapping
 
 import (
-	"strings"
 	"time"
+
+	"cellular/internal/model/event"
 )
 
 // State says what the router may do with a tenant.
@@ -52,10 +53,8 @@ const (
 // CellIndex is the mapping table's index of the tenants of a cell: hash AttrCellID, range AttrTenantID, all attributes.
 const CellIndex = "by-cell"
 
-const probePrefix = "cellctl-probe."
-
 // ProbeTenant is the tenant that a cell is probed with. It belongs to nobody, and does not count as one of the cell's.
-func ProbeTenant(cellID string) string { return probePrefix + cellID }
+func ProbeTenant(cellID string) string { return event.SyntheticPrefix + cellID }
 
 // IsProbeTenant reports whether a tenant is one that cells are probed with.
-func IsProbeTenant(tenantID string) bool { return strings.HasPrefix(tenantID, probePrefix) }
+func IsProbeTenant(tenantID string) bool { return event.SyntheticTenant(tenantID) }

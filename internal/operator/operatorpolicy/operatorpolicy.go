@@ -84,7 +84,7 @@ func Operator(s Scope) []iam.Statement {
 		allow("Restore", restorable, "dynamodb:RestoreTableToPointInTime"),
 		allow("UseScratchTables", scratch, scratchActions()...),
 		allow("QueryScratchTables", s.scratchIndexes(), "dynamodb:Query"),
-		allow("Probe", nonEmpty(s.api()), "execute-api:Invoke"),
+		allow("Probe", s.api(), "execute-api:Invoke"),
 	)
 }
 
@@ -147,11 +147,4 @@ func suffixed(arns []string, suffix string) []string {
 		all = append(all, arn+suffix)
 	}
 	return all
-}
-
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
-	}
-	return []string{s}
 }

@@ -137,7 +137,9 @@ func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-alpha",
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-alpha",
 	}, resourcesOf(all, "sqs:DeleteMessage"), "what the consumer has to read is out of reach")
-	require.Equal(t, []string{"arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/events*"}, resourcesOf(all, "execute-api:Invoke"))
+	require.Equal(t, []string{
+		"arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/events*", "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/probes*",
+	}, resourcesOf(all, "execute-api:Invoke"))
 	require.Equal(t, []string{
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-cell-states",
@@ -227,9 +229,16 @@ func TestAStackWithoutCellsHasAPolicy(t *testing.T) {
 	}
 }
 
-func TestTheRouterIsCalledOnlyWhereCallsAreSigned(t *testing.T) {
+func TestOperator_ProbesWhateverTheAuthorizationOfTenants(t *testing.T) {
+	for _, auth := range []string{"iam", "jwt", "none"} {
+		s := scope(cell("alpha"))
+		s.Router.Auth = auth
+		require.Contains(t, resourcesOf(operatorpolicy.Operator(s), "execute-api:Invoke"), "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/probes*")
+	}
+}
+
+func TestTheRouterIsCalledOnlyWhereItsAPIIsKnown(t *testing.T) {
 	for _, change := range []func(*operatorpolicy.Scope){
-		func(s *operatorpolicy.Scope) { s.Router.Auth = "jwt" },
 		func(s *operatorpolicy.Scope) { s.Router.URL = "https://events.example.com" },
 		func(s *operatorpolicy.Scope) { s.Router.URL = "http://127.0.0.1:8080" },
 	} {

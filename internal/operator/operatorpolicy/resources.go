@@ -100,16 +100,16 @@ func (s Scope) names() []cellNames {
 // after is what follows the last separator.
 func after(s, separator string) string { return s[strings.LastIndex(s, separator)+1:] }
 
-// api is the ARN of the router's API, or "" where the router takes no signed requests, or answers at a domain of its own,
+// api returns the ARNs of the router's routes that cells are probed through; none where the router answers at a domain of its own,
 // from which the API cannot be told.
-func (s Scope) api() string {
+func (s Scope) api() []string {
 	at, err := url.Parse(s.Router.URL)
-	if err != nil || s.Router.Auth != "iam" {
-		return ""
+	if err != nil {
+		return nil
 	}
 	id, rest, ok := strings.Cut(at.Hostname(), ".")
 	if !ok || !strings.HasPrefix(rest, "execute-api.") {
-		return ""
+		return nil
 	}
-	return s.arn("execute-api", id+"/*/*/v1/events*")
+	return []string{s.arn("execute-api", id+"/*/*/v1/events*"), s.arn("execute-api", id+"/*/*/v1/probes*")}
 }

@@ -73,11 +73,14 @@ func (a Auth) unauthorized(detail string) *problem {
 	return p
 }
 
-// mayNot returns a problem unless the caller may speak for a tenant. It is the same whether or not there is such a
+// mayNot returns a problem unless the caller may speak for a tenant, where it does. It is the same whether or not there is such a
 // tenant.
-func (c caller) mayNot(tenantID string) *problem {
-	if c.tenantID == "" || c.tenantID == tenantID {
-		return nil
+func (x *exchange) mayNot(tenantID string) *problem {
+	switch {
+	case x.caller.tenantID != "" && x.caller.tenantID != tenantID:
+		return foreignTenant.problem("The caller may not speak for that tenant.")
+	case x.probe && !event.SyntheticTenant(tenantID):
+		return foreignTenant.problem("%s has the events of the tenants that cells are probed with, and no others.", probesPath)
 	}
-	return foreignTenant.problem("The caller may not speak for that tenant.")
+	return nil
 }

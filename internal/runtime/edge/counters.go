@@ -48,9 +48,9 @@ type counted struct {
 
 // beginReport begins to report the tenant's requests, where a report is due, and leaves its end to the exchange. The
 // report and the call into the cell are made at the same time, so that a counter that answers costs the request
-// nothing. Without a cell's id the report goes where the last one went.
+// nothing. Without a cell's id the report goes where the last one went. Probes are no tenant's: each process limits them alone.
 func (h *Handler) beginReport(ctx context.Context, x *exchange, cellID string) {
-	if h.config.Counters == nil {
+	if h.config.Counters == nil || x.probe {
 		return
 	}
 	report, due := h.tenants.Due(h.config.Now(), x.tenantID, cellID)

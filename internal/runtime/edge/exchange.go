@@ -17,6 +17,7 @@ type exchange struct {
 	start     time.Time
 	requestID string
 	method    string
+	probe     bool // a request to probesPath
 
 	caller                    caller
 	tenantID, eventID, cellID string
@@ -39,6 +40,14 @@ type exchange struct {
 
 	peer    string // the other cell that may have the event, "" where there is none or it was not needed
 	peerErr error  // why the request was answered without it
+}
+
+// path is that of the resource that the request is to.
+func (x *exchange) path() string {
+	if x.probe {
+		return probesPath
+	}
+	return eventsPath
 }
 
 // reply is an answer with a JSON body and the headers that every answer has.

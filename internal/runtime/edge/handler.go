@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cellular/internal/model/env"
 	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/guard"
@@ -145,28 +146,39 @@ func (h *Handler) serveSafely(ctx context.Context, x *exchange, req Request) (re
 	return h.serve(ctx, x, req)
 }
 
-const eventsPath = "/v1/events"
+// The two resources take the same requests and give the same answers: one of tenants' events, one of the events that cells are
+// probed with.
+const (
+	eventsPath = "/v1/events"
+	probesPath = "/v1/probes"
+)
 
 // serve is the router's routes. The API's only stage has no prefix in its paths. Who the caller is comes first: who may
-// not call learns nothing, not even what there is to call.
+// not call learns nothing, not even what there is to call. Probes are the operator's, so that an AWS principal sends them
+// whatever tenants show to be let in.
 func (h *Handler) serve(ctx context.Context, x *exchange, req Request) (Response, error) {
+	auth := h.config.Auth
+	if x.probe = req.RawPath == probesPath || strings.HasPrefix(req.RawPath, probesPath+"/"); x.probe {
+		auth = Auth{Type: env.AuthIAM}
+	}
+	path := x.path()
 	var err error
-	if x.caller, err = h.config.Auth.identify(req.RequestContext.Authorizer); err != nil {
+	if x.caller, err = auth.identify(req.RequestContext.Authorizer); err != nil {
 		return Response{}, err
 	}
-	if req.RawPath == eventsPath {
+	if req.RawPath == path {
 		if x.method != http.MethodPost {
 			return Response{}, notAllowed(http.MethodPost)
 		}
 		return h.submit(ctx, x, req)
 	}
-	if id, ok := strings.CutPrefix(req.RawPath, eventsPath+"/"); ok && id != "" && !strings.Contains(id, "/") {
+	if id, ok := strings.CutPrefix(req.RawPath, path+"/"); ok && id != "" && !strings.Contains(id, "/") {
 		if x.method != http.MethodGet {
 			return Response{}, notAllowed(http.MethodGet)
 		}
 		return h.status(ctx, x, req, id)
 	}
-	return Response{}, unknownResource.problem("There is POST %s and GET %s/{id}.", eventsPath, eventsPath)
+	return Response{}, unknownResource.problem("There is POST %s and GET %s/{id}.", path, path)
 }
 
 func notAllowed(allow string) *problem {
@@ -181,7 +193,7 @@ func notAllowed(allow string) *problem {
 // The tenant's own limit comes before the mapping is looked up. A flood then costs the control plane no more than the
 // limit, even of a tenant that is not there; it is the tenant's alone, so that the answer is a 429.
 func (h *Handler) place(ctx context.Context, x *exchange, tenantID string) (mapping.Mapping, error) {
-	if p := x.caller.mayNot(tenantID); p != nil {
+	if p := x.mayNot(tenantID); p != nil {
 		x.tenantID = x.caller.tenantID
 		return mapping.Mapping{}, p
 	}

@@ -20,6 +20,14 @@ func (x *exchange) record(ctx context.Context, records *telemetry.Records, now t
 	line := records.Start(ctx, x.level(status), now, "request")
 	line.Text("method", x.method)
 	line.Int("status", status)
+	if x.breakerOpened {
+		line.Count("breaker_opens")
+	}
+	if x.probe {
+		line.True("probe")
+		line.Count(probesOf(status))
+		line.CountApart()
+	}
 	line.Count(requestsOf(status))
 	if status >= http.StatusInternalServerError && x.cellID == "" {
 		line.Count("requests_5xx_unrouted")
@@ -80,6 +88,17 @@ func requestsOf(status int) string {
 	return "requests_2xx"
 }
 
+// probesOf is the same of probes. A breaker that one opens is its other metric: that is about the cell, and no tenant's request.
+func probesOf(status int) string {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return "probe_requests_5xx"
+	case status >= http.StatusBadRequest:
+		return "probe_requests_4xx"
+	}
+	return "probe_requests_2xx"
+}
+
 func (x *exchange) recordLookup(line *telemetry.Record) {
 	if x.lookup == "" {
 		return
@@ -115,9 +134,6 @@ func (x *exchange) recordDispatch(line *telemetry.Record) {
 	}
 	if x.attempts > 1 {
 		line.Count("retries")
-	}
-	if x.breakerOpened {
-		line.Count("breaker_opens")
 	}
 }
 

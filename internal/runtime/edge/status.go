@@ -10,7 +10,7 @@ import (
 	"cellular/internal/model/ledger"
 )
 
-// status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT. A caller that may speak for one tenant
+// status tells what became of an event: GET /v1/events/{id}?tenant_id=TENANT, or /v1/probes/{id}. A caller that may speak for one tenant
 // alone need not name it.
 func (h *Handler) status(ctx context.Context, x *exchange, req Request, escapedID string) (Response, error) {
 	id, err := url.PathUnescape(escapedID)

@@ -10,7 +10,7 @@ import (
 	"cellular/internal/model/jsontext"
 )
 
-// submission is the body of POST /v1/events.
+// submission is the body of POST /v1/events and /v1/probes.
 type submission struct {
 	tenantID  string
 	id        string // "" where the client leaves it to the router

@@ -16,7 +16,7 @@ import (
 // escapes and white space may take the rest.
 const envelopeRoom = 4096
 
-// submit accepts an event: POST /v1/events.
+// submit accepts an event: POST /v1/events or /v1/probes.
 func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Response, error) {
 	s, err := h.readSubmission(req)
 	if err != nil {
@@ -30,11 +30,11 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 	if err != nil {
 		return Response{}, err
 	}
-	acceptedAt := x.start.UTC().Truncate(time.Millisecond)
 	e := event.Event{
 		TenantID: s.tenantID, ID: x.eventID, Type: s.eventType, Payload: s.payload,
-		Epoch: m.Epoch, AcceptedAt: acceptedAt, ExpiresAt: event.Expiry(acceptedAt, h.config.DataTTL),
+		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
 	}
+	e.ExpiresAt = event.Expiry(e.AcceptedAt, h.keeps(e))
 	var existing *event.Event
 	err = h.inCell(ctx, x, func(ctx context.Context) (err error) {
 		existing, err = h.cells.Write(ctx, m.CellID, e)
@@ -52,6 +52,14 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 		x.replayed = x.attempts == 1 || !existing.AcceptedAt.Equal(e.AcceptedAt)
 	}
 	return x.accepted()
+}
+
+// keeps returns how long an event is kept from when it was accepted.
+func (h *Handler) keeps(e event.Event) time.Duration {
+	if e.Synthetic() {
+		return min(event.SyntheticTTL, h.config.DataTTL)
+	}
+	return h.config.DataTTL
 }
 
 // readSubmission reads the event out of a request.
@@ -121,7 +129,7 @@ func (x *exchange) accepted() (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	response.Headers["Location"] = eventsPath + "/" + url.PathEscape(x.eventID) + "?tenant_id=" + url.QueryEscape(x.tenantID)
+	response.Headers["Location"] = x.path() + "/" + url.PathEscape(x.eventID) + "?tenant_id=" + url.QueryEscape(x.tenantID)
 	if x.replayed {
 		response.Headers["Idempotent-Replayed"] = "true"
 	}

@@ -69,6 +69,7 @@ type Record struct {
 	at      time.Time
 	cell    bool
 	quiet   bool // below the level
+	apart   bool // see CountApart
 }
 
 type metric struct{ name, unit string }
@@ -76,7 +77,7 @@ type metric struct{ name, unit string }
 // Start begins a line. It has the fields that Lambda's own JSON lines have, unless it is below the level.
 func (r *Records) Start(ctx context.Context, level slog.Level, at time.Time, message string) *Record {
 	l := r.buffers.Get().(*Record)
-	l.line, l.metrics, l.at, l.cell, l.quiet = append(l.line[:0], '{'), l.metrics[:0], at, false, level < r.level
+	l.line, l.metrics, l.at, l.cell, l.quiet, l.apart = append(l.line[:0], '{'), l.metrics[:0], at, false, level < r.level, false
 	if !l.quiet {
 		l.line = append(l.line, `"timestamp":"`...)
 		l.line = at.UTC().AppendFormat(l.line, "2006-01-02T15:04:05.000Z")
@@ -154,11 +155,18 @@ func (l *Record) Milliseconds(name string, d time.Duration) {
 	}
 }
 
+// CountApart leaves out the metrics that follow: the line is about a probe, and its metrics are those that it has so far. A latency is
+// a field like any other then.
+func (l *Record) CountApart() { l.apart = true }
+
 // Count adds the metric of something that happened once. A line leaves out what did not happen: its sum is the same.
 func (l *Record) Count(name string) { l.Counts(name, 1) }
 
 // Counts adds the metric of something that happened n times. Where that is never, it is a field like any other.
 func (l *Record) Counts(name string, n int) {
+	if l.apart {
+		return
+	}
 	if n == 0 {
 		l.Int(name, 0)
 		return
@@ -169,6 +177,9 @@ func (l *Record) Counts(name string, n int) {
 
 // Gauge adds the metric of a state.
 func (l *Record) Gauge(name string, value int) {
+	if l.apart {
+		return
+	}
 	l.int(name, value)
 	l.metrics = append(l.metrics, metric{name, "None"})
 }
@@ -176,6 +187,10 @@ func (l *Record) Gauge(name string, value int) {
 // Latency adds the metric of a duration. One below zero, between the clocks of two machines, counts as none: CloudWatch
 // has no percentiles of a metric with negative values.
 func (l *Record) Latency(name string, d time.Duration) {
+	if l.apart {
+		l.Milliseconds(name, d)
+		return
+	}
 	l.milliseconds(name, max(0, d))
 	l.metrics = append(l.metrics, metric{name, "Milliseconds"})
 }

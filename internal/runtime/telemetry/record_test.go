@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/runtime/telemetry"
+	"cellular/internal/testkit/emftest"
 )
 
 var noon = time.Date(2026, 2, 3, 12, 0, 0, 7_000_000, time.UTC)
@@ -242,5 +243,39 @@ func BenchmarkRecord(b *testing.B) {
 				records.Write(r)
 			}
 		})
+	}
+}
+
+// A probe's line has the metrics of probes, and its times to read.
+func TestCountApart_LeavesOutTheMetricsThatFollow(t *testing.T) {
+	var out strings.Builder
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError} {
+		out.Reset()
+		records := telemetry.NewRecords(emftest.Strict(&out), "Cellular/dev", level).ByVersion("7", "requests")
+		line := records.Start(t.Context(), slog.LevelInfo, time.Unix(0, 0), "request")
+		line.Count("probes")
+		line.CountApart()
+		line.Count("requests")
+		line.Counts("published", 2)
+		line.Gauge("state", 1)
+		line.Latency("took_ms", time.Second)
+		records.Write(line)
+		var got map[string]any
+		require.NoError(t, json.Unmarshal([]byte(out.String()), &got))
+		require.Equal(t, []any{map[string]any{"Name": "probes", "Unit": "Count"}}, got["_aws"].(map[string]any)["CloudWatchMetrics"].([]any)[0].(map[string]any)["Metrics"])
+		for _, name := range []string{"requests", "published", "state", "version"} {
+			require.NotContains(t, got, name)
+		}
+		if level == slog.LevelInfo {
+			require.Equal(t, 1000.0, got["took_ms"])
+		} else {
+			require.NotContains(t, got, "took_ms")
+		}
+
+		out.Reset()
+		line = records.Start(t.Context(), slog.LevelInfo, time.Unix(0, 0), "request")
+		line.Count("requests")
+		records.Write(line)
+		require.Contains(t, out.String(), `"requests":1`, "the line after is one of a tenant")
 	}
 }

@@ -73,6 +73,7 @@ type Cloud struct {
 	provider *provider.Server
 	engine   Engine
 	settings settings
+	packages packages
 
 	lambdaAPI *api.Server
 }

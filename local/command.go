@@ -13,8 +13,9 @@ import (
 	"cellular/local/process"
 )
 
-// interruptGrace is how long an interrupted engine may take to finish what it does and write its state.
-const interruptGrace = 5 * time.Second
+// interruptGrace is how long an interrupted engine may take to finish what it does and write its state. It needs a second; on a
+// busy machine many, and one that is killed leaves the stack locked, with resources that its state does not have.
+const interruptGrace = time.Minute
 
 // command runs the Pulumi CLI for the Automation API, as a child that cannot outlive us.
 type command struct {

@@ -158,7 +158,7 @@ func (c *Cloud) workspace(ctx context.Context, s settings) (auto.Stack, io.Write
 	}
 	w, err := auto.NewLocalWorkspace(ctx,
 		auto.Pulumi(command{c.engine, c.group}),
-		auto.Program(stack.Deploy),
+		auto.Program(stack.Program(stack.Options{Package: c.packages.Package})),
 		auto.WorkDir(dir),
 		auto.PulumiHome(c.path("pulumi")),
 		auto.EnvVars(map[string]string{

@@ -14,12 +14,13 @@ RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 TEST := go test $(RACE) -shuffle=on
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
-SLOW := $(addprefix cellular/local/,authtest e2e enginetest movetest partstest routertest soaktest)
-# One more, which waits for alarms more than it works: it runs beside the models, which only compute.
-WAITING := cellular/local/alarmtest
-# The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short).
+CLOUDS := $(addprefix cellular/local/,alarmtest movetest partstest enginetest routertest authtest)
+# Two more, that load and disturb a cloud from many sides at a time: the race detector watches what one process has of it.
+CROWDED := $(addprefix cellular/local/,soaktest e2e)
+# The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short). The race
+# detector makes them six times as dear, and sees evacuations, which do several things at a time.
 MODELS := cellular/internal/operator/move cellular/stack
-QUICK = $(filter-out $(SLOW) $(WAITING) $(MODELS),$(shell go list ./...))
+QUICK = $(filter-out $(CLOUDS) $(CROWDED) $(MODELS),$(shell go list ./...))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test test-slow soak lint licences bench setup clean cellctl localcloud
@@ -35,12 +36,14 @@ local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down;
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
 	$(TEST) -timeout 15m $(QUICK)
-	$(TEST) -timeout 15m -short $(MODELS)
+	go test -shuffle=on -timeout 15m -short $(MODELS)
+	$(TEST) -timeout 15m -short -run Evacuat $(MODELS)
 	cd tools && go test ./...
 
-test-slow: setup ## run the models in full (the race detector sees a fifth of them in test), and the tests that deploy to local clouds of their own, one cloud at a time
-	go test -shuffle=on -timeout 40m $(MODELS) $(WAITING)
-	$(TEST) -timeout 40m -p 1 $(SLOW)
+# Three packages at a time: the clouds wait more than they work.
+test-slow: setup ## run the models in full, and the tests that deploy to local clouds of their own
+	$(TEST) -timeout 40m -p 2 $(CROWDED)
+	go test -shuffle=on -timeout 40m -p 3 $(MODELS) $(CLOUDS)
 
 setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(LOCALCLOUD) setup

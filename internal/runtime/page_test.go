@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,7 +107,10 @@ func literal(e ast.Expr) (string, bool) {
 }
 
 // writers are the packages that write metrics.
-var writers = map[string]string{"router": "edge", "producer": "producer", "consumer": "consumer"}
+var writers = map[string]string{"router": "edge", "producer": "producer", "consumer": "consumer", "probe": "probe"}
+
+// whole are the metrics that never count for a cell, by who writes them.
+var whole = map[string][]string{"router": {"requests_5xx_unrouted"}, "probe": {"probe_rounds", "probe_unsent", "moves_stalled"}}
 
 // TestTheTelemetryPageHasEveryMetric holds docs/telemetry.md to the code: each metric that a function can write is there, with its
 // unit and who writes it, and no other; and the totals of the table of prices.
@@ -120,7 +124,7 @@ func TestTheTelemetryPageHasEveryMetric(t *testing.T) {
 	}
 	want := map[string]string{}
 	router, cell := 0, map[string]bool{}
-	for _, function := range []string{"router", "producer", "consumer"} {
+	for _, function := range slices.Sorted(maps.Keys(writers)) {
 		for name, unit := range read(t, writers[function]).metrics {
 			if by, ok := want[name]; ok {
 				want[name] = by + ", " + function
@@ -133,8 +137,19 @@ func TestTheTelemetryPageHasEveryMetric(t *testing.T) {
 			cell[name] = true
 		}
 	}
+	for name, by := range got {
+		unit, functions, _ := strings.Cut(by, " of ")
+		got[name] = unit + " of " + strings.Join(slices.Sorted(slices.Values(strings.Split(functions, ", "))), ", ")
+	}
 	require.Equal(t, want, got)
-	delete(cell, "requests_5xx_unrouted")
+	for _, names := range whole {
+		for _, name := range names {
+			require.Contains(t, cell, name)
+			delete(cell, name)
+		}
+	}
+	probe := len(whole["probe"])
+	require.Contains(t, string(text), fmt.Sprintf("| the standing probe as a whole | %d | %.2f |", probe, 0.3*float64(probe)))
 	require.Contains(t, string(text), fmt.Sprintf("| the router as a whole, at most | %d | %.2f |", router, 0.3*float64(router)))
 	require.Regexp(t, fmt.Sprintf(`(?m)^\| a cell, at most: .* \| %d \| %.2f \|$`, len(cell), 0.3*float64(len(cell))), string(text))
 }
@@ -144,7 +159,7 @@ func TestTheTelemetryPageHasEveryMessage(t *testing.T) {
 	text, err := os.ReadFile("../../docs/telemetry.md")
 	require.NoError(t, err)
 	var want []string
-	for _, dir := range []string{"producer", "consumer", "../../functions/router", "../../functions/producer", "../../functions/consumer"} {
+	for _, dir := range []string{"producer", "consumer", "probe", "../../functions/router", "../../functions/producer", "../../functions/consumer", "../../functions/probe"} {
 		want = append(want, read(t, dir).messages...)
 	}
 	require.GreaterOrEqual(t, len(want), 15)

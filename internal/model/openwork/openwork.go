@@ -52,7 +52,7 @@ func Query(table, value string) *dynamodb.QueryInput {
 	}
 }
 
-// Querier is the part of DynamoDB that Count needs.
+// Querier is the part of DynamoDB that Survey needs.
 type Querier interface {
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
@@ -76,10 +76,10 @@ type Counted struct {
 	More  bool   // there is more open work than was read
 }
 
-// Count counts the moves and removals that nobody works on, and that do not go on by themselves: a move in a phase that halts its
+// Survey counts the moves and removals that nobody works on, and that do not go on by themselves: a move in a phase that halts its
 // tenant's events, a move that is open for longer than any takes, and any removal. A record that cannot be read is one of
 // them: whoever is to look at it has to know.
-func (c Counter) Count(ctx context.Context, now time.Time) (Counted, error) {
+func (c Counter) Survey(ctx context.Context, now time.Time) (Counted, error) {
 	var all Counted
 	for _, kind := range []string{Moves, Removals} {
 		q := Query(c.Table, kind)

@@ -89,7 +89,7 @@ func TestCounter_CountsWhatNobodyWorksOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := &index{records: map[string][]transact.Item{c.kind: {c.record}}}
-			got, err := counter(x, 1).Count(t.Context(), now)
+			got, err := counter(x, 1).Survey(t.Context(), now)
 			require.NoError(t, err)
 			want := openwork.Counted{Open: 1}
 			if c.left {
@@ -106,12 +106,12 @@ func TestCounter_ReadsABoundedNumberOfPages(t *testing.T) {
 		x.records[openwork.Moves] = append(x.records[openwork.Moves], record(fmt.Sprint("t", i), "copy", "", 0, 0))
 	}
 	x.records[openwork.Removals] = []transact.Item{record("#removal#r", "keep", "", 0, 0)}
-	got, err := counter(x, 5).Count(t.Context(), now)
+	got, err := counter(x, 5).Survey(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, openwork.Counted{Open: 6, Left: 6, First: "t0"}, got)
 
 	x.queries = 0
-	got, err = counter(x, 3).Count(t.Context(), now)
+	got, err = counter(x, 3).Survey(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, openwork.Counted{Open: 4, Left: 4, First: "t0", More: true}, got)
 	require.Equal(t, 3+1, x.queries)
@@ -119,6 +119,6 @@ func TestCounter_ReadsABoundedNumberOfPages(t *testing.T) {
 
 func TestCounter_CountsNothingWhereTheTableDoesNotAnswer(t *testing.T) {
 	throttled := errors.New("throttled")
-	_, err := counter(&index{err: throttled}, 1).Count(t.Context(), now)
+	_, err := counter(&index{err: throttled}, 1).Survey(t.Context(), now)
 	require.ErrorIs(t, err, throttled)
 }

@@ -40,7 +40,7 @@ func TestMove_IsStalledForTheStandingProbeAsForTheOperator(t *testing.T) {
 				}
 				attributes, err := m.item()
 				require.NoError(t, err)
-				got, err := openwork.Counter{DynamoDB: open{attributes}, Table: "moves", HardTTL: time.Hour, Pages: 1}.Count(t.Context(), now)
+				got, err := openwork.Counter{DynamoDB: open{attributes}, Table: "moves", HardTTL: time.Hour, Pages: 1}.Survey(t.Context(), now)
 				require.NoError(t, err)
 				want := m.Stalled(now, func(string) bool { return false })
 				require.Equal(t, want, got.Left > 0, "%+v", m)

@@ -48,6 +48,11 @@ func NewCellRecords(out io.Writer, namespace string, level slog.Level, cell stri
 	return r
 }
 
+// OfCell returns records as NewCellRecords does, with all else as r has it.
+func (r *Records) OfCell(cell string) *Records {
+	return NewCellRecords(r.out, r.namespace, r.level, cell)
+}
+
 // Discard returns records that nobody gets to see.
 func Discard() *Records { return NewRecords(io.Discard, "", slog.LevelError+1) }
 

@@ -12,13 +12,15 @@ REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/de
 # The race detector needs a C compiler; a machine without one still runs every test.
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
 TEST := go test $(RACE) -shuffle=on
+# Twice as many quick packages at a time as there are processors: some wait for processes that they have started.
+AT_A_TIME = $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
 CLOUDS := $(addprefix cellular/local/,alarmtest movetest partstest enginetest routertest authtest)
 # Two more, that load and disturb a cloud from many sides at a time: the race detector watches what one process has of it.
 CROWDED := $(addprefix cellular/local/,soaktest e2e)
 # The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short). The race
-# detector makes them six times as dear, and sees evacuations, which do several things at a time.
+# detector makes them six times as dear, and sees those that do several things at a time: evacuations.
 MODELS := cellular/internal/operator/move cellular/stack
 QUICK = $(filter-out $(CLOUDS) $(CROWDED) $(MODELS),$(shell go list ./...))
 
@@ -35,9 +37,9 @@ local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down;
 	@exec $(LOCALCLOUD) up $(if $(JSON),--json)
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
-	$(TEST) -timeout 15m $(QUICK)
+	$(TEST) -timeout 15m -p $(AT_A_TIME) $(QUICK)
 	go test -shuffle=on -timeout 15m -short $(MODELS)
-	$(TEST) -timeout 15m -short -run Evacuat $(MODELS)
+	$(TEST) -timeout 15m -short -run Evacuat cellular/internal/operator/move
 	cd tools && go test ./...
 
 # Three packages at a time: the clouds wait more than they work.

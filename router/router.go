@@ -20,7 +20,8 @@ const TypeToken = "cellular:router:CellRouter"
 type CellRouter struct {
 	pulumi.ResourceState
 
-	URL     pulumi.StringOutput `pulumi:"url"`     // of the API, without a slash at the end
+	URL     pulumi.StringOutput `pulumi:"url"` // of the API, without a slash at the end
+	APIID   pulumi.StringOutput `pulumi:"apiId"`
 	RoleARN pulumi.StringOutput `pulumi:"roleArn"` // the principal that a cell lets in
 	Health  pulumi.StringOutput `pulumi:"health"`  // the name of the composite alarm
 
@@ -49,7 +50,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 	if err := b.build(); err != nil {
 		return nil, fmt.Errorf("router %s: %w", name, err)
 	}
-	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "roleArn": c.RoleARN, "health": c.Health, "executionArn": c.ExecutionARN}); err != nil {
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"url": c.URL, "apiId": c.APIID, "roleArn": c.RoleARN, "health": c.Health, "executionArn": c.ExecutionARN}); err != nil {
 		return nil, fmt.Errorf("router %s: register outputs: %w", name, err)
 	}
 	return c, nil
@@ -108,6 +109,6 @@ func (b *builder) api(function *lambda.Function) (*apigatewayv2.Api, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create permission: %w", err)
 	}
-	b.comp.URL, b.comp.ExecutionARN = api.ApiEndpoint, api.ExecutionArn
+	b.comp.URL, b.comp.APIID, b.comp.ExecutionARN = api.ApiEndpoint, api.ID().ToStringOutput(), api.ExecutionArn
 	return api, nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"cellular/cell"
 	"cellular/controlplane"
+	"cellular/dashboard"
 	"cellular/functions"
 	"cellular/internal/model/config"
 	"cellular/router"
@@ -162,7 +163,7 @@ func (d *deployment) register() error {
 // they do not.
 type globalPlane struct{ routerRoleARN, alarmTopicARN, routerHealth pulumi.StringInput }
 
-// global registers the control plane and the router.
+// global registers the control plane, the router, and the dashboards.
 func (d *deployment) global() (globalPlane, error) {
 	none := globalPlane{}
 	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect, Alarms: d.config.Alarms}
@@ -197,6 +198,11 @@ func (d *deployment) global() (globalPlane, error) {
 		Tracing:          d.config.Functions.Tracing,
 	}, d.options...)
 	if err != nil {
+		return none, err
+	}
+	if _, err := dashboard.New(d.ctx, "dashboards", &dashboard.Args{
+		Stack: d.config.Deployment, Alarms: d.config.Alarms, APIID: edge.APIID, MappingTableARN: table.ARN,
+	}, d.options...); err != nil {
 		return none, err
 	}
 	d.ctx.Export("url", edge.URL)

@@ -151,6 +151,85 @@ func TestData_SearchFindsTheCellsByItself(t *testing.T) {
 	}
 }
 
+// TestSearch_MatchesWordsAsTheUserGuideSays has the examples of "Search expression syntax".
+func TestSearch_MatchesWordsAsTheUserGuideSays(t *testing.T) {
+	for name, terms := range map[string]map[string]bool{
+		"CustomCount1": {
+			"count": true, "Count": true, "COUNT": true, "couNT": false, "CustomCount": true, "Count1": true, "customcount": false, "count1": false,
+			`"CustomCount1"`: true, `"customcount1"`: false, `"Custom"`: false, "1": true, "customcount1": true,
+		},
+		"SDBFailure":        {"sdb": true, "failure": true, "sdbfailure": true, "db": false},
+		"Project2-trial333": {"project": true, "2": true, "trial": true, "333": true, "project2-trial": true, "trial-2": false},
+		"Network-Errors-2": {
+			"network/errors": true, "network+errors": true, "network-errors": true, "Network_Errors": true,
+			`"Network-Errors-2"`: true, `"Network_Errors_2"`: false,
+		},
+		"Europe\\France Traffic(Network)": {`"Europe\\France Traffic\(Network\)"`: true},
+	} {
+		m := cloudwatch.NewMetrics()
+		m.Put(cloudwatch.NewMetric("N", name), "", at(0), 1)
+		for term, want := range terms {
+			found := data(t, m, 1, expressionQuery("x", "SEARCH('{N} "+term+"', 'Sum', 60)"))
+			require.Equal(t, want, len(found) == 1, "%s for %s", term, name)
+		}
+	}
+	_, err := cloudwatch.NewMetrics().Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60)), MetricDataQueries: []types.MetricDataQuery{
+		expressionQuery("x", "SEARCH('"+strings.Repeat("a", 1025)+"', 'Sum', 60)"),
+	}})
+	require.ErrorContains(t, err, "1025 characters, want at most 1024")
+}
+
+func TestInsight_PicksTheHighestOfAllSeries(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	for i := range 600 { // more than a SEARCH returns
+		m.Put(cell("ejected", fmt.Sprintf("c%03d", i)), "Count", at(0), float64(i))
+		m.Put(cell("ejected", fmt.Sprintf("c%03d", i)), "Count", at(60), 1)
+	}
+	m.Put(cloudwatch.NewMetric("Cellular/test", "ejected"), "Count", at(0), 10_000)
+	m.Put(cloudwatch.NewMetric("Cellular/test-2", "ejected", cloudwatch.Dimension{Name: "cell", Value: "other"}), "Count", at(0), 10_000)
+	query := func(function, order string) (labels []string) {
+		for _, r := range data(t, m, 2, expressionQuery("x", `SELECT `+function+`("ejected") FROM SCHEMA("Cellular/test", cell) GROUP BY cell ORDER BY `+function+`() `+order+` LIMIT 2`)) {
+			labels = append(labels, *r.Label)
+		}
+		return labels
+	}
+	require.Equal(t, []string{"c599", "c598"}, query("SUM", "DESC"))
+	require.Equal(t, []string{"c000", "c001"}, query("SUM", "ASC"))
+	require.Equal(t, []string{"c599", "c598"}, query("AVG", "DESC"))
+	require.Equal(t, []string{"c000", "c001"}, query("COUNT", "DESC"), "all have two values")
+	for _, wrong := range []string{
+		`SELECT SUM("a") FROM SCHEMA("n", cell)`,
+		`SELECT SUM("a") FROM SCHEMA("n", cell) GROUP BY version ORDER BY SUM() DESC LIMIT 10`,
+		`SELECT SUM("a") FROM SCHEMA("n", cell) GROUP BY cell ORDER BY MAX() DESC LIMIT 10`,
+		`SELECT SUM("a") FROM SCHEMA("n", cell) GROUP BY cell ORDER BY SUM() DESC LIMIT 501`,
+	} {
+		_, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60)), MetricDataQueries: []types.MetricDataQuery{expressionQuery("x", wrong)}})
+		require.Error(t, err, wrong)
+	}
+}
+
+func TestLabels_NameTheDimensionsOfWhatASearchFinds(t *testing.T) {
+	m := cloudwatch.NewMetrics()
+	m.Put(cell("applied", "alpha"), "Count", at(0), 1)
+	m.Put(cell("applied", "beta"), "Count", at(0), 1)
+	labels := func(label string) (all []string) {
+		q := expressionQuery("x", `SEARCH('{"Cellular/test",cell} MetricName="applied"', 'Sum', 60)`)
+		q.Label = &label
+		for _, r := range data(t, m, 1, q) {
+			all = append(all, *r.Label)
+		}
+		return all
+	}
+	require.Equal(t, []string{"alpha", "beta"}, labels("${PROP('Dim.cell')}"))
+	require.Equal(t, []string{"applied of alpha", "applied of beta"}, labels("${PROP('MetricName')} of ${PROP('Dim.cell')}"))
+	require.Equal(t, []string{"all: alpha applied", "all: beta applied"}, labels("all: ${LABEL}"))
+	require.Equal(t, []string{"all alpha applied", "all beta applied"}, labels("all"))
+	wrong := expressionQuery("x", "1")
+	wrong.Label = aws.String("${MEDIAN}")
+	_, err := m.Data(awscloudwatch.GetMetricDataInput{StartTime: aws.Time(noon), EndTime: aws.Time(at(60)), MetricDataQueries: []types.MetricDataQuery{wrong}})
+	require.ErrorContains(t, err, "${MEDIAN} is not served")
+}
+
 // watch is a set of alarms with what they did.
 type watch struct {
 	*cloudwatch.Alarms

@@ -1,7 +1,6 @@
 package cloudwatch
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -28,47 +27,6 @@ type Dashboards struct {
 func NewDashboards(account string) *Dashboards {
 	return &Dashboards{prefix: "arn:aws:cloudwatch::" + account + ":dashboard/", all: map[string]Dashboard{}}
 }
-
-// maxWidgets is how many widgets a dashboard may have: CloudWatch's quotas.
-const maxWidgets = 500
-
-// widgetTypes are the types of widgets: user guide, "Dashboard body structure and syntax".
-var widgetTypes = []string{"metric", "text", "log", "alarm", "explorer", "custom"}
-
-// CheckDashboard returns why PutDashboard refuses the body of a dashboard.
-func CheckDashboard(body string) error {
-	var parsed struct {
-		Widgets []struct {
-			Type                string
-			X, Y, Width, Height *float64
-			Properties          map[string]any
-		}
-	}
-	if err := json.Unmarshal([]byte(body), &parsed); err != nil {
-		return fmt.Errorf("the dashboard's body is no JSON of a dashboard: %w", err)
-	}
-	switch {
-	case parsed.Widgets == nil:
-		return fmt.Errorf("the dashboard's body has no list of widgets")
-	case len(parsed.Widgets) > maxWidgets:
-		return fmt.Errorf("the dashboard has %d widgets, want at most %d", len(parsed.Widgets), maxWidgets)
-	}
-	for i, w := range parsed.Widgets {
-		switch {
-		case !slices.Contains(widgetTypes, w.Type):
-			return fmt.Errorf("widget %d is of type %q, want one of %v", i, w.Type, widgetTypes)
-		case w.Properties == nil:
-			return fmt.Errorf("widget %d has no properties", i)
-		case (w.X == nil) != (w.Y == nil):
-			return fmt.Errorf("widget %d has one of x and y, want both or neither", i)
-		case outside(w.X, 0, 23), outside(w.Width, 1, 24), outside(w.Y, 0, 1_000), outside(w.Height, 1, 1_000):
-			return fmt.Errorf("widget %d is outside of the grid: want x 0 to 23, width 1 to 24, y from 0 and height from 1 to 1000", i)
-		}
-	}
-	return nil
-}
-
-func outside(n *float64, least, most float64) bool { return n != nil && (*n < least || *n > most) }
 
 var dashboardName = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,255}\z`)
 

@@ -16,6 +16,9 @@ type expression func(s *scope, through []string) (value, error)
 // parseExpression reads what dashboards and alarms of this project use of metric math: numbers, ids of queries, + - * /,
 // comparisons, parentheses, arrays, and the functions that are listed in functions.
 func parseExpression(text string) (expression, error) {
+	if isInsight(text) {
+		return parseInsight(text)
+	}
 	p := &expressionParser{}
 	p.scan.Init(strings.NewReader(text))
 	p.scan.Mode = scanner.ScanIdents | scanner.ScanFloats | scanner.ScanInts
@@ -374,7 +377,7 @@ func fill(arguments []argument) (expression, error) {
 					points[at] = n
 				}
 			}
-			out.series[i] = line{l.label, points}
+			out.series[i] = line{l.label, points, l.metric}
 		}
 		return out, nil
 	}, nil

@@ -1,9 +1,9 @@
 package cloudwatch
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,6 +50,9 @@ func newQueries(given []types.MetricDataQuery) ([]query, error) {
 		default:
 			err = fmt.Errorf("want either a MetricStat or an Expression")
 		}
+		if err == nil {
+			err = checkLabel(q.label)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("query %s: %w", q.id, err)
 		}
@@ -62,6 +65,7 @@ func newQueries(given []types.MetricDataQuery) ([]query, error) {
 type line struct {
 	label  string
 	points Points
+	metric Metric // for labels that name its dimensions; none of what was computed
 }
 
 // value is what an expression yields: a number, or any number of series.
@@ -112,15 +116,19 @@ func (s *scope) of(id string, through []string) (value, error) {
 	}
 	var v value
 	if q.expression == nil {
-		v.series = []line{{q.metric.Name, s.metrics.Points(q.metric, q.stat, q.period, s.start, s.end)}}
+		v.series = []line{{q.metric.Name, s.metrics.Points(q.metric, q.stat, q.period, s.start, s.end), q.metric}}
 	} else {
 		var err error
 		if v, err = q.expression(s, append(through, id)); err != nil {
 			return value{}, fmt.Errorf("query %s: %w", id, err)
 		}
 	}
-	if len(v.series) == 1 {
-		v.series = []line{{cmp.Or(q.label, v.series[0].label, id), v.series[0].points}}
+	v.series = slices.Clone(v.series)
+	for i, l := range v.series {
+		if l.label == "" && len(v.series) == 1 {
+			l.label = id
+		}
+		v.series[i].label = l.labelled(q.label, len(v.series) > 1)
 	}
 	s.done[id] = v
 	return v, nil

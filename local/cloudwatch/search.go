@@ -3,7 +3,6 @@ package cloudwatch
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -11,9 +10,13 @@ import (
 // maxSearched is how many series a SEARCH returns at most: user guide, "Use search expressions in graphs".
 const maxSearched = 500
 
+// maxSearch is how many characters a SEARCH may have: the same page.
+const maxSearch = 1024
+
 // search is SEARCH('{Namespace,Dimension,...} terms', 'Statistic', period): all metrics of the schema, which have these dimensions
-// and no other, that match every term. A term is a word, part of any name or value; Property="value", a whole value; or either of
-// both behind NOT. Terms may be joined by AND and OR and put into parentheses, as in CloudWatch.
+// and no other, that match every term. A term is in quotes and a whole name or value, or has no quotes and is some of the words of
+// one (see tokens.go). Property=term looks at one property alone. NOT may stand before a term; terms may be joined by AND and OR
+// and put into parentheses, as in CloudWatch.
 func search(arguments []argument) (expression, error) {
 	if len(arguments) < 2 || len(arguments) > 3 || arguments[0].expression != nil || arguments[1].expression != nil {
 		return nil, fmt.Errorf("want SEARCH('{Namespace,Dimensions} terms', 'Statistic', period)")
@@ -46,7 +49,7 @@ func search(arguments []argument) (expression, error) {
 				continue
 			}
 			if points := s.metrics.Points(m, stat, period, s.start, s.end); len(points) > 0 {
-				found.series = append(found.series, line{searchLabel(m), points})
+				found.series = append(found.series, line{searchLabel(m), points, m})
 			}
 		}
 		return found, nil
@@ -65,6 +68,9 @@ func searchLabel(m Metric) string {
 type matcher func(Metric) bool
 
 func parseSearch(text string) (matcher, error) {
+	if len(text) > maxSearch {
+		return nil, fmt.Errorf("it has %d characters, want at most %d", len(text), maxSearch)
+	}
 	text = strings.TrimSpace(text)
 	schema := matcher(func(Metric) bool { return true })
 	if strings.HasPrefix(text, "{") {
@@ -145,11 +151,11 @@ func (p *searchParser) term() (matcher, error) {
 	}
 	if !strings.HasPrefix(p.rest, "=") {
 		p.rest = strings.TrimSpace(p.rest)
-		return func(m Metric) bool { return contains(m, word) }, nil
+		return func(m Metric) bool { return slices.ContainsFunc(everything(m), word.matches) }, nil
 	}
 	p.rest = p.rest[1:]
 	if p.take("(") { // Property=("a" OR "b")
-		var values []string
+		var values []searchTerm
 		for !p.take(")") {
 			p.take("OR")
 			v, err := p.word(" ()")
@@ -160,23 +166,31 @@ func (p *searchParser) term() (matcher, error) {
 			values = append(values, v)
 		}
 		return func(m Metric) bool {
-			return slices.ContainsFunc(values, func(v string) bool { return has(m, word, v) })
+			return slices.ContainsFunc(values, func(v searchTerm) bool { return has(m, word.text, v) })
 		}, nil
 	}
 	v, err := p.word(" ()")
 	p.rest = strings.TrimSpace(p.rest)
-	return func(m Metric) bool { return has(m, word, v) }, err
+	return func(m Metric) bool { return has(m, word.text, v) }, err
 }
 
-// word reads a word up to one of the characters, or a text in double quotes.
-func (p *searchParser) word(until string) (string, error) {
+// word reads a term up to one of the characters, or one in double quotes.
+func (p *searchParser) word(until string) (searchTerm, error) {
 	if strings.HasPrefix(p.rest, `"`) {
-		quoted, err := strconv.QuotedPrefix(p.rest)
-		if err != nil {
-			return "", fmt.Errorf("a quote has no end at %q", p.rest)
+		var b strings.Builder
+		for i := 1; i < len(p.rest); i++ {
+			switch c := p.rest[i]; {
+			case c == '\\' && i+1 < len(p.rest): // before " \ ( and )
+				i++
+				b.WriteByte(p.rest[i])
+			case c == '"':
+				p.rest = p.rest[i+1:]
+				return searchTerm{b.String(), true}, nil
+			default:
+				b.WriteByte(c)
+			}
 		}
-		p.rest = p.rest[len(quoted):]
-		return strconv.Unquote(quoted)
+		return searchTerm{}, fmt.Errorf("a quote has no end at %q", p.rest)
 	}
 	end := strings.IndexAny(p.rest, until)
 	if end < 0 {
@@ -184,29 +198,29 @@ func (p *searchParser) word(until string) (string, error) {
 	}
 	word := p.rest[:end]
 	if word == "" {
-		return "", fmt.Errorf("want a word at %q", p.rest)
+		return searchTerm{}, fmt.Errorf("want a word at %q", p.rest)
 	}
 	p.rest = p.rest[end:]
-	return word, nil
+	return searchTerm{text: word}, nil
 }
 
-// has reports whether a property of a metric, which is Namespace, MetricName or a dimension, has a value.
-func has(m Metric, property, value string) bool {
+// has reports whether a property of a metric, which is Namespace, MetricName or a dimension, matches a term.
+func has(m Metric, property string, term searchTerm) bool {
 	switch property {
 	case "Namespace":
-		return m.Namespace == value
+		return term.matches(m.Namespace)
 	case "MetricName":
-		return m.Name == value
+		return term.matches(m.Name)
 	}
 	of, ok := m.Dimension(property)
-	return ok && of == value
+	return ok && term.matches(of)
 }
 
-// contains reports whether a word is in the name of a metric, its namespace, or a dimension's name or value, in any case.
-func contains(m Metric, word string) bool {
+// everything is the name of a metric, its namespace, and its dimensions' names and values.
+func everything(m Metric) []string {
 	texts := []string{m.Namespace, m.Name}
 	for _, d := range m.Dimensions {
 		texts = append(texts, d.Name, d.Value)
 	}
-	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(word)) })
+	return texts
 }

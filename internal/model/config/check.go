@@ -91,6 +91,23 @@ func (c Config) CheckProbe() error {
 	return errors.Join(p.list...)
 }
 
+// CheckDashboards returns everything that is wrong with what the configuration says of what the dashboards draw: Deployment, Probe,
+// and of Alarms all but the topic. It finds what Parse finds.
+func (c Config) CheckDashboards() error {
+	p := &problems{}
+	checkDeployment(c.Deployment, p)
+	o := checked("", p)
+	o.object("probe", func(o *object) { probeFields(o, &c.Probe) })
+	o.object("alarms", func(o *object) {
+		alarmPeriodField(o, &c.Alarms)
+		o.object("cell", func(o *object) { cellAlarmFields(o, &c.Alarms.Cell) })
+		o.object("router", func(o *object) { routerAlarmFields(o, &c.Alarms.Router) })
+		o.object("controlPlane", func(o *object) { controlPlaneAlarmFields(o, &c.Alarms.ControlPlane) })
+	})
+	checkGlobalNames(c.Deployment, "deployment", p)
+	return errors.Join(p.list...)
+}
+
 const wantDeployment = "letters, digits, - and _, of which the first is a letter or a digit"
 
 func checkDeployment(d naming.Stack, p *problems) {

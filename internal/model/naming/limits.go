@@ -7,8 +7,8 @@ import (
 )
 
 // The longest names that AWS allows, in characters, from each service's API reference (CreateTable, CreateTopic,
-// CreateQueue, CreateFunction, CreateRole, PutParameter, PutMetricAlarm, PutCompositeAlarm, CreateSchedule; an alias of KMS has
-// 256 with its prefix, CreateAlias).
+// CreateQueue, CreateFunction, CreateRole, PutParameter, PutMetricAlarm, PutCompositeAlarm, PutDashboard, CreateSchedule; an alias
+// of KMS has 256 with its prefix, CreateAlias).
 const (
 	maxTable     = 255
 	maxTopic     = 256
@@ -19,6 +19,7 @@ const (
 	maxAlarm     = 255
 	maxAlias     = 256
 	maxSchedule  = 64
+	maxDashboard = 255
 )
 
 type limited struct {
@@ -43,6 +44,7 @@ func (s Stack) CheckGlobal() error {
 		{"SSM parameter", s.RouterParameter(), maxParameter},
 		{"SNS topic", s.AlarmTopic(), maxTopic},
 		{"KMS alias", s.AlarmKeyAlias(), maxAlias},
+		{"CloudWatch dashboard", s.FleetDashboard(), maxDashboard},
 		{"CloudWatch alarm", s.RouterHealth(), maxAlarm},
 		{"CloudWatch alarm", s.ControlPlaneHealth(), maxAlarm},
 		{"CloudWatch alarm", s.ProbeHealth(), maxAlarm},

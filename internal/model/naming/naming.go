@@ -54,6 +54,15 @@ func (s Stack) CountersTablePrefix() string { return string(s) + "-rate-counters
 // between two deployments in one account and Region, so that their cells' metrics never mix.
 func (s Stack) MetricsNamespace() string { return "Cellular/" + string(s) }
 
+// FleetDashboard is the CloudWatch dashboard of all cells and the global plane.
+func (s Stack) FleetDashboard() string { return string(s) + "-fleet" }
+
+// CellDashboard is the CloudWatch dashboard of one cell, which its reader picks.
+func (s Stack) CellDashboard() string { return string(s) + "-cell" }
+
+// Query is a saved query of CloudWatch Logs Insights. The console shows what is before the / as a folder.
+func (s Stack) Query(name string) string { return string(s) + "/" + name }
+
 // CellParameters is the SSM path under which every cell of the stack publishes its manifest.
 func (s Stack) CellParameters() string { return "/cellular/" + string(s) + "/cells" }
 

@@ -127,6 +127,10 @@ var computed = map[string]func(identity) (string, map[string]any){
 		name := i.input("alarmName")
 		return name, map[string]any{"arn": i.arn("cloudwatch", "alarm:"+name)}
 	},
+	"aws:cloudwatch/dashboard:Dashboard": func(i identity) (string, map[string]any) {
+		name := i.input("dashboardName")
+		return name, map[string]any{"dashboardArn": fmt.Sprintf("arn:%s:cloudwatch::%s:dashboard/%s", Partition, Account, name)}
+	},
 	"aws:ssm/parameter:Parameter": func(i identity) (string, map[string]any) {
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("ssm", "parameter"+i.name), "version": 1}
 	},

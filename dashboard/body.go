@@ -94,8 +94,9 @@ func (g graph) stack() graph {
 	return g
 }
 
-// upTo bounds the axis.
-func (g graph) upTo(most float64) graph {
+// yesOrNo bounds the axis to 0 and 1.
+func (g graph) yesOrNo() graph {
+	most := 1.0
 	g.YAxis.Left.Max = &most
 	return g
 }
@@ -132,6 +133,17 @@ func (g *grid) row(height int, properties ...any) {
 	}
 	g.y += height
 }
+
+// threes adds rows of three.
+func (g *grid) threes(all ...graph) {
+	for i, p := range all {
+		width := columns / 3
+		g.widgets = append(g.widgets, widget{Type: "metric", X: i % 3 * width, Y: g.y + i/3*graphHeight, Width: width, Height: graphHeight, Properties: p})
+	}
+	g.y += (len(all) + 2) / 3 * graphHeight
+}
+
+const graphHeight = 7
 
 // heading adds a line of text over the widgets that follow.
 func (g *grid) heading(lines ...string) {

@@ -16,16 +16,27 @@ const picked = "CELL_ID"
 func Cell(d Deployment) (string, error) {
 	g := &grid{}
 	g.row(6, d.aboutCell(), d.cellAlarms())
+	if d.Probe.Enabled {
+		d.cellProbe(g)
+	}
 	d.cellEdge(g)
 	d.cellPipeline(g)
 	d.cellFunctions(g)
 	return body{
 		Variables: []variable{{
 			Type: "pattern", Pattern: picked, InputType: "select", ID: "cell", Label: "Cell", DefaultValue: "__FIRST", Visible: true,
-			Search: fmt.Sprintf(`{"%s",cell} MetricName="requests_2xx"`, d.Stack.MetricsNamespace()), PopulateFrom: "cell",
+			Search: fmt.Sprintf(`{"%s",cell} MetricName="%s"`, d.Stack.MetricsNamespace(), d.ofEachCell()), PopulateFrom: "cell",
 		}},
 		Widgets: g.widgets,
 	}.write()
+}
+
+// ofEachCell is a metric of every cell, or of every cell that has requests.
+func (d Deployment) ofEachCell() string {
+	if d.Probe.Enabled {
+		return "probe_ok"
+	}
+	return "requests_2xx"
 }
 
 func (d Deployment) aboutCell() text {
@@ -51,11 +62,20 @@ func (d Deployment) cellAlarms() alarmStates {
 // ofCell is a sum of a metric of the cell, whose label is its name.
 func (d Deployment) ofCell(metric string) []any { return d.sum(metric, "cell", picked) }
 
+func (d Deployment) cellProbe(g *grid) {
+	p := d.everyRound()
+	g.heading("## Does an event come through")
+	g.threes(
+		p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.own("came through", "Minimum", "probe_ok", "cell", picked)).yesOrNo(),
+		p.graph("Probe: accepted to seen processed", "milliseconds", p.own("took", "Maximum", "probe_ms", "cell", picked)),
+	)
+}
+
 // cellEdge is what the router sees of the cell.
 func (d Deployment) cellEdge(g *grid) {
 	c := d.Alarms.Cell
 	g.heading("## What the router sees")
-	g.row(7,
+	g.threes(
 		d.graph("Requests by answer", "requests a period", d.ofCell("requests_2xx"), d.ofCell("requests_4xx"), d.ofCell("requests_5xx")).stack(),
 		d.graph("Answered with 5xx, of all requests", "%",
 			of("ok", d.ofCell("requests_2xx")), of("bad", d.ofCell("requests_4xx")), of("failed", d.ofCell("requests_5xx")),
@@ -64,7 +84,7 @@ func (d Deployment) cellEdge(g *grid) {
 		d.graph("Time in the cell of a request", "milliseconds",
 			d.own("p50", "p50", "dispatch_ms", "cell", picked), d.own("p99", "p99", "dispatch_ms", "cell", picked)),
 	)
-	g.row(7,
+	g.threes(
 		d.graph("Times that a process of the router stopped calling the cell", "times a period", d.ofCell("breaker_opens")).from(c.BreakerOpens),
 		d.graph("Refused by limits or an open breaker", "requests a period", d.ofCell("shed_requests")),
 		d.graph("Lookups that were answered by a stale mapping", "lookups a period", d.ofCell("stale_answers")),
@@ -80,7 +100,7 @@ func (d Deployment) cellPipeline(g *grid) {
 		return d.own(strings.TrimSuffix(metric, "_ms")+" "+stat, stat, metric, "cell", picked)
 	}
 	g.heading("## Pipeline")
-	g.row(7,
+	g.threes(
 		d.graph("Events", "events a period",
 			d.own("accepted (published)", "Sum", "published", "cell", picked), d.ofCell("applied"), d.ofCell("duplicates"), d.ofCell("retried"), d.ofCell("ejected")),
 		withDLQs(d.graph("Letters in DLQs", "messages",
@@ -89,7 +109,7 @@ func (d Deployment) cellPipeline(g *grid) {
 			d.ofCell("ejected_rejected"), d.ofCell("ejected_error"), d.ofCell("ejected_panic"), d.ofCell("ejected_deadline"),
 			d.ofCell("ejected_malformed"), d.ofCell("ejected_refused"), d.ofCell("ejected_expired")).stack(),
 	)
-	g.row(7,
+	g.threes(
 		d.graph("How long an event takes", "milliseconds",
 			latency("p50", "accepted_to_applied_ms"), latency("p99", "accepted_to_applied_ms"), latency("p99", "published_to_applied_ms"), latency("p99", "apply_ms"),
 		).over(c.AcceptedToApplied.Threshold, time.Millisecond, c.AcceptedToApplied.Window),
@@ -107,7 +127,7 @@ func (d Deployment) cellFunctions(g *grid) {
 		return d.series(label, stat, "AWS/Lambda", metric, "FunctionName", function)
 	}
 	g.heading("## Functions and tables")
-	g.row(7,
+	g.threes(
 		d.graph("Producer: errors and throttles", "invocations a period",
 			of("Errors", "Sum", "Errors", cell.Producer()), of("Throttles", "Sum", "Throttles", cell.Producer())).from(c.ProducerErrors),
 		d.graph("Consumer: errors and throttles", "invocations a period",
@@ -115,7 +135,7 @@ func (d Deployment) cellFunctions(g *grid) {
 		d.graph("Age of a record when the producer gets it", "milliseconds",
 			of("iterator age", "Maximum", "IteratorAge", cell.Producer())).over(c.IteratorAge.Threshold, time.Millisecond, c.IteratorAge.Window),
 	)
-	g.row(7,
+	g.threes(
 		d.graph("Invocations", "invocations a period",
 			of("producer", "Sum", "Invocations", cell.Producer()), of("consumer", "Sum", "Invocations", cell.Consumer())),
 		d.graph("Duration, 99th percentile", "milliseconds",

@@ -29,6 +29,8 @@ type Args struct {
 	Stack naming.Stack
 	// Alarms has the thresholds that are drawn. Required.
 	Alarms config.Alarms
+	// Probe says whether there are metrics of a probe to be drawn, and how often. Required.
+	Probe config.Probe
 	// APIID is the id of the router's HTTP API. Required.
 	APIID pulumi.StringInput
 	// MappingTableARN says in which account and Region the deployment is. Required.
@@ -47,7 +49,7 @@ func (a *Args) Validate() error {
 	if a.MappingTableARN == nil {
 		errs = append(errs, errors.New("the mapping table's ARN is required"))
 	}
-	return errors.Join(append(errs, config.Config{Deployment: a.Stack, Alarms: a.Alarms}.CheckDashboards())...)
+	return errors.Join(append(errs, config.Config{Deployment: a.Stack, Probe: a.Probe, Alarms: a.Alarms}.CheckDashboards())...)
 }
 
 // Dashboards are the dashboards of a deployment.
@@ -90,6 +92,7 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 type Deployment struct {
 	Stack                      naming.Stack
 	Alarms                     config.Alarms
+	Probe                      config.Probe
 	APIID                      string
 	Partition, Region, Account string
 }
@@ -97,7 +100,7 @@ type Deployment struct {
 // deployment takes the place of the deployment out of the ARN of something there.
 func (a *Args) deployment(apiID, arn string) Deployment {
 	parts := strings.SplitN(arn, ":", 6) // arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE
-	return Deployment{Stack: a.Stack, Alarms: a.Alarms, APIID: apiID, Partition: parts[1], Region: parts[3], Account: parts[4]}
+	return Deployment{Stack: a.Stack, Alarms: a.Alarms, Probe: a.Probe, APIID: apiID, Partition: parts[1], Region: parts[3], Account: parts[4]}
 }
 
 func (d Deployment) alarmARNs(names ...string) []string {

@@ -24,7 +24,7 @@ import (
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func deployment(alarms config.Alarms) dashboard.Deployment {
-	return dashboard.Deployment{Stack: "prod", Alarms: alarms, APIID: "a1b2c3", Partition: "aws", Region: "eu-west-1", Account: "123456789012"}
+	return dashboard.Deployment{Stack: "prod", Alarms: alarms, Probe: config.Default().Probe, APIID: "a1b2c3", Partition: "aws", Region: "eu-west-1", Account: "123456789012"}
 }
 
 func fleet(t *testing.T, alarms config.Alarms) string {
@@ -79,6 +79,9 @@ func written() map[string]bool {
 	all := map[string]bool{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| (?:Count|Milliseconds|None) \\|").FindAllStringSubmatch(string(page), -1) {
 		all[row[1]] = true
+	}
+	for _, metric := range []string{"probe_ok", "probe_ms", "probe_rounds", "probe_unsent", "moves_stalled"} {
+		all[metric] = true
 	}
 	return all
 }
@@ -271,7 +274,7 @@ func TestDashboards_SumOverThePeriodOfTheAlarms(t *testing.T) {
 
 func TestDashboards_AreNamedAfterTheDeploymentAndKnowItsPlace(t *testing.T) {
 	args := &dashboard.Args{
-		Stack: "prod", Alarms: config.Default().Alarms, APIID: pulumi.String("a1b2c3"),
+		Stack: "prod", Alarms: config.Default().Alarms, Probe: config.Default().Probe, APIID: pulumi.String("a1b2c3"),
 		MappingTableARN: pulumi.String("arn:aws-us-gov:dynamodb:us-gov-west-1:210987654321:table/prod-global-tenant-cell-mapping"),
 	}
 	r := pulumitest.Run(t, func(ctx *pulumi.Context) error {

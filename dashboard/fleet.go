@@ -24,7 +24,7 @@ func (d Deployment) lookFirst() text {
 	return text{fmt.Sprintf(`# Fleet of %[1]s
 1. **Alarms** on the right: a red one is what people were told of. Runbook 12, *A page*.
 2. **Letters in DLQs** above 0: events that were answered with 202 and are not applied. Runbook 4, *Poison*.
-3. **Oldest message** or **accepted to applied** over the red line: a cell is late. Runbook 5, *A sick cell*.
+3. **Probe** at 0, **oldest message** or **accepted to applied** over the red line: a cell is sick. Runbook 5, *A sick cell*.
 
 One line that leaves the others is one sick cell; all lines at once are something that the cells share: the router, a quota.
 Runbooks: %[2]s. One cell: dashboard %[3]s. Its logs: saved queries in the folder %[1]s.
@@ -32,14 +32,18 @@ From a terminal: `+"`cellctl alarms list`, `cellctl cells list`", d.Stack, alarm
 }
 
 func (d Deployment) globalAlarms() alarmStates {
-	return alarmStates{"Alarms of the global plane", d.alarmARNs(d.Stack.ControlPlaneHealth(), d.Stack.RouterHealth())}
+	names := []string{d.Stack.ControlPlaneHealth(), d.Stack.RouterHealth()}
+	if d.Probe.Enabled {
+		names = append(names, d.Stack.ProbeHealth())
+	}
+	return alarmStates{"Alarms of the global plane", d.alarmARNs(names...)}
 }
 
 // pipelines is what every cell does, a line each.
 func (d Deployment) pipelines(g *grid) {
 	c := d.Alarms.Cell
-	g.heading("## Cells: what waits and what is late")
-	g.row(7,
+	g.heading("## Cells: does an event come through, and how late")
+	sick := []graph{
 		withDLQs(d.graph("Letters in DLQs", "messages",
 			d.eachQueue(d.Stack.Cell("").ConsumerDLQ(), "Maximum", visible),
 			d.eachQueue(d.Stack.Cell("").StreamDLQ(), "Maximum", visible),
@@ -51,24 +55,35 @@ func (d Deployment) pipelines(g *grid) {
 		d.graph("Accepted to applied, 99th percentile", "milliseconds",
 			d.eachCell("p99", "accepted_to_applied_ms"),
 		).over(c.AcceptedToApplied.Threshold, time.Millisecond, c.AcceptedToApplied.Window),
-	)
+		d.graph("Requests answered with 5xx", "requests a period", d.eachCell("Sum", "requests_5xx")),
+	}
+	if d.Probe.Enabled {
+		p := d.everyRound()
+		sick = append([]graph{p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.eachCell("Minimum", "probe_ok")).yesOrNo()}, sick...)
+		sick = append(sick, p.graph("Probe: accepted to seen processed", "milliseconds", p.eachCell("Maximum", "probe_ms")))
+	}
+	g.threes(sick...)
 	g.heading("## Cells: what goes through")
-	g.row(7,
+	g.threes(
 		d.graph("Accepted: events that the producer passed on", "events a period", d.eachCell("Sum", "published")),
 		d.graph("Applied", "events a period", d.eachCell("Sum", "applied")),
 		d.graph("Ejected: given up on, now letters", "events a period", d.eachCell("Sum", "ejected")),
-	)
-	g.row(7,
-		d.graph("Requests answered with 5xx", "requests a period", d.eachCell("Sum", "requests_5xx")),
+		d.graph("Requests answered with 2xx", "requests a period", d.eachCell("Sum", "requests_2xx")),
+		d.graph("Refused by limits or an open breaker", "requests a period", d.eachCell("Sum", "shed_requests")),
 		d.graph("Time in the cell of a request, 99th percentile", "milliseconds", d.eachCell("p99", "dispatch_ms")),
-		d.graph("Requests that the router refused (limits, open breaker)", "requests a period", d.eachCell("Sum", "shed_requests")),
 	)
+}
+
+// everyRound is the deployment with the period of the probe's alarms.
+func (d Deployment) everyRound() Deployment {
+	d.Alarms.Period = config.Config{Alarms: d.Alarms, Probe: d.Probe}.ProbePeriod()
+	return d
 }
 
 // worst has the cells that stand out, of more cells than a SEARCH draws.
 func (d Deployment) worst(g *grid) {
 	g.heading("## The ten worst cells", fmt.Sprintf("The graphs above draw the first %d cells that CloudWatch finds. These pick from 10,000 series.", maxDrawn))
-	g.row(7,
+	g.threes(
 		d.graph("Most ejected", "events a period", d.topTen("SUM", "ejected")),
 		d.graph("Longest from accepted to applied", "milliseconds", d.topTen("MAX", "accepted_to_applied_ms")),
 		d.graph("Most requests answered with 5xx", "requests a period", d.topTen("SUM", "requests_5xx")),
@@ -84,13 +99,13 @@ func (d Deployment) router(g *grid) {
 		return d.series(label, stat, "AWS/ApiGateway", metric, "ApiId", d.APIID)
 	}
 	g.heading("## Router")
-	g.row(7,
+	g.threes(
 		d.graph("Requests by answer", "requests a period", d.sum("requests_2xx"), d.sum("requests_4xx"), d.sum("requests_5xx")).stack(),
 		d.graph("Latency of the API", "milliseconds", ofAPI("p50", "p50", "Latency"), ofAPI("p99", "p99", "Latency")),
 		d.graph("Function: errors and throttles", "invocations a period", inLambda("Errors"), inLambda("Throttles")).
 			from(r.Errors),
 	)
-	g.row(7,
+	g.threes(
 		d.graph("Failed before a cell was found, of all requests", "%",
 			of("unrouted", d.sum("requests_5xx_unrouted")), of("ok", d.sum("requests_2xx")), of("bad", d.sum("requests_4xx")), of("failed", d.sum("requests_5xx")),
 			expression("share of requests", "100 * FILL(unrouted, 0) / SUM([ok, bad, failed])"),
@@ -106,7 +121,7 @@ func (d Deployment) controlPlane(g *grid) {
 		return d.series(label, stat, "AWS/DynamoDB", metric, "Operation", "GetItem", "TableName", d.Stack.MappingTable())
 	}
 	g.heading("## Control plane", "Runbook 14, *The router cannot read the mapping table*.")
-	g.row(7,
+	g.threes(
 		d.graph("Lookups of tenants by the router", "lookups a period", d.sum("cache_hits"), d.sum("cache_misses"), d.sum("refresh_failures")).stack(),
 		d.graph("Answered with a stale mapping, of all requests", "%",
 			of("stale", d.sum("stale_answers")), of("ok", d.sum("requests_2xx")), of("bad", d.sum("requests_4xx")), of("failed", d.sum("requests_5xx")),
@@ -114,6 +129,16 @@ func (d Deployment) controlPlane(g *grid) {
 		).share(c.StaleAnswers),
 		d.graph("Reads of the mapping table", "reads a period",
 			table("reads", "SampleCount", "SuccessfulRequestLatency"), table("throttled", "Sum", "ThrottledRequests"), table("failed", "Sum", "SystemErrors")),
+	)
+	if !d.Probe.Enabled {
+		return
+	}
+	p := d.everyRound()
+	g.heading("## Probe")
+	g.threes(
+		p.graph("Rounds: none is a probe that does not watch", "rounds a period", p.sum("probe_rounds")),
+		p.graph("Cells to which no event could be sent", "cells a period", p.sum("probe_unsent")),
+		p.graph("Moves that nobody works on", "moves", p.own("stalled", "Maximum", "moves_stalled")),
 	)
 }
 

@@ -201,7 +201,7 @@ func (d *deployment) global() (globalPlane, error) {
 		return none, err
 	}
 	if _, err := dashboard.New(d.ctx, "dashboards", &dashboard.Args{
-		Stack: d.config.Deployment, Alarms: d.config.Alarms, APIID: edge.APIID, MappingTableARN: table.ARN,
+		Stack: d.config.Deployment, Alarms: d.config.Alarms, Probe: d.config.Probe, APIID: edge.APIID, MappingTableARN: table.ARN,
 	}, d.options...); err != nil {
 		return none, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,12 +18,13 @@ import (
 )
 
 const (
-	providerType = "pulumi:providers:aws"
+	providerType  = "pulumi:providers:aws"
+	dashboardType = "aws:cloudwatch/dashboard:Dashboard"
 
 	// How many resources each part registers, its component included. A cell's count is what an account's quotas and the
 	// length of an update are reckoned with.
 	perCell   = 46
-	perGlobal = 39 // the provider too
+	perGlobal = 42 // the provider too
 )
 
 func TestTheIdentityOfEveryResourceIsKept(t *testing.T) {
@@ -89,6 +91,21 @@ func TestAPlaneHoldsItsPartAlone(t *testing.T) {
 	require.Len(t, cells.Resources(), perCell+1)
 
 	require.Empty(t, deploy(t, named("alpha")).Calls(), "a whole deployment knows the router's role without asking")
+}
+
+func TestTheGlobalPlaneHasTheDashboards(t *testing.T) {
+	for plane, want := range map[string]int{"all": 2, "global": 2, "cells": 0} {
+		require.Len(t, deploy(t, named("alpha"), "cellular:plane", plane).OfType(dashboardType), want, plane)
+	}
+	r := deploy(t, nil, "cellular:plane", "global", "cellular:alarms", `{"cell":{"oldestMessage":{"threshold":"77s"}}}`, "cellular:probe", `{"enabled":false}`)
+	api := r.Named(t, "aws:apigatewayv2/stage:Stage", "router-stage").Str(t, "apiId")
+	require.NotEmpty(t, api)
+	for _, name := range []string{"test-fleet", "test-cell"} {
+		body := r.WithInput(t, dashboardType, "dashboardName", name).Str(t, "dashboardBody")
+		require.Contains(t, body, `"value":77,`)
+		require.NotContains(t, body, "probe_ok", "there is no probe")
+		require.Equal(t, name == "test-fleet", strings.Contains(body, `"ApiId","`+api+`"`))
+	}
 }
 
 func TestPhysicalNamesStartWithTheDeployment(t *testing.T) {

@@ -85,31 +85,53 @@ func (s *source) fill(ctx context.Context, client DynamoDB) error {
 	return nil
 }
 
-// merge calls each with the keys of what queries find, in the order of their range key and then of the items' keys, a page
-// at a time. It holds a page of each query.
+// order is how a listing is merged: by a range key, in pages of a size, the highest first where it goes backwards.
+type order struct {
+	rangeKey  string
+	pageSize  int
+	backwards bool
+}
+
+// before reports whether an item of an index comes before another: by the range key, and then by the items' keys.
+func (o order) before(a, b Item) bool {
+	if o.backwards {
+		a, b = b, a
+	}
+	if c := strings.Compare(textOf(a, o.rangeKey), textOf(b, o.rangeKey)); c != 0 {
+		return c < 0
+	}
+	return Key(a) < Key(b)
+}
+
+// keysOf makes a function of keys one of items.
+func keysOf(each func(keys []string) error) func(page []Item) error {
+	return func(page []Item) error {
+		keys := make([]string, 0, len(page))
+		for _, found := range page {
+			keys = append(keys, Key(found))
+		}
+		return each(keys)
+	}
+}
+
+// merge calls each with what queries find in their indexes, in an order, a page at a time. It holds a page of each query.
 //
 // Indexes show a write each at its own time, so an item that is written again with another index key can be in two of them
 // for a moment, and a page has it once. In the same moment it can be in none of what is read of them, as one that was just written.
-func merge(ctx context.Context, client DynamoDB, queries []*dynamodb.QueryInput, rangeKey string, each func(keys []string) error) error {
+func merge(ctx context.Context, client DynamoDB, queries []*dynamodb.QueryInput, o order, each func(page []Item) error) error {
 	var all []*source
 	for _, q := range queries {
-		q.Limit = aws.Int32(PageSize)
+		q.Limit, q.ScanIndexForward = aws.Int32(int32(o.pageSize)), aws.Bool(!o.backwards)
 		all = append(all, &source{query: q})
 	}
-	before := func(a, b Item) bool {
-		if c := strings.Compare(textOf(a, rangeKey), textOf(b, rangeKey)); c != 0 {
-			return c < 0
-		}
-		return Key(a) < Key(b)
-	}
-	var page []string
+	var page []Item
 	flush := func() error {
-		keys := page
+		full := page
 		page = nil
-		if len(keys) == 0 {
+		if len(full) == 0 {
 			return nil
 		}
-		return each(keys)
+		return each(full)
 	}
 	for {
 		var next *source
@@ -122,18 +144,18 @@ func merge(ctx context.Context, client DynamoDB, queries []*dynamodb.QueryInput,
 			if err := s.fill(ctx, client); err != nil {
 				return err
 			}
-			if len(s.page) > 0 && (next == nil || before(s.page[0], next.page[0])) {
+			if len(s.page) > 0 && (next == nil || o.before(s.page[0], next.page[0])) {
 				next = s
 			}
 		}
 		if next == nil {
 			return flush()
 		}
-		if key := Key(next.page[0]); !slices.Contains(page, key) {
-			page = append(page, key)
+		if found := next.page[0]; !slices.ContainsFunc(page, func(other Item) bool { return Key(other) == Key(found) }) {
+			page = append(page, found)
 		}
 		next.page = next.page[1:]
-		if len(page) == PageSize {
+		if len(page) == o.pageSize {
 			if err := flush(); err != nil {
 				return err
 			}

@@ -73,6 +73,19 @@ func TestListings_MergeTheShardsAndWhatTheVersionBeforeWrote(t *testing.T) {
 		})
 		require.ElementsMatch(t, events, got)
 		require.True(t, slices.IsSortedFunc(got, func(a, b string) int { return accepted[a].Compare(accepted[b]) }), "the oldest first")
+		newest := list(func(each func([]string) error) error {
+			return tenantdata.LatestEvents(t.Context(), db, []string{alpha.DataTable}, "acme", start, start.Add(time.Hour), 7, func(page []tenantdata.Listed) error {
+				require.LessOrEqual(t, len(page), 7)
+				var keys []string
+				for _, one := range page {
+					require.Equal(t, accepted[one.Key], one.AcceptedAt)
+					keys = append(keys, one.Key)
+				}
+				return each(keys)
+			})
+		})
+		require.ElementsMatch(t, events, newest)
+		require.True(t, slices.IsSortedFunc(newest, func(a, b string) int { return accepted[b].Compare(accepted[a]) }), "the newest first")
 		require.Equal(t, results, list(func(each func([]string) error) error {
 			return tenantdata.ResultKeys(t.Context(), db, alpha.ResultsTable, "acme", each)
 		}))

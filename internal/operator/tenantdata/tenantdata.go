@@ -41,12 +41,45 @@ func EventKeys(ctx context.Context, client DynamoDB, dataTable, tenantID string,
 // endOfTime is later than any time that event.TimeLayout can tell.
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
+// byKey is the order of the listings of a results table.
+var byKey = order{rangeKey: event.AttrKey, pageSize: PageSize}
+
 // EventKeysBetween is EventKeys up to a time, which is included. A listing that follows a tenant's writers has an end by it.
 func EventKeysBetween(
 	ctx context.Context, client DynamoDB, dataTable, tenantID string, since, until time.Time, each func(keys []string) error,
 ) error {
-	if err := merge(ctx, client, eventQueries(dataTable, tenantID, since, until), event.AttrAcceptedAt, each); err != nil {
+	if err := merge(ctx, client, eventQueries(dataTable, tenantID, since, until), order{event.AttrAcceptedAt, PageSize, false}, keysOf(each)); err != nil {
 		return fmt.Errorf("list the events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
+// Listed is an event as an index of a data table shows it.
+type Listed struct {
+	Key        string
+	AcceptedAt time.Time // zero where the index has no time
+}
+
+// LatestEvents calls each with the events that data tables hold of a tenant and that were accepted from since to until, both
+// included, the newest first, up to pageSize at a time. An event that two of the tables have may come twice. It ends with the
+// first error of each, so that a listing costs what of it is looked at: a page of each shard, and what more it takes.
+func LatestEvents(
+	ctx context.Context, client DynamoDB, dataTables []string, tenantID string, since, until time.Time, pageSize int, each func([]Listed) error,
+) error {
+	var queries []*dynamodb.QueryInput
+	for _, table := range dataTables {
+		queries = append(queries, eventQueries(table, tenantID, since, until)...)
+	}
+	err := merge(ctx, client, queries, order{event.AttrAcceptedAt, pageSize, true}, func(page []Item) error {
+		listed := make([]Listed, 0, len(page))
+		for _, found := range page {
+			at, _ := time.Parse(event.TimeLayout, textOf(found, event.AttrAcceptedAt)) // zero where it fails
+			listed = append(listed, Listed{Key(found), at})
+		}
+		return each(listed)
+	})
+	if err != nil {
+		return fmt.Errorf("list the latest events of tenant %q: %w", tenantID, err)
 	}
 	return nil
 }
@@ -54,7 +87,7 @@ func EventKeysBetween(
 // ResultKeys calls each with the keys of all that a results table holds of a tenant, in their order: the items of the business
 // logic, whose keys start with "#", and the outcomes of its events.
 func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := merge(ctx, client, ledger.OfTenant(resultsTable, tenantID), event.AttrKey, each); err != nil {
+	if err := merge(ctx, client, ledger.OfTenant(resultsTable, tenantID), byKey, keysOf(each)); err != nil {
 		return fmt.Errorf("list the results of tenant %q: %w", tenantID, err)
 	}
 	return nil
@@ -62,7 +95,7 @@ func ResultKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID str
 
 // StateKeys is ResultKeys for the items of the business logic alone.
 func StateKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := merge(ctx, client, ledger.StateOf(resultsTable, tenantID), event.AttrKey, each); err != nil {
+	if err := merge(ctx, client, ledger.StateOf(resultsTable, tenantID), byKey, keysOf(each)); err != nil {
 		return fmt.Errorf("list the business logic's items of tenant %q: %w", tenantID, err)
 	}
 	return nil
@@ -70,7 +103,7 @@ func StateKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID stri
 
 // WaitingKeys calls each with the keys of a tenant's diverted events that wait in a cell.
 func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
-	if err := merge(ctx, client, ledger.WaitingOf(resultsTable, tenantID), event.AttrKey, each); err != nil {
+	if err := merge(ctx, client, ledger.WaitingOf(resultsTable, tenantID), byKey, keysOf(each)); err != nil {
 		return fmt.Errorf("list the diverted events of tenant %q: %w", tenantID, err)
 	}
 	return nil
@@ -100,6 +133,9 @@ func ReadBy(ctx context.Context, client DynamoDB, table, hash string, keys []str
 
 // Key is an item's key, or "" where it has none.
 func Key(item Item) string { return textOf(item, event.AttrKey) }
+
+// ClonedFrom returns the cell that an item of a data table was copied from, or "" for one that was accepted where it is.
+func ClonedFrom(stored Item) string { return textOf(stored, event.AttrClonedFrom) }
 
 func textOf(item Item, attribute string) string {
 	if s, ok := item[attribute].(*types.AttributeValueMemberS); ok {

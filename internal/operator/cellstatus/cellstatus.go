@@ -57,18 +57,7 @@ const maxParallel = 8
 func (r *Reader) Read(ctx context.Context, cell manifest.Cell) (Status, error) {
 	var s Status
 	group, ctx := errgroup.WithContext(ctx)
-	for _, q := range []struct {
-		url  string
-		into *Depth
-	}{
-		{cell.QueueURL, &s.Queue}, {cell.StreamDLQURL, &s.StreamDLQ},
-		{cell.SubscriptionDLQURL, &s.SubscriptionDLQ}, {cell.ConsumerDLQURL, &s.ConsumerDLQ},
-	} {
-		group.Go(func() (err error) {
-			*q.into, err = readDepth(ctx, r.sqs, q.url)
-			return err
-		})
-	}
+	r.queues(ctx, group, cell, &s)
 	group.Go(func() (err error) {
 		s.Waiting, err = readWaiting(ctx, r.dynamo, cell.ResultsTable)
 		return err
@@ -78,6 +67,29 @@ func (r *Reader) Read(ctx context.Context, cell manifest.Cell) (Status, error) {
 		return err
 	})
 	return s, group.Wait()
+}
+
+// Queues reads the depths of one cell's queues. Nothing else of the status is read.
+func (r *Reader) Queues(ctx context.Context, cell manifest.Cell) (Status, error) {
+	var s Status
+	group, ctx := errgroup.WithContext(ctx)
+	r.queues(ctx, group, cell, &s)
+	return s, group.Wait()
+}
+
+func (r *Reader) queues(ctx context.Context, group *errgroup.Group, cell manifest.Cell, into *Status) {
+	for _, q := range []struct {
+		url  string
+		into *Depth
+	}{
+		{cell.QueueURL, &into.Queue}, {cell.StreamDLQURL, &into.StreamDLQ},
+		{cell.SubscriptionDLQURL, &into.SubscriptionDLQ}, {cell.ConsumerDLQURL, &into.ConsumerDLQ},
+	} {
+		group.Go(func() (err error) {
+			*q.into, err = readDepth(ctx, r.sqs, q.url)
+			return err
+		})
+	}
 }
 
 // Result is a cell's status, or why it could not be read.

@@ -90,13 +90,16 @@ func (k Kind) queueURL(cell manifest.Cell) string {
 // Filter says which letters are meant. Every condition that is set must be met.
 type Filter struct {
 	Tenant     string   // only letters all of whose events are this tenant's; "" for any
+	Event      string   // only letters that are about the event with this key, if among others; "" for any
 	MessageIDs []string // only these; none for any
 }
 
-func (f Filter) empty() bool { return f.Tenant == "" && len(f.MessageIDs) == 0 }
+// Everything reports whether a filter lets every letter pass.
+func (f Filter) Everything() bool { return f.Tenant == "" && f.Event == "" && len(f.MessageIDs) == 0 }
 
 func (f Filter) matches(l Letter) bool {
 	return (f.Tenant == "" || f.Tenant == l.TenantID) &&
+		(f.Event == "" || slices.Contains(l.Events, f.Event)) &&
 		(len(f.MessageIDs) == 0 || slices.Contains(f.MessageIDs, l.MessageID))
 }
 

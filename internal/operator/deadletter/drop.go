@@ -37,7 +37,7 @@ type Dropped struct {
 // the letters for good. A letter whose tenant is being moved is kept: the move would not take the note along.
 func (d *Letters) Drop(ctx context.Context, cell manifest.Cell, kinds []Kind, o Dropping) (Dropped, error) {
 	sum := Dropped{Dropped: map[Kind]int{}}
-	if o.Filter.empty() && !o.All {
+	if o.Filter.Everything() && !o.All {
 		return sum, ErrEverything
 	}
 	for _, kind := range kinds {

@@ -30,11 +30,14 @@ type Letter struct {
 	// unless a redrive has extended its life.
 	AcceptedAt, ExpiresAt time.Time
 
-	Reason    string    // why it is here, in the words of whatever put it here; or "unknown"
-	FirstSeen time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ; what a function ejects is sent to it
-	Receives  int       // each listing adds one
-	Body      string
-	Note      string // what an operator should know before acting on it
+	Reason string // why it is here, in the words of whatever put it here; or "unknown"
+	// ReasonText is what the failure said of which Reason is the class; "" where nothing is known. Where whatever put the letter here
+	// gave no class, Reason has all of it.
+	ReasonText string
+	FirstSeen  time.Time // when it was sent first: SQS keeps the time when it moves a message to a DLQ; what a function ejects is sent to it
+	Receives   int       // each listing adds one
+	Body       string
+	Note       string // what an operator should know before acting on it
 
 	Attributes map[string]string
 
@@ -192,7 +195,7 @@ func (l *Letter) explain(outcome ledger.Outcome) {
 		return
 	}
 	if l.Kind == Consumer && outcome.Status == ledger.Failed && outcome.Reason != "" {
-		l.Reason = outcome.Reason
+		l.Reason, l.ReasonText = outcome.Reason, outcome.ReasonText
 	}
 	switch {
 	case outcome.Status == ledger.Processed:

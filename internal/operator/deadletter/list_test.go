@@ -56,6 +56,27 @@ func TestAListSaysWhatTheLettersAreAndReleasesThem(t *testing.T) {
 	require.Len(t, w.left(Alpha), len(ids), "visible again at once")
 }
 
+// The class and the text are of the outcome, and only where that is of the letter's acceptance.
+func TestALetterHasWhatTheFailureSaid(t *testing.T) {
+	w := newWorld(t)
+	e := w.Accept(Alpha, "acme", "failed", 1, time.Hour)
+	w.deadMessage(Alpha.ConsumerDLQURL, e)
+	list := func() deadletter.Letter {
+		letters, err := w.letters.List(t.Context(), Alpha, deadletter.Kinds(), deadletter.Filter{Event: e.Key()}, 0)
+		require.NoError(t, err)
+		require.Len(t, letters, 1)
+		return letters[0]
+	}
+	failed := ledger.Of(e, ledger.Failed, w.Clock.Now(), time.Hour)
+	failed.Reason, failed.ReasonText = "error", "connection refused"
+	w.Tables.Put(Alpha.ResultsTable, failed.Item())
+	require.Equal(t, []string{"error", "connection refused"}, []string{list().Reason, list().ReasonText})
+
+	failed.ReasonText = ""
+	w.Tables.Put(Alpha.ResultsTable, failed.Item())
+	require.Equal(t, []string{"error", ""}, []string{list().Reason, list().ReasonText}, "of the version before")
+}
+
 func TestAListIsAsLongAsAsked(t *testing.T) {
 	w := newWorld(t)
 	for i := range 34 {

@@ -107,6 +107,12 @@ func TestARedriveTakesOnlyWhatTheFilterNames(t *testing.T) {
 	require.Zero(t, w.redrive(t, deadletter.Filter{Tenant: "acme", MessageIDs: []string{idG}}))
 	require.Equal(t, 1, w.redrive(t, deadletter.Filter{MessageIDs: []string{idA, "other"}}).Sent)
 	require.ElementsMatch(t, []string{idB, idG}, w.left(Alpha))
+	require.Zero(t, w.redrive(t, deadletter.Filter{Event: event.Key("globex", "b")}), "an id is its tenant's")
+	require.False(t, deadletter.Filter{Event: g.Key()}.Everything())
+	c := w.Accept(Alpha, "acme", "c", 1, time.Hour)
+	w.deadMessage(Alpha.ConsumerDLQURL, c)
+	require.Equal(t, 1, w.redrive(t, deadletter.Filter{Event: c.Key()}).Sent)
+	require.ElementsMatch(t, []string{idB, idG}, w.left(Alpha))
 	require.Equal(t, 1, w.redrive(t, deadletter.Filter{Tenant: "globex"}).Sent)
 	require.Equal(t, []string{idB}, w.left(Alpha))
 }

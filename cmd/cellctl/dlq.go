@@ -66,6 +66,7 @@ type selection struct {
 	cell   string
 	kinds  []string // none for all
 	tenant string   // "" for all
+	event  string   // of the tenant; "" for all
 	ids    []string // none for all
 }
 
@@ -75,6 +76,11 @@ func (sel *selection) register(a *app, cmd *cobra.Command) {
 	cmd.Flags().StringVar(&sel.tenant, "tenant", "", "only messages all of whose events are of this tenant")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(words(deadletter.Kinds()), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("tenant", a.completeTenants())
+}
+
+func (sel *selection) registerEvent(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&sel.event, "event", "", "only messages that are about the event with this id")
+	_ = cmd.RegisterFlagCompletionFunc("event", cobra.NoFileCompletions)
 }
 
 func (sel *selection) registerIDs(cmd *cobra.Command) {
@@ -110,6 +116,13 @@ func (sel *selection) parse(cmd *cobra.Command) ([]deadletter.Kind, error) {
 	if err := checkTenant(cmd, sel.tenant); err != nil {
 		return nil, err
 	}
+	switch {
+	case sel.event == "":
+	case sel.tenant == "":
+		return nil, cli.WrongUsage(cmd, "--event needs --tenant: an event's id is its tenant's")
+	case !event.ValidID(sel.event):
+		return nil, cli.WrongUsage(cmd, "--event is %q, want the form %s", sel.event, event.IDPattern)
+	}
 	if len(sel.kinds) == 0 {
 		return deadletter.Kinds(), nil
 	}
@@ -121,7 +134,12 @@ func (sel *selection) parse(cmd *cobra.Command) ([]deadletter.Kind, error) {
 	return slices.DeleteFunc(deadletter.Kinds(), func(k deadletter.Kind) bool { return !slices.Contains(sel.kinds, string(k)) }), nil
 }
 
+// filter is the selection as messages are matched with. A message about a range of a stream's records can be about the event and about
+// other tenants' events.
 func (sel *selection) filter() deadletter.Filter {
+	if sel.event != "" {
+		return deadletter.Filter{Event: event.Key(sel.tenant, sel.event), MessageIDs: sel.ids}
+	}
 	return deadletter.Filter{Tenant: sel.tenant, MessageIDs: sel.ids}
 }
 
@@ -134,6 +152,8 @@ func (a *app) missing(ctx context.Context, s *session, cell manifest.Cell, sel *
 			plural(ids, "this id", "these ids"), place(cell.ID, kinds), cell.ID)
 	case seen < ids:
 		a.note("%d of %d messages were not there.", ids-seen, ids)
+	case seen == 0 && sel.event != "":
+		a.note("No message about event %s of tenant %s is in the %s.", sel.event, sel.tenant, place(cell.ID, kinds))
 	case seen == 0 && sel.tenant != "":
 		a.note("No message of tenant %s is in the %s.", sel.tenant, place(cell.ID, kinds))
 	case seen == 0:

@@ -9,6 +9,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/operator/deadletter"
+	"cellular/internal/operator/terminal"
 )
 
 func newDLQList(a *app) *cobra.Command {
@@ -19,7 +20,8 @@ func newDLQList(a *app) *cobra.Command {
 		Short: "List the messages in a cell's DLQs, with why each is there",
 		Long: `list prints the messages in the DLQs of a cell. REASON is what the consumer noted when it gave the event up (rejected,
 malformed, expired, panic, deadline, crashed, error; conflict for an event that a move set aside), what the producer noted when it
-ejected a record that can never be published, or what AWS says of the message. NOTE, if there is one, is what to know before acting
+ejected a record that can never be published, or what AWS says of the message. The line below a message is what the failure said, as
+far as it fits: 'cellctl dlq show' has all of it. NOTE, if there is one, is what to know before acting
 on the message: that the event's data has expired, for instance. AGE counts from when the message was first sent.
 
 The JSON has the messages' bodies and attributes, too. Each listing is a receive, and adds one to the receives of a message. That has no
@@ -28,6 +30,7 @@ effect: a DLQ gives no message up for it, and what is redriven begins at none.
 ` + exitCodes,
 		Example: `  cellctl dlq list --cell c01
   cellctl dlq list --cell c01 --kind consumer --tenant acme
+  cellctl dlq list --cell c01 --tenant acme --event order-17
   cellctl dlq list --cell c01 --output json | jq -r '.letters[] | select(.reason == "panic") | .message_id'`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,6 +45,7 @@ effect: a DLQ gives no message up for it, and what is redriven begins at none.
 		},
 	}
 	sel.register(a, cmd)
+	sel.registerEvent(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many messages are printed at most")
 	return a.changes(cmd)
 }
@@ -85,7 +89,27 @@ func (v lettersView) text(s *sheet) {
 	}
 	row("NOTE", "KIND", "TENANT", "EVENT", "TYPE", "REASON", "AGE", "MESSAGE ID")
 	for _, l := range v.Letters {
-		row(orDash(l.Note), l.Kind, orDash(l.TenantID), l.event(), orDash(l.Type), l.Reason, age(l.seen, v.now), l.MessageID)
+		row(orDash(l.Note), l.Kind, orDash(l.TenantID), l.event(), orDash(l.Type), reasonCell(l.Reason), age(l.seen, v.now), l.MessageID)
+		s.reasonText(l.Reason, l.ReasonText)
+	}
+}
+
+// reasonColumns is how much of a reason a column shows: every class, and of a reason in words its beginning.
+const reasonColumns = 30
+
+func reasonCell(reason string) string { return cut(terminal.Line(reason), reasonColumns) }
+
+// screen is how many columns a list may take: what a terminal shows that somebody has made a little wider than usual.
+const screen = 100
+
+// reasonText adds what a failure said below its row, or the reason itself where the row does not have all of it, as far as it fits a
+// screen.
+func (s *sheet) reasonText(reason string, text *string) {
+	switch {
+	case text != nil:
+		s.detail(cut(terminal.Line(*text), screen-len(detailIndent)))
+	case reasonCell(reason) != reason:
+		s.detail(cut(terminal.Line(reason), screen-len(detailIndent)))
 	}
 }
 
@@ -98,6 +122,7 @@ type letterView struct {
 	Type       *string           `json:"type"`
 	Events     []string          `json:"events"` // their keys
 	Reason     string            `json:"reason"`
+	ReasonText *string           `json:"reason_text"` // what the failure said
 	Note       *string           `json:"note"`
 	AcceptedAt *string           `json:"accepted_at"`
 	ExpiresAt  *string           `json:"expires_at"` // when its event's data does, unless a redrive has extended its life
@@ -112,7 +137,7 @@ type letterView struct {
 func viewOfLetter(l deadletter.Letter) letterView {
 	return letterView{
 		Kind: l.Kind, MessageID: l.MessageID, TenantID: orNull(l.TenantID), EventID: orNull(l.EventID), Type: orNull(l.Type),
-		Events: append([]string{}, l.Events...), Reason: l.Reason, AcceptedAt: jsonTime(l.AcceptedAt), ExpiresAt: jsonTime(l.ExpiresAt),
+		Events: append([]string{}, l.Events...), Reason: l.Reason, ReasonText: orNull(l.ReasonText), AcceptedAt: jsonTime(l.AcceptedAt), ExpiresAt: jsonTime(l.ExpiresAt),
 		FirstSeen: jsonTime(l.FirstSeen), Receives: l.Receives,
 		Note: orNull(l.Note), Body: l.Body, Attributes: l.Attributes, seen: l.FirstSeen,
 	}

@@ -37,6 +37,7 @@ Exit codes: 0 nothing was kept but what a later redrive takes, 1 failed, or a me
 about it, 2 wrong command line, 3 no such cell or message, 130 interrupted.`,
 		Example: `  cellctl dlq redrive --cell c01
   cellctl dlq redrive --cell c01 --kind consumer --tenant acme --rate 100
+  cellctl dlq redrive --cell c01 --tenant acme --event order-17
   cellctl dlq redrive --cell c01 --id 2d3f0c9e-7c1b-4a55-9b0e-52d0a1f0c7a1`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,6 +52,7 @@ about it, 2 wrong command line, 3 no such cell or message, 130 interrupted.`,
 		},
 	}
 	sel.register(a, cmd)
+	sel.registerEvent(cmd)
 	sel.registerIDs(cmd)
 	cmd.Flags().Float64Var(&rate, "rate", defaultRate, "how many events are sent per second at most")
 	return a.changes(cmd)
@@ -79,7 +81,7 @@ func (a *app) redriveKinds(ctx context.Context, s *session, cell manifest.Cell, 
 	v := redriveView{Cell: cell.ID, Kinds: []redrivenView{}, Kept: []keptView{}}
 	letters := s.letters()
 	total := 0 // unknown where only some are meant
-	if o.Filter.Tenant == "" && len(o.Filter.MessageIDs) == 0 {
+	if o.Filter.Everything() {
 		counts, err := letters.Counts(ctx, cell)
 		if err != nil {
 			return v, err

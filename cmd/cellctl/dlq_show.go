@@ -21,7 +21,7 @@ func newDLQShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show MESSAGE_ID",
 		Short: "Show one message of a cell's DLQs, with its body",
-		Long: `show prints all that is known of the message MESSAGE_ID, as 'cellctl dlq list' has its id: why it is there, what it is
+		Long: `show prints all that is known of the message MESSAGE_ID, as 'cellctl dlq list' has its id: why it is there, what the failure said, what it is
 about, and its body. A body that is JSON is indented; with --output json it is as it was received.
 
 ` + exitCodes,
@@ -73,6 +73,9 @@ func (v letterDetailView) text(s *sheet) {
 	}
 	s.row("type", orDash(v.Type))
 	s.row("reason", v.Reason)
+	if v.ReasonText != nil {
+		s.row("text", *v.ReasonText)
+	}
 	if v.Note != nil {
 		s.row("note", *v.Note)
 	}

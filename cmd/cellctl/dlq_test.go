@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,7 @@ func TestLettersAreListed(t *testing.T) {
         "acme#broken"
       ],
       "reason": "rejected",
+      "reason_text": null,
       "note": null,
       "accepted_at": "2000-01-01T00:00:00.000Z",
       "expires_at": null,
@@ -145,6 +147,59 @@ func TestAListHasNotesWhereThereIsSomethingToKnow(t *testing.T) {
 			"consumer  acme    broken  order.placed  rejected  0s   "+id+"   -",
 			"consumer  acme    twin    order.placed  conflict  0s   "+twin+"   "+resend.Conflict.Explain(),
 		), "dlq", "list", "--cell", "c01")
+	})
+}
+
+// A list has what fits a screen of what a failure said, and show all of it.
+func TestDLQList_HasWhatTheFailureSaid(t *testing.T) {
+	withQueues(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		long := strings.Repeat("lines: want a list. ", 10) + "end"
+		e := orderOf("broken")
+		w.putEvent("c01", e)
+		w.settle("c01", e, ledger.Failed, "rejected", long)
+		id := w.letter(q, "acme", "broken")
+		ejected := "decode record: attribute type is missing, want a string"
+		body, err := ejection.Letter{StreamARN: "arn:stream", SequenceNumber: "17", ArrivedAt: time.Now(), EjectedAt: time.Now(), Key: "acme#e", Epoch: 1, Reason: ejected}.Encode()
+		require.NoError(t, err)
+		stream := w.put(q, c01.StreamDLQURL, string(body))
+		stdout, _, code := w.run("dlq", "list", "--cell", "c01")
+		require.Zero(t, code)
+		require.Equal(t, printed(
+			"KIND      TENANT  EVENT   TYPE          REASON                          AGE  MESSAGE ID",
+			"stream    acme    e       -             decode record: attribute type…  0s   "+stream,
+			"  "+ejected,
+			"consumer  acme    broken  order.placed  rejected                        0s   "+id,
+			"  "+long[:97]+"…",
+		), stdout)
+		for line := range strings.Lines(stdout) {
+			require.LessOrEqual(t, len([]rune(line)), 101, "with its end")
+		}
+		stdout, _, _ = w.run("dlq", "show", id, "--cell", "c01")
+		require.Contains(t, stdout, "text                 "+long+"\n")
+		stdout, _, _ = w.run("dlq", "show", stream, "--cell", "c01")
+		require.Contains(t, stdout, "reason      "+ejected+"\n")
+		stdout, _, _ = w.run("dlq", "list", "--cell", "c01", "--output", "json")
+		require.Contains(t, stdout, `"reason_text": "`+long+`"`)
+	})
+}
+
+func TestDLQList_IsOfOneEvent(t *testing.T) {
+	withLetters(t, func(t *testing.T, w *world, q *sqstest.SQS, id string) {
+		w.letter(q, "acme", "other")
+		stdout, stderr, code := w.run("dlq", "list", "--cell", "c01", "--tenant", "acme", "--event", "broken")
+		require.Zero(t, code)
+		require.Empty(t, stderr)
+		require.Contains(t, stdout, id)
+		require.NotContains(t, stdout, "other")
+		const header = "KIND  TENANT  EVENT  TYPE  REASON  AGE  MESSAGE ID"
+		w.tells(printed(header), "No message about event none of tenant acme is in the DLQs of cell c01.\n", "dlq", "list", "--cell", "c01", "--tenant", "acme", "--event", "none")
+		w.does("dlq", "redrive", "--cell", "c01", "--tenant", "acme", "--event", "broken")
+		require.Len(t, q.Messages(c01.ConsumerDLQURL), 1)
+		for _, command := range []string{"list", "redrive"} {
+			w.refuses(cli.ExitUsage, "cellctl: --event needs --tenant: an event's id is its tenant's; see 'cellctl dlq "+command+" --help'\n", "dlq", command, "--cell", "c01", "--event", "broken")
+			w.refuses(cli.ExitUsage, "cellctl: --event is \"a b\", want the form "+event.IDPattern+"; see 'cellctl dlq "+command+" --help'\n",
+				"dlq", command, "--cell", "c01", "--tenant", "acme", "--event", "a b")
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
@@ -52,6 +53,16 @@ func withHostility(t *testing.T, test func(t *testing.T, w *world, letter string
 				event.AttrKey: item.Text(event.Key(tenant, id)), event.AttrTenantID: item.Text(tenant), ledger.AttrStatus: item.Text(hostileText),
 			})
 		}
+		met := orderOf("met")
+		stored := met.Item()
+		stored[event.AttrType], stored[event.AttrCorrelationID], stored[event.AttrClonedFrom] = item.Text(hostileText), item.Text(hostileText), item.Text(hostileText)
+		w.db.Put(stack.Cell("c01").DataTable(), stored)
+		attempts := ledger.AttemptsOf(met).With(ledger.Attempt{At: time.Now(), ReceiveCount: 1, Reason: hostileText, RequestID: hostileText}, 1, time.Hour).Item()
+		attempts["attempts"] = item.Text(strings.Replace(attempts["attempts"].(*dynamotypes.AttributeValueMemberS).Value, `"reason"`, `"reason_text":"`+"\u009b\u202e\x7f"+`","reason"`, 1))
+		w.db.Put(stack.Cell("c01").ResultsTable(), attempts)
+		outcome := ledger.Of(met, ledger.Failed, time.Now(), time.Hour).Item()
+		outcome[ledger.AttrReason], outcome[ledger.AttrReasonText], outcome[event.AttrType] = item.Text(hostileText), item.Text(hostileText), item.Text(hostileText)
+		w.db.Put(stack.Cell("c01").ResultsTable(), outcome)
 		w.db.Put(stack.AuditTable(), dynamotest.Item{
 			controltables.AttrMonth: item.Text("2000-01"), controltables.AttrAct: item.Text("2000-01-01T00:00:00.000Z_" + hostileText),
 			audit.AttrCaller: item.Text("arn:aws:sts::123456789012:assumed-role/" + hostileText), audit.AttrProcess: item.Text(hostileText),
@@ -112,6 +123,8 @@ func TestNoCommandLetsATenantWriteToTheTerminal(t *testing.T) {
 		"dlq redrive":        {{"--cell", "c01", "--all"}, {"--cell", "c01", "--kind", "consumer"}},
 		"dlq show":           {{"LETTER", "--cell", "c01"}, {hostile, "--cell", "c01"}},
 		"doctor":             nil, // it looks at more than the world has; the next test prints its findings
+		"events list":        {{"--tenant", "acme"}, {"--tenant", hostile}, {"--tenant", "acme", "--status", hostile}},
+		"events show":        {{"acme", "met"}, {"acme", hostile}, {hostile, "met"}},
 		"help":               {{}, {"cells", "list"}, {hostile}},
 		"iam-policy operate": {{}}, "iam-policy read": {{}},
 		"moves list":      {{}},

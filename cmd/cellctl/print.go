@@ -68,8 +68,14 @@ func (c coloured) String() string { return c.text }
 
 // sheet is aligned columns. Each cell is text of one line.
 type sheet struct {
-	tw      *tabwriter.Writer
+	to      io.Writer
 	colours bool
+
+	tw      *tabwriter.Writer
+	block   bytes.Buffer     // what tw has aligned
+	rows    int              // of the block
+	details map[int][]string // lines below rows of the block, which have no columns, by how many rows are above them
+	err     error            // the first of writing
 }
 
 func newSheet(w *terminal.Writer, colours bool) *sheet {
@@ -77,7 +83,9 @@ func newSheet(w *terminal.Writer, colours bool) *sheet {
 	if colours {
 		to = w.Raw() // which a row writes to only what it has escaped, and colours
 	}
-	return &sheet{tw: tabwriter.NewWriter(to, 0, 0, 2, ' ', 0), colours: colours}
+	s := &sheet{to: to, colours: colours, details: map[int][]string{}}
+	s.tw = tabwriter.NewWriter(&s.block, 0, 0, 2, ' ', 0)
+	return s
 }
 
 // row adds a line of cells.
@@ -98,15 +106,51 @@ func (s *sheet) row(cells ...any) {
 		}
 	}
 	fmt.Fprintln(s.tw)
+	s.rows++
+}
+
+const detailIndent = "  "
+
+// detail adds a line of text below the last row. It has no columns, and widens none.
+func (s *sheet) detail(text string) {
+	s.details[s.rows] = append(s.details[s.rows], detailIndent+terminal.Line(text))
+}
+
+// cut is a text of at most n characters, with an ellipsis where something was left out.
+func cut(text string, n int) string {
+	runes := []rune(text)
+	if len(runes) <= n {
+		return text
+	}
+	return string(runes[:n-1]) + "…"
 }
 
 // blank ends a block of columns: those that follow have widths of their own.
 func (s *sheet) blank() {
-	s.tw.Flush() // flush reports what could not be written
-	fmt.Fprintln(s.tw)
+	s.row()
+	_ = s.flush() // the last flush reports it
 }
 
-func (s *sheet) flush() error { return s.tw.Flush() }
+// flush writes what there is so far. Its error is the first of all flushes.
+func (s *sheet) flush() error {
+	_ = s.tw.Flush() // into memory
+	var all bytes.Buffer
+	for row := 0; row <= s.rows; row++ {
+		if row > 0 {
+			line, _ := s.block.ReadBytes('\n')
+			all.Write(line)
+		}
+		for _, text := range s.details[row] {
+			fmt.Fprintln(&all, text)
+		}
+	}
+	s.rows = 0
+	clear(s.details)
+	if _, err := s.to.Write(all.Bytes()); s.err == nil {
+		s.err = err
+	}
+	return s.err
+}
 
 // status colours a word that says how something is.
 func status(word string) coloured {

@@ -58,7 +58,7 @@ stdout, all else to stderr; --output json prints one document, of names that sta
 		SilenceUsage:      true,
 	}
 	a.options.register(root)
-	root.AddCommand(newCells(a), newAlarms(a), newTenants(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newAudit(a), newIAMPolicy(a), newVersion(a), newCompletion())
+	root.AddCommand(newCells(a), newAlarms(a), newTenants(a), newEvents(a), newMoves(a), newDLQ(a), newReplay(a), newRestore(a), newDoctor(a), newProbe(a), newAudit(a), newIAMPolicy(a), newVersion(a), newCompletion())
 	cli.Prepare(root)
 	// Not cobra's own flag: its template links text/template, for which the linker keeps every method there is, 17 MB of them.
 	version := root.Flags().Bool("version", false, "print which cellctl this is")

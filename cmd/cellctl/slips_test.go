@@ -24,6 +24,7 @@ func TestAMistypedCommandIsAnsweredWithTheOneThatWasMeant(t *testing.T) {
 		{[]string{"help", "docter"}, "cellctl: unknown command \"docter\" (did you mean 'cellctl doctor'?); see 'cellctl --help'\n"},
 		{[]string{"help", "tenants", "mvoe"}, "cellctl: unknown command \"mvoe\" (did you mean 'cellctl tenants move'?); see 'cellctl tenants --help'\n"},
 		{[]string{"cells", "list", "--outptu", "json"}, "cellctl: unknown flag: --outptu (did you mean --output?); see 'cellctl cells list --help'\n"},
+		{[]string{"event", "show", "acme", "e"}, "cellctl: unknown command \"event\" (did you mean 'cellctl events'?); see 'cellctl --help'\n"},
 		{[]string{"tenants", "evacuate"}, "cellctl: unknown command \"evacuate\"; see 'cellctl tenants --help'\n"},
 	} {
 		_, stderr, code := run(t, c.args...)
@@ -39,7 +40,7 @@ func TestACellThatIsNotThereIsTheSameToEveryCommand(t *testing.T) {
 		for _, args := range [][]string{
 			{"cells", "show", "canari"}, {"cells", "activate", "canari"}, {"cells", "drain", "canari"}, {"cells", "drain", "canari", "--evacuate"}, {"cells", "retire", "canari"},
 			{"tenants", "assign", "beta", "--cell", "canari"}, {"tenants", "list", "--cell", "canari"}, {"tenants", "move", "acme", "--to", "canari"},
-			{"dlq", "list", "--cell", "canari"}, {"dlq", "show", "x", "--cell", "canari"}, {"dlq", "redrive", "--cell", "canari"}, {"dlq", "drop", "--all", "--cell", "canari"},
+			{"dlq", "list", "--cell", "canari"}, {"dlq", "list", "--cell", "canari", "--tenant", "acme", "--event", "e"}, {"dlq", "show", "x", "--cell", "canari"}, {"dlq", "redrive", "--cell", "canari"}, {"dlq", "drop", "--all", "--cell", "canari"},
 			{"replay", "--cell", "canari"}, {"restore", "cell", "canari", "--at", "1999-12-31T23:00:00Z"}, {"probe", "canari"},
 		} {
 			_, stderr, code := w.run(append(args, "--yes")...)

@@ -19,6 +19,10 @@ type exchange struct {
 	method    string
 	probe     bool // a request to probesPath
 
+	// correlationID is of the event that a POST is about: of the request that it was first accepted with, "" where that is not
+	// known. A GET has none.
+	correlationID string
+
 	caller                    caller
 	tenantID, eventID, cellID string
 

@@ -22,7 +22,6 @@ import (
 	"github.com/google/uuid"
 
 	"cellular/internal/model/env"
-	"cellular/internal/model/event"
 	"cellular/internal/model/mapping"
 	"cellular/internal/runtime/guard"
 	"cellular/internal/runtime/mappingcache"
@@ -124,15 +123,6 @@ func (h *Handler) Handle(ctx context.Context, req Request) (Response, error) {
 	}
 	x.record(ctx, h.records, h.config.Now(), response.StatusCode, err)
 	return response, nil
-}
-
-// requestID is the client's own X-Request-Id, where it is one that can be repeated in a header and in the log, or else
-// the one that API Gateway gave.
-func requestID(req Request) string {
-	if id := req.Headers.RequestID; event.ValidID(id) {
-		return id
-	}
-	return req.RequestContext.RequestID
 }
 
 // serveSafely turns a panic into an error. Left alone it would end the process, and with it the mapping cache: one

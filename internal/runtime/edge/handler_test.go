@@ -75,7 +75,7 @@ func TestOneLinePerRequest(t *testing.T) {
 		delete(line, key)
 	}
 	require.Equal(t, map[string]any{
-		"level": "INFO", "message": "request", "status": 202.0, "method": "POST", "request": "JKJaXmPLvHcESHA=",
+		"level": "INFO", "message": "request", "status": 202.0, "method": "POST", "request": "JKJaXmPLvHcESHA=", "correlation_id": "JKJaXmPLvHcESHA=",
 		"cell": "alpha", "tenant": "acme", "event": "e1", "mapping": "miss", "breaker": "closed", "attempts": 1.0, "patience_ms": 3000.0,
 		"requests_2xx": 1.0, "cache_misses": 1.0, "breaker_state": 0.0, "version": "7",
 	}, line)

@@ -15,7 +15,7 @@ import (
 var byVersion = []string{"requests_2xx", "requests_4xx", "requests_5xx", "dispatch_ms"}
 
 // record writes the request's one line, which is its log entry and its metrics. It has ids, outcomes and durations, and
-// nothing of what the client sent besides: no payload, no token, no header but the X-Request-Id.
+// nothing of what the client sent besides: no payload, no token, no header but the X-Request-Id and traceparent's trace id.
 func (x *exchange) record(ctx context.Context, records *telemetry.Records, now time.Time, status int, err error) {
 	line := records.Start(ctx, x.level(status), now, "request")
 	line.Text("method", x.method)
@@ -33,6 +33,7 @@ func (x *exchange) record(ctx context.Context, records *telemetry.Records, now t
 		line.Count("requests_5xx_unrouted")
 	}
 	line.OptionalText("request", x.requestID)
+	line.OptionalText("correlation_id", x.correlationID)
 	line.OptionalText("caller", x.caller.principal)
 	if x.cellID != "" {
 		line.Cell(x.cellID)

@@ -109,6 +109,7 @@ func TestNoSecretGetsIntoTheLog(t *testing.T) {
 		for name, value := range map[string]string{
 			"authorization": "Bearer " + secret, "cookie": secret, "x-api-key": secret, "user-agent": secret, "x-forwarded-for": secret,
 			"content-type": "application/json; " + secret, "x-request-id": "not an id: " + secret,
+			"traceparent": secret,
 		} {
 			req.Headers[name] = value
 		}

@@ -27,6 +27,7 @@ type headers struct {
 	ContentType    string `json:"content-type"`
 	IdempotencyKey string `json:"idempotency-key"`
 	RequestID      string `json:"x-request-id"`
+	TraceParent    string `json:"traceparent"`
 }
 
 // authorizer is what API Gateway has found out about the caller. Where the route has no authorizer it is zero.

@@ -32,6 +32,7 @@ func TestRequestIsReadAsTheLibraryReadsIt(t *testing.T) {
 			require.Equal(t, want.Headers["content-type"], got.Headers.ContentType)
 			require.Equal(t, want.Headers["idempotency-key"], got.Headers.IdempotencyKey)
 			require.Equal(t, want.Headers["x-request-id"], got.Headers.RequestID)
+			require.Equal(t, want.Headers["traceparent"], got.Headers.TraceParent)
 			require.Equal(t, want.RequestContext.RequestID, got.RequestContext.RequestID)
 			require.Equal(t, want.RequestContext.HTTP.Method, got.RequestContext.HTTP.Method)
 			require.Equal(t, want.Body, got.Body)
@@ -52,7 +53,7 @@ func TestRequestIsReadAsTheLibraryReadsIt(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"content-type", "idempotency-key", "x-request-id"} {
+	for _, name := range []string{"content-type", "idempotency-key", "x-request-id", "traceparent"} {
 		require.Contains(t, seen.Headers, name)
 	}
 	require.NotEmpty(t, seen.QueryStringParameters)

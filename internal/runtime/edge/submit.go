@@ -18,6 +18,7 @@ const envelopeRoom = 4096
 
 // submit accepts an event: POST /v1/events or /v1/probes.
 func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Response, error) {
+	x.correlationID = correlationID(req)
 	s, err := h.readSubmission(req)
 	if err != nil {
 		return Response{}, err
@@ -33,6 +34,7 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 	e := event.Event{
 		TenantID: s.tenantID, ID: x.eventID, Type: s.eventType, Payload: s.payload,
 		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
+		CorrelationID: x.correlationID,
 	}
 	e.ExpiresAt = event.Expiry(e.AcceptedAt, h.keeps(e))
 	var existing *event.Event
@@ -49,6 +51,7 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 			return Response{}, conflict.problem("The tenant already has an event with this id and another type or payload.")
 		}
 		// What a retry finds may be what the call before it wrote, whose answer was lost.
+		x.correlationID = existing.CorrelationID
 		x.replayed = x.attempts == 1 || !existing.AcceptedAt.Equal(e.AcceptedAt)
 	}
 	return x.accepted()

@@ -46,7 +46,8 @@ func TestAnEventIsAcceptedIntoItsTenantsCell(t *testing.T) {
 			e := w.stored("alpha", "acme#order-1")
 			require.WithinRange(t, e.AcceptedAt, before, time.Now())
 			require.Equal(t, event.Expiry(e.AcceptedAt, dataTTL), e.ExpiresAt)
-			e.AcceptedAt, e.ExpiresAt = time.Time{}, time.Time{}
+			require.Equal(t, "JKJaXmPLvHcESHA=", e.CorrelationID)
+			e.AcceptedAt, e.ExpiresAt, e.CorrelationID = time.Time{}, time.Time{}, ""
 			require.Equal(t, event.Event{
 				TenantID: "acme", ID: "order-1", Type: "order.created", Epoch: 7,
 				Payload: []byte(`{"total":42.5,"note":"größer als 40 € – 注文"}`),

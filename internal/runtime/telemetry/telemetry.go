@@ -51,3 +51,12 @@ func OfCell(vars *env.Reader, out io.Writer) (*slog.Logger, *Records) {
 func Cell(id string) slog.Attr   { return slog.String("cell", id) }
 func Tenant(id string) slog.Attr { return slog.String("tenant", id) }
 func Event(id string) slog.Attr  { return slog.String("event", id) }
+
+// Correlation is the attribute of the request that an event was accepted with, which a line about an event carries where the
+// event has it. Of "" it is nothing.
+func Correlation(id string) slog.Attr {
+	if id == "" {
+		return slog.Attr{}
+	}
+	return slog.String("correlation_id", id)
+}

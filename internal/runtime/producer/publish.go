@@ -120,6 +120,7 @@ func (w *work) send(ctx context.Context, chunk []entry) sent {
 			s.again, s.err = append(s.again, e), entryError(f)
 		case published[id]:
 			s.published++
+			w.logEvent(ctx, "event published", e.record)
 		default:
 			s.again, s.err = append(s.again, e), errors.New("publish to topic: the answer does not mention an entry")
 		}

@@ -1,10 +1,13 @@
 package producer
 
 import (
+	"log/slog"
+
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"cellular/internal/model/event"
+	"cellular/internal/runtime/telemetry"
 )
 
 // decodeRecord reads the event from the new image of a stream record.
@@ -27,6 +30,16 @@ func decodeRecord(record events.DynamoDBEventRecord) (event.Event, error) {
 func recordIDs(record events.DynamoDBEventRecord) (tenantID, eventID string) {
 	tenantID, eventID, _ = event.ParseKey(stringOf(record.Change.Keys[event.AttrKey]))
 	return tenantID, eventID
+}
+
+// followed are the attributes of a line about a record: its event, and the request that the event was accepted with.
+func followed(record events.DynamoDBEventRecord) []slog.Attr {
+	tenantID, eventID := recordIDs(record)
+	correlationID := stringOf(record.Change.NewImage[event.AttrCorrelationID])
+	if !event.ValidCorrelationID(correlationID) {
+		correlationID = ""
+	}
+	return []slog.Attr{telemetry.Tenant(tenantID), telemetry.Event(eventID), telemetry.Correlation(correlationID)}
 }
 
 // stringOf returns a string attribute, or "" for any other.

@@ -13,7 +13,6 @@ import (
 
 	"cellular/internal/model/event"
 	"cellular/internal/model/wait"
-	"cellular/internal/runtime/telemetry"
 )
 
 const (
@@ -131,6 +130,9 @@ func (w *work) answer() events.DynamoDBEventResponse {
 // log writes a line for the batch, which is its log entry and its metrics, and one for each record in it that was not ejected
 // although it can never be published. The payload is in none of them.
 func (w *work) log(ctx context.Context) {
+	for _, e := range w.pending {
+		w.logEvent(ctx, "event not published", e.record)
+	}
 	for _, i := range slices.Sorted(maps.Keys(w.hopeless)) {
 		w.logRecord(ctx, "record not ejected", i, w.hopeless[i])
 	}
@@ -157,10 +159,15 @@ func (w *work) log(ctx context.Context) {
 	w.Records.Write(line)
 }
 
+// logEvent writes a line of level DEBUG about one event: a line for each would cost more than all else that a producer does.
+func (w *work) logEvent(ctx context.Context, message string, record int) {
+	if w.Logger.Enabled(ctx, slog.LevelDebug) {
+		w.Logger.LogAttrs(ctx, slog.LevelDebug, message, followed(w.records[record])...)
+	}
+}
+
 func (w *work) logRecord(ctx context.Context, message string, i int, reason error) {
-	tenantID, eventID := recordIDs(w.records[i])
-	w.Logger.LogAttrs(ctx, slog.LevelError, message,
-		telemetry.Tenant(tenantID), telemetry.Event(eventID),
+	w.Logger.LogAttrs(ctx, slog.LevelError, message, append(followed(w.records[i]),
 		slog.String("sequence_number", w.records[i].Change.SequenceNumber),
-		slog.String("reason", reason.Error()))
+		slog.String("reason", reason.Error()))...)
 }

@@ -36,7 +36,9 @@ const (
 // set pipeline.consumer.concurrentTenants to 1.
 //
 // An error is retried with a growing delay; one that Permanent made is not worth a retry and goes to the dead letter
-// queue at once. The text of an error, and of a panic, is logged: keep the payload out of it.
+// queue at once. The text of an error, and of a panic, is logged, and its first 512 bytes are kept in the cell's results table for
+// as long as the outcome (pipeline.consumer.resultTTL), where operators see it; clients are told its class alone. Keep the payload
+// and secrets out of it.
 type Apply func(ctx context.Context, e Event) (Effect, error)
 
 // Effect is what one event does.

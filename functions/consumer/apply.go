@@ -41,8 +41,9 @@ type state struct {
 // (its role has dynamodb:GetItem, not dynamodb:BatchGetItem).
 //
 // Return app.Permanent(err) for an event that no retry will mend. Any other error, a panic, and not returning
-// before ctx ends, are retried with a growing delay and end in the dead letter queue. Errors are logged: keep the
-// payload out of them.
+// before ctx ends, are retried with a growing delay and end in the dead letter queue. What an
+// error or a panic says is logged, and kept with the event's outcome for operators (resultTTL, 90 days): keep the payload and
+// secrets out of it.
 //
 // This one prices orders (events of a type order.*), and counts every tenant's events by type.
 func apply(ctx context.Context, e app.Event, s state) (app.Effect, error) {

@@ -108,10 +108,12 @@ func (c *cell) handle(ctx context.Context, t require.TestingT, batch ...events.S
 	return failed
 }
 
-// stored is what the tables hold, apart from notes of messages on trial.
+// stored is what the tables hold, apart from notes of messages on trial and from attempts.
 func (c *cell) stored() map[string]attributes {
 	stored := maps.Clone(c.tables.items)
-	maps.DeleteFunc(stored, func(at string, _ attributes) bool { return strings.HasPrefix(at, resultsTable+"/"+ledger.TrialPrefix) })
+	maps.DeleteFunc(stored, func(at string, key attributes) bool {
+		return strings.HasPrefix(at, resultsTable+"/"+ledger.TrialPrefix) || isAttempts(key)
+	})
 	return stored
 }
 

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"cellular/internal/model/event"
+	"cellular/internal/runtime/telemetry"
 )
 
 // delivery is one message of a batch, read as far as it can be.
@@ -51,6 +53,11 @@ func read(m events.SQSMessage) delivery {
 		d.tenantID, d.eventID = tenantID, eventID
 	}
 	return d
+}
+
+// followed are the attributes of a line about a delivery: its event, and the request that the event was accepted with.
+func (d delivery) followed() []slog.Attr {
+	return []slog.Attr{telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), telemetry.Correlation(d.message.CorrelationID)}
 }
 
 func attribute(m events.SQSMessage, name string) string {

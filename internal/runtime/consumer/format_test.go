@@ -34,7 +34,11 @@ func TestTheFormatOfAnOutcomeIsKept(t *testing.T) {
 		return app.Effect{}, app.Permanent(errors.New("no"))
 	}
 	c.handle(t.Context(), t, deliverMessage(expiring("e-2"), maxReceives))
-	formattest.WritesItem(t, "testdata/outcome-v3/failed.json", c.entry("e-2"))
+	formattest.WritesItem(t, "testdata/outcome-v3/failed-with-text.json", c.entry("e-2"))
+	rejected := expiring("e-3")
+	rejected.CorrelationID = "client-42"
+	c.handle(t.Context(), t, deliverMessage(rejected, maxReceives))
+	formattest.WritesItem(t, "testdata/outcome-v3/failed-correlated.json", c.entry("e-3"))
 }
 
 func TestConsumer_TakesAnOutcomeOfALaterVersionAsSettled(t *testing.T) {

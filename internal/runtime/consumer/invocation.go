@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -28,6 +29,8 @@ type invocation struct {
 	hiddenUntil time.Time // the messages of todo, since guard has seen to it
 	queueFails  int       // calls of guard in a row that the queue has not carried out
 	deadFails   bool      // the dead letter queue took a message not or not in time
+
+	attemptFails atomic.Bool // an attempt could not be noted
 }
 
 // slack is what a record and what follows on it may take beyond the record's own timeout: to settle it, and to guard the

@@ -61,7 +61,7 @@ var errFenced = errors.New("the event's epoch is below the floor of its tenant's
 // message that cannot be read has no epoch; it is taken as older than any, so that it overwrites nothing that was diverted or
 // is known to have failed, and meets no fence. Where a tenant of its name was removed, it may be that tenant's: nothing is
 // written unless the cell has such an event.
-func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, by time.Time) (settled bool, err error) {
+func (c *Consumer) recordFailed(ctx context.Context, d delivery, out outcome, by time.Time) (settled bool, err error) {
 	if err := c.convert(ctx, d.tenantID); err != nil {
 		return false, fmt.Errorf("record the failure: %w", err)
 	}
@@ -76,14 +76,14 @@ func (c *Consumer) recordFailed(ctx context.Context, d delivery, reason Reason, 
 			return false, err
 		}
 	}
-	outcome := ledger.Of(e, ledger.Failed, c.Now(), c.ResultTTL)
-	outcome.Reason, outcome.FailedBy = string(reason), by
-	err = c.transact(ctx, []types.TransactWriteItem{ledgerAt: ledger.Record(c.ResultsTable, outcome), fenceAt: fence})
+	failed := ledger.Of(e, ledger.Failed, c.Now(), c.ResultTTL)
+	failed.Reason, failed.ReasonText, failed.FailedBy = string(out.reason), out.text(), by
+	err = c.transact(ctx, []types.TransactWriteItem{ledgerAt: ledger.Record(c.ResultsTable, failed), fenceAt: fence})
 	switch {
 	case transact.ConditionFailed(err, ledgerAt):
 		return true, nil
 	case transact.ConditionFailed(err, fenceAt) && d.err != nil:
-		return c.recordFailed(ctx, d, reason, by) // its tenant was removed a moment ago
+		return c.recordFailed(ctx, d, out, by) // its tenant was removed a moment ago
 	case transact.ConditionFailed(err, fenceAt):
 		return false, errFenced
 	case err != nil:

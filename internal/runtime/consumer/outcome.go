@@ -16,6 +16,7 @@ type outcome struct {
 	err    error  // of a failure
 
 	business *time.Duration // how long the business logic took; nil if it did not run
+	unnoted  error          // why a failure is not among the event's attempts; nil where it is, or need not be
 }
 
 type result string
@@ -48,6 +49,14 @@ const (
 func (r Reason) permanent() bool { return r == Malformed || r == Rejected || r == Expired }
 
 func (o outcome) failed() bool { return o.err != nil }
+
+// text is what a failure says, or "" where nothing is known but its reason.
+func (o outcome) text() string {
+	if o.err == nil {
+		return ""
+	}
+	return o.err.Error()
+}
 
 // failure classifies the error of an attempt that worked under ctx. The end of a context is no verdict on an event, also
 // where the business logic calls it permanent.

@@ -18,6 +18,7 @@ func (c *Consumer) record(ctx context.Context, d delivery, out outcome, took tim
 	line := c.Records.Start(ctx, out.level(), now, "record handled")
 	line.OptionalText("tenant", d.tenantID)
 	line.OptionalText("event", d.eventID)
+	line.OptionalText("correlation_id", d.message.CorrelationID)
 	line.Text("outcome", string(out.result))
 	line.Int("receive_count", d.receives)
 	line.Milliseconds("took_ms", took)
@@ -44,9 +45,12 @@ func (c *Consumer) record(ctx context.Context, d delivery, out outcome, took tim
 	case resent:
 	}
 	if out.failed() {
-		text := out.err.Error()
+		text := out.text()
 		line.Text("reason", string(out.reason))
 		line.Text("error", text[:min(len(text), maxErrorText)])
+		if out.unnoted != nil {
+			line.Text("attempt_error", out.unnoted.Error())
+		}
 		if p, ok := errors.AsType[*panicError](out.err); ok {
 			line.OptionalText("stack", string(p.stack))
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"cellular/internal/runtime/telemetry"
 )
 
 // settleTimeout bounds each call that follows up on a failure. Such a call is worth little waiting: without it the
@@ -20,9 +18,18 @@ const settleTimeout = time.Second
 //
 // An event of a tenant that was removed does not fail, on whatever receive: its payload may be gone, and the business
 // logic has no state of it any more.
-func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome {
+//
+// A failure that remains one is kept among the event's attempts.
+func (i *invocation) settle(ctx context.Context, d delivery, out outcome) outcome {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	if out = i.judge(ctx, d, out); out.failed() {
+		out.unnoted = i.noteAttempt(ctx, d, out)
+	}
+	return out
+}
+
+func (c *Consumer) judge(ctx context.Context, d delivery, out outcome) outcome {
 	if d.err == nil {
 		if gone, err := c.ofRemoved(ctx, d.message.Event); err == nil && gone {
 			return outcome{result: removed}
@@ -37,7 +44,7 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 	if d.eventID == "" {
 		return out // nobody can ask for the outcome of an event that has no name
 	}
-	done, err := c.recordFailed(ctx, d, out.reason, time.Time{})
+	done, err := c.recordFailed(ctx, d, out, time.Time{})
 	if errors.Is(err, errFenced) {
 		var result result
 		if result, err = c.divert(ctx, d.message.Event); err == nil {
@@ -49,7 +56,7 @@ func (c *Consumer) settle(ctx context.Context, d delivery, out outcome) outcome 
 		return retried // it may be noted next time
 	case err != nil:
 		c.Logger.LogAttrs(ctx, slog.LevelError, "the event goes to the dead letter queue, and its status stays accepted",
-			telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), slog.String("error", err.Error()))
+			append(d.followed(), slog.String("error", err.Error()))...)
 	case done && d.err == nil:
 		return outcome{result: duplicate}
 	}

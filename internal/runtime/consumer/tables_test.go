@@ -28,6 +28,9 @@ type tables struct {
 	items map[string]attributes // by TABLE/KEY
 	calls int                   // of TransactWriteItems
 	reads int                   // of GetItem
+	notes int                   // of either for attempts, which are not in calls and reads
+	// noting, if not nil, may fail what is for attempts, or keep it waiting.
+	noting func(context.Context) error
 	// updates are the calls of UpdateItem, and beats those at ledger.AppliedKey.
 	updates, beats int
 	// before and after, if not nil, may fail the nth call of TransactWriteItems, counted from 1: before nothing is
@@ -63,7 +66,13 @@ func (s *tables) GetItem(
 ) (*dynamodb.GetItemOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reads++
+	if isAttempts(in.Key) {
+		if err := s.note(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		s.reads++
+	}
 	if s.getErr != nil {
 		return nil, s.getErr
 	}
@@ -77,6 +86,19 @@ func (s *tables) GetItem(
 		return &dynamodb.GetItemOutput{}, nil // an eventually consistent read may miss what was just written
 	}
 	return &dynamodb.GetItemOutput{Item: maps.Clone(s.items[place(in.TableName, in.Key)])}, nil
+}
+
+func isAttempts(key attributes) bool { return strings.HasPrefix(str(key["id"]), "#attempts#") }
+
+// note counts a call that is for attempts. The tables are locked, but not while it waits.
+func (s *tables) note(ctx context.Context) error {
+	s.notes++
+	if s.noting == nil {
+		return nil
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return s.noting(ctx)
 }
 
 func (s *tables) UpdateItem(
@@ -108,11 +130,18 @@ func (s *tables) TransactWriteItems(
 ) (*dynamodb.TransactWriteItemsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
+	attempts := len(in.TransactItems) > 0 && in.TransactItems[0].Put != nil && isAttempts(in.TransactItems[0].Put.Item)
+	if attempts {
+		if err := s.note(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		s.calls++
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if s.before != nil {
+	if s.before != nil && !attempts {
 		if err := s.before(s.calls); err != nil {
 			return nil, err
 		}
@@ -150,7 +179,7 @@ func (s *tables) TransactWriteItems(
 	if in.ClientRequestToken != nil {
 		s.tokens[*in.ClientRequestToken] = true
 	}
-	if s.after != nil {
+	if s.after != nil && !attempts {
 		if err := s.after(s.calls); err != nil {
 			return nil, err
 		}

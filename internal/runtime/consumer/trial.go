@@ -10,7 +10,6 @@ import (
 
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/transact"
-	"cellular/internal/runtime/telemetry"
 )
 
 // A message that was received before may be what ended the process that had it. It is on trial: it runs alone, as far as
@@ -99,8 +98,7 @@ func (c *Consumer) due(d delivery) bool {
 // warn reports what did not work and does not keep a record from being handled.
 func (c *Consumer) warn(ctx context.Context, d delivery, message string, err error) {
 	c.Logger.LogAttrs(ctx, slog.LevelWarn, message,
-		telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), slog.String("message_id", d.sqs.MessageId),
-		slog.String("error", err.Error()))
+		append(d.followed(), slog.String("message_id", d.sqs.MessageId), slog.String("error", err.Error()))...)
 }
 
 // writeAhead notes an event on its last receive as given up on, before anything runs that might end the process: a
@@ -113,11 +111,11 @@ func (c *Consumer) writeAhead(ctx context.Context, d delivery, by time.Time) (se
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	reason := Crashed
+	ahead := outcome{reason: Crashed}
 	if d.err != nil {
-		reason, by = Malformed, time.Time{} // nothing can save it
+		ahead, by = outcome{reason: Malformed, err: d.err}, time.Time{} // nothing can save it
 	}
-	settled, err := c.recordFailed(ctx, d, reason, by)
+	settled, err := c.recordFailed(ctx, d, ahead, by)
 	if err != nil && !errors.Is(err, errFenced) {
 		c.warn(ctx, d, "should the process die now, the event's status stays accepted", err)
 	}

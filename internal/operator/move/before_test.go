@@ -16,8 +16,8 @@ import (
 func (w *world) age(c *cellWorld) (aged int) {
 	for _, table := range []string{c.DataTable, c.ResultsTable} {
 		for _, stored := range w.db.Items(table) {
-			if stored[event.AttrTenantShard] == nil {
-				continue
+			if stored[event.AttrTenantShard] == nil || ledger.IsState(stringIn(stored[event.AttrKey])) {
+				continue // of no tenant, or failed attempts, of which that version wrote none
 			}
 			delete(stored, event.AttrTenantShard)
 			stored[event.AttrTenantID] = item.Text(tenant)

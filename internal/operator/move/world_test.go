@@ -538,6 +538,11 @@ func (d hooked) TransactWriteItems(
 	ctx context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options),
 ) (*dynamodb.TransactWriteItemsOutput, error) {
 	defer d.lock()()
+	for _, operation := range in.TransactItems {
+		if operation.Put != nil {
+			require.NotContains(d.w, stringIn(operation.Put.Item[event.AttrKey]), "#attempts#", "attempts stay where they were made")
+		}
+	}
 	do := func(ctx context.Context, in *dynamodb.TransactWriteItemsInput) (out *dynamodb.TransactWriteItemsOutput, err error) {
 		var from, to *cellWorld
 		call := func() {

@@ -59,6 +59,12 @@ func (r *run) delete(ctx context.Context) error {
 					return err
 				}
 			}
+			if t.tried {
+				found = true
+				if err := r.forgetAttempts(ctx, t.cell); err != nil {
+					return err
+				}
+			}
 		}
 		if !found {
 			return r.enter(ctx, Letters, r.marked())
@@ -92,26 +98,39 @@ func (r *run) empty(ctx context.Context, cell manifest.Cell) error {
 				}
 				keys = there
 			}
-			for len(keys) > 0 {
-				n := min(len(keys), most)
-				deletes := make([]writeItem, 0, n)
-				for _, key := range keys[:n] {
-					deletes = append(deletes, writeItem{Delete: &types.Delete{TableName: &table, Key: Item{event.AttrKey: item.Text(key)}}})
-				}
-				err := r.write(ctx, deletes...)
-				if n > 1 && transact.Classify(err).Kind == transact.Invalid {
-					most = n / 2
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				r.count(cell, table, keys[:n])
-				keys = keys[n:]
-			}
-			return r.touch(ctx)
+			return r.deleteAll(ctx, table, keys, &most, func(keys []string) { r.count(cell, table, keys) })
 		}
 	})
+}
+
+// forgetAttempts deletes the failed attempts that a cell holds at events of the tenant. They are the system's, and in no copy.
+func (r *run) forgetAttempts(ctx context.Context, cell manifest.Cell) error {
+	most := maxDeletes
+	return tenantdata.AttemptKeys(ctx, r.DynamoDB, cell.ResultsTable, r.removal.TenantID, func(keys []string) error {
+		return r.deleteAll(ctx, cell.ResultsTable, keys, &most, func([]string) {})
+	})
+}
+
+// deleteAll deletes items, at most so many in a transaction, and calls done with the keys of those of each.
+func (r *run) deleteAll(ctx context.Context, table string, keys []string, most *int, done func(keys []string)) error {
+	for len(keys) > 0 {
+		n := min(len(keys), *most)
+		deletes := make([]writeItem, 0, n)
+		for _, key := range keys[:n] {
+			deletes = append(deletes, writeItem{Delete: &types.Delete{TableName: &table, Key: Item{event.AttrKey: item.Text(key)}}})
+		}
+		err := r.write(ctx, deletes...)
+		if n > 1 && transact.Classify(err).Kind == transact.Invalid {
+			*most = n / 2
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		done(keys[:n])
+		keys = keys[n:]
+	}
+	return r.touch(ctx)
 }
 
 // everything calls do with the keys of all that a cell holds of the tenant, by table, a page at a time.

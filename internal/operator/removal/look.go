@@ -21,10 +21,11 @@ type trace struct {
 	fence  ledger.Fence
 	fenced bool // there is a fence
 	holds  bool // events, outcomes or state
+	tried  bool // failed attempts at events
 }
 
 // known reports whether the cell has ever had anything to do with the tenant.
-func (t trace) known() bool { return t.fenced || t.holds }
+func (t trace) known() bool { return t.fenced || t.holds || t.tried }
 
 // lookIn looks for a tenant in cells, and answers in their order. A cell that cannot be read is an error: what it holds
 // would be left behind. So is a fence in a state that this version does not know, because a removal writes the fence again.
@@ -60,7 +61,9 @@ func lookInto(ctx context.Context, client DynamoDB, cell manifest.Cell, tenantID
 			return trace{}, fmt.Errorf("cell %s: %w", cell.ID, err)
 		}
 	}
-	t.holds, err = tenantdata.Any(ctx, client, cell, tenantID)
+	if t.holds, err = tenantdata.Any(ctx, client, cell, tenantID); err == nil {
+		t.tried, err = tenantdata.AnyAttempts(ctx, client, cell, tenantID)
+	}
 	return t, err
 }
 

@@ -113,7 +113,7 @@ func (h *Home) afterRefusal(ctx context.Context, owner manifest.Cell, key string
 func (h *Home) dropped(tenantID, eventID string, stored tenantdata.Item, meant event.Event, to target) ledger.Outcome {
 	e := event.Event{
 		TenantID: tenantID, ID: eventID, Type: item.Read(stored).OptionalString(event.AttrType), Epoch: to.epoch,
-		AcceptedAt: meant.AcceptedAt, ExpiresAt: meant.ExpiresAt,
+		AcceptedAt: meant.AcceptedAt, ExpiresAt: meant.ExpiresAt, CorrelationID: event.CorrelationIDOf(stored),
 	}
 	outcome := ledger.Of(e, ledger.Failed, h.Now(), ledger.Memory(to.owner))
 	outcome.Reason = ledger.ReasonDropped

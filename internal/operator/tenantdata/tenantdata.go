@@ -109,6 +109,15 @@ func WaitingKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID st
 	return nil
 }
 
+// AttemptKeys calls each with the keys of the failed attempts that a results table holds at events of a tenant. They are among
+// none of the other listings.
+func AttemptKeys(ctx context.Context, client DynamoDB, resultsTable, tenantID string, each func(keys []string) error) error {
+	if err := merge(ctx, client, ledger.AttemptsOfTenant(resultsTable, tenantID), byKey, keysOf(each)); err != nil {
+		return fmt.Errorf("list the failed attempts at events of tenant %q: %w", tenantID, err)
+	}
+	return nil
+}
+
 // Read reads the items with the given keys from a table, consistently, and returns those that are there by their keys.
 func Read(ctx context.Context, client DynamoDB, table string, keys []string) (map[string]Item, error) {
 	return ReadBy(ctx, client, table, event.AttrKey, keys)

@@ -20,6 +20,10 @@ func TestRead_PutsLinesIntoWords(t *testing.T) {
 			`cell beta producer | {"timestamp":"2026-11-30T12:00:03.123456789Z","level":"INFO","message":"batch published","cell":"beta","records":3,"published":1,"clones":1,"ejected":1,"left":0}`,
 			"12:00:03.123  beta   -               -           producer    published 1 event, passed over 1 that a move copied, ejected 1",
 		},
+		"a record that can never be published, of a request that its client names": {
+			`cell beta producer | {"timestamp":"2026-11-30T12:00:03.123Z","level":"ERROR","message":"record ejected","cell":"beta","tenant":"acme","event":"order-17","correlation_id":"client-42","sequence_number":"1","reason":"decode record: no type"}`,
+			"12:00:03.123  beta   acme            order-17    producer    record ejected (decode record: no type) correlation_id=client-42",
+		},
 		"a batch that is tried again": {
 			`cell beta producer | {"timestamp":"2026-11-30T12:00:03.123Z","level":"ERROR","message":"batch reported for a retry","cell":"beta","records":3,"published":1,"clones":0,"ejected":0,"left":2,"waited_ms":8933.442,"error":"publish to topic: no such topic"}`,
 			"12:00:03.123  beta   -               -           producer    published 1 of 3 events, 2 to be tried again, waited 8.9 s: publish to topic: no such topic",

@@ -388,10 +388,8 @@ func TestAudit_HasNoSecrets(t *testing.T) {
 		})
 	})
 	inWorld(t, func(t *testing.T, w *world) {
-		t.Setenv(envToken, "t0ken")
 		t.Setenv("AWS_SECRET_ACCESS_KEY", "k3y")
 		w.does("tenants", "assign", "acme")
-		require.NotContains(t, fmt.Sprint(w.db.Items(stack.AuditTable())), "t0ken")
 		require.NotContains(t, fmt.Sprint(w.db.Items(stack.AuditTable())), "k3y")
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"cellular/cmd/internal/cli"
+	"cellular/internal/model/probe"
 	"cellular/internal/operator/alarm"
 	"cellular/internal/operator/audit"
 	"cellular/internal/operator/cellstatus"
@@ -41,7 +42,7 @@ type clients struct {
 	audit       audit.DynamoDB
 	recovery    restore.Tables
 	health      health.Clients
-	http        health.Doer // to the router
+	http        probe.Doer // to the router
 	credentials aws.CredentialsProvider
 }
 

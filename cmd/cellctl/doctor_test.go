@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
+	"cellular/internal/model/probe"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/terminal"
 )
@@ -89,17 +90,20 @@ func TestProgressOfParts_TellsOfEachPartInTheSameLine(t *testing.T) {
 }
 
 func TestProbesArePrinted(t *testing.T) {
-	v := viewOfProbes([]health.Probed{
-		{Cell: "c01", Event: "e1", Accepted: 5 * time.Millisecond, Processed: 70 * time.Millisecond},
-		{Cell: "c02", Event: "e2", Accepted: 6 * time.Millisecond, Err: errors.New("not processed in time")},
+	v := viewOfProbes([]probe.Result{
+		{Cell: "c01", Event: "e1", Accepted: 5 * time.Millisecond, Processed: 70 * time.Millisecond, Verdict: probe.Healthy},
+		{Cell: "c02", Event: "e2", Accepted: 6 * time.Millisecond, Verdict: probe.Faulty, Err: errors.New("not processed in time")},
+		{Cell: "c03", Verdict: probe.Unsent, Err: errors.New("throttled")},
 	})
 	require.Equal(t, `CELL  PROBE   ACCEPTED  PROCESSED  EVENT
 c01   ok      5 ms      70 ms      e1
 c02   failed  6 ms      -          e2
+c03   unsent  -         -          -
 `, rendered(t, outputTable, v))
 	require.JSONEq(t, `{"cells":[
-		{"cell":"c01","event":"e1","ok":true,"accepted_after":"5ms","processed_after":"70ms"},
-		{"cell":"c02","event":"e2","ok":false,"accepted_after":"6ms","processed_after":null,"error":"not processed in time"}]}`, rendered(t, outputJSON, v))
+		{"cell":"c01","event":"e1","ok":true,"outcome":"ok","accepted_after":"5ms","processed_after":"70ms"},
+		{"cell":"c02","event":"e2","ok":false,"outcome":"failed","accepted_after":"6ms","processed_after":null,"error":"not processed in time"},
+		{"cell":"c03","event":"","ok":false,"outcome":"unsent","accepted_after":null,"processed_after":null,"error":"throttled"}]}`, rendered(t, outputJSON, v))
 }
 
 func TestProbeRefusesWhatItCannotDo(t *testing.T) {
@@ -108,4 +112,34 @@ func TestProbeRefusesWhatItCannotDo(t *testing.T) {
 	_, stderr, code := w.run("probe", "c01", "c09")
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, stderr, `unknown cell "c09"`)
+}
+
+// api is what answers at the router's address.
+type api func(*http.Request) (status int, body string)
+
+func (a api) Do(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	status, body := a(r)
+	w.WriteHeader(status)
+	_, err := w.WriteString(body)
+	return w.Result(), err
+}
+
+func TestProbe_SaysWhatToDoWhereTheAPITakesNone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.http = api(func(r *http.Request) (int, string) {
+			require.Equal(t, "/v1/probes", r.URL.Path)
+			require.Contains(t, r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ", "whatever the router asks of tenants")
+			return http.StatusNotFound, `{"message":"Not Found"}`
+		})
+		w.refuses(exitRefused, "cellctl: stack "+string(stack)+" was deployed by a version whose router has no route for probes: "+
+			"deploy this cellctl's version, or use that version's cellctl\n", "probe")
+
+		w.http = api(func(*http.Request) (int, string) { return http.StatusForbidden, `{"message":"Forbidden"}` })
+		stdout, stderr, code := w.run("probe", "c01")
+		require.Equal(t, cli.ExitFailure, code)
+		require.Contains(t, stdout, "unsent")
+		require.Contains(t, stderr, "'cellctl iam-policy operate' prints the policy that does")
+		require.Contains(t, stderr, "403 Forbidden: Forbidden")
+	})
 }

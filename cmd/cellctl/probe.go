@@ -1,21 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/probe"
 	"cellular/internal/operator/health"
 )
-
-// envToken has the bearer token of a probe: a flag's value can be seen by every process of the machine.
-const envToken = "CELLCTL_PROBE_TOKEN"
 
 // requestTimeout bounds one request of a probe. It is above the router's own, so that what is seen is the router's answer.
 const requestTimeout = 35 * time.Second
@@ -29,8 +28,12 @@ func newProbe(a *app) *cobra.Command {
 reads it back. ACCEPTED is until the router answered, PROCESSED until the cell was seen to have processed the event. No
 tenant is touched: each cell has one of its own for this, cellctl-probe.CELL, which is not counted.
 
-Where the router asks for signatures, the operator's credentials sign. Where it asks for tokens, one that names the tenant
-cellctl-probe.CELL is read from ` + envToken + `; it probes that one CELL.`,
+PROBE is ok, failed where the cell is at fault, or unsent where nobody knows: the event did not get to the cell.
+
+The router takes probes on a route of their own, which asks for a signature, whatever it asks of tenants: your credentials sign.
+They need the right to call it, which 'cellctl iam-policy operate' has.
+
+A deployment has a standing probe that does the same every minute. 'cellctl alarms list' has what it found.`,
 		Example: `  cellctl probe
   cellctl probe c01 c02 --patience 1m`,
 		ValidArgsFunction: a.completeCells(),
@@ -57,12 +60,14 @@ func (a *app) probe(ctx context.Context, ids []string, how probing) error {
 	if err != nil {
 		return err
 	}
-	authorize, err := health.NewAuthorizer(s.Router.Auth, s.credentials, s.region, os.Getenv(envToken))
-	if err != nil {
-		return refused("%v; put it into %s", err, envToken)
+	prober := probe.Prober{URL: s.Router.URL, HTTP: s.http, Sign: probe.NewSigner(s.credentials, s.region), Patience: how.patience}
+	results, err := health.Probe(ctx, prober, s.placement, cells)
+	switch {
+	case errors.Is(err, probe.ErrNoRoute):
+		return refused("stack %s was deployed by a version whose router has no route for probes: deploy this cellctl's version, or use that version's cellctl", s.Stack)
+	case errors.Is(err, probe.ErrNotAllowed):
+		a.note("The API lets nobody with these credentials probe: 'cellctl iam-policy operate' prints the policy that does.")
 	}
-	prober := health.Prober{Router: s.Router, Placement: s.placement, HTTP: s.http, Authorize: authorize, Patience: how.patience}
-	results, err := prober.Probe(ctx, cells)
 	if printErr := a.print(viewOfProbes(results)); printErr != nil {
 		return printErr
 	}
@@ -95,15 +100,16 @@ type probeView struct {
 	Cell           string             `json:"cell"`
 	Event          string             `json:"event"`
 	OK             bool               `json:"ok"`
+	Outcome        string             `json:"outcome"`         // ok, failed, unsent or interrupted
 	AcceptedAfter  *manifest.Duration `json:"accepted_after"`  // null: it was not accepted
 	ProcessedAfter *manifest.Duration `json:"processed_after"` // null: it was not seen to be processed
 	Error          string             `json:"error,omitempty"`
 }
 
-func viewOfProbes(results []health.Probed) probesView {
+func viewOfProbes(results []probe.Result) probesView {
 	v := probesView{Cells: []probeView{}}
 	for _, r := range results {
-		p := probeView{Cell: r.Cell, Event: r.Event, OK: r.Err == nil, AcceptedAfter: after(r.Accepted), ProcessedAfter: after(r.Processed)}
+		p := probeView{Cell: r.Cell, Event: r.Event, OK: r.Verdict == probe.Healthy, Outcome: r.Verdict.String(), AcceptedAfter: after(r.Accepted), ProcessedAfter: after(r.Processed)}
 		if r.Err != nil {
 			p.Error = r.Err.Error()
 		}
@@ -123,11 +129,11 @@ func after(d time.Duration) *manifest.Duration {
 func (v probesView) text(s *sheet) {
 	s.row("CELL", "PROBE", "ACCEPTED", "PROCESSED", "EVENT")
 	for _, p := range v.Cells {
-		verdict := coloured{"ok", green}
+		outcome := coloured{p.Outcome, green}
 		if !p.OK {
-			verdict = coloured{"failed", red}
+			outcome.colour = red
 		}
-		s.row(p.Cell, verdict, orNothing(p.AcceptedAfter), orNothing(p.ProcessedAfter), p.Event)
+		s.row(p.Cell, outcome, orNothing(p.AcceptedAfter), orNothing(p.ProcessedAfter), cmp.Or(p.Event, "-"))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -27,6 +28,7 @@ import (
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	"cellular/internal/model/naming"
+	"cellular/internal/model/probe"
 	"cellular/internal/operator/record"
 	"cellular/internal/operator/restore"
 	"cellular/internal/operator/terminal"
@@ -55,6 +57,7 @@ type world struct {
 	stdin string    // what is typed; "" where stdin is no terminal
 
 	sts    stsClient     // who acts
+	http   probe.Doer    // what answers at the router's address
 	holder func() string // who each command is, this process unless a test has several at a time
 }
 
@@ -117,7 +120,8 @@ func (w *world) app(out, errs *bytes.Buffer) *app {
 		stdin: strings.NewReader(w.stdin), stdout: terminal.NewWriter(out), stderr: terminal.NewWriter(errs),
 		terminal: func(stream any) bool { _, in := stream.(*strings.Reader); return in && w.stdin != "" },
 		dial: func(context.Context, options) (*clients, error) {
-			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, audit: w.db, recovery: w.recovery, sts: w.sts, cloudwatch: agesAndAlarms{w.ages, w.alarms}}, nil
+			return &clients{region: "eu-west-1", holder: w.holder(), dynamo: w.db, sqs: w.sqs, ssm: countedSSM{w.ssm, &w.lists}, audit: w.db, recovery: w.recovery, sts: w.sts, cloudwatch: agesAndAlarms{w.ages, w.alarms},
+				http: w.http, credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", "")}, nil
 		},
 	}
 }

@@ -71,6 +71,21 @@ const (
 	Unsent
 )
 
+// String is the verdict as logs and cellctl have it.
+func (v Verdict) String() string {
+	//exhaustive:enforce
+	switch v {
+	case Healthy:
+		return "ok"
+	case Faulty:
+		return "failed"
+	case Unsent:
+		return "unsent"
+	case Interrupted:
+	}
+	return "interrupted"
+}
+
 // Result is what became of one cell's event. The durations are from the first byte sent; zero where it did not come to it.
 type Result struct {
 	Cell      string

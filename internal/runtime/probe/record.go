@@ -32,21 +32,18 @@ func (t *tally) count(v probe.Verdict) {
 // recordCell writes a cell's line. probe_ok is there only where the probe says something of the cell: an event that did not
 // get to it is no fault of the cell, and no sign of its health.
 func (r *Rounds) recordCell(ctx context.Context, result probe.Result) {
-	level, outcome := slog.LevelInfo, ""
+	level := slog.LevelWarn
 	//exhaustive:enforce
 	switch result.Verdict {
 	case probe.Healthy:
-		outcome = "ok"
+		level = slog.LevelInfo
 	case probe.Faulty:
-		level, outcome = slog.LevelError, "failed"
-	case probe.Unsent:
-		level, outcome = slog.LevelWarn, "unsent"
-	case probe.Interrupted:
-		level, outcome = slog.LevelWarn, "interrupted"
+		level = slog.LevelError
+	case probe.Unsent, probe.Interrupted:
 	}
 	records := r.Records.OfCell(result.Cell)
 	line := records.Start(ctx, level, time.Now(), "cell probed")
-	line.Text("outcome", outcome)
+	line.Text("outcome", result.Verdict.String())
 	line.OptionalText("tenant", result.Tenant)
 	line.OptionalText("event", result.Event)
 	if result.Accepted > 0 {

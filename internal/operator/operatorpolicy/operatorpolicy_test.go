@@ -137,9 +137,7 @@ func TestAnOperatorHasNoMoreThanTheStack(t *testing.T) {
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-stream-dlq-cell-alpha",
 		"arn:aws:sqs:eu-west-1:123456789012:dev-processing-queue-dlq-cell-alpha",
 	}, resourcesOf(all, "sqs:DeleteMessage"), "what the consumer has to read is out of reach")
-	require.Equal(t, []string{
-		"arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/events*", "arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/probes*",
-	}, resourcesOf(all, "execute-api:Invoke"))
+	require.Equal(t, []string{"arn:aws:execute-api:eu-west-1:123456789012:abc123/*/*/v1/probes*"}, resourcesOf(all, "execute-api:Invoke"))
 	require.Equal(t, []string{
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-tenant-cell-mapping",
 		"arn:aws:dynamodb:eu-west-1:123456789012:table/dev-global-cell-states",

@@ -8,6 +8,7 @@ import (
 
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/naming"
+	"cellular/internal/model/probe"
 )
 
 // Scope is the deployment that a policy is about.
@@ -100,7 +101,7 @@ func (s Scope) names() []cellNames {
 // after is what follows the last separator.
 func after(s, separator string) string { return s[strings.LastIndex(s, separator)+1:] }
 
-// api returns the ARNs of the router's routes that cells are probed through; none where the router answers at a domain of its own,
+// api returns the ARN of the router's routes that cells are probed through; none where the router answers at a domain of its own,
 // from which the API cannot be told.
 func (s Scope) api() []string {
 	at, err := url.Parse(s.Router.URL)
@@ -111,5 +112,5 @@ func (s Scope) api() []string {
 	if !ok || !strings.HasPrefix(rest, "execute-api.") {
 		return nil
 	}
-	return []string{s.arn("execute-api", id+"/*/*/v1/events*"), s.arn("execute-api", id+"/*/*/v1/probes*")}
+	return []string{s.arn("execute-api", id+"/*/*"+probe.Path+"*")}
 }

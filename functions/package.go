@@ -21,6 +21,11 @@ const (
 	X86_64 = "x86_64"
 )
 
+// Architecture is Lambda's name of an architecture that Go calls goarch; "" if Lambda does not offer it.
+func Architecture(goarch string) string {
+	return map[string]string{"arm64": ARM64, "amd64": X86_64}[goarch]
+}
+
 // Artifacts are the absolute paths of the packaged functions.
 type Artifacts struct {
 	Router   string

@@ -75,6 +75,9 @@ type Cloud struct {
 	settings settings
 	packages packages
 
+	operators operators
+	denials   io.Writer // the gate's log
+
 	lambdaAPI *api.Server
 }
 
@@ -153,8 +156,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	if err != nil {
 		return err
 	}
-	denials, err := c.logs.open("gate")
-	if err != nil {
+	if c.denials, err = c.logs.open("gate"); err != nil {
 		return err
 	}
 	if _, err := c.logs.open(alarmLog); err != nil { // it is there, also where no alarm changes
@@ -162,7 +164,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 	}
 	c.watch = newWatch(region, c.logs.function(alarmLog), c.notify)
 	c.gate = gate.New(gate.Options{
-		Region: region, Admin: emulator.AccessKey, Log: denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},
+		Region: region, Admin: emulator.AccessKey, Log: c.denials, Services: map[string]http.Handler{"monitoring": c.watch.Handler()},
 		Tables: c.watch.vitals.Table,
 	})
 	c.emulator, err = emulator.Start(ctx, emulator.Options{
@@ -171,7 +173,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 			if c.options.Gate != nil {
 				next = c.options.Gate(next)
 			}
-			return c.gate.Wrap(next)
+			return c.keepGranted(c.gate.Wrap(next))
 		},
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ var oldestEngine = semver.MustParse("3.276.0")
 type Engine struct {
 	Path    string
 	Version semver.Version
+	Built   bool // it is the one that tools/go.mod pins, and not one that somebody installed
 }
 
 // FindEngine returns the Pulumi CLI to use: the one that tools/go.mod pins if it was built before, else `pulumi` on
@@ -43,17 +44,17 @@ func findEngine(ctx context.Context, root string, group *process.Group, progress
 	}
 	built := filepath.Join(root, ".build", "bin", "pulumi-"+pinned.String())
 	if _, err := os.Stat(built); err == nil {
-		return Engine{built, pinned}, nil
+		return Engine{Path: built, Version: pinned, Built: true}, nil
 	}
 	if path, err := exec.LookPath("pulumi"); err == nil {
 		v, err := engineVersion(ctx, path)
 		if err == nil && v.Major == oldestEngine.Major && v.GTE(oldestEngine) {
-			return Engine{path, v}, nil
+			return Engine{Path: path, Version: v}, nil
 		}
 		progress(fmt.Sprintf("%s is not usable (it has to be version %s or later of major %d): the pinned version is built instead", path, oldestEngine, oldestEngine.Major))
 	}
 	progress(fmt.Sprintf("building the Pulumi engine v%s from tools/, once; this takes some minutes", pinned))
-	return Engine{built, pinned}, buildEngine(ctx, root, built, pinned, group)
+	return Engine{Path: built, Version: pinned, Built: true}, buildEngine(ctx, root, built, pinned, group)
 }
 
 // buildEngine builds the CLI beside its final path and renames it, so that a build cut short leaves no engine.

@@ -27,11 +27,11 @@ func TestAShellThatIsPointedToACloudStartsNoOther(t *testing.T) {
 
 // Start of a whole cloud is what other tests do; this one reads its environment as a user's shell does.
 func TestAShellReadsTheEnvironment(t *testing.T) {
-	text := exports([]string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_SESSION_TOKEN=", "CELLCTL_STACK=local"})
-	cmd := exec.Command("sh", "-c", text+`env | grep -e '^AWS_' -e '^CELLCTL_' | sort`)
+	text := exports("/the cloud/bin", []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_SESSION_TOKEN=", "CELLCTL_STACK=local"})
+	cmd := exec.Command("sh", "-c", text+`env | grep -e '^AWS_' -e '^CELLCTL_' -e '^PATH=' | sort`)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_SESSION_TOKEN=of another key"}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.Equal(t, []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_SESSION_TOKEN=", "CELLCTL_STACK=local"},
+	require.Equal(t, []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_SESSION_TOKEN=", "CELLCTL_STACK=local", "PATH=/the cloud/bin:" + os.Getenv("PATH")},
 		strings.Split(strings.TrimSpace(string(out)), "\n"))
 }

@@ -20,7 +20,7 @@ type settings map[string]any
 // readSettings reads Pulumi.local.yaml, lays overrides over it (objects are merged, everything else is replaced), and
 // puts in the host's architecture, because the functions run on the host.
 func readSettings(root string, overrides map[string]any) (settings, error) {
-	path := filepath.Join(root, "Pulumi."+StackName+".yaml")
+	path := filepath.Join(root, stackFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -31,8 +31,8 @@ func readSettings(root string, overrides map[string]any) (settings, error) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	architecture, ok := map[string]string{"amd64": functions.X86_64, "arm64": functions.ARM64}[runtime.GOARCH]
-	if !ok {
+	architecture := functions.Architecture(runtime.GOARCH)
+	if architecture == "" {
 		return nil, fmt.Errorf("the host's architecture is %s; functions exist for amd64 and arm64", runtime.GOARCH)
 	}
 	merged := merge(file.Config, overrides)
@@ -56,7 +56,8 @@ func merge(base, over map[string]any) map[string]any {
 }
 
 // writeProject writes the project's settings for the engine into dir, a directory of its own: the engine adds to a
-// stack's file, and the project's files are not its to change. What the engine keeps in the stack's file is kept.
+// stack's file, and the project's files are not its to change. All but the configuration is as in the project's file, so that a
+// CLI in the project's own directory finds the stack as it left it, and what the engine keeps in the file here is kept.
 func writeProject(root, dir string, s settings) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -68,14 +69,18 @@ func writeProject(root, dir string, s settings) error {
 	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), project, 0o644); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "Pulumi."+StackName+".yaml")
-	file := map[string]any{}
-	if text, err := os.ReadFile(path); err == nil {
-		if err := yaml.Unmarshal(text, &file); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+	file, path := map[string]any{}, filepath.Join(dir, stackFile)
+	for _, from := range []string{filepath.Join(root, stackFile), path} {
+		text, err := os.ReadFile(from)
+		if from == path && errors.Is(err, os.ErrNotExist) {
+			continue
 		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return err
+		if err == nil {
+			err = yaml.Unmarshal(text, &file)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", from, err)
+		}
 	}
 	file["config"] = map[string]any(s)
 	text, err := yaml.Marshal(file)
@@ -84,6 +89,9 @@ func writeProject(root, dir string, s settings) error {
 	}
 	return os.WriteFile(path, text, 0o644)
 }
+
+// stackFile has the settings of the stack.
+const stackFile = "Pulumi." + StackName + ".yaml"
 
 // listed is the list of keys that a program started by the Pulumi CLI finds in its environment. A program that runs
 // inline has none, and could not refuse a key that it does not know.

@@ -18,6 +18,7 @@ const localSettings = `config:
   cellular:functions:
     architecture: none
     timeout: 10s
+encryptionsalt: v1:project
 `
 
 func projectRoot(t *testing.T) string {
@@ -47,11 +48,14 @@ func TestTheProjectsOwnFilesAreNotTouched(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, writeProject(root, dir, s))
 
-	// The engine adds to the stack's file, and finds it again after the next write.
+	// What pulumi knows the stack by is that of the project's file, so that it may be used there, too.
 	path := filepath.Join(dir, "Pulumi.local.yaml")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, append([]byte("encryptionsalt: v1:salt\n"), text...), 0o644))
+	require.Contains(t, string(text), "encryptionsalt: v1:project\n")
+
+	// The engine changes the stack's file, and finds it again after the next write.
+	require.NoError(t, os.WriteFile(path, []byte("encryptionsalt: v1:salt\n"), 0o644))
 	require.NoError(t, writeProject(root, dir, merge(s, map[string]any{"cellular:protect": true})))
 
 	var file map[string]any

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
@@ -72,6 +71,7 @@ func (c *Cloud) up(ctx context.Context, overrides map[string]any, more ...optup.
 	if err := json.Unmarshal(text, &out); err != nil {
 		return Outputs{}, nil, fmt.Errorf("read the stack's outputs: %w", err)
 	}
+	c.operators.stale.Store(true) // also where nothing was published: what is gone is not the operators' any more
 	if err := c.grantOperator(ctx); err != nil {
 		return Outputs{}, nil, err
 	}
@@ -144,7 +144,7 @@ func (c *Cloud) workspace(ctx context.Context, s settings) (auto.Stack, io.Write
 		return auto.Stack{}, nil, err
 	}
 	dir, state := c.path("project"), c.path("state")
-	_, err = os.Stat(filepath.Join(dir, "Pulumi."+StackName+".yaml"))
+	_, err = os.Stat(filepath.Join(dir, stackFile))
 	first := errors.Is(err, os.ErrNotExist)
 	if err := errors.Join(writeProject(c.root, dir, s), os.MkdirAll(state, 0o755)); err != nil {
 		return auto.Stack{}, nil, err
@@ -160,14 +160,7 @@ func (c *Cloud) workspace(ctx context.Context, s settings) (auto.Stack, io.Write
 		auto.Pulumi(command{c.engine, c.group}),
 		auto.Program(stack.Program(stack.Options{Package: c.packages.Package})),
 		auto.WorkDir(dir),
-		auto.PulumiHome(c.path("pulumi")),
-		auto.EnvVars(map[string]string{
-			"PULUMI_BACKEND_URL":                          "file://" + state,
-			"PULUMI_CONFIG_PASSPHRASE":                    "local", // nothing in the state is secret
-			"PULUMI_DEBUG_PROVIDERS":                      "aws:" + strconv.Itoa(c.provider.Port()),
-			"PULUMI_SKIP_UPDATE_CHECK":                    "true",
-			"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-		}))
+		auto.EnvVars(c.engineEnv()))
 	if err != nil {
 		return auto.Stack{}, nil, err
 	}

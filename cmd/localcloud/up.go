@@ -77,7 +77,7 @@ func runUp(ctx context.Context, o local.Options, stderr io.Writer) (err error) {
 	if err := demo.Place(ctx, cloud, outputs, examples.Tenants); err != nil {
 		return err
 	}
-	env, err := cloud.WriteEnv()
+	env, err := cloud.WriteEnv(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,12 +108,13 @@ Send an event, and read what became of it:
     '{"tenant_id":"%[2]s","id":"first","type":"order.placed","payload":{"order_id":"1","customer":"Ada","currency":"EUR","lines":[{"sku":"A","quantity":2,"unit_price":1999}]}}'
   curl -i '%[1]s/v1/events/first?tenant_id=%[2]s'
 
-Operate it from another terminal:
+Operate it, or change it, from another terminal:
 
   . %[4]s
   %[5]s cells list
+  pulumi up -s %[6]s
 
 What happens to events follows. All that the functions write is in %[3]s. Ctrl-C takes everything down.
 
-`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"), env, filepath.Join(filepath.Dir(os.Args[0]), "cellctl"))
+`, outputs.URL, placements[0].TenantID, filepath.Join(cloud.Dir, "logs"), env, filepath.Join(filepath.Dir(os.Args[0]), "cellctl"), local.StackName)
 }

@@ -199,9 +199,25 @@ func TestI3ContainedChangeThroughTheLifeOfADeployment(t *testing.T) {
 		o.up(cells(alpha, cell("gamma"), cell("delta")))
 		require.Len(o.t, of(o.state(), "delta"), perCell)
 	})
-	step("destroy leaves nothing", func(o operator) {
-		_, err := o.cloud.Destroy(o.t.Context())
-		require.NoError(o.t, err)
+	step("another terminal finds the stack as it is", func(o operator) {
+		o.requireUnchangedInTerminal(cells(alpha, cell("gamma"), cell("delta")))
+	})
+	step("another terminal adds a cell, which is then everybody's", func(o operator) {
+		before := o.state()
+		all := cells(alpha, cell("gamma"), cell("delta"), cell("omega"))
+		o.upInTerminal(all)
+		after := o.state()
+		o.requireSame(before, without(after, "omega"))
+		require.Len(o.t, of(after, "omega"), perCell)
+
+		_, err := dynamodb.NewFromConfig(o.cloud.Operator()).DescribeTable(o.t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(stack.Cell("omega").DataTable())})
+		require.NoError(o.t, err, "its operators have rights on it")
+		require.Equal(o.t, []string{"same"}, operations(o.up(all)))
+	})
+	step("a stack for another place is refused before it has anything", func(o operator) { o.requireRefusedElsewhere() })
+	step("destroy from another terminal leaves nothing", func(o operator) {
+		out, err := o.terminal().pulumi("destroy", "-s", local.StackName, "--config-file", o.settings(local.StackName, nil), "--yes", "--skip-preview")
+		require.NoError(o.t, err, out)
 		require.Empty(o.t, o.state())
 		tables, err := dynamodb.NewFromConfig(o.cloud.AWS).ListTables(o.t.Context(), &dynamodb.ListTablesInput{})
 		require.NoError(o.t, err)

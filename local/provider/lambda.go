@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	awslambda "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	packaged "cellular/functions"
 	"cellular/local/lambda"
 )
 
@@ -82,6 +84,10 @@ var functionKind = &kind{
 		"memorySize": 128, "timeout": 3, "packageType": "Zip", "publish": false, "reservedConcurrentExecutions": -1, "skipDestroy": false,
 	},
 	verify: func(in props) []problem {
+		here := packaged.Architecture(runtime.GOARCH)
+		if a := in.strs("architectures"); len(a) > 0 && a[0] != here {
+			return []problem{{"architectures", fmt.Sprintf("is %s, but functions run on this machine, which is %s", a[0], here)}}
+		}
 		logging := in.object("loggingConfig")
 		if logging.str("logFormat") == "Text" && (logging.has("applicationLogLevel") || logging.has("systemLogLevel")) {
 			return []problem{{"loggingConfig", "has log levels, which go with logFormat JSON only"}}

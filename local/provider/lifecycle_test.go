@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -20,6 +21,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
+
+	"cellular/functions"
 )
 
 func tokenType(token string) tokens.Type { return tokens.Type(token) }
@@ -390,7 +393,7 @@ func functionARN(name string) string {
 func aFunction(t *testing.T, name string) map[string]any {
 	return map[string]any{
 		"name": name, "role": "arn:aws:iam::" + account + ":role/shared", "runtime": "provided.al2023", "handler": "bootstrap", "code": zipFile(t, "one"),
-		"architectures": []any{"x86_64"}, "timeout": 10, "environment": map[string]any{"variables": map[string]any{"KEY": "1"}},
+		"architectures": []any{functions.Architecture(runtime.GOARCH)}, "timeout": 10, "environment": map[string]any{"variables": map[string]any{"KEY": "1"}},
 		"loggingConfig": map[string]any{"logFormat": "JSON", "logGroup": "/aws/lambda/function"}, "tags": map[string]any{"Cell": "alpha"},
 	}
 }

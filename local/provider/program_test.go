@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -18,6 +19,7 @@ func TestTakesWhatTheProgramRegisters(t *testing.T) {
 	rooms, _ := newRooms(t)
 	e := attach(t, rooms, nil)
 	code := resource.NewProperty(zipFile(t, "code"))
+	here := resource.NewProperty([]resource.PropertyValue{resource.NewProperty(functions.Architecture(runtime.GOARCH))}) // as Pulumi.local.yaml has it
 	program := stack.Program(stack.Options{Package: func(context.Context, string) (functions.Artifacts, error) {
 		return functions.Artifacts{Router: "/router.zip", Producer: "/producer.zip", Consumer: "/consumer.zip"}, nil
 	}})
@@ -35,7 +37,7 @@ func TestTakesWhatTheProgramRegisters(t *testing.T) {
 			}
 			in := r.Inputs.Copy()
 			if _, ok := in["code"]; ok {
-				in["code"] = code
+				in["code"], in["architectures"] = code, here
 			}
 			_, reasons := e.check(r.Type, in)
 			require.Empty(t, reasons, "%s", r)

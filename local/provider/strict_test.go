@@ -3,6 +3,7 @@ package provider_test
 import (
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"github.com/stretchr/testify/require"
 
+	"cellular/functions"
 	"cellular/local/provider"
 )
 
@@ -46,6 +48,7 @@ const topicARN = "arn:aws:sns:us-east-1:" + account + ":t"
 func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 	rooms, _ := newRooms(t)
 	e := attach(t, rooms, nil)
+	elsewhere := map[string]string{functions.X86_64: functions.ARM64, functions.ARM64: functions.X86_64}[functions.Architecture(runtime.GOARCH)]
 	fn := func(change map[string]any) map[string]any { return with(aFunction(t, "f"), change) }
 	cases := []struct {
 		name, token string
@@ -108,6 +111,7 @@ func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 		{"function of another runtime", functionType, fn(map[string]any{"runtime": "go1.x"}), "allowed: provided.al2023"},
 		{"function on two architectures", functionType, fn(map[string]any{"architectures": []any{"x86_64", "arm64"}}), "has 2 entries, allowed: 1 to 1"},
 		{"function with Go's name of an architecture", functionType, fn(map[string]any{"architectures": []any{"amd64"}}), "allowed: x86_64, arm64"},
+		{"function for another machine", functionType, fn(map[string]any{"architectures": []any{elsewhere}}), "is " + elsewhere + ", but functions run on this machine, which is "},
 		{"function that may run too long", functionType, fn(map[string]any{"timeout": 901}), "allowed: 1 to 900"},
 		{"function with too little memory", functionType, fn(map[string]any{"memorySize": 64}), "allowed: 128 to 10240"},
 		{"function that sets Lambda's own variable", functionType, fn(map[string]any{"environment": map[string]any{"variables": map[string]any{"AWS_REGION": "x"}}}), "sets AWS_REGION, which is reserved"},

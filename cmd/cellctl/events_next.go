@@ -54,6 +54,8 @@ func (of story) whereFailed() next {
 	switch {
 	case of.Outcome.Reason == ledger.ReasonDropped:
 		return do("nothing: an operator has given it up; have the client send it again, under another id, if it still matters")
+	case of.triedSince():
+		return do("wait: it was sent again, and is being tried", of.showAgain())
 	case of.refusal() != "":
 		return of.whereRefused()
 	case of.depth != nil && of.depth.Queue.Total() > 0 && of.depth.ConsumerDLQ.Total() == 0:
@@ -69,6 +71,12 @@ func (of story) whereFailed() next {
 
 // permanent are the consumer's classes of failures that no retry mends.
 var permanent = map[string]bool{"rejected": true, "malformed": true}
+
+// triedSince reports whether a failed event was tried since it was given up, and a moment ago: whoever sent it again waits for what comes of it.
+func (of story) triedSince() bool {
+	steps := of.Steps()
+	return len(steps) > 0 && steps[len(steps)-1].What == follow.HasFailed && of.At.Sub(of.lastSign()) < replay.DefaultGrace
+}
 
 // whereRefused is about an event that a redrive does not send.
 func (of story) whereRefused() next {

@@ -231,6 +231,14 @@ func TestEventsShow_SaysWhatToDoNext(t *testing.T) {
 			w.putEvent("c01", e)
 			w.settle("c01", e, ledger.Failed, "panic", "nil map")
 		}, "its message is in no DLQ any more", []string{replay}},
+		"failed, sent again, and failing again": {func(w *world, q *sqstest.SQS) {
+			e := orderOf("e")
+			w.putEvent("c01", e)
+			w.settle("c01", e, ledger.Failed, "error", "down")
+			time.Sleep(time.Minute)
+			w.tried("c01", e, "down")
+			w.letter(q, "acme", "another")
+		}, "wait: it was sent again, and is being tried", []string{show}},
 		"failed, and sent again": {func(w *world, q *sqstest.SQS) {
 			e := orderOf("e")
 			w.putEvent("c01", e)

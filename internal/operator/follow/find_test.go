@@ -99,6 +99,34 @@ func TestEvent_IsFollowedWhereverItIs(t *testing.T) {
 			status: follow.Failed, cell: "alpha", failedIn: "alpha", received: true,
 			steps: []step{{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"}},
 		},
+		"given up, with the attempt noted behind it": {
+			world: func(w *world) {
+				e := order("e", time.Minute)
+				w.data("alpha", e.Item())
+				o := failed(e, time.Second)
+				o.Reason, o.ReasonText = "error", "connection refused"
+				w.results("alpha", o.Item())
+				w.results("alpha", tried(e, 59*time.Second-10*time.Millisecond).Item())
+			},
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
+			steps: []step{
+				{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.HasFailed, "alpha", 59*time.Second - 10*time.Millisecond, "connection refused"},
+				{follow.WasGivenUp, "alpha", 59 * time.Second, "connection refused"},
+			},
+		},
+		"given up, and sent again": {
+			world: func(w *world) {
+				e := order("e", time.Minute)
+				w.data("alpha", e.Item())
+				w.results("alpha", failed(e, time.Second).Item())
+				w.results("alpha", tried(e, 30*time.Second).Item())
+			},
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
+			steps: []step{
+				{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"},
+				{follow.HasFailed, "alpha", 30 * time.Second, "connection refused"},
+			},
+		},
 		"given up by an operator before it was received": {
 			world: func(w *world) {
 				e := order("e", time.Minute)

@@ -56,6 +56,22 @@ func (t Trail) Steps() []Step {
 		steps = append(steps, Step{At: of.ExpiresAt, CellID: s.Copy.CellID, What: HasExpired})
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return a.At.Compare(b.At) })
+	return afterItsAttempt(steps)
+}
+
+// noting is how long after it has given an event up the consumer may note the attempt that it gave it up for: the two are written one
+// after the other, and each is given a second.
+const noting = time.Second
+
+// afterItsAttempt puts the step at which an event was given up behind the attempt that it was given up for.
+func afterItsAttempt(steps []Step) []Step {
+	for i := range len(steps) - 1 {
+		up, attempt := steps[i], steps[i+1]
+		if up.What == WasGivenUp && attempt.What == HasFailed && attempt.Reason == up.Reason && attempt.At.Sub(up.At) <= noting {
+			steps[i], steps[i+1] = attempt, up
+			break
+		}
+	}
 	return steps
 }
 

@@ -57,8 +57,12 @@ type Outcome struct {
 }
 
 // Of is an outcome of an event, with all that is known by the event alone. It is kept for ttl, and never for less long than the
-// event's item: else a reader would see the event as accepted once more.
+// event's item: else a reader would see the event as accepted once more. That of a synthetic event need not be kept until no message of
+// the event can come any more: those that come late are dropped.
 func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome {
+	if e.Synthetic() {
+		ttl = min(ttl, event.SyntheticTTL)
+	}
 	o := Outcome{
 		TenantID: e.TenantID, EventID: e.ID, Type: e.Type, Epoch: e.Epoch, Status: status,
 		AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt,

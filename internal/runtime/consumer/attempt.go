@@ -44,9 +44,12 @@ func (c *Consumer) apply(ctx context.Context, d delivery, business **time.Durati
 			return "", fmt.Errorf("read the payload: %w", err)
 		}
 	}
-	start := c.Now()
-	effect, err := c.run(ctx, e)
-	*business = new(c.Now().Sub(start))
+	var effect app.Effect // of a synthetic event, which is nobody's business
+	if !e.Synthetic() {
+		start := c.Now()
+		effect, err = c.run(ctx, e)
+		*business = new(c.Now().Sub(start))
+	}
 	if err != nil {
 		return "", err
 	}

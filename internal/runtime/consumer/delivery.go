@@ -60,6 +60,13 @@ func (d delivery) followed() []slog.Attr {
 	return []slog.Attr{telemetry.Tenant(d.tenantID), telemetry.Event(d.eventID), telemetry.Correlation(d.message.CorrelationID)}
 }
 
+// synthetic reports whether a message is about a synthetic event, also where nothing but its attributes tells.
+func (d delivery) synthetic() bool { return event.SyntheticTenant(d.tenantID) }
+
+// outdated reports whether a message is about a synthetic event that has expired: nobody waits to see what becomes of it. A cell
+// that was sick for a day has more than a thousand of them in its DLQ, and a redrive of that DLQ is about tenants' events.
+func (d delivery) outdated(now time.Time) bool { return d.synthetic() && d.message.Expired(now) }
+
 func attribute(m events.SQSMessage, name string) string {
 	if v := m.MessageAttributes[name].StringValue; v != nil {
 		return *v

@@ -44,6 +44,11 @@ func (i *invocation) begin(ctx context.Context, batch events.SQSEvent) {
 	i.failures = []events.SQSBatchItemFailure{} // goes out as [] rather than null
 	for _, m := range batch.Records {
 		d := read(m)
+		if d.outdated(i.Now()) {
+			i.done = append(i.done, d)
+			i.record(ctx, d, outcome{result: dropped}, 0)
+			continue
+		}
 		i.guarded = i.guarded || d.again()
 		i.todo = append(i.todo, d)
 	}

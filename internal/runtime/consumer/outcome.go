@@ -25,6 +25,7 @@ const (
 	applied   result = "applied"   // its transaction committed
 	duplicate result = "duplicate" // it had been applied, or diverted, before
 	diverted  result = "diverted"  // its tenant has left the cell, and it waits to be sent to the new one
+	dropped   result = "dropped"   // it is synthetic and has expired; see delivery.outdated
 	removed   result = "removed"   // its tenant was removed with all that it had, and nobody waits for it
 	retry     result = "retry"     // it failed and comes again
 	resent    result = "resent"    // it lost its receives to records that killed the process, and a copy of it has its place

@@ -22,6 +22,11 @@ func (c *Consumer) record(ctx context.Context, d delivery, out outcome, took tim
 	line.Text("outcome", string(out.result))
 	line.Int("receive_count", d.receives)
 	line.Milliseconds("took_ms", took)
+	if d.synthetic() {
+		line.True("probe")
+		countProbe(line, out.result)
+		line.CountApart()
+	}
 	if out.business != nil {
 		line.Latency("apply_ms", *out.business)
 	}
@@ -42,7 +47,7 @@ func (c *Consumer) record(ctx context.Context, d delivery, out outcome, took tim
 	case ejected:
 		line.Count("ejected")
 		line.Count(out.reason.metric())
-	case resent:
+	case resent, dropped:
 	}
 	if out.failed() {
 		text := out.text()
@@ -56,6 +61,18 @@ func (c *Consumer) record(ctx context.Context, d delivery, out outcome, took tim
 		}
 	}
 	c.Records.Write(line)
+}
+
+// countProbe adds the metric of a synthetic event. What became of the others is in their lines.
+func countProbe(line *telemetry.Record, r result) {
+	switch r {
+	case applied:
+		line.Count("probes_applied")
+	case retry:
+		line.Count("probes_retried")
+	case ejected:
+		line.Count("probes_ejected")
+	}
 }
 
 // recordLatency adds how long an event was on its way. As metrics these are of events that come from the producer: what was sent
@@ -73,13 +90,15 @@ func recordLatency(line *telemetry.Record, d delivery, now time.Time) {
 	}
 }
 
-// level is a warning where a record comes again, and an error where it is given up on.
+// level is a warning where a record comes again, and an error where it is given up on. One that is dropped is nobody's loss.
 func (o outcome) level() slog.Level {
 	switch o.result {
 	case retry:
 		return slog.LevelWarn
 	case ejected:
 		return slog.LevelError
+	case dropped:
+		return slog.LevelDebug
 	}
 	return slog.LevelInfo
 }

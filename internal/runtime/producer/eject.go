@@ -31,7 +31,10 @@ func (w *work) eject(ctx context.Context) error {
 		}
 		delete(w.hopeless, i)
 		w.ejected++
-		if _, ok := errors.AsType[refusal](reason); ok {
+		tenantID, _ := recordIDs(w.records[i])
+		if event.SyntheticTenant(tenantID) {
+			w.probes.ejected++
+		} else if _, ok := errors.AsType[refusal](reason); ok {
 			w.refused++
 		}
 		w.logRecord(ctx, "record ejected", i, reason)

@@ -19,6 +19,7 @@ const (
 // entry is one event, ready to be published.
 type entry struct {
 	record  int // its index in the stream's batch
+	probe   bool
 	request types.PublishBatchRequestEntry
 }
 
@@ -28,7 +29,7 @@ func newEntry(record int, e event.Event, inlineBytes int) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	return entry{record: record, request: types.PublishBatchRequestEntry{
+	return entry{record: record, probe: e.Synthetic(), request: types.PublishBatchRequestEntry{
 		Id:      aws.String(strconv.Itoa(record)),
 		Message: aws.String(string(body)),
 		MessageAttributes: map[string]types.MessageAttributeValue{

@@ -45,6 +45,7 @@ func (w *work) publish(ctx context.Context) error {
 				failure = s.err
 			}
 			w.published += s.published
+			w.probes.published += s.probes
 			maps.Copy(w.hopeless, s.hopeless)
 			w.pending = append(w.pending, s.again...)
 			stalled = stalled || len(s.again) == len(chunk)
@@ -69,6 +70,7 @@ func (r refusal) Unwrap() error { return r.error }
 // be sent again come with it.
 type sent struct {
 	published int
+	probes    int           // of those published
 	hopeless  map[int]error // by the records' indexes in the batch
 	again     []entry
 	err       error
@@ -121,6 +123,9 @@ func (w *work) send(ctx context.Context, chunk []entry) sent {
 		case published[id]:
 			s.published++
 			w.logEvent(ctx, "event published", e.record)
+			if e.probe {
+				s.probes++
+			}
 		default:
 			s.again, s.err = append(s.again, e), errors.New("publish to topic: the answer does not mention an entry")
 		}

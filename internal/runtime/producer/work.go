@@ -38,10 +38,11 @@ type work struct {
 
 	published int
 	ejected   int
-	refused   int           // of those ejected: by the topic
-	clones    int           // records of copies that a move has made, which are not published
-	waited    time.Duration // for what failed for the time being
-	failure   error         // the last transient one; nil if nothing failed
+	probes    struct{ published, ejected int } // of these: synthetic events
+	refused   int                              // of those ejected: by the topic; no synthetic event
+	clones    int                              // records of copies that a move has made, which are not published
+	waited    time.Duration                    // for what failed for the time being
+	failure   error                            // the last transient one; nil if nothing failed
 }
 
 // newWork sorts out what is to be done with the records.
@@ -142,14 +143,21 @@ func (w *work) log(ctx context.Context) {
 	}
 	line := w.Records.Start(ctx, level, time.Now(), message)
 	line.Int("records", len(w.records))
-	line.Counts("published", w.published)
+	line.Counts("published", w.published-w.probes.published)
 	line.Int("clones", w.clones)
-	line.Counts("ejected", w.ejected)
-	if malformed := w.ejected - w.refused; malformed > 0 {
+	ejected := w.ejected - w.probes.ejected
+	line.Counts("ejected", ejected)
+	if malformed := ejected - w.refused; malformed > 0 {
 		line.Counts("ejected_malformed", malformed)
 	}
 	if w.refused > 0 {
 		line.Counts("ejected_refused", w.refused)
+	}
+	if w.probes.published > 0 {
+		line.Counts("probes_published", w.probes.published)
+	}
+	if w.probes.ejected > 0 {
+		line.Counts("probes_ejected", w.probes.ejected)
 	}
 	line.Int("left", w.left())
 	if w.failure != nil {

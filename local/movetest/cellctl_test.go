@@ -65,12 +65,17 @@ func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
 	require.NoError(t, json.Unmarshal(run("dlq", "list", "--cell", south.ID, "--output", "json"), &list))
 	require.Len(t, list.Letters, 2)
 	run("dlq", "show", list.Letters[0].ID, "--cell", south.ID)
+	followed := w.follow(t, south, tenant)
 	run("dlq", "drop", "--cell", south.ID, "--id", list.Letters[0].ID)
 	south.injectFaults(t, false)
 	w.streamLetter(t, south, tenant)
 	run("dlq", "list", "--cell", south.ID, "--kind", "stream")
 	run("dlq", "redrive", "--cell", south.ID)
 	w.awaitWaiting(t, south.StreamDLQURL, 0)
+	cloudtest.Await(t, "the event that was followed is done with", func() (string, bool) {
+		story := showEvent(t, tenant, followed)
+		return string(story.Status), story.Status == ledger.Processed || story.Reason == ledger.ReasonDropped
+	})
 	run("replay", "--cell", south.ID, "--dry-run")
 	run("replay", "--cell", south.ID, "--tenant", tenant)
 
@@ -109,6 +114,52 @@ func TestAnOperatorNeedsNoMoreThanTheCommandPrints(t *testing.T) {
 
 	run("cells", "drain", south.ID)
 	run("cells", "activate", south.ID)
+}
+
+// followedEvent is what 'cellctl events show' says of an event.
+type followedEvent struct {
+	Status     ledger.Status
+	Reason     string
+	ReasonText string `json:"reason_text"`
+	CellID     string `json:"cell_id"`
+	Failures   int
+	Steps      []struct {
+		What       string
+		ReasonText string `json:"reason_text"`
+	}
+	Next struct{ Commands []string }
+}
+
+// follow finds a failed event of a tenant in the list of its latest, and follows it.
+func (w *world) follow(t *testing.T, c *cell, tenant string) (id string) {
+	t.Helper()
+	var latest struct {
+		Events []struct {
+			ID string `json:"event_id"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(operate(t, nil, "events", "list", "--tenant", tenant, "--output", "json"), &latest))
+	require.Len(t, latest.Events, 5)
+	cloudtest.Await(t, "both have been given up", func() (string, bool) {
+		failed := operate(t, nil, "events", "list", "--tenant", tenant, "--status", "failed", "--output", "json")
+		require.NoError(t, json.Unmarshal(failed, &latest))
+		return string(failed), len(latest.Events) == 2
+	})
+	id = latest.Events[0].ID
+	story := showEvent(t, tenant, id)
+	require.Equal(t, ledger.Failed, story.Status)
+	require.Equal(t, "panic", story.Reason)
+	require.Contains(t, story.ReasonText, "panic")
+	require.Equal(t, c.ID, story.CellID)
+	require.Positive(t, story.Failures)
+	require.Equal(t, []string{"cellctl dlq redrive --cell " + c.ID + " --tenant " + tenant + " --event " + id}, story.Next.Commands)
+	return id
+}
+
+func showEvent(t *testing.T, tenant, id string) (story followedEvent) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(operate(t, nil, "events", "show", tenant, id, "--output", "json"), &story))
+	return story
 }
 
 // restore has cellctl put back what a mistake has deleted: an event of the tenant, and its mapping. The emulator restores

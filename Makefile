@@ -11,7 +11,9 @@ GOLANGCI := $(BIN)/golangci-lint
 REVISION = $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 # The race detector needs a C compiler; a machine without one still runs every test.
 RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
-TEST := go test $(RACE) -shuffle=on
+# make lint vets. go test on its own would vet all that a test is built from once more, and again for the race detector.
+UNRACED := go test -vet=off -shuffle=on
+TEST := $(UNRACED) $(RACE)
 # Twice as many quick packages at a time as there are processors: some wait for processes that they have started.
 AT_A_TIME = $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
@@ -38,14 +40,14 @@ local: localcloud cellctl ## the same cloud, left running; Ctrl-C takes it down;
 
 test: setup ## set up what is missing and run the quick tests: all but those of test-slow
 	$(TEST) -timeout 15m -p $(AT_A_TIME) $(QUICK)
-	go test -shuffle=on -timeout 15m -short $(MODELS)
+	$(UNRACED) -timeout 15m -short $(MODELS)
 	$(TEST) -timeout 15m -short -run Evacuat cellular/internal/operator/move
 	cd tools && go test ./...
 
 # Three packages at a time: the clouds wait more than they work.
 test-slow: setup ## run the models in full, and the tests that deploy to local clouds of their own
 	$(TEST) -timeout 40m -p 2 $(CROWDED)
-	go test -shuffle=on -timeout 40m -p 3 $(MODELS) $(CLOUDS)
+	$(UNRACED) -timeout 40m -p 3 $(MODELS) $(CLOUDS)
 
 setup: localcloud ## install what the local cloud needs: the Pulumi engine and the AWS emulator
 	@$(LOCALCLOUD) setup

@@ -14,6 +14,8 @@ import (
 	"cellular/internal/model/item"
 	"cellular/internal/model/ledger"
 	"cellular/internal/model/printable"
+	"cellular/internal/model/transact"
+	"cellular/internal/testkit/dynamotest"
 	"cellular/internal/testkit/formattest"
 )
 
@@ -155,4 +157,26 @@ func TestOutcome_KeepsOnePrintableLineOfTheReason(t *testing.T) {
 	require.LessOrEqual(t, len(got), ledger.MaxReasonText)
 	require.True(t, printable.Text(got, ""))
 	require.NotContains(t, ledger.Shown(), ledger.AttrReasonText, "no client is told it")
+}
+
+// What keeping an attempt costs, as docs/decisions.md has it: nothing where an event does not fail.
+func TestSetAttempts_CostsItsSizeTwiceAndACheck(t *testing.T) {
+	c := newTable()
+	var read ledger.Attempts
+	units := func() (item, index float64) {
+		c.db.Concurrent(dynamotest.Concurrency{})
+		next := ledger.AttemptsOf(failing)
+		if read.Failures > 0 {
+			next = read
+		}
+		next = next.With(attemptAt(int(read.Failures)+1), 5, time.Hour)
+		require.NoError(t, transact.Retrier{}.Write(t.Context(), c.db, ledger.SetAttempts(c.name, read, next), ledger.MayApply(c.name, failing)))
+		read = next
+		used := c.db.Usage().WriteUnits
+		return used[c.name], used[c.name+"/"+ledger.ShardIndex]
+	}
+	item, index := units()
+	require.Equal(t, []float64{4, 1}, []float64{item, index})
+	item, index = units()
+	require.Equal(t, []float64{4, 0}, []float64{item, index})
 }

@@ -165,10 +165,11 @@ func (a *app) explainReplay(r replay.Summary, v replayView, grace time.Duration)
 	return nil
 }
 
-// tenantsToReplay pages through the tenants of a cell, with the one that it is probed with: its events can be lost as well.
+// tenantsToReplay pages through the tenants of a cell, without the one that it is probed with: nobody misses a probe, and one is under way
+// at most times.
 func (s *session) tenantsToReplay(cell manifest.Cell) func(ctx context.Context, after string) ([]string, string, error) {
 	return func(ctx context.Context, after string) ([]string, string, error) {
-		page, next, err := s.placement.PageWithProbes(ctx, cell.ID, after, placement.MaxPage)
+		page, next, err := s.placement.Page(ctx, cell.ID, after, placement.MaxPage)
 		ids := make([]string, 0, len(page))
 		for _, m := range page {
 			ids = append(ids, m.TenantID)

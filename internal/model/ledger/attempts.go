@@ -62,12 +62,16 @@ func AttemptsOf(e event.Event) Attempts {
 	return Attempts{TenantID: e.TenantID, EventID: e.ID, AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt, CorrelationID: e.CorrelationID}
 }
 
-// With returns the attempts and one more, of which the latest most are kept, and for ttl from then on.
+// With returns the attempts and one more, of which the latest most are kept, and for ttl from then on; at a synthetic event for
+// as long as its outcome at most.
 func (a Attempts) With(attempt Attempt, most int, ttl time.Duration) Attempts {
 	a.Failures++
 	a.Latest = append(slices.Clone(a.Latest), attempt)
 	if surplus := len(a.Latest) - min(most, MaxAttempts); surplus > 0 {
 		a.Latest = a.Latest[surplus:]
+	}
+	if event.SyntheticTenant(a.TenantID) {
+		ttl = min(ttl, event.SyntheticTTL)
 	}
 	a.ExpiresAt = attempt.At.Add(ttl).Truncate(time.Second)
 	return a

@@ -179,7 +179,7 @@ func (r *redrive) sendEvents(ctx context.Context, letters []Letter) (finished []
 		case resend.Sent:
 			r.summary.Sent++
 			finished = append(finished, l)
-		case resend.AlreadyApplied:
+		case resend.AlreadyApplied, resend.Lapsed:
 			r.summary.AlreadyApplied++
 			finished = append(finished, l)
 		default:
@@ -215,7 +215,7 @@ func (r *redrive) sendStream(ctx context.Context, letters []Letter) (finished []
 				switch a := assessed[key]; {
 				case a.Verdict == resend.Sent:
 					r.summary.Sent++
-				case a.Verdict == resend.AlreadyApplied:
+				case a.Verdict == resend.AlreadyApplied, a.Verdict == resend.Lapsed:
 					r.summary.AlreadyApplied++
 				case a.Verdict == resend.Gone && l.batch: // or a record of another batch in the range
 					r.summary.Gone++

@@ -100,7 +100,7 @@ func (r *Replayer) handle(ctx context.Context, cell manifest.Cell, batch []Candi
 			continue
 		}
 		switch a := assessed[c.Key]; a.Verdict {
-		case resend.Sent, resend.AlreadyApplied:
+		case resend.Sent, resend.AlreadyApplied, resend.Lapsed:
 			err = r.waitsNoMore(ctx, cell, c)
 		case resend.Removed:
 			err = r.forget(ctx, cell, c, a.RemovedEpoch)

@@ -89,6 +89,8 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	switch {
 	case stored == nil && f.noteOfRemoved(w.Key, to):
 		return removedUpTo(to)
+	case stored == nil && synthetic(w.Key): // it has expired: nothing else deletes it
+		return Assessed{Verdict: Lapsed}
 	case stored == nil && ended:
 		return Assessed{Verdict: Expired}
 	case stored == nil:
@@ -101,7 +103,10 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	if e.Epoch <= to.removed {
 		return removedUpTo(to)
 	}
-	if e.Expired(now) {
+	switch {
+	case e.Expired(now) && e.Synthetic():
+		return Assessed{Verdict: Lapsed}
+	case e.Expired(now):
 		return Assessed{Verdict: Expired}
 	}
 	// That the event has failed in its tenant's cell is proof that it was not applied, however old it is. Without that,
@@ -118,6 +123,12 @@ func (f found) assess(w Wanted, to target, now time.Time) Assessed {
 	}
 	a.Event = e
 	return a
+}
+
+// synthetic reports whether a key is of a synthetic event.
+func synthetic(key string) bool {
+	tenantID, _, err := event.ParseKey(key)
+	return err == nil && event.SyntheticTenant(tenantID)
 }
 
 func removedUpTo(to target) Assessed { return Assessed{Verdict: Removed, RemovedEpoch: to.removed} }

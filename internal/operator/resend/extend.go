@@ -45,10 +45,11 @@ func Extend(table string, e event.Event, until, now time.Time) types.TransactWri
 }
 
 // extend lets the item of an event, as it was read, live until a message that is sent now is gone. Its verdict is Sent where it
-// does. An item of the version before never expires.
+// does. An item of the version before never expires. That of a synthetic event need not live on: its id is not used again, and its
+// message is dropped from its expiry on.
 func (h *Home) extend(ctx context.Context, to target, read event.Event) (Verdict, error) {
 	until := h.until(to)
-	if read.ExpiresAt.IsZero() || !read.ExpiresAt.Before(until) {
+	if read.Synthetic() || read.ExpiresAt.IsZero() || !read.ExpiresAt.Before(until) {
 		return Sent, nil
 	}
 	wrote, err := h.ifOwned(ctx, to.owner, read.TenantID, read.ID, to.epoch, Extend(to.owner.DataTable, read, until, h.Now()))

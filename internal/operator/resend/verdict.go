@@ -25,11 +25,12 @@ const (
 	Dropped        Verdict = "dropped"         // an operator has given it up
 	Expired        Verdict = "expired"         // its item has expired, and may be deleted and its id used again at any moment
 	Superseded     Verdict = "superseded"      // its item had expired, and its id was used again
+	Lapsed         Verdict = "lapsed"          // it is synthetic, and has expired: nobody waits for it
 	Removed        Verdict = "removed"         // its tenant was removed, and another one has the name now
 )
 
 // Settled reports whether nothing is left to be done.
-func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied }
+func (v Verdict) Settled() bool { return v == Sent || v == AlreadyApplied || v == Lapsed }
 
 // NeedsOperator reports whether an event was not sent for a reason that no later try makes go away by itself.
 func (v Verdict) NeedsOperator() bool {
@@ -37,7 +38,7 @@ func (v Verdict) NeedsOperator() bool {
 	switch v {
 	case Gone, TooOld, Unmapped, CellLost, Malformed, Refused, Conflict, Dropped, Expired, Superseded, Removed:
 		return true
-	case Due, Sent, AlreadyApplied, Moving:
+	case Due, Sent, AlreadyApplied, Lapsed, Moving:
 	}
 	return false
 }
@@ -49,6 +50,8 @@ func (v Verdict) Explain() string {
 	case Due, Sent:
 	case AlreadyApplied:
 		return "applied before"
+	case Lapsed:
+		return "the event of a probe, and expired"
 	case Gone:
 		return "its item is in no data table"
 	case TooOld:

@@ -79,6 +79,8 @@ func (x *exchange) mayNot(tenantID string) *problem {
 	switch {
 	case x.caller.tenantID != "" && x.caller.tenantID != tenantID:
 		return foreignTenant.problem("The caller may not speak for that tenant.")
+	case !x.probe && event.SyntheticTenant(tenantID):
+		return foreignTenant.problem("Cells are probed with that tenant, whose events go to %s.", probesPath)
 	case x.probe && !event.SyntheticTenant(tenantID):
 		return foreignTenant.problem("%s has the events of the tenants that cells are probed with, and no others.", probesPath)
 	}

@@ -195,3 +195,22 @@ func TestProbe_IsNotReportedToTheCounters(t *testing.T) {
 	w.handledBy(router, post(t, order))
 	require.NotEmpty(t, w.calls("rate-counters"), "a tenant's request is")
 }
+
+// A tenant's events are not taken for probes, which nobody counts among them and whose business nobody does.
+func TestSubmission_TakesNoTenantThatCellsAreProbedWith(t *testing.T) {
+	for name, auth := range auths {
+		t.Run(name, func(t *testing.T) {
+			w := newProbedWorld(t, auth.configure)
+			callers := []*authorizer{auth.caller}
+			if name == "jwt" { // also where the tenants' issuer says so
+				callers = append(callers, token(map[string]string{"tid": "cellctl-probe.alpha"}))
+			}
+			for _, by := range callers {
+				w.wantProblem(w.post(probeBody, verified(by)), http.StatusForbidden, "foreign-tenant")
+				w.wantProblem(w.getWith("probe-1", "cellctl-probe.alpha", by), http.StatusForbidden, "foreign-tenant")
+			}
+			require.Empty(t, w.db.Calls(), "no cell and no mapping is asked")
+			require.Equal(t, http.StatusAccepted, w.post(order, verified(auth.caller)).StatusCode)
+		})
+	}
+}

@@ -40,7 +40,9 @@ func (i *invocation) noteAttempt(ctx context.Context, d delivery, out outcome) e
 		attempt.RequestID = invocation.AwsRequestID
 	}
 	if err := i.addAttempt(ctx, d.message.Event, attempt); err != nil {
-		i.attemptFails.Store(ctx.Err() != nil)
+		if ctx.Err() != nil {
+			i.attemptFails.Store(true)
+		}
 		return fmt.Errorf("note the attempt: %w", err)
 	}
 	return nil

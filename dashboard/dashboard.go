@@ -52,12 +52,12 @@ func (a *Args) Validate() error {
 	return errors.Join(append(errs, config.Config{Deployment: a.Stack, Probe: a.Probe, Alarms: a.Alarms}.CheckDashboards())...)
 }
 
-// Dashboards are the dashboards of a deployment.
+// Dashboards are the dashboards and the saved queries of a deployment.
 type Dashboards struct {
 	pulumi.ResourceState
 }
 
-// New registers the dashboards. opts apply to the component.
+// New registers the dashboards and the queries. opts apply to the component.
 func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOption) (*Dashboards, error) {
 	if err := args.Validate(); err != nil {
 		return nil, fmt.Errorf("dashboards %s: %w", name, err)
@@ -80,6 +80,15 @@ func New(ctx *pulumi.Context, name string, args *Args, opts ...pulumi.ResourceOp
 			}).(pulumi.StringOutput),
 		}, pulumi.Parent(c)); err != nil {
 			return nil, fmt.Errorf("dashboards %s: create %s: %w", name, page.child, err)
+		}
+	}
+	for _, q := range Queries() {
+		if _, err := cloudwatch.NewQueryDefinition(ctx, name+"-query-"+q.Name, &cloudwatch.QueryDefinitionArgs{
+			Name:          pulumi.String(args.Stack.Query(q.Name)),
+			QueryString:   pulumi.String("# " + q.Question + "\n" + q.Text),
+			LogGroupNames: pulumi.ToStringArray(q.groups(args.Stack)),
+		}, pulumi.Parent(c)); err != nil {
+			return nil, fmt.Errorf("dashboards %s: save query %s: %w", name, q.Name, err)
 		}
 	}
 	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {

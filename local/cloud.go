@@ -17,11 +17,13 @@ import (
 
 	"cellular/functions"
 	"cellular/local/awsapi"
+	cloudwatchapi "cellular/local/cloudwatch/api"
 	"cellular/local/emulator"
 	"cellular/local/gate"
 	"cellular/local/gateway"
 	"cellular/local/lambda"
 	"cellular/local/lambda/api"
+	"cellular/local/loopback"
 	"cellular/local/process"
 	"cellular/local/provider"
 )
@@ -78,7 +80,8 @@ type Cloud struct {
 	operators operators
 	denials   io.Writer // the gate's log
 
-	lambdaAPI *api.Server
+	lambdaAPI  *api.Server
+	dashboards *loopback.Server // nil until they are served
 }
 
 // Setup installs what Start would install: the engine and the emulator. Nothing is left running.
@@ -173,6 +176,7 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 			if c.options.Gate != nil {
 				next = c.options.Gate(next)
 			}
+			next = (&cloudwatchapi.SavedQueries{}).Wrap(next)
 			return c.keepGranted(c.gate.Wrap(next))
 		},
 	})
@@ -222,6 +226,9 @@ func (c *Cloud) Close() error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, fmt.Errorf("not within %s", closeTimeout))
 	defer cancel()
 	var errs []error
+	if c.dashboards != nil {
+		errs = append(errs, c.dashboards.Close())
+	}
 	if c.provider != nil {
 		c.provider.Close()
 	}

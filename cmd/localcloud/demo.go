@@ -18,7 +18,7 @@ func newDemo() *cobra.Command {
 		Use:     "demo",
 		Short:   "Bring the system up, send the sample events, check the invariants, take it down",
 		Long:    "Exits with 1 and the reason if an event is lost, applied twice or in the wrong cell, or if an invariant does not hold.",
-		Example: "  localcloud demo",
+		Example: "  localcloud demo\n  localcloud demo --pictures .local/pictures",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			examples, err := loadExamples(dir)
@@ -33,6 +33,7 @@ func newDemo() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory of the local cloud's state and logs (default .local of the project)")
 	cmd.Flags().StringVar(&dir, "examples", "", "directory of the sample input (default examples of the project)")
+	cmd.Flags().StringVar(&o.Pictures, "pictures", "", "directory in which the dashboards are drawn as pages, while alarms fire (default nowhere)")
 	return cmd
 }
 

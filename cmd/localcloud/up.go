@@ -81,7 +81,12 @@ func runUp(ctx context.Context, o local.Options, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	dashboards, err := cloud.ServeDashboards()
+	if err != nil {
+		return err
+	}
 	describe(stderr, cloud, outputs, examples.Tenants, env)
+	fmt.Fprintf(stderr, "The dashboards are at %s.\n\n", dashboards)
 	<-ctx.Done()
 	fmt.Fprintln(stderr, "\ntaking everything down ...")
 	return nil

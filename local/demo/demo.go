@@ -52,13 +52,14 @@ type Options struct {
 	Examples Examples
 	Dir      string // of the local cloud; empty: .local in the project's root
 	Out      io.Writer
-	Live     bool // Out is a terminal: progress replaces its own line
+	Pictures string // directory in which the dashboards are drawn; empty: they are not
+	Live     bool   // Out is a terminal: progress replaces its own line
 }
 
 // Run runs the demo. It fails if an invariant did not hold, or if the demo could not be run to its end; everything that
 // it started is gone in either case.
 func Run(ctx context.Context, o Options) (err error) {
-	d := &demo{out: &stage{w: terminal.NewWriter(o.Out), live: o.Live}, examples: o.Examples}
+	d := &demo{out: &stage{w: terminal.NewWriter(o.Out), live: o.Live}, examples: o.Examples, pictures: o.Pictures}
 	fmt.Fprintln(d.out.w, "Cellular on this machine: the real program, engine and functions; no AWS account is used.")
 	d.out.blank()
 
@@ -94,6 +95,7 @@ func (d *demo) takeDown(early bool) error {
 type demo struct {
 	out      *stage
 	examples Examples
+	pictures string
 	cloud    *local.Cloud
 	cells    *observer
 	operator *operator
@@ -143,7 +145,7 @@ func (d *demo) run(ctx context.Context) error {
 // work is what happens while the move goes on, up to the outage. The outage takes the mapping table away, which the move
 // and the redrive need.
 func (d *demo) work(ctx context.Context, t *tally) error {
-	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.page, d.fix, d.redrive, d.drop, d.finishMove, d.calm, d.outage} {
+	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.page, d.draw, d.fix, d.redrive, d.drop, d.finishMove, d.calm, d.outage} {
 		if err := step(ctx, t); err != nil {
 			return err
 		}

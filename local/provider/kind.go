@@ -103,7 +103,7 @@ var kinds = index(
 	roleKind, rolePolicyKind,
 	logGroupKind,
 	parameterKind,
-	metricAlarmKind, compositeAlarmKind, dashboardKind,
+	metricAlarmKind, compositeAlarmKind, dashboardKind, queryDefinitionKind,
 	keyKind, aliasKind,
 
 	functionKind, mappingKind, permissionKind,

@@ -131,6 +131,9 @@ var computed = map[string]func(identity) (string, map[string]any){
 		name := i.input("dashboardName")
 		return name, map[string]any{"dashboardArn": fmt.Sprintf("arn:%s:cloudwatch::%s:dashboard/%s", Partition, Account, name)}
 	},
+	"aws:cloudwatch/queryDefinition:QueryDefinition": func(i identity) (string, map[string]any) {
+		return i.uuid(), map[string]any{"queryDefinitionId": i.uuid()}
+	},
 	"aws:ssm/parameter:Parameter": func(i identity) (string, map[string]any) {
 		return i.name, map[string]any{"name": i.name, "arn": i.arn("ssm", "parameter"+i.name), "version": 1}
 	},

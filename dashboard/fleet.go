@@ -45,12 +45,12 @@ func (d Deployment) pipelines(g *grid) {
 	g.heading("## Cells: does an event come through, and how late")
 	sick := []graph{
 		withDLQs(d.graph("Letters in DLQs", "messages",
-			d.eachQueue(d.Stack.Cell("").ConsumerDLQ(), "Maximum", visible),
-			d.eachQueue(d.Stack.Cell("").StreamDLQ(), "Maximum", visible),
-			d.eachQueue(d.Stack.Cell("").SubscriptionDLQ(), "Maximum", visible),
+			d.eachQueue(d.Stack.Cell("").ConsumerDLQ(), visible),
+			d.eachQueue(d.Stack.Cell("").StreamDLQ(), visible),
+			d.eachQueue(d.Stack.Cell("").SubscriptionDLQ(), visible),
 		), c),
 		d.graph("Age of the oldest message in the queue", "seconds",
-			d.eachQueue(d.Stack.Cell("").Queue(), "Maximum", "ApproximateAgeOfOldestMessage"),
+			d.eachQueue(d.Stack.Cell("").Queue(), "ApproximateAgeOfOldestMessage"),
 		).over(c.OldestMessage.Threshold, time.Second, c.OldestMessage.Window),
 		d.graph("Accepted to applied, 99th percentile", "milliseconds",
 			d.eachCell("p99", "accepted_to_applied_ms"),

@@ -62,11 +62,11 @@ func (d Deployment) eachVersion(stat, metric string) []any {
 	return expression(byVersion, `SEARCH('{"%s",version} MetricName="%s"', '%s', %d)`, d.Stack.MetricsNamespace(), metric, stat, seconds(d.Alarms.Period))
 }
 
-// eachQueue finds a metric of the queues of all cells whose names have a stem. A stem has no quotes: what is in quotes is a whole
+// eachQueue finds the maximum of a metric of the queues of all cells whose names have a stem. A stem has no quotes: what is in quotes is a whole
 // name. Without them CloudWatch looks for the stem's words in this order and nothing between them, which no queue of a deployment
 // whose name begins alike has; one whose name ends in -STACK has (user guide, "Search expression syntax", partial matches).
-func (d Deployment) eachQueue(stem, stat, metric string) []any {
-	return expression(byQueue, `SEARCH('{AWS/SQS,QueueName} QueueName=%s MetricName="%s"', '%s', %d)`, strings.TrimSuffix(stem, "-"), metric, stat, seconds(d.Alarms.Period))
+func (d Deployment) eachQueue(stem, metric string) []any {
+	return expression(byQueue, `SEARCH('{AWS/SQS,QueueName} QueueName=%s MetricName="%s"', 'Maximum', %d)`, strings.TrimSuffix(stem, "-"), metric, seconds(d.Alarms.Period))
 }
 
 // graph draws series over time. The unit is that of the axis.

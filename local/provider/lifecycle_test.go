@@ -54,6 +54,7 @@ const (
 	metricAlarmType  = "aws:cloudwatch/metricAlarm:MetricAlarm"
 	compositeType    = "aws:cloudwatch/compositeAlarm:CompositeAlarm"
 	dashboardType    = "aws:cloudwatch/dashboard:Dashboard"
+	queryType        = "aws:cloudwatch/queryDefinition:QueryDefinition"
 	keyType          = "aws:kms/key:Key"
 	aliasType        = "aws:kms/alias:Alias"
 )
@@ -288,6 +289,10 @@ func emulatedLifecycles(shared shared) []lifecycle {
 			token: dashboardType, sdk: cloudwatch.Dashboard{}, in: map[string]any{"dashboardName": "fleet", "dashboardBody": `{"widgets":[{"type":"text","properties":{"markdown":"a"}}]}`},
 			change: map[string]any{"dashboardBody": `{"widgets":[]}`}, changed: []string{"dashboardBody"},
 			outputs: map[string]any{"dashboardArn": "arn:aws:cloudwatch::" + account + ":dashboard/fleet"},
+		},
+		{
+			token: queryType, sdk: cloudwatch.QueryDefinition{}, in: map[string]any{"name": "dev/failures", "queryString": "limit 20", "logGroupNames": []any{"/aws/lambda/f"}},
+			change: map[string]any{"queryString": "limit 30"}, changed: []string{"queryString"},
 		},
 		{
 			token: keyType, sdk: kms.Key{}, in: aKey(),

@@ -183,6 +183,12 @@ func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 		{"dashboard without widgets", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": "{}"}, "has no list of widgets"},
 		{"dashboard with a widget of no type", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"properties":{}}]}`}, `widget 0 is of type ""`},
 		{"dashboard with a widget beside the grid", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","x":24,"y":0,"properties":{}}]}`}, "outside of the grid"},
+		{"dashboard with a widget that has an unknown property", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"text","properties":{"markdown":"a","color":"red"}}]}`}, `unknown field "color"`},
+		{"dashboard with a search that is none", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"metric","properties":{"region":"us-east-1","metrics":[[{"expression":"SEARCH('{a', 'Sum', 60)"}]]}}]}`}, "the schema has no }"},
+		{"dashboard with a variable that stands for nothing", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"variables":[{"type":"pattern","pattern":"CELL","inputType":"input","id":"c"}],"widgets":[]}`}, "which is in no widget"},
+		{"query without text", queryType, map[string]any{"name": "a"}, "queryString is required"},
+		{"query without a name", queryType, map[string]any{"queryString": "limit 20"}, "name is required"},
+		{"query that is too long", queryType, map[string]any{"name": "a", "queryString": strings.Repeat("q", 10_001)}, "has 10001 bytes, allowed: 1 to 10000"},
 
 		{"key that is deleted within a week", keyType, with(aKey(), map[string]any{"deletionWindowInDays": 6}), "is 6, allowed: 7 to 30"},
 		{"key of another kind", keyType, with(aKey(), map[string]any{"customerMasterKeySpec": "RSA_2048"}), "allowed: SYMMETRIC_DEFAULT"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -47,10 +48,8 @@ func (s *SavedQueries) Wrap(next http.Handler) http.Handler {
 			out, err = operation(body)
 		}
 		if err != nil {
-			f, known := err.(failure)
-			if !known {
-				f = failure{"InvalidParameterException", err.Error()}
-			}
+			f := failure{"InvalidParameterException", err.Error()}
+			_ = errors.As(err, &f) // an error that is none is of the input
 			awsapi.Refuse(w, r, http.StatusBadRequest, f.code, f.message)
 			return
 		}

@@ -17,17 +17,29 @@ import (
 // thresholds.
 var colors = []string{"#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#e377c2", "#bcbd22", "#7f7f7f", "#3b528b"}
 
-func colorOf(i int) string { return colors[i%len(colors)] }
+// palette gives each series of a page its color by its label, so that a cell has one color in all graphs.
+type palette map[string]string
+
+func (p palette) of(label string) string {
+	if _, id, ok := strings.Cut(label, "-cell-"); ok {
+		label = id // of a name that ends in the cell's id
+	}
+	if p[label] == "" {
+		p[label] = colors[len(p)%len(colors)]
+	}
+	return p[label]
+}
 
 // The size of a chart, and its margins, in the units of its viewBox.
 const (
 	width, height = 480.0, 190.0
 	left, right   = 52.0, 8.0
-	top, bottom   = 14.0, 20.0
+	top, bottom   = 20.0, 20.0
 )
 
 // chart is a graph of lines, or of areas that add up.
 type chart struct {
+	palette    palette
 	graph      *cloudwatch.Graph
 	series     []cloudwatch.Series
 	start, end time.Time
@@ -35,8 +47,8 @@ type chart struct {
 	step       float64 // between two ticks
 }
 
-func newChart(g *cloudwatch.Graph, series []cloudwatch.Series, start, end time.Time) *chart {
-	c := &chart{graph: g, series: series, start: start, end: end}
+func newChart(g *cloudwatch.Graph, series []cloudwatch.Series, start, end time.Time, p palette) *chart {
+	c := &chart{palette: p, graph: g, series: series, start: start, end: end}
 	if g.Stacked {
 		c.series = stacked(series)
 	}
@@ -104,8 +116,8 @@ func (c *chart) svg() template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, width, height, html.EscapeString(c.graph.Title))
 	c.axes(&b)
-	for i, s := range slices.Backward(c.series) {
-		c.line(&b, i, s)
+	for _, s := range slices.Backward(c.series) {
+		c.line(&b, c.palette.of(s.Label), s)
 	}
 	for _, a := range c.graph.Annotations.Horizontal {
 		y := c.y(a.Value)
@@ -129,7 +141,7 @@ func (c *chart) axes(b *strings.Builder) {
 }
 
 // line draws a series. A period without a value ends the line, and a single value is a dot.
-func (c *chart) line(b *strings.Builder, i int, s cloudwatch.Series) {
+func (c *chart) line(b *strings.Builder, color string, s cloudwatch.Series) {
 	period := int64(max(1, c.graph.Period))
 	var run []int64
 	flush := func() {
@@ -141,11 +153,11 @@ func (c *chart) line(b *strings.Builder, i int, s cloudwatch.Series) {
 			points = append(points, fmt.Sprintf("%.1f,%.1f", c.x(at), c.y(s.Points[at])))
 		}
 		if c.graph.Stacked {
-			fmt.Fprintf(b, `<polygon points="%.1f,%.1f %s %.1f,%.1f" fill="%s" opacity="0.85"/>`, c.x(run[0]), c.y(0), strings.Join(points, " "), c.x(run[len(run)-1]), c.y(0), colorOf(i))
+			fmt.Fprintf(b, `<polygon points="%.1f,%.1f %s %.1f,%.1f" fill="%s" opacity="0.85"/>`, c.x(run[0]), c.y(0), strings.Join(points, " "), c.x(run[len(run)-1]), c.y(0), color)
 		}
-		fmt.Fprintf(b, `<polyline points="%s" stroke="%s"/>`, strings.Join(points, " "), colorOf(i))
+		fmt.Fprintf(b, `<polyline points="%s" stroke="%s"/>`, strings.Join(points, " "), color)
 		if len(run) == 1 {
-			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="2.2" fill="%s"/>`, c.x(run[0]), c.y(s.Points[run[0]]), colorOf(i))
+			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="2.2" fill="%s"/>`, c.x(run[0]), c.y(s.Points[run[0]]), color)
 		}
 		run = nil
 	}

@@ -3,6 +3,7 @@
 package picture
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -53,6 +54,9 @@ type entry struct {
 
 type state struct{ Name, State, Class string }
 
+// wholePeriod keeps the latest period out, which is not over: its sums would look like a fall.
+const wholePeriod = 10 * time.Second
+
 // defaultMinutes is how much time a page shows.
 const defaultMinutes = 15
 
@@ -93,7 +97,7 @@ func Write(w io.Writer, cw api.CloudWatch, d cloudwatch.Dashboard, parameters ur
 	if err != nil || minutes < 1 || minutes > 180 {
 		minutes = defaultMinutes
 	}
-	end := cw.Now()
+	end := cw.Now().Truncate(wholePeriod)
 	v := view{Name: d.Name, Minutes: minutes, Until: end.UTC().Format("2006-01-02 15:04:05") + " UTC"}
 	for _, other := range cw.Dashboards.List() {
 		v.Dashboards = append(v.Dashboards, other.Name)
@@ -112,8 +116,9 @@ func Write(w io.Writer, cw api.CloudWatch, d cloudwatch.Dashboard, parameters ur
 	if err != nil {
 		return fmt.Errorf("dashboard %s: %w", d.Name, err)
 	}
+	p := palette{}
 	for _, drawn := range drawings {
-		v.Widgets = append(v.Widgets, boxOf(drawn, start, end))
+		v.Widgets = append(v.Widgets, p.box(drawn, start, end))
 	}
 	return page.Execute(w, v)
 }
@@ -138,7 +143,7 @@ func (v *view) pick(variable cloudwatch.BoardVariable, m *cloudwatch.Metrics, bo
 	return cloudwatch.ReadBoard(picked)
 }
 
-func boxOf(d cloudwatch.Drawing, start, end time.Time) box {
+func (p palette) box(d cloudwatch.Drawing, start, end time.Time) box {
 	w := d.Widget
 	b := box{Style: template.CSS(fmt.Sprintf("grid-column: %d / span %d; grid-row: %d / span %d", int(*w.X)+1, int(*w.Width), int(*w.Y)+1, int(*w.Height)))}
 	switch {
@@ -154,13 +159,25 @@ func boxOf(d cloudwatch.Drawing, start, end time.Time) box {
 		if len(d.Series) == 0 {
 			b.Empty = "No data in this time: nothing was counted or measured here."
 		}
-		b.Chart = newChart(w.Graph, d.Series, start, end).svg()
-		for i, s := range d.Series {
-			at := s.Points.Times()
-			b.Legend = append(b.Legend, entry{colorOf(i), s.Label, short(s.Points[at[len(at)-1]])})
-		}
+		b.Chart = newChart(w.Graph, d.Series, start, end, p).svg()
+		b.Legend = p.legend(d.Series)
 	}
 	return b
+}
+
+// legend has the highest latest value first, which is what a reader looks for where there is no room for all.
+func (p palette) legend(series []cloudwatch.Series) []entry {
+	latest := func(s cloudwatch.Series) float64 {
+		at := s.Points.Times()
+		return s.Points[at[len(at)-1]]
+	}
+	ordered := slices.Clone(series)
+	slices.SortStableFunc(ordered, func(a, b cloudwatch.Series) int { return cmp.Compare(latest(b), latest(a)) })
+	var all []entry
+	for _, s := range ordered {
+		all = append(all, entry{p.of(s.Label), s.Label, short(latest(s))})
+	}
+	return all
 }
 
 func stateOf(s cloudwatch.AlarmState) state {

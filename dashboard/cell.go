@@ -25,18 +25,10 @@ func Cell(d Deployment) (string, error) {
 	return body{
 		Variables: []variable{{
 			Type: "pattern", Pattern: picked, InputType: "select", ID: "cell", Label: "Cell", DefaultValue: "__FIRST", Visible: true,
-			Search: fmt.Sprintf(`{"%s",cell} MetricName="%s"`, d.Stack.MetricsNamespace(), d.ofEachCell()), PopulateFrom: "cell",
+			Search: fmt.Sprintf(`{"%s",cell} MetricName=("requests_2xx" OR "probe_ok")`, d.Stack.MetricsNamespace()), PopulateFrom: "cell",
 		}},
 		Widgets: g.widgets,
 	}.write()
-}
-
-// ofEachCell is a metric of every cell, or of every cell that has requests.
-func (d Deployment) ofEachCell() string {
-	if d.Probe.Enabled {
-		return "probe_ok"
-	}
-	return "requests_2xx"
 }
 
 func (d Deployment) aboutCell() text {

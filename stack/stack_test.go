@@ -103,7 +103,7 @@ func TestTheGlobalPlaneHasTheDashboards(t *testing.T) {
 	for _, name := range []string{"test-fleet", "test-cell"} {
 		body := r.WithInput(t, dashboardType, "dashboardName", name).Str(t, "dashboardBody")
 		require.Contains(t, body, `"value":77,`)
-		require.NotContains(t, body, "probe_ok", "there is no probe")
+		require.NotContains(t, body, "probe_ms", "there is no probe")
 		require.Equal(t, name == "test-fleet", strings.Contains(body, `"ApiId","`+api+`"`))
 	}
 }

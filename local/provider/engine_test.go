@@ -20,6 +20,7 @@ import (
 
 	"cellular/local/cloudwatch"
 	"cellular/local/cloudwatch/api"
+	cloudwatchapi "cellular/local/cloudwatch/api"
 	"cellular/local/emulator"
 	"cellular/local/gate"
 	"cellular/local/process"
@@ -44,7 +45,9 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		e, err := emulator.Start(context.Background(), emulator.Options{Dir: dir, Group: group, Gate: newGate().Wrap})
+		e, err := emulator.Start(context.Background(), emulator.Options{Dir: dir, Group: group, Gate: func(next http.Handler) http.Handler {
+			return newGate().Wrap((&cloudwatchapi.SavedQueries{}).Wrap(next))
+		}})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -29,10 +29,11 @@ var enters = map[string][]string{
 	"functions":         {"app", "internal/model", "internal/runtime"},
 	"cell":              {"alarm", "functions/deploy", "internal/model"},
 	"router":            {"alarm", "functions/deploy", "internal/model"},
+	"probe":             {"alarm", "functions/deploy", "internal/model", "router"},
 	"alarm":             {"internal/model"},
 	"controlplane":      {"alarm", "internal/model"},
 	"dashboard":         {"alarm", "internal/model"},
-	"stack":             {"cell", "router", "controlplane", "dashboard", "functions", "internal/model", "internal/operator/placement"},
+	"stack":             {"cell", "router", "probe", "controlplane", "dashboard", "functions", "internal/model", "internal/operator/placement"},
 	"cmd/cellctl":       {"cmd/internal", "internal/model", "internal/operator"},
 	"cmd/localcloud":    {"cmd/internal", "functions", "internal/operator/terminal", "local"},
 	"cmd/internal":      {"internal/operator/terminal"},
@@ -125,7 +126,7 @@ func reach(t *testing.T, dir string) []string {
 
 // TestRooms_NothingThatRunsHasTestCodeInIt covers what the program, the commands and the functions are linked from.
 func TestRooms_NothingThatRunsHasTestCodeInIt(t *testing.T) {
-	for _, dir := range []string{".", "cmd/cellctl", "cmd/localcloud", "cmd/pulumi-language-go", "functions/router", "functions/producer", "functions/consumer"} {
+	for _, dir := range []string{".", "cmd/cellctl", "cmd/localcloud", "cmd/pulumi-language-go", "functions/router", "functions/producer", "functions/consumer", "functions/probe"} {
 		for _, path := range reach(t, dir) {
 			ours, _ := dirOf(path)
 			assert.False(t, within(ours, "internal/testkit") || within(ours, "local/gate/calls") || path == "testing", "%s is linked with %s", dir, path)
@@ -135,7 +136,7 @@ func TestRooms_NothingThatRunsHasTestCodeInIt(t *testing.T) {
 
 // TestFunctions_AreLinkedWithoutPulumiAndOperatorsCode keeps the functions small, and their rights easy to see.
 func TestFunctions_AreLinkedWithoutPulumiAndOperatorsCode(t *testing.T) {
-	for _, dir := range []string{"functions/router", "functions/producer", "functions/consumer"} {
+	for _, dir := range []string{"functions/router", "functions/producer", "functions/consumer", "functions/probe"} {
 		for _, path := range reach(t, dir) {
 			ours, _ := dirOf(path)
 			assert.False(t, strings.Contains(path, "pulumi") || within(ours, "internal/operator") || within(ours, "local"), "%s is linked with %s", dir, path)

@@ -6,6 +6,7 @@
 package alarm
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -22,30 +23,39 @@ const Runbooks = "docs/operations.md"
 // pageRunbook is the runbook of each composite alarm: how to find the one of the alarm that fires.
 const pageRunbook = "12-a-page"
 
-// Alarm is a metric alarm: it fires while the value is above the threshold.
+// Alarm is a metric alarm: it fires while its value meets its condition.
 type Alarm struct {
 	Part      string // what it watches, as in its name
 	Wrong     string // what is wrong while it fires; the rest of a sentence that begins with Group.About
 	Runbook   string // what to do about it: the anchor of a heading of Runbooks
 	Value     Value
 	Condition Condition
+	Period    time.Duration // over which its metrics are summed up; 0: Group.Period
 }
 
-// Condition says from when on a value is too high.
+// Condition says from when on a value is too high, or too low.
 type Condition struct {
-	Above float64
+	operator  string
+	threshold float64
 	config.Window
 }
 
+func above(threshold float64, w config.Window) Condition {
+	return Condition{"GreaterThanThreshold", threshold, w}
+}
+
 // Count is the condition of a number.
-func Count(a config.CountAlarm) Condition { return Condition{float64(a.Threshold), a.Window} }
+func Count(a config.CountAlarm) Condition { return above(float64(a.Threshold), a.Window) }
+
+// Absence is the condition of a whole number that is not to be 0.
+func Absence(a config.AbsenceAlarm) Condition { return Condition{"LessThanThreshold", 1, a.Window} }
 
 // Share is the condition of a share.
-func Share(a config.ShareAlarm) Condition { return Condition{a.Threshold, a.Window} }
+func Share(a config.ShareAlarm) Condition { return above(a.Threshold, a.Window) }
 
 // Age is the condition of a duration that the metric has in a unit.
 func Age(threshold time.Duration, unit time.Duration, w config.Window) Condition {
-	return Condition{float64(threshold) / float64(unit), w}
+	return above(float64(threshold)/float64(unit), w)
 }
 
 // Group are the alarms of one part of a deployment.
@@ -61,6 +71,8 @@ type Group struct {
 	Topic pulumi.StringInput
 	// Suppressor is the name of the alarm during which this composite alarm tells nobody; nil for none.
 	Suppressor pulumi.StringInput
+	// Wait is how long the composite alarm waits for the suppressor before it tells somebody; 0: Period.
+	Wait time.Duration
 
 	Child   func(part string) string // makes Pulumi's name of a resource
 	Options func(extra ...pulumi.ResourceOption) []pulumi.ResourceOption
@@ -100,14 +112,14 @@ func (g Group) describe(wrong, runbook string) pulumi.String {
 	return pulumi.String(fmt.Sprintf("%s %s. Runbook: %s#%s", g.About, wrong, Runbooks, runbook))
 }
 
-// suppressor waits a period for the suppressor before it tells somebody, because two alarms that see one fault are not judged
+// suppressor waits for the suppressor before it tells somebody, because two alarms that see one fault are not judged
 // at the same moment. It is silent for two periods after the suppressor's end, within which this part should recover, too.
 func (g Group) suppressor() cloudwatch.CompositeAlarmActionsSuppressorPtrInput {
 	if g.Suppressor == nil {
 		return nil
 	}
 	return cloudwatch.CompositeAlarmActionsSuppressorArgs{
-		Alarm: g.Suppressor, WaitPeriod: seconds(g.Period), ExtensionPeriod: seconds(2 * g.Period),
+		Alarm: g.Suppressor, WaitPeriod: seconds(cmp.Or(g.Wait, g.Period)), ExtensionPeriod: seconds(2 * g.Period),
 	}
 }
 
@@ -115,14 +127,14 @@ func (g Group) register(ctx *pulumi.Context, a Alarm) (*cloudwatch.MetricAlarm, 
 	args := &cloudwatch.MetricAlarmArgs{
 		Name:               pulumi.String(g.Name(a.Part)),
 		AlarmDescription:   g.describe(a.Wrong, a.Runbook),
-		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
-		Threshold:          pulumi.Float64(a.Condition.Above),
+		ComparisonOperator: pulumi.String(a.Condition.operator),
+		Threshold:          pulumi.Float64(a.Condition.threshold),
 		DatapointsToAlarm:  pulumi.Int(a.Condition.Datapoints),
 		EvaluationPeriods:  pulumi.Int(a.Condition.Periods),
 		TreatMissingData:   pulumi.String(string(a.Condition.Missing)),
 		Tags:               g.Tags,
 	}
-	a.Value.complete(args, g.Period)
+	a.Value.complete(args, cmp.Or(a.Period, g.Period))
 	return cloudwatch.NewMetricAlarm(ctx, g.Child("alarm-"+a.Part), args, g.Options()...)
 }
 

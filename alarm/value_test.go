@@ -28,6 +28,13 @@ type scene struct {
 // newScene has an alarm that one minute is enough for.
 func newScene(t *testing.T, v alarm.Value, above float64) *scene {
 	t.Helper()
+	return newSceneOf(t, v, alarm.Share(config.ShareAlarm{Threshold: above, Window: oneMinute}))
+}
+
+var oneMinute = config.Window{Datapoints: 1, Periods: 1, Missing: config.MissingNotBreaching}
+
+func newSceneOf(t *testing.T, v alarm.Value, when alarm.Condition) *scene {
+	t.Helper()
 	registered := pulumitest.Run(t, func(ctx *pulumi.Context) error {
 		provider, err := pulumitest.Provider(ctx, "aws")
 		if err != nil {
@@ -35,9 +42,7 @@ func newScene(t *testing.T, v alarm.Value, above float64) *scene {
 		}
 		_, err = alarm.Register(ctx, alarm.Group{
 			About: "It", Name: func(part string) string { return part }, Child: func(part string) string { return part }, Health: "health",
-			Alarms: []alarm.Alarm{{Part: "watched", Wrong: "is wrong", Runbook: "2-b", Value: v, Condition: alarm.Condition{
-				Above: above, Window: config.Window{Datapoints: 1, Periods: 1, Missing: config.MissingNotBreaching},
-			}}},
+			Alarms: []alarm.Alarm{{Part: "watched", Wrong: "is wrong", Runbook: "2-b", Value: v, Condition: when}},
 			Period: time.Minute, Topic: pulumi.String("topic"),
 			Options: func(extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 				return append([]pulumi.ResourceOption{pulumi.Provider(provider)}, extra...)
@@ -188,4 +193,22 @@ func TestFilled_EndsWhenDynamoDBReportsNothing(t *testing.T) {
 		require.Equal(t, cloudwatch.InAlarm, s.after(t, minute{"ThrottledRequests": n(1)}))
 		require.Equal(t, kind.want, s.idle(t))
 	}
+}
+
+// What the probe reports of a cell is 1 or 0, and nothing in a round in which it could not send.
+func TestAbsence_FiresForZeroAndNotForNothing(t *testing.T) {
+	m := sum("ok")
+	m.Statistic = alarm.Maximum
+	s := newSceneOf(t, alarm.Of(m), alarm.Absence(config.AbsenceAlarm{Window: oneMinute}))
+	require.Equal(t, cloudwatch.OK, s.after(t, minute{"ok": n(1)}))
+	require.Equal(t, cloudwatch.InAlarm, s.after(t, minute{"ok": n(0)}))
+	require.Equal(t, cloudwatch.OK, s.after(t, minute{"ok": n(0, 1)}), "two rounds in one period")
+	require.Equal(t, cloudwatch.InAlarm, s.after(t, minute{"ok": n(0, 0)}))
+	require.Equal(t, cloudwatch.OK, s.idle(t))
+
+	silent := oneMinute
+	silent.Missing = config.MissingBreaching
+	s = newSceneOf(t, alarm.Of(m), alarm.Absence(config.AbsenceAlarm{Window: silent}))
+	require.Equal(t, cloudwatch.OK, s.after(t, minute{"ok": n(1)}))
+	require.Equal(t, cloudwatch.InAlarm, s.idle(t))
 }

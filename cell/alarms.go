@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"cellular/alarm"
+	"cellular/internal/model/config"
 	"cellular/internal/model/naming"
 )
 
@@ -24,7 +25,7 @@ func (b *builder) newAlarms(streamMapping pulumi.StringInput) error {
 // alarms are what can go wrong with a cell without anybody's doing.
 func (b *builder) alarms(streamMapping pulumi.StringInput) []alarm.Alarm {
 	c := b.args.Alarms.Cell
-	return []alarm.Alarm{
+	all := []alarm.Alarm{
 		// An event that was answered with 202 and is not applied.
 		{
 			Part: naming.AlarmStreamDLQ, Wrong: "has events in its stream DLQ: the producer could not publish them", Runbook: "4-poison",
@@ -88,6 +89,15 @@ func (b *builder) alarms(streamMapping pulumi.StringInput) []alarm.Alarm {
 			Value: alarm.Of(b.own("breaker_opens", alarm.Sum)), Condition: alarm.Count(c.BreakerOpens),
 		},
 	}
+	if !b.args.Probe.Enabled {
+		return all
+	}
+	// What the standing probe sees of the cell, though no tenant sends anything.
+	return append(all, alarm.Alarm{
+		Part: naming.AlarmPipeline, Wrong: "does not process the events of the standing probe", Runbook: "17-the-probe",
+		Value: alarm.Of(b.own("probe_ok", alarm.Maximum)), Condition: alarm.Absence(c.Pipeline),
+		Period: config.Config{Probe: b.args.Probe, Alarms: b.args.Alarms}.ProbePeriod(),
+	})
 }
 
 // own is a metric that the deployment's functions write for the cell.

@@ -3,6 +3,7 @@ package cell_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,7 +13,9 @@ import (
 	"cellular/internal/testkit/pulumitest"
 )
 
-func distinctAlarms(a *cell.Args) { a.Alarms = configtest.DistinctAlarms() }
+func distinctAlarms(a *cell.Args) {
+	a.Alarms, a.Probe.Enabled, a.Probe.Interval = configtest.DistinctAlarms(), true, 3*time.Minute
+}
 
 func TestAlarms_WatchEachPartOfTheCell(t *testing.T) {
 	const (
@@ -41,6 +44,7 @@ func TestAlarms_WatchEachPartOfTheCell(t *testing.T) {
 			"whole = SUM([other0, other1, part]); share = IF(whole >= 211, FILL(part, 0) / whole, 0)" +
 			" > 0.12 in 12 of 13 of 120s, missing missing",
 		"breaker-opens": "Sum" + own + "breaker_opens cell=alpha > 112 in 13 of 14 of 120s, missing notBreaching",
+		"pipeline":      "Maximum" + own + "probe_ok cell=alpha < 1 in 24 of 25 of 180s, missing missing",
 	}
 	r := deploy(t, []string{"alpha"}, distinctAlarms)
 	got := map[string]string{}
@@ -74,4 +78,14 @@ func TestCompositeAlarm_IsTheCellsHealthAndTellsTheTopic(t *testing.T) {
 		require.Contains(t, terms, `ALARM("`+a.Str(t, "name")+`")`)
 		require.True(t, health.DependsOn(a), "CloudWatch refuses a rule that names an alarm that is not there: %s", a)
 	}
+}
+
+func TestAlarms_HaveNoneOfAProbeThatThereIsNot(t *testing.T) {
+	with := deploy(t, []string{"alpha"}, distinctAlarms)
+	without := deploy(t, []string{"alpha"}, func(a *cell.Args) {
+		distinctAlarms(a)
+		a.Probe.Enabled = false
+	})
+	require.Len(t, without.OfType(alarmType), len(with.OfType(alarmType))-1)
+	require.NotContains(t, without.Only(t, compositeType).Str(t, "alarmRule"), naming.AlarmPipeline)
 }

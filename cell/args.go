@@ -35,6 +35,7 @@ type Args struct {
 	Functions Functions
 	Pipeline  Pipeline
 	Alarms    config.Alarms // its period and what it says of cells
+	Probe     config.Probe  // the standing probe: the cell has an alarm of what that sees, if it is enabled
 }
 
 // Code is the functions' packages: paths of zip files with a bootstrap binary for Functions.Architecture.
@@ -77,7 +78,7 @@ func (a *Args) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: is %q, want the path of a zip file", zip.key, zip.path))
 		}
 	}
-	c := config.Config{Deployment: a.Stack, Protect: a.Protect, Functions: a.Functions, Pipeline: a.Pipeline, Alarms: a.Alarms}
+	c := config.Config{Deployment: a.Stack, Protect: a.Protect, Functions: a.Functions, Pipeline: a.Pipeline, Probe: a.Probe, Alarms: a.Alarms}
 	errs = append(errs, c.CheckCell(config.Cell{ID: a.ID, Wave: a.Wave, Tier: a.Tier, MaxTenants: a.MaxTenants}))
 	return errors.Join(errs...)
 }

@@ -38,7 +38,7 @@ func TestIdentityOfACellIsStable(t *testing.T) {
 	deployAlpha(t).AssertGolden(t, "testdata/cell.golden")
 }
 
-func TestACellIsFortySixResources(t *testing.T) {
+func TestACellIsFortySevenResources(t *testing.T) {
 	counts := map[string]int{}
 	for _, res := range deployAlpha(t).Resources() {
 		counts[res.Type]++
@@ -49,7 +49,7 @@ func TestACellIsFortySixResources(t *testing.T) {
 		topicType: 1, topicPolicyType: 1, subscriptionType: 1,
 		queueType: 4, queuePolicyType: 4, redriveAllowType: 3,
 		roleType: 2, rolePolicyType: 2, logGroupType: 2, parameterType: 1,
-		alarmType: 13, compositeType: 1,
+		alarmType: 14, compositeType: 1,
 	}, counts)
 }
 
@@ -64,7 +64,7 @@ func TestCellsDoNotCollide(t *testing.T) {
 			seen[key] = res.String()
 		}
 	}
-	require.Len(t, seen, 2*28)
+	require.Len(t, seen, 2*29)
 }
 
 // A cell's registrations, with its id taken out, are those of any other cell.
@@ -101,7 +101,7 @@ func TestI2IsolationNoCellRefersToAnother(t *testing.T) {
 		require.NotContains(t, all, other, res)
 		checked++
 	}
-	require.Equal(t, 92, checked)
+	require.Equal(t, 94, checked)
 }
 
 func TestEverythingTaggableNamesLayerAndCell(t *testing.T) {

@@ -75,6 +75,7 @@ func validArgs() *cell.Args {
 			},
 		},
 		Alarms: config.Default().Alarms,
+		Probe:  config.Default().Probe,
 	}
 }
 

@@ -19,6 +19,8 @@ const ControlTablesType = "cellular:controlplane:ControlTables"
 // items.
 type ControlTables struct {
 	pulumi.ResourceState
+
+	MovesARN pulumi.StringOutput `pulumi:"movesArn"` // of the table of moves
 }
 
 // NewControlTables registers the tables, and publishes their names, the mapping table's and the ARN of the topic that the alarms
@@ -77,7 +79,8 @@ func NewControlTables(ctx *pulumi.Context, name string, args *Args, mappingTable
 	}, pulumi.Parent(c)); err != nil {
 		return nil, fmt.Errorf("control tables %s: publish the control plane's manifest: %w", name, err)
 	}
-	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{}); err != nil {
+	c.MovesARN = moves.Arn
+	if err := ctx.RegisterResourceOutputs(c, pulumi.Map{"movesArn": c.MovesARN}); err != nil {
 		return nil, fmt.Errorf("control tables %s: register outputs: %w", name, err)
 	}
 	return c, nil

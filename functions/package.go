@@ -31,10 +31,11 @@ type Artifacts struct {
 	Router   string
 	Producer string
 	Consumer string
+	Probe    string
 }
 
 // mains are the functions, each a main package in a directory of that name.
-var mains = []string{"functions/router", "functions/producer", "functions/consumer"}
+var mains = []string{"functions/router", "functions/producer", "functions/consumer", "functions/probe"}
 
 // Package builds the functions for architecture (ARM64 or X86_64) and returns their zip files, which stand in
 // .build/functions/ARCHITECTURE under the module's root. The root is found from the working directory upwards.
@@ -46,7 +47,7 @@ func Package(ctx context.Context, architecture string) (Artifacts, error) {
 	if err != nil {
 		return Artifacts{}, err
 	}
-	return Artifacts{Router: zips[mains[0]], Producer: zips[mains[1]], Consumer: zips[mains[2]]}, nil
+	return Artifacts{Router: zips[mains[0]], Producer: zips[mains[1]], Consumer: zips[mains[2]], Probe: zips[mains[3]]}, nil
 }
 
 // PackageMains builds other main packages exactly as Package builds the functions, so that they can be measured beside

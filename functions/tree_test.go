@@ -21,7 +21,7 @@ func TestCodeThatRunsInALambdaImportsNoPulumi(t *testing.T) {
 	output, err = exec.Command("go", append([]string{"list", "-deps"}, strings.Fields(string(output))...)...).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	packages := strings.Fields(string(output))
-	for _, name := range []string{"cellular/functions/router", "cellular/functions/producer", "cellular/functions/consumer"} {
+	for _, name := range []string{"cellular/functions/router", "cellular/functions/producer", "cellular/functions/consumer", "cellular/functions/probe"} {
 		require.Contains(t, packages, name)
 	}
 	for _, name := range packages {

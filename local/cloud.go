@@ -26,6 +26,7 @@ import (
 	"cellular/local/loopback"
 	"cellular/local/process"
 	"cellular/local/provider"
+	"cellular/local/scheduler"
 )
 
 // StackName is the stack that runs on the local cloud, configured by Pulumi.local.yaml.
@@ -49,6 +50,9 @@ type Options struct {
 	Logs io.Writer
 	// Progress receives a line on what takes long. Nil: nobody.
 	Progress func(string)
+	// Schedules has the schedules run, a minute of theirs in 10 s. Without it they are kept only, and the stack has no probe unless
+	// Config says that it has: an alarm of a probe that nobody runs would fire.
+	Schedules bool
 	// Gate is put between requests that the policies allow and the emulator; see emulator.Options. Nil: nothing is.
 	Gate func(next http.Handler) http.Handler
 }
@@ -64,18 +68,19 @@ type Cloud struct {
 	// Dir is the cloud's directory.
 	Dir string
 
-	options  Options
-	root     string
-	lock     *lock
-	logs     *logs
-	group    *process.Group
-	emulator *emulator.Emulator
-	gate     *gate.Gate
-	watch    *watch
-	provider *provider.Server
-	engine   Engine
-	settings settings
-	packages packages
+	options   Options
+	root      string
+	lock      *lock
+	logs      *logs
+	group     *process.Group
+	emulator  *emulator.Emulator
+	gate      *gate.Gate
+	watch     *watch
+	schedules *scheduler.Service
+	provider  *provider.Server
+	engine    Engine
+	settings  settings
+	packages  packages
 
 	operators operators
 	denials   io.Writer // the gate's log
@@ -121,6 +126,9 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 
 func (c *Cloud) start(ctx context.Context) error {
 	var err error
+	if !c.options.Schedules {
+		c.options.Config = merge(map[string]any{"cellular:probe": map[string]any{"enabled": false}}, c.options.Config)
+	}
 	if c.settings, err = readSettings(c.root, c.options.Config); err != nil {
 		return fmt.Errorf("read the stack's settings: %w", err)
 	}
@@ -209,9 +217,13 @@ func (c *Cloud) startRooms(ctx context.Context, region string) error {
 		Region: region, Port: c.options.Port, Keys: keys, Principal: c.gate.PrincipalOf, Authorize: c.gate.AuthorizeKey,
 		AccessLogs: func(string) io.Writer { return c.logs.function("access") }, Answered: c.watch.vitals.Answered,
 	})
+	c.schedules, err = c.newScheduler(region)
+	if err != nil {
+		return err
+	}
 	c.watch.start(c.queues())
 	c.provider, err = provider.Serve(context.WithoutCancel(ctx), provider.Rooms{
-		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: provider.NewPermissions(c.gate.SetFunctionPolicy),
+		AWS: c.AWS, Lambda: c.Lambda, Gateway: c.Gateway, Permissions: provider.NewPermissions(c.gate.SetFunctionPolicy), Scheduler: c.schedules,
 	})
 	return err
 }
@@ -231,6 +243,9 @@ func (c *Cloud) Close() error {
 	}
 	if c.provider != nil {
 		c.provider.Close()
+	}
+	if c.schedules != nil {
+		c.schedules.Close()
 	}
 	if c.Gateway != nil {
 		c.Gateway.Close()

@@ -48,5 +48,5 @@ type functionRoles struct{ *gate.Gate }
 
 // Assume takes a role as Lambda does, which the role has to trust.
 func (r functionRoles) Assume(roleARN, session string) (aws.Credentials, error) {
-	return r.AssumeFor(lambdaService, roleARN, session)
+	return r.AssumeFor(lambdaService, roleARN, session, "")
 }

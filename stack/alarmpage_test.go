@@ -27,6 +27,7 @@ func TestAlarmsPage_HasEveryAlarmWithItsDefault(t *testing.T) {
 		{"| Of a cell |", config.Default().Alarms.Cell, naming.CellAlarms()},
 		{"| Of the router |", config.Default().Alarms.Router, naming.RouterAlarms()},
 		{"| Of the control plane |", config.Default().Alarms.ControlPlane, naming.ControlPlaneAlarms()},
+		{"| Of the probe |", config.Default().Alarms.Probe, naming.ProbeAlarms()},
 	} {
 		_, rest, ok := strings.Cut(string(page), owner.heading)
 		require.True(t, ok, owner.heading)
@@ -54,6 +55,8 @@ func defaultsByPart(t *testing.T, alarms any) map[string]string {
 		var text string
 		var w config.Window
 		switch a := v.Field(i).Interface().(type) {
+		case config.AbsenceAlarm:
+			text, w = "none", a.Window
 		case config.CountAlarm:
 			text, w = fmt.Sprintf("more than %d", a.Threshold), a.Window
 		case config.AgeAlarm:
@@ -66,7 +69,8 @@ func defaultsByPart(t *testing.T, alarms any) map[string]string {
 				text += fmt.Sprintf(" of at least %d samples", a.MinSamples)
 			}
 		}
-		require.Equal(t, config.MissingNotBreaching, w.Missing, "the page says that no alarm fires for want of data")
+		fires := w.Missing != config.MissingNotBreaching
+		require.Equal(t, v.Type().Field(i).Name == "Silent", fires, "the page says which alarm fires for want of data")
 		all[partOf(v.Type().Field(i).Name)] = fmt.Sprintf("%s, %d of %d", text, w.Datapoints, w.Periods)
 	}
 	return all

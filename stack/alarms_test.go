@@ -85,7 +85,7 @@ func TestAlarms_OnlyCompositesTellTheTopic(t *testing.T) {
 		for arn, settings := range map[string]string{own: `{}`, other: fmt.Sprintf(`{"topic":%q}`, other)} {
 			r := deploy(t, named("alpha"), "cellular:plane", plane, "cellular:alarms", settings)
 			composites := r.OfType(compositeType)
-			require.Len(t, composites, map[string]int{"all": 3, "global": 2, "cells": 1}[plane])
+			require.Len(t, composites, map[string]int{"all": 4, "global": 3, "cells": 1}[plane])
 			for _, c := range composites {
 				for _, key := range []string{"alarmActions", "okActions"} {
 					require.Equal(t, []any{arn}, c.Value(t, key), "%s of %s, plane %s", key, c, plane)
@@ -104,17 +104,24 @@ func TestAlarms_AreSuppressedByWhatTheirPartDependsOn(t *testing.T) {
 		for _, c := range deploy(t, named("alpha", "beta"), "cellular:plane", plane).OfType(compositeType) {
 			name, ok := naming.Stack(pulumitest.Stack).ParseAlarm(c.Str(t, "alarmName"))
 			require.True(t, ok)
-			suppressor := map[naming.AlarmOwner]string{naming.OwnerCell: "test-health-router", naming.OwnerRouter: "test-health-control-plane"}[name.Owner]
+			suppressor := map[naming.AlarmOwner]string{
+				naming.OwnerCell: "test-health-router", naming.OwnerProbe: "test-health-router", naming.OwnerRouter: "test-health-control-plane",
+			}[name.Owner]
+			wait := 60.0
+			if name.Owner == naming.OwnerProbe {
+				wait = 180 // a router that is out has to be seen first
+			}
 			if suppressor == "" {
 				require.False(t, c.Has("actionsSuppressor"), c)
 				continue
 			}
-			require.Equal(t, map[string]any{"alarm": suppressor, "waitPeriod": 60.0, "extensionPeriod": 120.0}, c.Value(t, "actionsSuppressor"), c)
+			require.Equal(t, map[string]any{"alarm": suppressor, "waitPeriod": wait, "extensionPeriod": 120.0}, c.Value(t, "actionsSuppressor"), c)
 		}
 	}
 	r := deploy(t, named("alpha"))
 	router, controlPlane := r.WithInput(t, compositeType, "alarmName", "test-health-router"), r.WithInput(t, compositeType, "alarmName", "test-health-control-plane")
 	require.True(t, r.WithInput(t, compositeType, "alarmName", "test-health-cell-alpha").DependsOn(router), "the suppressor must be there first")
+	require.True(t, r.WithInput(t, compositeType, "alarmName", "test-health-probe").DependsOn(router), "the suppressor must be there first")
 	require.True(t, router.DependsOn(controlPlane), "the suppressor must be there first")
 }
 
@@ -124,7 +131,7 @@ func TestAlarms_AreSuppressedByWhatTheirPartDependsOn(t *testing.T) {
 func TestAlarms_OfTheGlobalPlaneAreMadeOnceTheyMayTellTheTopic(t *testing.T) {
 	r := deploy(t, named("alpha"))
 	policy := r.WithInput(t, "aws:sns/topicPolicy:TopicPolicy", "arn", "arn:aws-us-gov:sns:us-gov-west-1:210987654321:test-global-alarms")
-	for _, name := range []string{"test-health-router", "test-health-control-plane"} {
+	for _, name := range []string{"test-health-router", "test-health-control-plane", "test-health-probe"} {
 		require.True(t, r.WithInput(t, compositeType, "alarmName", name).DependsOn(policy), name)
 	}
 }
@@ -153,11 +160,11 @@ func TestAlarms_NameTheRunbookOfTheirRow(t *testing.T) {
 		require.NotContains(t, rows, row[1], "it has one row")
 		rows[row[1]] = row[2]
 	}
-	require.ElementsMatch(t, slices.Concat(naming.CellAlarms(), naming.RouterAlarms(), naming.ControlPlaneAlarms()), slices.Collect(maps.Keys(rows)))
+	require.ElementsMatch(t, allParts(), slices.Collect(maps.Keys(rows)))
 
 	r := deploy(t, named("alpha"))
 	all := append(r.OfType(compositeType), r.OfType(alarmType)...)
-	require.Len(t, all, 3+len(rows))
+	require.Len(t, all, 4+len(rows))
 	for _, a := range all {
 		heading := "12-a-page" // of a composite alarm
 		if a.Type == alarmType {
@@ -168,6 +175,11 @@ func TestAlarms_NameTheRunbookOfTheirRow(t *testing.T) {
 		require.Regexp(t, regexp.QuoteMeta(". Runbook: "+alarm.Runbooks+"#"+heading)+`$`, a.Str(t, "alarmDescription"), "%s", a)
 	}
 	require.Contains(t, string(page), "\n## 12 A page\n")
+}
+
+// allParts are the parts of all alarms of a deployment with one cell.
+func allParts() []string {
+	return slices.Concat(naming.CellAlarms(), naming.RouterAlarms(), naming.ControlPlaneAlarms(), naming.ProbeAlarms())
 }
 
 // alarmFields are the paths of all alarms of a configuration.
@@ -188,7 +200,7 @@ func alarmFields() []string {
 
 func TestAlarms_AThresholdChangesItsAlarmAlone(t *testing.T) {
 	paths := alarmFields()
-	require.Len(t, paths, len(naming.CellAlarms())+len(naming.RouterAlarms())+len(naming.ControlPlaneAlarms()))
+	require.Len(t, paths, len(allParts()))
 	deployed := func(t require.TestingT, a config.Alarms) *pulumitest.Recorder {
 		c := config.Default()
 		c.Deployment, c.Region, c.Cells, c.Alarms = pulumitest.Stack, "eu-west-1", named("alpha", "beta"), a
@@ -202,7 +214,10 @@ func TestAlarms_AThresholdChangesItsAlarmAlone(t *testing.T) {
 	for _, path := range paths {
 		a := config.Default().Alarms
 		owner, name, _ := strings.Cut(path, ".")
-		switch threshold := reflect.ValueOf(&a).Elem().FieldByName(owner).FieldByName(name).FieldByName("Threshold"); threshold.Kind() {
+		of := reflect.ValueOf(&a).Elem().FieldByName(owner).FieldByName(name)
+		switch threshold := of.FieldByName("Threshold"); threshold.Kind() {
+		case reflect.Invalid: // there is none where it fires for nothing
+			of.FieldByName("Periods").SetInt(17)
 		case reflect.Int:
 			threshold.SetInt(7)
 		case reflect.Int64:

@@ -17,22 +17,27 @@ import (
 	"cellular/internal/model/config"
 	"cellular/internal/testkit/configtest"
 	"cellular/internal/testkit/pulumitest"
+	"cellular/probe"
 	"cellular/router"
 	"cellular/stack"
 )
 
 // componentArgs are what a Go program that uses the components by themselves passes for the configuration.
-func componentArgs(c config.Config) (*cell.Args, *router.Args, *controlplane.Args) {
+func componentArgs(c config.Config) (*cell.Args, *router.Args, *controlplane.Args, *probe.Args) {
 	one := c.Cells[0]
 	return &cell.Args{
 			ID: one.ID, Wave: one.Wave, Tier: one.Tier, MaxTenants: one.MaxTenants,
 			Stack: c.Deployment, Protect: c.Protect, RouterRoleARN: pulumi.String("arn"), AlarmTopicARN: pulumi.String("arn"), RouterHealth: pulumi.String("h"),
-			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline, Alarms: c.Alarms,
+			Code: cell.Code{Producer: "p.zip", Consumer: "c.zip"}, Functions: c.Functions, Pipeline: c.Pipeline, Probe: c.Probe, Alarms: c.Alarms,
 		}, &router.Args{
 			Stack: c.Deployment, MappingTableName: pulumi.String("t"), MappingTableARN: pulumi.String("arn"), AlarmTopicARN: pulumi.String("arn"), ControlPlaneHealth: pulumi.String("h"), Protect: c.Protect,
 			Code: "r.zip", Settings: c.Router, DataTTL: c.Pipeline.DataTTL, Architecture: c.Functions.Architecture, LogLevel: c.Functions.LogLevel,
 			LogRetentionDays: c.Functions.LogRetentionDays, Tracing: c.Functions.Tracing, Alarms: c.Alarms,
-		}, &controlplane.Args{Stack: c.Deployment, Protect: c.Protect, Alarms: c.Alarms}
+		}, &controlplane.Args{Stack: c.Deployment, Protect: c.Protect, Alarms: c.Alarms}, &probe.Args{
+			Stack: c.Deployment, Protect: c.Protect, MappingTableARN: pulumi.String("arn"), MoveTableARN: pulumi.String("arn"), RouterURL: pulumi.String("u"),
+			RouterExecutionARN: pulumi.String("arn"), AlarmTopicARN: pulumi.String("arn"), RouterHealth: pulumi.String("h"), Code: "p.zip",
+			Settings: c.Probe, Router: c.Router, Pipeline: c.Pipeline, Functions: c.Functions, Alarms: c.Alarms,
+		}
 }
 
 // places are what an error is about, without the forms of a path that a list or a namespace adds.
@@ -57,8 +62,8 @@ func TestI6TheComponentsAcceptExactlyWhatTheConfigurationAccepts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := configtest.Any().Draw(t, "config")
 		parsed, err := stack.Parse("dev", configtest.Raw(c))
-		cellArgs, routerArgs, controlArgs := componentArgs(c)
-		components := errors.Join(cellArgs.Validate(), routerArgs.Validate(), controlArgs.Validate(), c.CheckProbe())
+		cellArgs, routerArgs, controlArgs, probeArgs := componentArgs(c)
+		components := errors.Join(cellArgs.Validate(), routerArgs.Validate(), controlArgs.Validate(), probeArgs.Validate())
 		require.Equal(t, err == nil, components == nil, "the configuration says %v\nthe components say %v", err, components)
 		require.Equal(t, places(err), places(components), "the configuration says %v\nthe components say %v", err, components)
 		if err != nil {
@@ -80,19 +85,19 @@ func TestI6ACellRefusesWhatWouldForgetAnEventTooEarly(t *testing.T) {
 	c := config.Default()
 	c.Deployment, c.Cells = "dev", []config.Cell{{ID: "alpha", Tier: "standard", MaxTenants: 1}}
 	c.Pipeline.DataTTL = c.Pipeline.Queue.Retention + c.Pipeline.Queue.DLQRetention + time.Second
-	args, _, _ := componentArgs(c)
+	args, _, _, _ := componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.dataTTL: is 432h0m1s, want more than the 774h")
 	c.Pipeline = config.Default().Pipeline
 	c.Pipeline.Consumer.ResultTTL = c.Pipeline.DataTTL
-	args, _, _ = componentArgs(c)
+	args, _, _, _ = componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.consumer.resultTTL: is 840h, want more than the dataTTL of 840h")
 
 	c.Pipeline = config.Default().Pipeline
 	c.Pipeline.Queue.Retention = 41 * time.Minute // 5 receives of 180 s and 5 min each take 40 min
-	args, _, _ = componentArgs(c)
+	args, _, _, _ = componentArgs(c)
 	require.NoError(t, args.Validate())
 	c.Pipeline.Queue.Retention = 40 * time.Minute
-	args, _, _ = componentArgs(c)
+	args, _, _, _ = componentArgs(c)
 	require.ErrorContains(t, args.Validate(), "pipeline.queue.retention: is 40m, want more than the 40m")
 }
 
@@ -106,7 +111,7 @@ func TestTheEnvironmentOfEveryFunctionFits(t *testing.T) {
 	require.ErrorContains(t, err, "AWS allows 64", "the name is not the longest")
 	requireFits(t, r)
 	all := r.OfType("aws:lambda/function:Function")
-	require.Len(t, all, 3)
+	require.Len(t, all, 4)
 	for _, function := range all {
 		variables := map[string]string{}
 		for name, value := range function.Value(t, "environment.variables").(map[string]any) {
@@ -132,7 +137,7 @@ func requireFits(t *testing.T, r *pulumitest.Recorder) {
 		count     int
 	}{
 		{"aws:ssm/parameter:Parameter", "value", 4096, 3},      // of the standard tier
-		{"aws:iam/rolePolicy:RolePolicy", "policy", 10_240, 3}, // all inline policies of a role, of which ours have one each
+		{"aws:iam/rolePolicy:RolePolicy", "policy", 10_240, 5}, // all inline policies of a role, of which ours have one each
 		{"aws:dynamodb/resourcePolicy:ResourcePolicy", "policy", 20_480, 3},
 		{"aws:apigatewayv2/stage:Stage", "accessLogSettings.format", 3072, 1},
 	} {

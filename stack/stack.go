@@ -21,6 +21,7 @@ import (
 	"cellular/dashboard"
 	"cellular/functions"
 	"cellular/internal/model/config"
+	"cellular/probe"
 	"cellular/router"
 )
 
@@ -163,7 +164,7 @@ func (d *deployment) register() error {
 // they do not.
 type globalPlane struct{ routerRoleARN, alarmTopicARN, routerHealth pulumi.StringInput }
 
-// global registers the control plane, the router, and the dashboards.
+// global registers the control plane, the router, the probe and the dashboards.
 func (d *deployment) global() (globalPlane, error) {
 	none := globalPlane{}
 	args := &controlplane.Args{Stack: d.config.Deployment, Protect: d.config.Protect, Alarms: d.config.Alarms}
@@ -175,7 +176,8 @@ func (d *deployment) global() (globalPlane, error) {
 	if err != nil {
 		return none, err
 	}
-	if _, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, topic.ARN, d.options...); err != nil {
+	tables, err := controlplane.NewControlTables(d.ctx, "control", args, table.Name, topic.ARN, d.options...)
+	if err != nil {
 		return none, err
 	}
 	alarms, err := controlplane.NewAlarms(d.ctx, "control", args, topic.ARN, d.options...)
@@ -204,6 +206,23 @@ func (d *deployment) global() (globalPlane, error) {
 		Stack: d.config.Deployment, Alarms: d.config.Alarms, Probe: d.config.Probe, APIID: edge.APIID, MappingTableARN: table.ARN,
 	}, d.options...); err != nil {
 		return none, err
+	}
+	if d.config.Probe.Enabled {
+		if _, err := probe.New(d.ctx, "probe", &probe.Args{
+			Stack:           d.config.Deployment,
+			Protect:         d.config.Protect,
+			MappingTableARN: table.ARN, MoveTableARN: tables.MovesARN,
+			RouterURL: edge.URL, RouterExecutionARN: edge.ExecutionARN,
+			AlarmTopicARN: topic.ARN, RouterHealth: edge.Health,
+			Code:      d.code.Probe,
+			Settings:  d.config.Probe,
+			Router:    d.config.Router,
+			Pipeline:  d.config.Pipeline,
+			Functions: d.config.Functions,
+			Alarms:    d.config.Alarms,
+		}, d.options...); err != nil {
+			return none, err
+		}
 	}
 	d.ctx.Export("url", edge.URL)
 	d.ctx.Export("mappingTable", table.Name)
@@ -243,6 +262,7 @@ func (d *deployment) cells(global globalPlane) error {
 			Functions:     d.config.Functions,
 			Pipeline:      d.config.Pipeline,
 			Alarms:        d.config.Alarms,
+			Probe:         d.config.Probe,
 		}, d.options...)
 		if err != nil {
 			return err

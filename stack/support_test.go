@@ -21,7 +21,7 @@ import (
 func program() pulumi.RunFunc {
 	return stack.Program(stack.Options{Package: func(_ context.Context, architecture string) (functions.Artifacts, error) {
 		zip := func(name string) string { return "/built/" + architecture + "/" + name + ".zip" }
-		return functions.Artifacts{Router: zip("router"), Producer: zip("producer"), Consumer: zip("consumer")}, nil
+		return functions.Artifacts{Router: zip("router"), Producer: zip("producer"), Consumer: zip("consumer"), Probe: zip("probe")}, nil
 	}})
 }
 

@@ -136,6 +136,8 @@ func (v alarmView) of() string {
 		return "control plane"
 	case alarm.Router:
 		return "router"
+	case alarm.Probe:
+		return "probe"
 	}
 	return "cell " + v.alarm.Subject.Cell
 }

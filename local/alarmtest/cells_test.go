@@ -249,6 +249,8 @@ func TestCellFaults_AreOneForEachAlarm(t *testing.T) {
 			deployed = append(deployed, a.Part)
 		}
 	}
-	require.ElementsMatch(t, naming.CellAlarms(), faults)
-	require.ElementsMatch(t, naming.CellAlarms(), deployed)
+	// There is no probe here, which would see most of these faults, too.
+	want := slices.DeleteFunc(naming.CellAlarms(), func(part string) bool { return part == naming.AlarmPipeline })
+	require.ElementsMatch(t, want, faults)
+	require.ElementsMatch(t, want, deployed)
 }

@@ -26,6 +26,7 @@ type call struct {
 
 	tables []string // that a request to DynamoDB is about, by name
 	index  string   // of them that it reads
+	item   item     // that it is about, if it is one
 
 	// requests are the actions and resources that the operation asks for. Nil: the gate does not know the operation.
 	requests func() ([]request, error)

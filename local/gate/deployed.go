@@ -16,6 +16,7 @@ type deployed struct {
 	subscriptions map[string]subscription    // by ARN
 	topicKeys     map[string]string          // the keys of topics as they were given, by the topic's ARN
 	aliases       map[string]string          // the ARNs of keys, by name: "alias/NAME"
+	hashKeys      map[string]string          // the names of tables' hash keys, by the table's ARN
 }
 
 type role struct {
@@ -34,7 +35,7 @@ type subscription struct {
 func newDeployed() deployed {
 	return deployed{
 		roles: map[string]role{}, policies: map[string]policy.Document{}, subscriptions: map[string]subscription{},
-		topicKeys: map[string]string{}, aliases: map[string]string{},
+		topicKeys: map[string]string{}, aliases: map[string]string{}, hashKeys: map[string]string{},
 	}
 }
 

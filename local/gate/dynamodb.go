@@ -25,7 +25,12 @@ type dynamoDBInput struct {
 	TargetTableName string
 	RequestItems    map[string]json.RawMessage
 	TransactItems   []transactItem
+	Item, Key       item
+	KeySchema       []struct{ AttributeName, KeyType string }
 }
+
+// item is an item of a table, or its key, as far as it is text: a hash key is.
+type item map[string]struct{ S *string }
 
 // transactItem is one of a transaction's operations.
 type transactItem struct{ Put, Update, Delete, ConditionCheck, Get *struct{ TableName string } }
@@ -58,16 +63,33 @@ func readDynamoDB(c *call) error {
 	c.tables, c.index = in.tables(), in.IndexName
 	action := "dynamodb:" + c.operation
 	switch c.operation {
-	case "GetItem", "PutItem", "UpdateItem", "DeleteItem", "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "UpdateTable":
+	case "GetItem", "PutItem", "UpdateItem", "DeleteItem":
+		c.item = in.Key
+		if c.operation == "PutItem" {
+			c.item = in.Item
+		}
+		c.requests = c.one(action, c.table(in.TableName))
+	case "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "UpdateTable":
 		c.requests = c.one(action, c.table(in.TableName))
 	case "CreateTable":
 		if in.ResourcePolicy != "" {
 			return c.notEnforced()
 		}
+		table := c.table(in.TableName)
+		c.change = func(d *deployed, _ []byte) {
+			for _, key := range in.KeySchema {
+				if key.KeyType == "HASH" {
+					d.hashKeys[table] = key.AttributeName
+				}
+			}
+		}
 	case "DeleteTable":
 		table := c.table(in.TableName)
 		c.requests = c.one(action, table)
-		c.change = func(d *deployed, _ []byte) { delete(d.policies, table) }
+		c.change = func(d *deployed, _ []byte) {
+			delete(d.policies, table)
+			delete(d.hashKeys, table)
+		}
 	case "Query", "Scan":
 		resource := c.table(in.TableName)
 		if in.IndexName != "" {

@@ -131,7 +131,7 @@ func (g *Gate) admit(accessKey string, c call) error {
 		return failure{http.StatusBadRequest, "ValidationException", err.Error()}
 	}
 	for _, r := range requests {
-		if err := g.authorize(s, r.action, r.resource); err != nil {
+		if err := g.authorize(s, r.action, r.resource, c.item); err != nil {
 			return err
 		}
 		if r.action == publish {
@@ -155,16 +155,17 @@ func (g *Gate) AuthorizeKey(accessKey, action, resource string) error {
 	if err != nil {
 		return err
 	}
-	return g.authorize(s, action, resource)
+	return g.authorize(s, action, resource, nil)
 }
 
 // Authorize returns nil if a role may do something, and otherwise AWS's message. The service that acts as the role is the
 // name of the session.
 func (g *Gate) Authorize(roleARN, session, action, resource string) error {
-	return g.authorize(newSession(sessionOf{roleARN, session}), action, resource)
+	return g.authorize(newSession(sessionOf{roleARN, session}), action, resource, nil)
 }
 
-func (g *Gate) authorize(s session, action, resource string) error {
+// authorize decides about a session's request. item is the one item of a table that it is about, or its key; nil for none.
+func (g *Gate) authorize(s session, action, resource string, item item) error {
 	g.mu.RLock()
 	role, ok := g.deployed.roles[s.of.role]
 	if !ok {
@@ -172,6 +173,9 @@ func (g *Gate) authorize(s session, action, resource string) error {
 		return failure{http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid: there is no role " + s.of.role}
 	}
 	request := policy.Request{Caller: policy.Caller{Role: s.of.role}, Action: action, Resource: resource, Context: overTLS("")}
+	if key, ok := item[g.deployed.hashKeys[resource]]; ok && key.S != nil {
+		request.Context[policy.LeadingKeys] = *key.S
+	}
 	decision := policy.Decide(role.documents(), g.deployed.policyOf(resource), request)
 	g.mu.RUnlock()
 	g.record(request, decision)

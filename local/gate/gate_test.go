@@ -117,7 +117,7 @@ func (c *cloud) role(name string, statements ...string) aws.Config {
 	_, err := client.CreateRole(c.t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: aws.String(lambdaTrust)})
 	require.NoError(c.t, err)
 	c.grant(name, statements...)
-	session, err := c.gate.AssumeFor(lambda, roleARN(name), "function")
+	session, err := c.gate.AssumeFor(lambda, roleARN(name), "function", "")
 	require.NoError(c.t, err)
 	c.passed()
 	return c.config(session)
@@ -396,15 +396,15 @@ func TestASessionEndsWithItsRole(t *testing.T) {
 func TestLambdaTakesOnlyARoleThatTrustsIt(t *testing.T) {
 	c := newCloud(t)
 	c.role("worker")
-	_, err := c.gate.AssumeFor("ec2.amazonaws.com", roleARN("worker"), "function")
+	_, err := c.gate.AssumeFor("ec2.amazonaws.com", roleARN("worker"), "function", "")
 	require.ErrorContains(t, err, "Service: ec2.amazonaws.com is not authorized to perform: sts:AssumeRole on resource: "+roleARN("worker"))
 	_, err = iam.NewFromConfig(c.admin()).UpdateAssumeRolePolicy(t.Context(), &iam.UpdateAssumeRolePolicyInput{
 		RoleName: aws.String("worker"), PolicyDocument: aws.String(strings.ReplaceAll(lambdaTrust, "lambda", "ec2")),
 	})
 	require.NoError(t, err)
-	_, err = c.gate.AssumeFor(lambda, roleARN("worker"), "function")
+	_, err = c.gate.AssumeFor(lambda, roleARN("worker"), "function", "")
 	require.True(t, gate.IsDenied(err), "%v", err)
-	_, err = c.gate.AssumeFor(lambda, roleARN("nobody"), "function")
+	_, err = c.gate.AssumeFor(lambda, roleARN("nobody"), "function", "")
 	require.ErrorContains(t, err, "there is no role")
 }
 
@@ -426,5 +426,57 @@ func BenchmarkGetItem(b *testing.B) {
 				require.NoError(b, err)
 			}
 		})
+	}
+}
+
+// A role that may put the items of some hash keys may put no others, and none of which the gate does not know the key.
+func TestLeadingKeys_BoundWhatARoleMayWrite(t *testing.T) {
+	c := newCloud(t)
+	const condition = `,"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":"cellctl-probe.*"}}}`
+	table := arn("dynamodb", "table/mappings")
+	worker := dynamodb.NewFromConfig(c.role("worker", strings.TrimSuffix(allow("dynamodb:PutItem", table), "}")+condition))
+	put := func(item map[string]types.AttributeValue) error {
+		_, err := worker.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("mappings"), Item: item})
+		return err
+	}
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	probe := map[string]types.AttributeValue{"tenant_id": text("cellctl-probe.alpha"), "cell_id": text("alpha")}
+	requireDenied(t, put(probe), "AccessDeniedException", "dynamodb:PutItem", table) // nobody has made the table
+
+	_, err := dynamodb.NewFromConfig(c.admin()).CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: aws.String("mappings"), AttributeDefinitions: []types.AttributeDefinition{},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("tenant_id"), KeyType: types.KeyTypeHash}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, put(probe))
+	for name, item := range map[string]map[string]types.AttributeValue{
+		"another tenant":             {"tenant_id": text("acme"), "cell_id": text("cellctl-probe.alpha")},
+		"one whose name ends so":     {"tenant_id": text("acme.cellctl-probe.alpha")},
+		"no key":                     {"cell_id": text("alpha")},
+		"a key that is no text":      {"tenant_id": &types.AttributeValueMemberN{Value: "1"}},
+		"one that differs in a case": {"tenant_id": text("Cellctl-probe.alpha")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireDenied(t, put(item), "AccessDeniedException", "dynamodb:PutItem", table)
+		})
+	}
+	_, err = worker.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("mappings"), Key: probe})
+	requireDenied(t, err, "AccessDeniedException", "dynamodb:DeleteItem", table)
+	_, err = worker.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: aws.String("mappings"), Item: probe}}}})
+	requireDenied(t, err, "AccessDeniedException", "dynamodb:PutItem", table) // its keys are not known here
+}
+
+func TestAssumeFor_NeedsTheSourceThatTheRoleTrusts(t *testing.T) {
+	c := newCloud(t)
+	const scheduler, group = "scheduler.amazonaws.com", "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/default"
+	_, err := iam.NewFromConfig(c.admin()).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("worker"), AssumeRolePolicyDocument: aws.String(document(
+		`{"Effect":"Allow","Principal":{"Service":"` + scheduler + `"},"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:SourceArn":"` + group + `"},"StringEquals":{"aws:SourceAccount":"123456789012"}}}`,
+	))})
+	require.NoError(t, err)
+	_, err = c.gate.AssumeFor(scheduler, roleARN("worker"), "schedule", group)
+	require.NoError(t, err)
+	for _, source := range []string{"", group + "-2", strings.Replace(group, "123456789012", "210987654321", 1)} {
+		_, err = c.gate.AssumeFor(scheduler, roleARN("worker"), "schedule", source)
+		require.True(t, gate.IsDenied(err), "%q: %v", source, err)
 	}
 }

@@ -32,10 +32,11 @@ func (s session) arn() string {
 // roleName is the name in a role's ARN, without its path.
 func roleName(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// AssumeFor gives a service, such as "lambda.amazonaws.com", temporary credentials of a role that trusts it. They do not
+// AssumeFor gives a service, such as "lambda.amazonaws.com", temporary credentials of a role that trusts it on behalf of a source;
+// "" for none. They do not
 // expire before the role does, and are the same for the same name of a session.
-func (g *Gate) AssumeFor(service, roleARN, name string) (aws.Credentials, error) {
-	request := policy.Request{Caller: policy.Caller{Service: service}, Action: "sts:AssumeRole", Resource: roleARN, Context: overTLS("")}
+func (g *Gate) AssumeFor(service, roleARN, name, sourceARN string) (aws.Credentials, error) {
+	request := policy.Request{Caller: policy.Caller{Service: service}, Action: "sts:AssumeRole", Resource: roleARN, Context: overTLS(sourceARN)}
 	g.mu.RLock()
 	role, ok := g.deployed.roles[roleARN]
 	var decision policy.Decision

@@ -35,6 +35,9 @@ type clients struct {
 	lambda      Lambda
 	gateway     Gateway
 	permissions *Permissions
+	scheduler   Scheduler
+
+	invokeConfigs invokeConfigs
 
 	queueWrites sync.Mutex // see setQueueAttributes
 }
@@ -54,6 +57,7 @@ func newClients(r Rooms) *clients {
 		lambda:      r.Lambda,
 		gateway:     r.Gateway,
 		permissions: r.Permissions,
+		scheduler:   r.Scheduler,
 	}
 	if c.permissions == nil {
 		c.permissions = NewPermissions(nil)

@@ -17,6 +17,7 @@ import (
 	"cellular/local/gateway"
 	"cellular/local/lambda"
 	"cellular/local/provider"
+	"cellular/local/scheduler"
 )
 
 // fakeLambda keeps functions and mappings, and runs nothing.
@@ -127,7 +128,7 @@ func newRooms(t *testing.T) (provider.Rooms, *fakeLambda) {
 	g := gateway.New(nil, gateway.Options{Keys: awsapi.Secrets{"key": "secret"}.Key})
 	t.Cleanup(g.Close)
 	fake := newFakeLambda()
-	return provider.Rooms{AWS: emulated, Lambda: fake, Gateway: g}, fake
+	return provider.Rooms{AWS: emulated, Lambda: fake, Gateway: g, Scheduler: scheduler.New(scheduler.Options{Region: "us-east-1", Account: account})}, fake
 }
 
 // zipFile is a zip with one file of the given content.

@@ -106,7 +106,8 @@ var kinds = index(
 	metricAlarmKind, compositeAlarmKind, dashboardKind, queryDefinitionKind,
 	keyKind, aliasKind,
 
-	functionKind, mappingKind, permissionKind,
+	functionKind, mappingKind, permissionKind, invokeConfigKind,
+	scheduleKind,
 	apiKind, integrationKind, routeKind, stageKind, authorizerKind,
 )
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/scheduler"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
@@ -57,6 +58,8 @@ const (
 	queryType        = "aws:cloudwatch/queryDefinition:QueryDefinition"
 	keyType          = "aws:kms/key:Key"
 	aliasType        = "aws:kms/alias:Alias"
+	scheduleType     = "aws:scheduler/schedule:Schedule"
+	invokeConfigType = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 )
 
 const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"lambda.amazonaws.com"}}]}`
@@ -349,6 +352,20 @@ func roomLifecycles(t *testing.T, shared shared) []lifecycle {
 			untold:  []string{"tags"},
 		},
 		{
+			token: invokeConfigType, sdk: lambda.FunctionEventInvokeConfig{},
+			in:     map[string]any{"functionName": "shared", "maximumRetryAttempts": 0, "maximumEventAgeInSeconds": 60},
+			change: map[string]any{"maximumEventAgeInSeconds": 120}, changed: []string{"maximumEventAgeInSeconds"},
+		},
+		{
+			token: scheduleType, sdk: scheduler.Schedule{}, in: aSchedule(),
+			change: map[string]any{
+				"scheduleExpression": "rate(5 minutes)", "description": nil, "state": "DISABLED",
+				"target": map[string]any{"arn": functionARN("shared"), "roleArn": sharedRoleARN, "retryPolicy": map[string]any{"maximumRetryAttempts": 0}},
+			},
+			changed: []string{"description", "scheduleExpression", "state", "target"},
+			outputs: map[string]any{"arn": "arn:aws:scheduler:us-east-1:" + account + ":schedule/default/minutely"},
+		},
+		{
 			token: apiType, sdk: apigatewayv2.Api{}, in: map[string]any{"name": "api", "protocolType": "HTTP", "tags": map[string]any{"Layer": "Edge"}},
 			change: map[string]any{"description": "An API", "name": "renamed", "tags": nil}, changed: []string{"description", "name", "tags", "tagsAll"},
 		},
@@ -387,6 +404,18 @@ func roomLifecycles(t *testing.T, shared shared) []lifecycle {
 			change:  map[string]any{"defaultRouteSettings": map[string]any{"throttlingRateLimit": 10, "throttlingBurstLimit": 100}},
 			changed: []string{"defaultRouteSettings"},
 			outputs: map[string]any{"executionArn": "arn:aws:execute-api:us-east-1:" + account + ":" + shared.apiID + "/$default"},
+		},
+	}
+}
+
+const sharedRoleARN = "arn:aws:iam::" + account + ":role/shared"
+
+func aSchedule() map[string]any {
+	return map[string]any{
+		"name": "minutely", "description": "Runs something", "scheduleExpression": "rate(1 minute)", "flexibleTimeWindow": map[string]any{"mode": "OFF"},
+		"target": map[string]any{
+			"arn": functionARN("shared"), "roleArn": sharedRoleARN, "input": "{}",
+			"retryPolicy": map[string]any{"maximumRetryAttempts": 0, "maximumEventAgeInSeconds": 60},
 		},
 	}
 }

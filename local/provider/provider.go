@@ -31,6 +31,7 @@ type Rooms struct {
 	Lambda      Lambda       // functions and event source mappings
 	Gateway     Gateway      // HTTP APIs
 	Permissions *Permissions // who may invoke which function; nil starts with none
+	Scheduler   Scheduler    // schedules
 }
 
 // Server serves one engine, or several, on a loopback port.

@@ -55,6 +55,13 @@ func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 		in          map[string]any
 		want        string
 	}{
+		{"schedule by cron", scheduleType, with(aSchedule(), map[string]any{"scheduleExpression": "cron(0 * * * ? *)"}), "want rate(N minutes)"},
+		{"schedule that is late", scheduleType, with(aSchedule(), map[string]any{"flexibleTimeWindow": map[string]any{"mode": "FLEXIBLE"}}), "allowed: OFF"},
+		{"schedule with an input that is no JSON", scheduleType, with(aSchedule(), map[string]any{"target": with(aSchedule()["target"].(map[string]any), map[string]any{"input": "x"})}), "is not JSON"},
+		{"schedule that retries", scheduleType, with(aSchedule(), map[string]any{"target": with(aSchedule()["target"].(map[string]any), map[string]any{"retryPolicy": map[string]any{"maximumRetryAttempts": 1}})}), "is 1, allowed: [0]"},
+		{"schedule with the retries of AWS", scheduleType, with(aSchedule(), map[string]any{"target": with(aSchedule()["target"].(map[string]any), map[string]any{"retryPolicy": nil})}), "target.retryPolicy"},
+		{"invocations that are repeated", invokeConfigType, map[string]any{"functionName": "f", "maximumRetryAttempts": 2}, "is 2, allowed: [0]"},
+		{"invocations with the retries of AWS", invokeConfigType, map[string]any{"functionName": "f"}, "maximumRetryAttempts is required"},
 		{"misspelt property", queueType, map[string]any{"name": "q", "visibilityTimeout": 30}, "visibilityTimeout is an unknown property of aws:sqs/queue:Queue, allowed: contentBasedDeduplication, "},
 		{"misspelt property of an object", tableType, with(aTable(), map[string]any{"ttl": map[string]any{"attribute": "x"}}), "ttl.attribute is an unknown property of aws:dynamodb/table:Table, allowed: attributeName, enabled"},
 		{"misspelt property in a list", tableType, with(aTable(), map[string]any{"attributes": []any{map[string]any{"name": "id", "type": "S", "kind": "x"}}}), "attributes[0].kind is an unknown property"},

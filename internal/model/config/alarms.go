@@ -13,6 +13,7 @@ type Alarms struct {
 	Cell         CellAlarms
 	Router       RouterAlarms
 	ControlPlane ControlPlaneAlarms
+	Probe        ProbeAlarms
 }
 
 // CellAlarms are the alarms of each cell.
@@ -26,6 +27,7 @@ type CellAlarms struct {
 	AcceptedToApplied                       LatencyAlarm // 99th percentile
 	EdgeFailures                            ShareAlarm   // of the requests for the cell's tenants, those that the router answered with 5xx
 	BreakerOpens                            CountAlarm   // times that a process of the router stopped to call the cell
+	Pipeline                                AbsenceAlarm // events of the probe that the cell processed; without a probe there is no such alarm
 }
 
 // RouterAlarms are the alarms of the router.
@@ -43,6 +45,16 @@ type ControlPlaneAlarms struct {
 	StaleAnswers     ShareAlarm // of all requests, those that the router answered by a mapping past its softTTL
 	RefreshFailures  ShareAlarm // of the router's reads of the mapping table, those that failed
 }
+
+// ProbeAlarms are the alarms of the probe itself.
+type ProbeAlarms struct {
+	Silent       AbsenceAlarm // rounds
+	Unsent       CountAlarm   // cells to which an event could not be sent in a round, for no fault of theirs
+	StalledMoves CountAlarm   // moves and removals that are open and that nobody works on
+}
+
+// AbsenceAlarm fires when there is none in a period.
+type AbsenceAlarm struct{ Window }
 
 // CountAlarm fires when there are more than Threshold in a period.
 type CountAlarm struct {
@@ -103,6 +115,7 @@ func alarmFields(o *object, a *Alarms) {
 	o.object("cell", func(o *object) { cellAlarmFields(o, &a.Cell) })
 	o.object("router", func(o *object) { routerAlarmFields(o, &a.Router) })
 	o.object("controlPlane", func(o *object) { controlPlaneAlarmFields(o, &a.ControlPlane) })
+	o.object("probe", func(o *object) { probeAlarmFields(o, &a.Probe) })
 }
 
 func topicField(o *object, a *Alarms) {
@@ -134,6 +147,7 @@ func cellAlarmFields(o *object, a *CellAlarms) {
 	})
 	shareAlarm(o, "edgeFailures", &a.EdgeFailures)
 	countAlarm(o, "breakerOpens", &a.BreakerOpens)
+	absenceAlarm(o, "pipeline", &a.Pipeline)
 }
 
 func routerAlarmFields(o *object, a *RouterAlarms) {
@@ -148,6 +162,16 @@ func controlPlaneAlarmFields(o *object, a *ControlPlaneAlarms) {
 	countAlarm(o, "mappingErrors", &a.MappingErrors)
 	shareAlarm(o, "staleAnswers", &a.StaleAnswers)
 	shareAlarm(o, "refreshFailures", &a.RefreshFailures)
+}
+
+func probeAlarmFields(o *object, a *ProbeAlarms) {
+	absenceAlarm(o, "silent", &a.Silent)
+	countAlarm(o, "unsent", &a.Unsent)
+	countAlarm(o, "stalledMoves", &a.StalledMoves)
+}
+
+func absenceAlarm(o *object, key string, a *AbsenceAlarm) {
+	o.object(key, func(o *object) { window(o, &a.Window) })
 }
 
 func countAlarm(o *object, key string, a *CountAlarm) {

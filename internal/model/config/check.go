@@ -7,7 +7,7 @@ import (
 )
 
 // CheckCell returns everything that is wrong with a cell and with what the configuration says of it: Deployment, Protect,
-// Functions, Pipeline, and of Alarms the cell's. It finds what Parse finds.
+// Functions, Pipeline, Probe, and of Alarms the cell's. It finds what Parse finds.
 func (c Config) CheckCell(cell Cell) error {
 	p := &problems{}
 	checkDeployment(c.Deployment, p)
@@ -18,6 +18,7 @@ func (c Config) CheckCell(cell Cell) error {
 	cellFields(o, &cell)
 	o.object("functions", func(o *object) { functionFields(o, &c.Functions) })
 	o.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
+	o.object("probe", func(o *object) { probeFields(o, &c.Probe) })
 	o.object("alarms", func(o *object) {
 		alarmPeriodField(o, &c.Alarms)
 		o.object("cell", func(o *object) { cellAlarmFields(o, &c.Alarms.Cell) })
@@ -28,6 +29,7 @@ func (c Config) CheckCell(cell Cell) error {
 	r := rules{problems: p}
 	checkFaults(c, r)
 	checkPipeline(c, r)
+	checkProbe(c, r)
 	checkAlarmPeriod(c, r)
 	checkCellAlarms(c, r)
 	return errors.Join(p.list...)
@@ -72,7 +74,7 @@ func (c Config) CheckControlPlane() error {
 }
 
 // CheckProbe returns everything that is wrong with what the configuration says of the probe: Deployment, Protect, Probe, of
-// Functions what all functions share, of Alarms the period, and of Router and Pipeline what the probe has to wait for. It finds
+// Functions what all functions share, of Alarms the period and the probe's, and of Router and Pipeline what the probe has to wait for. It finds
 // what Parse finds.
 func (c Config) CheckProbe() error {
 	p := &problems{}
@@ -82,7 +84,10 @@ func (c Config) CheckProbe() error {
 	o.object("router", func(o *object) { routerFields(o, &c.Router) })
 	o.object("functions", func(o *object) { sharedFields(o, &c.Functions) })
 	o.object("pipeline", func(o *object) { pipelineFields(o, &c.Pipeline) })
-	o.object("alarms", func(o *object) { alarmPeriodField(o, &c.Alarms) })
+	o.object("alarms", func(o *object) {
+		alarmPeriodField(o, &c.Alarms)
+		o.object("probe", func(o *object) { probeAlarmFields(o, &c.Alarms.Probe) })
+	})
 	checkGlobalNames(c.Deployment, "deployment", p)
 	r := rules{problems: p}
 	checkProbe(c, r)

@@ -62,7 +62,7 @@ func Default() Config {
 }
 
 // defaultAlarms page a person within minutes of what harms tenants and does not mend itself, and for nothing else. No data is
-// no breach anywhere: CloudWatch has none of a queue that is empty and left alone for six hours, of a function that is not
+// no breach, but of the probe's rounds: CloudWatch has none of a queue that is empty and left alone for six hours, of a function that is not
 // invoked, and of failures that there were none of.
 func defaultAlarms() Alarms {
 	var (
@@ -100,6 +100,9 @@ func defaultAlarms() Alarms {
 			EdgeFailures: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
 			// Three calls in a row failed in one process. A cell that is out opens breakers again and again.
 			BreakerOpens: CountAlarm{Threshold: 0, Window: repeated},
+			// The probe sends an event a minute. One that does not get through may have met a restart; two are an outage, though no tenant
+			// sends anything.
+			Pipeline: AbsenceAlarm{fast},
 		},
 		Router: RouterAlarms{
 			// One sample is enough, for a router of few requests that is out has no other alarm. Three minutes of five are then no
@@ -117,6 +120,13 @@ func defaultAlarms() Alarms {
 			StaleAnswers: ShareAlarm{Threshold: 0.05, MinSamples: 20, Window: fast},
 			// Of reads there are few: known tenants need one every softTTL. A table that is gone or denied shows here alone.
 			RefreshFailures: ShareAlarm{Threshold: 0.1, MinSamples: 1, Window: repeated},
+		},
+		Probe: ProbeAlarms{
+			// The scheduler is up to a minute late, so that a period without a round is none. For want of data this alarm fires.
+			Silent: AbsenceAlarm{Window{Datapoints: 3, Periods: 3, Missing: MissingBreaching}},
+			Unsent: CountAlarm{Threshold: 0, Window: fast},
+			// Who works on a move says so every few seconds; a tenant whose move lies is served as before, or paused.
+			StalledMoves: CountAlarm{Threshold: 0, Window: persistent},
 		},
 	}
 }

@@ -12,20 +12,20 @@ import (
 
 // What a deployment has of what AWS counts: by cell, and besides.
 const (
-	CellRoles, FixedRoles           = 2, 1 // producer and consumer; router
+	CellRoles, FixedRoles           = 2, 3 // producer and consumer; router, probe and its schedule
 	CellTables, FixedTables         = 3, 4 // data, results and counters; mappings, cell states, moves and the audit
 	CellParameters, FixedParameters = 1, 2 // the manifest of a cell; of the control plane and the router
 	CellTopics, FixedTopics         = 1, 1 // of the events of a cell; of the alarms
-	CellLogGroups, FixedLogGroups   = 2, 2 // of each function; the API's access log besides
+	CellLogGroups, FixedLogGroups   = 2, 3 // of each function; the API's access log besides
 
-	CellAlarms, FixedAlarms         = 13, 8 // of a cell; of the router and the control plane
-	CellComposites, FixedComposites = 1, 2
+	CellAlarms, FixedAlarms         = 14, 11 // of a cell; of the router, the control plane and the probe
+	CellComposites, FixedComposites = 1, 3
 )
 
 // What the alarms of a cell, and those besides, cost in a month, in US cents: 10 for each metric that an alarm measures at a
 // resolution of a minute, 50 for a composite alarm. List prices of us-east-1, "Amazon CloudWatch pricing".
 const (
-	CellAlarmCents, FixedAlarmCents = 210, 280
+	CellAlarmCents, FixedAlarmCents = 220, 360
 	AlarmMetricCents                = 10
 	CompositeCents                  = 50
 )

@@ -48,12 +48,12 @@ const (
 	AlarmStalledMoves = "stalled-moves"
 )
 
-// CellAlarms returns the parts of a cell that an alarm each watches.
+// CellAlarms returns the parts of a cell that an alarm each watches; without a probe there is none of AlarmPipeline.
 func CellAlarms() []string {
 	return []string{
 		AlarmStreamDLQ, AlarmSubscriptionDLQ, AlarmConsumerDLQ, AlarmOldestMessage, AlarmIteratorAge, AlarmDroppedEvents,
 		AlarmProducerErrors, AlarmConsumerErrors, AlarmProducerThrottles, AlarmConsumerThrottles,
-		AlarmAcceptedToApplied, AlarmEdgeFailures, AlarmBreakerOpens,
+		AlarmAcceptedToApplied, AlarmEdgeFailures, AlarmBreakerOpens, AlarmPipeline,
 	}
 }
 

@@ -18,6 +18,7 @@ type Subject struct {
 var (
 	ControlPlane = Subject{Owner: naming.OwnerControlPlane}
 	Router       = Subject{Owner: naming.OwnerRouter}
+	Probe        = Subject{Owner: naming.OwnerProbe}
 )
 
 // Cell is the subject of a cell's alarms.
@@ -30,6 +31,8 @@ func (s Subject) String() string {
 		return "the control plane"
 	case Router:
 		return "the router"
+	case Probe:
+		return "the probe"
 	}
 	return "cell " + s.Cell
 }
@@ -41,12 +44,14 @@ func (s Subject) Health(stack naming.Stack) string {
 		return stack.ControlPlaneHealth()
 	case Router:
 		return stack.RouterHealth()
+	case Probe:
+		return stack.ProbeHealth()
 	}
 	return stack.Cell(s.Cell).Health()
 }
 
 // owners are in the order in which alarms are listed: what may be the cause of the others' trouble comes first.
-var owners = []naming.AlarmOwner{naming.OwnerControlPlane, naming.OwnerRouter, naming.OwnerCell}
+var owners = []naming.AlarmOwner{naming.OwnerControlPlane, naming.OwnerRouter, naming.OwnerProbe, naming.OwnerCell}
 
 func (s Subject) compare(other Subject) int {
 	return cmp.Or(cmp.Compare(slices.Index(owners, s.Owner), slices.Index(owners, other.Owner)), strings.Compare(s.Cell, other.Cell))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"testing"
 
@@ -53,25 +52,10 @@ func Start(ctx context.Context, o local.Options) (*local.Cloud, error) {
 	return c, err
 }
 
-// quiet is a configuration without the standing probe, unless it has one: tests count events, and the probe's would be among them.
-func quiet(config map[string]any) map[string]any {
-	const probe = "cellular:probe"
-	if config[probe] != nil {
-		return config
-	}
-	config = maps.Clone(config)
-	if config == nil {
-		config = map[string]any{}
-	}
-	config[probe] = map[string]any{"enabled": false}
-	return config
-}
-
 // started are the clouds that Main takes down.
 var started []*local.Cloud
 
 func start(ctx context.Context, o local.Options) (*local.Cloud, error) {
-	o.Config = quiet(o.Config)
 	if err := os.Unsetenv(emulator.EndpointVariable); err != nil {
 		return nil, err
 	}

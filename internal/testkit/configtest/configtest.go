@@ -74,17 +74,21 @@ func Any() *rapid.Generator[config.Config] {
 }
 
 // DistinctAlarms are alarms of which no two have a number in common, so that a mix-up shows. The nth, in the order of the fields of
-// config.Alarms, has the threshold 100+n, or n+1 hundredths, at least 200+n samples, and n+1 datapoints of n+2 periods.
+// config.Alarms and those without a threshold last, has the threshold 100+n, or n+1 hundredths, at least 200+n samples, and n+1 datapoints of n+2 periods.
 func DistinctAlarms() config.Alarms {
 	a := config.Default().Alarms
 	a.Period = 2 * time.Minute
 	missing := []config.Missing{config.MissingNotBreaching, config.MissingBreaching, config.MissingIgnore, config.MissingMissing}
 	n := 0
-	for _, owner := range []any{&a.Cell, &a.Router, &a.ControlPlane} {
+	var absences []*config.AbsenceAlarm
+	for _, owner := range []any{&a.Cell, &a.Router, &a.ControlPlane, &a.Probe} {
 		all := reflect.ValueOf(owner).Elem()
 		for i := range all.NumField() {
 			w := config.Window{Datapoints: n + 1, Periods: n + 2, Missing: missing[n%len(missing)]}
 			switch alarm := all.Field(i).Addr().Interface().(type) {
+			case *config.AbsenceAlarm:
+				absences = append(absences, alarm)
+				continue
 			case *config.CountAlarm:
 				*alarm = config.CountAlarm{Threshold: 100 + n, Window: w}
 			case *config.AgeAlarm:
@@ -96,6 +100,9 @@ func DistinctAlarms() config.Alarms {
 			}
 			n++
 		}
+	}
+	for i, alarm := range absences {
+		alarm.Window = config.Window{Datapoints: n + i + 1, Periods: n + i + 2, Missing: missing[(n+i)%len(missing)]}
 	}
 	return a
 }
@@ -219,6 +226,7 @@ func rawAlarms(a config.Alarms) object {
 			"producerThrottles": rawCount(c.ProducerThrottles), "consumerThrottles": rawCount(c.ConsumerThrottles),
 			"acceptedToApplied": sampled(rawAlarm(c.AcceptedToApplied.Threshold.String(), c.AcceptedToApplied.Window), c.AcceptedToApplied.MinSamples),
 			"edgeFailures":      rawShare(c.EdgeFailures), "breakerOpens": rawCount(c.BreakerOpens),
+			"pipeline": rawWindow(c.Pipeline.Window),
 		},
 		"router": object{
 			"failures": rawShare(r.Failures), "errors": rawCount(r.Errors), "throttles": rawCount(r.Throttles), "integrationFailures": rawShare(r.IntegrationFailures),
@@ -227,11 +235,16 @@ func rawAlarms(a config.Alarms) object {
 			"mappingThrottles": rawCount(p.MappingThrottles), "mappingErrors": rawCount(p.MappingErrors),
 			"staleAnswers": rawShare(p.StaleAnswers), "refreshFailures": rawShare(p.RefreshFailures),
 		},
+		"probe": object{"silent": rawWindow(a.Probe.Silent.Window), "unsent": rawCount(a.Probe.Unsent), "stalledMoves": rawCount(a.Probe.StalledMoves)},
 	}
 }
 
 func rawAlarm(threshold any, w config.Window) object {
 	return object{"threshold": threshold, "datapoints": w.Datapoints, "periods": w.Periods, "missing": w.Missing}
+}
+
+func rawWindow(w config.Window) object {
+	return object{"datapoints": w.Datapoints, "periods": w.Periods, "missing": w.Missing}
 }
 
 func rawCount(a config.CountAlarm) object { return rawAlarm(a.Threshold, a.Window) }

@@ -74,9 +74,10 @@ func (r *Resource) AlarmText(t require.TestingT) string {
 		parts = append(parts, steps...)
 	}
 	v := r.Inputs.Mappable()
-	require.Equal(t, "GreaterThanThreshold", v["comparisonOperator"])
-	return fmt.Sprintf("%s > %v in %v of %v of %vs, missing %v", strings.Join(parts, "; "),
-		v["threshold"], v["datapointsToAlarm"], v["evaluationPeriods"], period, v["treatMissingData"])
+	operator := map[any]string{"GreaterThanThreshold": ">", "LessThanThreshold": "<"}[v["comparisonOperator"]]
+	require.NotEmpty(t, operator, "%s compares by %v", r, v["comparisonOperator"])
+	return fmt.Sprintf("%s %s %v in %v of %v of %vs, missing %v", strings.Join(parts, "; "),
+		operator, v["threshold"], v["datapointsToAlarm"], v["evaluationPeriods"], period, v["treatMissingData"])
 }
 
 func (r *Resource) queries(t require.TestingT) []map[string]any {

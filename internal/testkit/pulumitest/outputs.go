@@ -80,6 +80,10 @@ var computed = map[string]func(identity) (string, map[string]any){
 		}
 		return id, map[string]any{"statementId": id}
 	},
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": byInput("functionName"),
+	"aws:scheduler/schedule:Schedule": func(i identity) (string, map[string]any) {
+		return i.input("groupName") + "/" + i.name, map[string]any{"arn": i.arn("scheduler", "schedule/"+i.input("groupName")+"/"+i.name)}
+	},
 	"aws:sns/topic:Topic": func(i identity) (string, map[string]any) {
 		arn := i.arn("sns", i.name)
 		return arn, map[string]any{"name": i.name, "arn": arn, "owner": Account}

@@ -100,6 +100,8 @@ func program(t *testing.T, d *deployed) (api string) {
 		return functions.Artifacts{Router: "/router.zip", Producer: "/producer.zip", Consumer: "/consumer.zip"}, nil
 	}}), pulumitest.WithConfig(map[string]string{
 		"aws:region": pulumitest.Region, "cellular:cells": `[{"id":"` + cellID + `"}]`, "cellular:functions": `{"tracing":true}`,
+		// The suites that record calls run no probe; package probe has a test of its rights.
+		"cellular:probe": `{"enabled":false}`,
 	}))
 	for _, res := range r.OfType("aws:iam/role:Role") {
 		d.add(t, roleARN(res.Str(t, "name")), policy.Trust, res.Str(t, "assumeRolePolicy"))

@@ -62,6 +62,7 @@ const (
 	SourceARN       = "aws:sourcearn"
 	SourceAccount   = "aws:sourceaccount"
 	SecureTransport = "aws:securetransport"
+	LeadingKeys     = "dynamodb:leadingkeys" // the hash key of the one item that a request is about
 )
 
 // Request is what a caller wants to do.
@@ -182,6 +183,9 @@ var operators = map[string]operator{
 	"ArnLike":      {[]string{SourceARN}, MatchARN}, // the two are the same
 	"Bool":         {[]string{SecureTransport}, strings.EqualFold},
 	"StringEquals": {[]string{SourceAccount}, func(pattern, value string) bool { return pattern == value }},
+	// A request has one leading key here, or none that is known. On AWS the operator holds for a request without keys; here it does
+	// not, so that a request whose keys the gate cannot tell is denied.
+	"ForAllValues:StringLike": {[]string{LeadingKeys}, wildcard},
 }
 
 func matchesAny(patterns []string, value string, match func(pattern, value string) bool) bool {

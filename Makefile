@@ -18,7 +18,7 @@ TEST := $(UNRACED) $(RACE)
 AT_A_TIME = $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # The packages whose tests deploy to local clouds of their own, and keep them busy for minutes. Every other one is quick.
-CLOUDS := $(addprefix cellular/local/,alarmtest movetest partstest enginetest routertest authtest)
+CLOUDS := $(addprefix cellular/local/,alarmtest movetest partstest enginetest routertest authtest probetest)
 # Two more, that load and disturb a cloud from many sides at a time: the race detector watches what one process has of it.
 CROWDED := $(addprefix cellular/local/,soaktest e2e)
 # The packages whose models of the whole system take minutes: a fifth of their checks is quick (testing.Short). The race

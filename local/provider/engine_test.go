@@ -20,7 +20,6 @@ import (
 
 	"cellular/local/cloudwatch"
 	"cellular/local/cloudwatch/api"
-	cloudwatchapi "cellular/local/cloudwatch/api"
 	"cellular/local/emulator"
 	"cellular/local/gate"
 	"cellular/local/process"
@@ -46,7 +45,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		e, err := emulator.Start(context.Background(), emulator.Options{Dir: dir, Group: group, Gate: func(next http.Handler) http.Handler {
-			return newGate().Wrap((&cloudwatchapi.SavedQueries{}).Wrap(next))
+			return newGate().Wrap((&api.SavedQueries{}).Wrap(next))
 		}})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -22,7 +22,6 @@ var queryDefinitionKind = &kind{
 		"logGroupNames":   length(0, 50),
 		"logGroupNames[]": named(`.\-_/#A-Za-z0-9`, 1, 512),
 	},
-	required: []string{"name"},
 	create: func(ctx context.Context, c *clients, r request) (string, values, error) {
 		id, err := c.putQuery(ctx, r.in, nil)
 		if err != nil {

@@ -194,7 +194,6 @@ func TestRefusesWhatAWSWouldRefuse(t *testing.T) {
 		{"dashboard with a search that is none", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"widgets":[{"type":"metric","properties":{"region":"us-east-1","metrics":[[{"expression":"SEARCH('{a', 'Sum', 60)"}]]}}]}`}, "the schema has no }"},
 		{"dashboard with a variable that stands for nothing", dashboardType, map[string]any{"dashboardName": "a", "dashboardBody": `{"variables":[{"type":"pattern","pattern":"CELL","inputType":"input","id":"c"}],"widgets":[]}`}, "which is in no widget"},
 		{"query without text", queryType, map[string]any{"name": "a"}, "queryString is required"},
-		{"query without a name", queryType, map[string]any{"queryString": "limit 20"}, "name is required"},
 		{"query that is too long", queryType, map[string]any{"name": "a", "queryString": strings.Repeat("q", 10_001)}, "has 10001 bytes, allowed: 1 to 10000"},
 
 		{"key that is deleted within a week", keyType, with(aKey(), map[string]any{"deletionWindowInDays": 6}), "is 6, allowed: 7 to 30"},

@@ -19,12 +19,12 @@ import (
 	"cellular/functions"
 )
 
-// module writes a small module with the three functions and makes it the working directory.
+// module writes a small module with the functions and makes it the working directory.
 func module(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	write(t, filepath.Join(dir, "go.mod"), "module cellular\n\ngo 1.26.0\n")
-	for _, name := range []string{"router", "producer", "consumer"} {
+	for _, name := range []string{"router", "producer", "consumer", "probe"} {
 		write(t, filepath.Join(dir, "functions", name, "main.go"),
 			fmt.Sprintf("package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(%q) }\n", name))
 	}
@@ -45,11 +45,11 @@ func pack(t *testing.T, architecture string) functions.Artifacts {
 	return artifacts
 }
 
-// contents are the bytes of the three zips, by function.
+// contents are the bytes of the zips, by function.
 func contents(t *testing.T, a functions.Artifacts) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for name, path := range map[string]string{"router": a.Router, "producer": a.Producer, "consumer": a.Consumer} {
+	for name, path := range map[string]string{"router": a.Router, "producer": a.Producer, "consumer": a.Consumer, "probe": a.Probe} {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
 		all[name] = string(content)
@@ -61,7 +61,7 @@ func TestAZipHoldsOneExecutableBootstrapOfTheArchitecture(t *testing.T) {
 	dir := module(t)
 	for architecture, machine := range map[string]elf.Machine{functions.ARM64: elf.EM_AARCH64, functions.X86_64: elf.EM_X86_64} {
 		artifacts := pack(t, architecture)
-		for name, path := range map[string]string{"router": artifacts.Router, "producer": artifacts.Producer, "consumer": artifacts.Consumer} {
+		for name, path := range map[string]string{"router": artifacts.Router, "producer": artifacts.Producer, "consumer": artifacts.Consumer, "probe": artifacts.Probe} {
 			require.Equal(t, filepath.Join(dir, ".build", "functions", architecture, name+".zip"), path)
 			archive, err := zip.OpenReader(path)
 			require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestPackagingTwiceAtOnceLeavesWholeZipsAndNothingElse(t *testing.T) {
 	for _, entry := range entries {
 		left = append(left, entry.Name())
 	}
-	require.Equal(t, []string{"consumer.zip", "consumer.zip.seal", "producer.zip", "producer.zip.seal", "router.zip", "router.zip.seal"}, left)
+	require.Equal(t, []string{"consumer.zip", "consumer.zip.seal", "probe.zip", "probe.zip.seal", "producer.zip", "producer.zip.seal", "router.zip", "router.zip.seal"}, left)
 }
 
 func TestAnyMainPackageIsPackagedAsTheFunctionsAre(t *testing.T) {

@@ -46,7 +46,7 @@ type Options struct {
 	// Port of the router's HTTP API; 0: any free one.
 	Port int
 	// Logs receives a copy of the functions' logs, of the access log, and of what alarms do: "PART | LINE", one in each Write, where
-	// PART is "cell ID FUNCTION", "router" or "cloudwatch". Package console makes it readable. Nil: only files under Dir/logs.
+	// PART is "cell ID FUNCTION", "router", "probe" or "cloudwatch". Package console makes it readable. Nil: only files under Dir/logs.
 	Logs io.Writer
 	// Progress receives a line on what takes long. Nil: nobody.
 	Progress func(string)

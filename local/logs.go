@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"cellular/internal/model/naming"
 )
 
 // logs keeps one file per function, and copies each line to a common writer behind the name of its part.
@@ -79,10 +81,14 @@ func (l *logs) close() {
 // alarmLog is the log of the alarms that change.
 const alarmLog = "cloudwatch"
 
-// label names the part that a log is of: "cell alpha consumer", "router" (its function and its access log), or "cloudwatch".
+// label names the part that a log is of: "cell alpha consumer", "router" (its function and its access log), "probe", or
+// "cloudwatch".
 func label(log string) string {
-	if log == alarmLog {
+	switch log {
+	case alarmLog:
 		return log
+	case naming.Stack(StackName).Probe():
+		return "probe"
 	}
 	stem, cell, ok := strings.Cut(log, "-cell-")
 	if !ok {

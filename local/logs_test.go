@@ -21,6 +21,7 @@ func TestLogs_KeepLinesAsTheyAreAndCopyThemBehindTheirPart(t *testing.T) {
 	for log, part := range map[string]string{
 		"local-consumer-cell-beta":  "cell beta consumer",
 		"local-global-edge-router":  "router",
+		"local-global-probe":        "probe",
 		"access":                    "router",
 		alarmLog:                    "cloudwatch",
 		"local-app-producer-cell-a": "cell a producer",

@@ -43,7 +43,7 @@ Colours are for terminals, unless NO_COLOR is set.`,
 			}
 			logs, end := logsTo(cmd.OutOrStdout(), raw)
 			defer end()
-			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: logs, Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
+			return runUp(cmd.Context(), local.Options{Dir: dir, Port: port, Logs: logs, Schedules: true, Progress: progressTo(cmd.ErrOrStderr())}, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "directory of the local cloud's state and logs (default .local of the project)")

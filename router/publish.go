@@ -14,12 +14,12 @@ import (
 // write to the old cell any more.
 func (b *builder) publishManifest(function *lambda.Function) error {
 	s := b.args.Settings
-	document := pulumi.All(b.comp.URL, function.Name, b.comp.RoleARN).ApplyT(func(v []any) (string, error) {
+	document := pulumi.All(b.comp.URL, function.Name, b.comp.RoleARN, b.comp.ExecutionARN).ApplyT(func(v []any) (string, error) {
 		return manifest.Router{
 			URL: v[0].(string), Function: v[1].(string), Role: v[2].(string), Auth: string(s.Auth.Type),
 			SoftTTL: manifest.Duration(s.SoftTTL), HardTTL: manifest.Duration(s.HardTTL),
 			RefreshTimeout: manifest.Duration(s.RefreshTimeout), CellTimeout: manifest.Duration(s.CellTimeout),
-			ThrottleRate: s.Throttle.Rate,
+			ThrottleRate: s.Throttle.Rate, ExecutionARN: v[3].(string),
 		}.JSON()
 	}).(pulumi.StringOutput)
 	if _, err := ssm.NewParameter(b.ctx, b.child("facts"), &ssm.ParameterArgs{

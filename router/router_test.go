@@ -306,7 +306,8 @@ func TestTheRouterPublishesHowItIsReachedAndHowLongItRemembers(t *testing.T) {
 	got, err := manifest.ParseRouter(p.Str(t, "value"))
 	require.NoError(t, err)
 	require.Regexp(t, `^https://[0-9a-f]{10}\.execute-api\.us-gov-west-1\.amazonaws\.com$`, got.URL)
-	got.URL = ""
+	require.Equal(t, "arn:aws-us-gov:execute-api:us-gov-west-1:210987654321:"+got.URL[len("https://"):len("https://")+10], got.ExecutionARN)
+	got.URL, got.ExecutionARN = "", ""
 	require.Equal(t, manifest.Router{
 		Function: "prod-global-edge-router", Role: "arn:aws-us-gov:iam::210987654321:role/prod-edge-cell-router-role", Auth: "jwt",
 		SoftTTL: manifest.Duration(30 * time.Second), HardTTL: manifest.Duration(time.Hour),

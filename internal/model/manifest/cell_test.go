@@ -94,7 +94,7 @@ func TestEveryFieldThatIsNeededIsMissedByName(t *testing.T) {
 	}{
 		{`cell "`, alpha.JSON, func(s string) error { _, err := manifest.Parse(s); return err }, []string{"wave"}}, // 0 is a wave
 		{"the control plane", controlPlane.JSON, func(s string) error { _, err := manifest.ParseControlPlane(s); return err }, []string{"alarm_topic_arn", "audit_table"}},
-		{"the router", edge.JSON, func(s string) error { _, err := manifest.ParseRouter(s); return err }, []string{"throttle_rate"}},
+		{"the router", edge.JSON, func(s string) error { _, err := manifest.ParseRouter(s); return err }, []string{"throttle_rate", "execution_arn"}},
 	} {
 		text, err := document.write()
 		require.NoError(t, err)

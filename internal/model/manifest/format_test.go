@@ -10,9 +10,11 @@ import (
 )
 
 // Each document has one file for each set of fields that it ever had. The files of v1 are in camelCase, with a cell's durations
-// in seconds; the router's first, a cell's before data-ttl and the control plane's before audit-table lack fields that came later.
+// in seconds; the router's before execution-arn, a cell's before data-ttl and the control plane's before audit-table lack fields that came later.
 func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
-	earlier := edge
+	unnamed := edge
+	unnamed.ExecutionARN = ""
+	earlier := unnamed
 	earlier.ThrottleRate = 0
 	unaudited := controlPlane
 	unaudited.AuditTable = ""
@@ -32,8 +34,9 @@ func TestTheFormatsOfTheManifestsAreKept(t *testing.T) {
 		{"control-plane", "audit-table", controlPlane.JSON, func(s string) (any, error) { return manifest.ParseControlPlane(s) },
 			map[string]any{"control-plane-v1/manifest": silent, "control-plane-v2/manifest": silent, "control-plane-v2/alarm-topic": unaudited,
 				"control-plane-v2/audit-table": controlPlane}},
-		{"router", "manifest", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
-			map[string]any{"router-v1/manifest": earlier, "router-v1/throttle-rate": edge, "router-v2/manifest": edge}},
+		{"router", "execution-arn", edge.JSON, func(s string) (any, error) { return manifest.ParseRouter(s) },
+			map[string]any{"router-v1/manifest": earlier, "router-v1/throttle-rate": unnamed, "router-v2/manifest": unnamed,
+				"router-v2/execution-arn": edge}},
 	} {
 		text, err := kind.write()
 		require.NoError(t, err)

@@ -50,6 +50,9 @@ type Router struct {
 	// ThrottleRate is how many requests a second the API lets in, over all tenants. It is 0 in the manifest of a router of a
 	// version that did not publish it; readers of that version pass it over.
 	ThrottleRate int `json:"throttle_rate,omitempty"`
+	// ExecutionARN is the API, as rights to call its routes name it. It is empty in the manifest of a router of a version that did
+	// not publish it.
+	ExecutionARN string `json:"execution_arn,omitempty"`
 }
 
 // JSON is the document as the router publishes it.

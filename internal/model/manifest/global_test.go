@@ -16,7 +16,7 @@ var (
 		URL: "https://u", Function: "f", Role: "r", Auth: "iam",
 		SoftTTL: manifest.Duration(30 * time.Second), HardTTL: manifest.Duration(time.Hour),
 		RefreshTimeout: manifest.Duration(500 * time.Millisecond), CellTimeout: manifest.Duration(3 * time.Second),
-		ThrottleRate: 1000,
+		ThrottleRate: 1000, ExecutionARN: "e",
 	}
 )
 
@@ -33,7 +33,7 @@ func TestTheRoutersManifestSurvivesTheDocument(t *testing.T) {
 	text, err := edge.JSON()
 	require.NoError(t, err)
 	require.Equal(t, `{"url":"https://u","function":"f","role":"r","auth":"iam",`+
-		`"soft_ttl":"30s","hard_ttl":"1h0m0s","refresh_timeout":"500ms","cell_timeout":"3s","throttle_rate":1000}`, text)
+		`"soft_ttl":"30s","hard_ttl":"1h0m0s","refresh_timeout":"500ms","cell_timeout":"3s","throttle_rate":1000,"execution_arn":"e"}`, text)
 	got, err := manifest.ParseRouter(strings.Replace(text, "{", `{"newer":1,`, 1))
 	require.NoError(t, err)
 	require.Equal(t, edge, got)

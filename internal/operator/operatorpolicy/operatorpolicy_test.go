@@ -236,13 +236,13 @@ func TestOperator_ProbesWhateverTheAuthorizationOfTenants(t *testing.T) {
 }
 
 func TestTheRouterIsCalledOnlyWhereItsAPIIsKnown(t *testing.T) {
-	for _, change := range []func(*operatorpolicy.Scope){
-		func(s *operatorpolicy.Scope) { s.Router.URL = "https://events.example.com" },
-		func(s *operatorpolicy.Scope) { s.Router.URL = "http://127.0.0.1:8080" },
-	} {
+	for _, at := range []string{"https://events.example.com", "http://127.0.0.1:8080"} {
 		s := scope(cell("alpha"))
-		change(&s)
+		s.Router.URL = at
 		require.Empty(t, resourcesOf(operatorpolicy.Operator(s), "execute-api:Invoke"))
+		s.Router.ExecutionARN = "arn:aws:execute-api:eu-west-1:123456789012:published"
+		require.Equal(t, []string{"arn:aws:execute-api:eu-west-1:123456789012:published/*/*/v1/probes*"},
+			resourcesOf(operatorpolicy.Operator(s), "execute-api:Invoke"), at)
 	}
 }
 

@@ -101,9 +101,13 @@ func (s Scope) names() []cellNames {
 // after is what follows the last separator.
 func after(s, separator string) string { return s[strings.LastIndex(s, separator)+1:] }
 
-// api returns the ARN of the router's routes that cells are probed through; none where the router answers at a domain of its own,
-// from which the API cannot be told.
+// api returns the ARN of the router's routes that cells are probed through. A router of a version that did not publish its API is
+// told by the address that AWS gave it; there is none where it answers at another.
 func (s Scope) api() []string {
+	routes := "/*/*" + probe.Path + "*"
+	if api := s.Router.ExecutionARN; api != "" {
+		return []string{api + routes}
+	}
 	at, err := url.Parse(s.Router.URL)
 	if err != nil {
 		return nil
@@ -112,5 +116,5 @@ func (s Scope) api() []string {
 	if !ok || !strings.HasPrefix(rest, "execute-api.") {
 		return nil
 	}
-	return []string{s.arn("execute-api", id+"/*/*"+probe.Path+"*")}
+	return []string{s.arn("execute-api", id+routes)}
 }

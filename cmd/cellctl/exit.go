@@ -47,7 +47,7 @@ var refusals = []error{
 	move.ErrMoving, move.ErrRemoving, move.ErrSameCell, move.ErrNoPlace, move.ErrProbe,
 	record.ErrNewer, move.ErrNoMove, move.ErrHeld, move.ErrTakenOver, move.ErrTooLate, move.ErrBackingOut,
 	move.ErrNotOfMove, move.ErrNotLost, move.ErrAbandoning,
-	removal.ErrNone, removal.ErrHeld, removal.ErrTakenOver, removal.ErrNotCopied,
+	removal.ErrProbe, removal.ErrNone, removal.ErrHeld, removal.ErrTakenOver, removal.ErrNotCopied,
 	replay.ErrTooOld,
 	restore.ErrUnavailable,
 }

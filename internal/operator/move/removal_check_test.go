@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/mapping"
 	"cellular/internal/operator/removal"
 )
 
@@ -79,4 +80,18 @@ func TestRemovalCounts_AddUpItemsOfAllCells(t *testing.T) {
 	require.Equal(t, 21, removal.Counts{
 		"c1": {Events: 1, Outcomes: 2, State: 3, Letters: map[string]int{"consumer": 9}}, "c2": {Events: 4, Outcomes: 5, State: 6},
 	}.Items())
+}
+
+func TestRemover_RefusesATenantThatCellsAreProbedWith(t *testing.T) {
+	w := newWorld(t)
+	m := mapping.Mapping{
+		TenantID: mapping.ProbeTenant("alpha"), CellID: "alpha", Epoch: 1, State: mapping.Suspended, Tier: "standard", UpdatedAt: w.now.Add(-quarantine),
+	}
+	w.db.Put(stack.MappingTable(), m.Item())
+	remover := w.remover(&hooks{})
+	_, err := remover.Check(t.Context(), m, true, true)
+	require.ErrorIs(t, err, removal.ErrProbe)
+	_, err = remover.Start(t.Context(), m.TenantID)
+	require.ErrorIs(t, err, removal.ErrProbe)
+	require.Equal(t, m.Item(), w.db.Item(stack.MappingTable(), m.TenantID), "nothing was done")
 }

@@ -16,8 +16,11 @@ import (
 
 // Suspend has the router refuse a tenant's events, from when each router reads the mapping again, and returns the mapping.
 // A tenant that is suspended is left as it is. A move of the tenant goes on. Its error is mapping.ErrUnknownTenant where
-// the tenant has no mapping, and wraps ErrRefused where the tenant is being removed.
+// the tenant has no mapping, and wraps ErrRefused where the tenant is being removed, or is one that cells are probed with.
 func (s *Store) Suspend(ctx context.Context, tenantID string) (mapping.Mapping, error) {
+	if mapping.IsProbeTenant(tenantID) {
+		return mapping.Mapping{}, fmt.Errorf("suspend tenant %q: %w: a tenant that cells are probed with is not suspended", tenantID, ErrRefused)
+	}
 	m, _, err := s.setState(ctx, tenantID, mapping.Suspended, "#state <> :suspended")
 	if err == nil {
 		err = notRemoving(m)
@@ -32,7 +35,8 @@ func (s *Store) Suspend(ctx context.Context, tenantID string) (mapping.Mapping, 
 const resumeTries = 5
 
 // Resume is the inverse of Suspend: the tenant is active again, or moving if a move of it is under way. A tenant that is
-// not suspended is left as it is. Its error is that of Suspend.
+// not suspended is left as it is. Its error is that of Suspend, but a tenant that cells are probed with is resumed as any other:
+// a program that knows no better may have suspended it.
 func (s *Store) Resume(ctx context.Context, tenantID string) (mapping.Mapping, error) {
 	for range resumeTries {
 		for _, next := range []struct {

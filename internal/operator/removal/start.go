@@ -19,6 +19,7 @@ import (
 
 // The errors of a removal that cannot begin. Nothing was done then.
 var (
+	ErrProbe        = errors.New("a tenant that cells are probed with is not removed")
 	ErrNotSuspended = errors.New("the tenant is not suspended")
 	ErrMoving       = errors.New("a move of the tenant is under way")
 	ErrUnderWay     = errors.New("a removal of the tenant is under way")
@@ -27,11 +28,13 @@ var (
 	errContended    = errors.New("the mapping kept changing")
 )
 
-// Ready says what stands against beginning a removal of a tenant that has this mapping: ErrNotSuspended, ErrMoving,
+// Ready says what stands against beginning a removal of a tenant that has this mapping: ErrProbe, ErrNotSuspended, ErrMoving,
 // ErrUnderWay, or ErrTooSoon together with the time from which on it may begin.
 func (m *Remover) Ready(place mapping.Mapping) (from time.Time, err error) {
 	from = place.UpdatedAt.Add(m.Quarantine)
 	switch {
+	case mapping.IsProbeTenant(place.TenantID): // its cell would drop, for good, what the standing probe goes on to send
+		return from, ErrProbe
 	case place.Removing != 0:
 		return from, ErrUnderWay
 	case place.MovingTo != "":
@@ -137,9 +140,7 @@ func (m *Remover) mark(ctx context.Context, place mapping.Mapping, removal Remov
 			},
 		}},
 		record.Create(m.ControlPlane.MoveTable, written),
-	}
-	if !mapping.IsProbeTenant(place.TenantID) {
-		writes = append(writes, residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, removal.Epoch, removal.StartedAt))
+		residence.GiveEpoch(m.ControlPlane.MoveTable, place.TenantID, place.CellID, removal.Epoch, removal.StartedAt),
 	}
 	err = m.retrier().Write(ctx, m.DynamoDB, writes...)
 	if transact.Classify(err).Kind == transact.Condition {

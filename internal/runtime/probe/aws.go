@@ -59,12 +59,13 @@ var once = transact.Retrier{Sleep: func(context.Context, time.Duration) error { 
 
 var errNextRound = errors.New("the next round tries again")
 
-// Place implements Places. It writes only where there is no mapping: one that is there, whatever its state, stays. Probe tenants
-// never move, so that their epoch is the first.
+// Place implements Places. It writes only where there is no mapping: one that is there, whatever its state, stays. The epoch is the
+// time: a probe tenant may have been removed, and its cell then drops what has an epoch that the tenant had before, of which the
+// probe cannot know. A removal raises an epoch by one.
 func (t MappingTable) Place(ctx context.Context, cell manifest.Cell) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := mapping.Mapping{
-		TenantID: mapping.ProbeTenant(cell.ID), CellID: cell.ID, Epoch: 1, State: mapping.Active, Tier: cell.Tier,
-		UpdatedAt: time.Now().UTC().Truncate(time.Millisecond),
+		TenantID: mapping.ProbeTenant(cell.ID), CellID: cell.ID, Epoch: now.Unix(), State: mapping.Active, Tier: cell.Tier, UpdatedAt: now,
 	}
 	_, err := transact.Single(ctx, once, t.DynamoDB.PutItem, &dynamodb.PutItemInput{
 		TableName:                           &t.Name,

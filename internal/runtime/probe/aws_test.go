@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/stretchr/testify/require"
 
+	"cellular/internal/model/ledger"
 	"cellular/internal/model/manifest"
 	"cellular/internal/model/mapping"
 	cellprobe "cellular/internal/model/probe"
@@ -28,7 +29,7 @@ func TestMappingTable_PlacesAProbeTenantWhereThereIsNone(t *testing.T) {
 	require.NoError(t, table.Place(t.Context(), alpha))
 	first := read()
 	require.Equal(t, mapping.Mapping{
-		TenantID: "cellctl-probe.alpha", CellID: "alpha", Epoch: 1, State: mapping.Active, Tier: mapping.TierDedicated, UpdatedAt: first.UpdatedAt,
+		TenantID: "cellctl-probe.alpha", CellID: "alpha", Epoch: first.UpdatedAt.Unix(), State: mapping.Active, Tier: mapping.TierDedicated, UpdatedAt: first.UpdatedAt,
 	}, first)
 
 	suspended := first
@@ -44,6 +45,29 @@ func TestMappingTable_PlacesAProbeTenantWhereThereIsNone(t *testing.T) {
 	require.ErrorIs(t, err, cellprobe.ErrElsewhere)
 	require.ErrorContains(t, err, "place the tenant that cell alpha is probed with: ")
 	require.Equal(t, elsewhere, read())
+}
+
+// An operator may remove a probe tenant as any other. Its cell drops whatever has an epoch below that of the removal, for good.
+func TestMappingTable_PlacesAProbeTenantThatWasRemovedUnderAnEpochThatItsCellApplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		table := probe.MappingTable{DynamoDB: w, Name: stack.MappingTable()}
+		epoch := func() int64 {
+			require.NoError(t, table.Place(t.Context(), manifest.Cell{ID: "alpha", Tier: mapping.TierStandard}))
+			m, err := mapping.NewStore(w.tables, stack.MappingTable()).Get(t.Context(), "cellctl-probe.alpha")
+			require.NoError(t, err)
+			return m.Epoch
+		}
+		last := epoch()
+		for range 3 {
+			removal := last + 1 // as package removal chooses it
+			time.Sleep(time.Minute)
+			w.tables.Delete(stack.MappingTable(), "cellctl-probe.alpha")
+			last = epoch()
+			require.False(t, ledger.Fence{RemovedBelow: removal}.Removed(last))
+			require.GreaterOrEqual(t, last, removal)
+		}
+	})
 }
 
 // throttled is a table that takes nothing.

@@ -11,6 +11,9 @@ import (
 	"cellular/internal/model/event"
 )
 
+// errNotStarted is the error of a record that the invocation did not come to.
+var errNotStarted = errors.New("not started: the invocation has no time left")
+
 // attempt tries to apply one record, within what ctx and the record's own timeout leave.
 func (c *Consumer) attempt(ctx context.Context, d delivery) outcome {
 	ctx, cancel := context.WithTimeout(ctx, c.RecordTimeout)
@@ -36,7 +39,7 @@ func (c *Consumer) apply(ctx context.Context, d delivery, business **time.Durati
 		return "", &classifiedError{Malformed, d.err}
 	}
 	if ctx.Err() != nil {
-		return "", errors.New("not started: the invocation has no time left")
+		return "", errNotStarted
 	}
 	e := d.message.Event
 	if d.message.PayloadRef {

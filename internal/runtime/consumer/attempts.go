@@ -17,24 +17,30 @@ import (
 // attemptTimeout bounds what it takes to note an attempt, within the settleTimeout of a failure. Nothing depends on the note.
 const attemptTimeout = settleTimeout / 2
 
-var errAttemptsFail = errors.New("note the attempt: not tried, since another one of the batch was not noted in time")
+// attemptsTime bounds how much of a batch's time goes into noting attempts: a batch has up to a thousand records, and what it does
+// not come to in its time has lost a receive.
+const attemptsTime = settleTimeout
+
+var errAttemptsFail = errors.New("note the attempt: not tried, since the batch's other attempts took too long")
 
 // noteAttempt keeps what a failed attempt says, beside those before it: the queue keeps no more than a count, and the log only for
 // so long. It returns why that could not be done, which changes nothing about the event. A table that does not take one
 // attempt in time is not asked to take another in the same batch, whose records share its time.
 //
-// A message that nobody can read is none: it fails once, with an outcome that says why.
+// A message that nobody can read is none: it fails once, with an outcome that says why. Nor is a record that was not started.
 func (i *invocation) noteAttempt(ctx context.Context, d delivery, out outcome) error {
-	if d.err != nil {
+	if d.err != nil || errors.Is(out.err, errNotStarted) {
 		return nil
 	}
-	if i.attemptFails.Load() {
+	if i.attemptFails.Load() || i.attemptsTook.Load() >= int64(attemptsTime) {
 		return errAttemptsFail
 	}
+	start := i.Now()
+	defer func() { i.attemptsTook.Add(int64(i.Now().Sub(start))) }()
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	attempt := ledger.Attempt{
-		At: i.Now().UTC().Truncate(time.Millisecond), ReceiveCount: d.receives, Reason: string(out.reason), ReasonText: out.text(),
+		At: start.UTC().Truncate(time.Millisecond), ReceiveCount: d.receives, Reason: string(out.reason), ReasonText: out.text(),
 	}
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
 		attempt.RequestID = invocation.AwsRequestID

@@ -208,6 +208,55 @@ func TestConsumer_HandlesRecordsWhereAttemptsCannotBeNoted(t *testing.T) {
 	}
 }
 
+// failures is a batch of records of one tenant, and of one of another tenant behind them.
+func failures(n int) (batch []events.SQSMessage) {
+	for i := range n {
+		batch = append(batch, deliver(fmt.Sprintf("f-%d", i), "fails", 1))
+	}
+	return append(batch, deliver("good", "t", 1))
+}
+
+// Hundreds of records fail together when what they all need is down. What is behind them in their batch has to have its turn.
+func TestConsumer_SpendsNoMoreThanAMomentOfABatchOnAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCell()
+		c.tables.noting = func(context.Context) error { time.Sleep(10 * time.Millisecond); return nil } // twice for each attempt
+		c.Apply = func(ctx context.Context, e event.Event) (app.Effect, error) {
+			if e.Type == "fails" {
+				return app.Effect{}, errors.New("no")
+			}
+			return count(ctx, e)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		c.handle(ctx, t, failures(999)...)
+		require.Equal(t, 1, c.effects("good"))
+		require.EqualValues(t, 1, c.attempts(t, "f-0").Failures)
+		require.Zero(t, c.attempts(t, "f-998"))
+		require.Contains(t, c.log.String(), "attempt_error=")
+	})
+}
+
+// The margin that is left then is for the queue to hear when each is to come again.
+func TestConsumer_NotesNoAttemptWhereItStartedNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCell()
+		c.tables.noting = func(context.Context) error { time.Sleep(40 * time.Millisecond); return nil }
+		c.Apply = func(ctx context.Context, _ event.Event) (app.Effect, error) {
+			<-ctx.Done()
+			return app.Effect{}, ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		require.Len(t, c.handle(ctx, t, failures(49)...), 50)
+		require.Len(t, c.queue.hidden, 50)
+		require.Equal(t, "deadline", c.attempts(t, "f-0").Latest[0].Reason)
+		require.Zero(t, c.attempts(t, "f-1"))
+		require.Equal(t, 2, c.tables.notes)
+		require.NotContains(t, c.log.String(), "attempt_error=")
+	})
+}
+
 // What belongs to another cell by now, or to nobody, leaves nothing behind in this one.
 func TestConsumer_NotesNoAttemptsAtEventsThatItMayNotApply(t *testing.T) {
 	fails := errors.New("no")

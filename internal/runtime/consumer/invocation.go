@@ -30,7 +30,8 @@ type invocation struct {
 	queueFails  int       // calls of guard in a row that the queue has not carried out
 	deadFails   bool      // the dead letter queue took a message not or not in time
 
-	attemptFails atomic.Bool // an attempt could not be noted
+	attemptFails atomic.Bool  // an attempt could not be noted in time
+	attemptsTook atomic.Int64 // what noting attempts took, in nanoseconds; those of several tenants add up
 }
 
 // slack is what a record and what follows on it may take beyond the record's own timeout: to settle it, and to guard the

@@ -46,7 +46,9 @@ func (d Deployment) cellAlarms() alarmStates {
 	cell := d.Stack.Cell(picked)
 	names := []string{cell.Health()}
 	for _, part := range naming.CellAlarms() {
-		names = append(names, cell.Alarm(part))
+		if part != naming.AlarmPipeline || d.Probe.Enabled {
+			names = append(names, cell.Alarm(part))
+		}
 	}
 	return alarmStates{"Alarms of cell " + picked, d.alarmARNs(names...)}
 }

@@ -228,6 +228,28 @@ func TestCell_DrawsTheCellThatIsPicked(t *testing.T) {
 	}
 }
 
+// A widget of alarms says of one that is not there that it is in trouble.
+func TestDashboards_ShowNoAlarmOfAProbeThatIsNotThere(t *testing.T) {
+	d := deployment(config.Default().Alarms)
+	d.Probe.Enabled = false
+	for name, of := range map[string]func(dashboard.Deployment) (string, error){"fleet": dashboard.Fleet, "cell": dashboard.Cell} {
+		body, err := of(d)
+		require.NoError(t, err)
+		shown := 0
+		for _, w := range read(t, body).Widgets {
+			if w.Alarms == nil {
+				continue
+			}
+			for _, alarm := range w.Alarms.Alarms {
+				shown++
+				require.NotRegexp(t, "pipeline|probe", alarm, name)
+			}
+		}
+		require.NotZero(t, shown, name)
+		require.NotContains(t, strings.ReplaceAll(body, `OR \"probe_ok\"`, ""), "probe_", name)
+	}
+}
+
 func TestDashboards_DrawTheThresholdsOfTheAlarms(t *testing.T) {
 	thresholds := func(body string) map[string]string {
 		all := map[string]string{}

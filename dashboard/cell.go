@@ -60,7 +60,7 @@ func (d Deployment) cellProbe(g *grid) {
 	p := d.everyRound()
 	g.heading("## Does an event come through")
 	g.threes(
-		p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.own("came through", "Minimum", "probe_ok", "cell", picked)).yesOrNo(),
+		p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.own("came through", "Minimum", "probe_ok", "cell", picked)).yesOrNo().below(1, d.Alarms.Cell.Pipeline.Window),
 		p.graph("Probe: accepted to seen processed", "milliseconds", p.own("took", "Maximum", "probe_ms", "cell", picked)),
 	)
 }

@@ -59,7 +59,7 @@ func (d Deployment) pipelines(g *grid) {
 	}
 	if d.Probe.Enabled {
 		p := d.everyRound()
-		sick = append([]graph{p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.eachCell("Minimum", "probe_ok")).yesOrNo()}, sick...)
+		sick = append([]graph{p.graph("Probe: did an event come through? (1 yes, 0 no)", "yes or no", p.eachCell("Minimum", "probe_ok")).yesOrNo().below(1, c.Pipeline.Window)}, sick...)
 		sick = append(sick, p.graph("Probe: accepted to seen processed", "milliseconds", p.eachCell("Maximum", "probe_ms")))
 	}
 	g.threes(sick...)
@@ -136,9 +136,9 @@ func (d Deployment) controlPlane(g *grid) {
 	p := d.everyRound()
 	g.heading("## Probe")
 	g.threes(
-		p.graph("Rounds: none is a probe that does not watch", "rounds a period", p.sum("probe_rounds")),
-		p.graph("Cells to which no event could be sent", "cells a period", p.sum("probe_unsent")),
-		p.graph("Moves that nobody works on", "moves", p.own("stalled", "Maximum", "moves_stalled")),
+		p.graph("Rounds: none is a probe that does not watch", "rounds a period", p.sum("probe_rounds")).below(1, d.Alarms.Probe.Silent.Window),
+		p.graph("Cells to which no event could be sent", "cells a period", p.sum("probe_unsent")).from(d.Alarms.Probe.Unsent),
+		p.graph("Moves that nobody works on", "moves", p.own("stalled", "Maximum", "moves_stalled")).from(d.Alarms.Probe.StalledMoves),
 	)
 }
 
@@ -163,6 +163,11 @@ func withDLQs(g graph, c config.CellAlarms) graph {
 // from draws the least number that is too many.
 func (g graph) from(a config.CountAlarm) graph {
 	return g.alarmAt(float64(a.Threshold+1), "%s", fires(a.Window))
+}
+
+// below draws the least number that is enough.
+func (g graph) below(least float64, w config.Window) graph {
+	return g.alarmAt(least, "alarm: below this in %d of %d periods", w.Datapoints, w.Periods)
 }
 
 // over draws an age or a latency in the unit of the metric.

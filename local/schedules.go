@@ -48,3 +48,6 @@ func (c *Cloud) newScheduler(region string) (*scheduler.Service, error) {
 	}
 	return scheduler.New(o), nil
 }
+
+// PauseSchedules has nothing run on schedule any more, until a schedule is changed.
+func (c *Cloud) PauseSchedules() { c.schedules.Pause() }

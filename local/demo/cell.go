@@ -61,8 +61,12 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 		ProjectionExpression: aws.String(strings.Join([]string{event.AttrKey, event.AttrTenantShard, event.AttrAcceptedAt, event.AttrClonedFrom}, ", "))}
 	err := o.scan(ctx, accepted, func(attributes map[string]types.AttributeValue) error {
 		r := item.Read(attributes)
+		tenant := event.TenantOfShard(r.String(event.AttrTenantShard))
+		if event.SyntheticTenant(tenant) {
+			return r.Err() // the standing probe's
+		}
 		s.Accepted[r.String(event.AttrKey)] = r.Time(event.AttrAcceptedAt, event.TimeLayout)
-		s.Tenants[event.TenantOfShard(r.String(event.AttrTenantShard))] = true
+		s.Tenants[tenant] = true
 		if r.OptionalString(event.AttrClonedFrom) != "" {
 			s.MovedIn++
 		}
@@ -86,6 +90,9 @@ func (o *observer) cell(ctx context.Context, id string) (*cellState, error) {
 func (s *cellState) addResult(attributes map[string]types.AttributeValue) error {
 	r := item.Read(attributes)
 	key := r.String(event.AttrKey)
+	if event.SyntheticTenant(key) {
+		return r.Err() // an outcome of the standing probe's
+	}
 	if tenant, ok := counters.TenantOf(key); ok {
 		sum := counters.Counts{ByType: s.Counters[tenant]}
 		if err := sum.Add(attributes); err != nil {

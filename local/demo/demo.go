@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d.out.blank()
 
 	d.out.begin("start", "the local cloud")
-	if d.cloud, err = local.Start(ctx, local.Options{Dir: o.Dir, Config: config, Progress: d.out.note}); err != nil {
+	if d.cloud, err = local.Start(ctx, local.Options{Dir: o.Dir, Config: config, Schedules: true, Progress: d.out.note}); err != nil {
 		return err
 	}
 	defer func() {
@@ -145,7 +145,7 @@ func (d *demo) run(ctx context.Context) error {
 // work is what happens while the move goes on, up to the outage. The outage takes the mapping table away, which the move
 // and the redrive need.
 func (d *demo) work(ctx context.Context, t *tally) error {
-	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.page, d.draw, d.fix, d.redrive, d.drop, d.finishMove, d.calm, d.outage} {
+	for _, step := range []func(context.Context, *tally) error{d.send, d.refuse, d.eject, d.page, d.probed, d.draw, d.fix, d.redrive, d.drop, d.finishMove, d.calm, d.outage} {
 		if err := step(ctx, t); err != nil {
 			return err
 		}

@@ -152,13 +152,20 @@ func (s *Service) Delete(group, name string) error {
 	return nil
 }
 
-// Close ends every schedule, and waits for what they have begun.
-func (s *Service) Close() {
+// Pause keeps every schedule, and has it run no more until it is put again. It waits for what they have begun.
+func (s *Service) Pause() {
 	s.mu.Lock()
-	s.closed = true
 	for _, e := range s.all {
 		e.stop()
 	}
 	s.mu.Unlock()
 	s.running.Wait()
+}
+
+// Close ends every schedule, and waits for what they have begun.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.Pause()
 }

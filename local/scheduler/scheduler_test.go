@@ -130,3 +130,21 @@ func TestInterval_TakesRatesAlone(t *testing.T) {
 		require.ErrorContains(t, err, "want rate(N minutes)", text)
 	}
 }
+
+func TestService_KeepsSchedulesThatItNoLongerRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n, _ := counting(nil)
+		defer s.Close()
+		require.NoError(t, s.Put(probe("rate(1 minute)")))
+		synctest.Wait()
+		s.Pause()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.EqualValues(t, 1, n.Load())
+		_, err := s.Get("default", "probe")
+		require.NoError(t, err)
+		require.NoError(t, s.Put(probe("rate(1 minute)")))
+		synctest.Wait()
+		require.EqualValues(t, 2, n.Load())
+	})
+}

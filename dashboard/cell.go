@@ -15,7 +15,7 @@ const picked = "CELL_ID"
 // Cell returns the body of the dashboard of one cell. Its reader picks the cell from those that have metrics.
 func Cell(d Deployment) (string, error) {
 	g := &grid{}
-	g.row(6, d.aboutCell(), d.cellAlarms())
+	g.row(9, d.aboutCell(), d.cellAlarms()) // fourteen alarms, two in a row
 	if d.Probe.Enabled {
 		d.cellProbe(g)
 	}
@@ -34,7 +34,7 @@ func Cell(d Deployment) (string, error) {
 func (d Deployment) aboutCell() text {
 	return text{fmt.Sprintf(`# Cell %[1]s of %[2]s
 1. **Alarms** on the right say what is wrong; the description of each names its runbook.
-2. **Letters in DLQs**: `+"`cellctl dlq list %[1]s`"+`. Runbook 4, *Poison*.
+2. **Letters in DLQs**: `+"`cellctl dlq list --cell %[1]s`"+`. Runbook 4, *Poison*.
 3. **Accepted** above **applied** for minutes, with a rising age: the consumer does not get on. Runbook 5, *A sick cell*.
 4. **Errors and throttles** of a function: runbook 13, *A function crashes or is throttled*.
 

@@ -22,7 +22,7 @@ func (d *demo) draw(_ context.Context, t *tally) error {
 		return err
 	}
 	cw := d.cloud.CloudWatch()
-	parameters := url.Values{"minutes": {"3"}, "cell": {slices.Sorted(maps.Keys(t.poisoned()))[0]}}
+	parameters := url.Values{"minutes": {"2"}, "cell": {slices.Sorted(maps.Keys(t.poisoned()))[0]}}
 	for _, board := range cw.Dashboards.List() {
 		f, err := os.Create(filepath.Join(d.pictures, board.Name+".html"))
 		if err != nil {

@@ -2,8 +2,9 @@
 // changes. It takes the lines as the cloud writes them, "PART | LINE" (local.Options.Logs), where LINE is what a function, API
 // Gateway's access log, Lambda or CloudWatch has to say.
 //
-// Not shown are lines that have nothing but metrics, requests in the access log that the router has a line of its own for, and
-// alarms that change without one of their states being ALARM. Lines of trouble that repeat are summed; see flood.
+// Not shown are lines that have nothing but metrics, requests in the access log that the router has a line of its own for, alarms
+// that change without one of their states being ALARM, and what goes well of the standing probe. Lines of trouble that repeat are
+// summed; see flood.
 //
 // No text of others gets to the terminal as it is: what is not printable is escaped, and a line stays one line.
 package console

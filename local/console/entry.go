@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"cellular/internal/model/mapping"
 )
 
 // entry is what a person reads of a line.
@@ -145,13 +147,36 @@ func (f fields) entry(e entry) (entry, bool) {
 	}
 	e.tenant, e.event = f.take("tenant"), f.take("event")
 	message := f.take("message")
+	shown := !f.routine(e, message)
 	switch message {
 	case "request":
-		return f.request(e), true
+		return f.request(e), shown
 	case "batch published", "batch reported for a retry":
-		return f.batch(e), true
+		return f.batch(e), shown
 	case "record handled":
-		return f.record(e), true
+		return f.record(e), shown
 	}
-	return f.other(e, message), true
+	return f.other(e, message), shown
+}
+
+// routine reports whether a line is about what the standing probe does and nothing is wrong: each round has some twenty, which would
+// drown those of tenants' events. A batch of synthetic events alone publishes none that counts.
+func (f fields) routine(e entry, message string) bool {
+	if e.level >= slog.LevelWarn {
+		return false
+	}
+	switch message {
+	case "round ended":
+		return true
+	case "batch published":
+		return f.isZero("published") && f.isZero("clones") && f.isZero("ejected") && f.isZero("left")
+	}
+	_, refused := f["problem"]
+	return mapping.IsProbeTenant(e.tenant) && !refused
+}
+
+// isZero reports whether a number is 0 or not there, and leaves it.
+func (f fields) isZero(name string) bool {
+	n, ok := f[name].(json.Number)
+	return !ok || n == "0"
 }

@@ -105,9 +105,30 @@ func TestRead_LeavesOutWhatIsNothingToAPerson(t *testing.T) {
 		"an empty line":                         "cell beta consumer | \n",
 		"an empty line of no part":              "",
 		"a line of blanks between stack traces": "cell beta consumer | \t \n",
+		"a request of the standing probe":       `router | {"level":"INFO","message":"request","method":"POST","status":202,"cell":"beta","tenant":"cellctl-probe.beta","event":"e"}`,
+		"a probe's event that is published":     `cell beta producer | {"level":"DEBUG","message":"event published","cell":"beta","tenant":"cellctl-probe.beta","event":"e","correlation_id":"c"}`,
+		"a batch of probes' events alone":       `cell beta producer | {"level":"INFO","message":"batch published","cell":"beta","records":1,"published":0,"clones":0,"ejected":0,"left":0,"probes_published":1}`,
+		"a probe's event that is applied":       `cell beta consumer | {"level":"INFO","message":"record handled","cell":"beta","tenant":"cellctl-probe.beta","event":"e","outcome":"applied"}`,
+		"a cell that the probe found well":      `probe | {"level":"INFO","message":"cell probed","cell":"beta","tenant":"cellctl-probe.beta","event":"e","outcome":"ok","probe_ok":1}`,
+		"the end of a round":                    `probe | {"level":"INFO","message":"round ended","cells":3,"ok":3,"probe_rounds":1}`,
 	} {
 		_, shown := read(line, noon)
 		require.False(t, shown, name)
+	}
+}
+
+func TestRead_ShowsWhatGoesWrongOfTheStandingProbe(t *testing.T) {
+	for name, line := range map[string]string{
+		"a cell that is at fault":         `probe | {"level":"ERROR","message":"cell probed","cell":"beta","tenant":"cellctl-probe.beta","event":"e","outcome":"failed","probe_ok":0,"error":"not processed in time"}`,
+		"an event that did not get there": `probe | {"level":"WARN","message":"cell probed","cell":"beta","tenant":"cellctl-probe.beta","event":"e","outcome":"unsent"}`,
+		"a round that did not end":        `probe | {"level":"ERROR","message":"round ended","cells":3,"ok":2,"interrupted":1}`,
+		"an attempt that failed":          `cell beta consumer | {"level":"WARN","message":"record handled","cell":"beta","tenant":"cellctl-probe.beta","event":"e","outcome":"retry"}`,
+		"a request that was refused":      `router | {"level":"INFO","message":"request","method":"POST","status":403,"tenant":"cellctl-probe.beta","event":"e","problem":"foreign-tenant"}`,
+		"a batch with a tenant's event":   `cell beta producer | {"level":"INFO","message":"batch published","cell":"beta","records":2,"published":1,"probes_published":1,"left":0}`,
+		"a batch that is not done":        `cell beta producer | {"level":"ERROR","message":"batch reported for a retry","cell":"beta","records":1,"published":0,"left":1}`,
+	} {
+		_, shown := read(line, noon)
+		require.True(t, shown, name)
 	}
 }
 

@@ -52,8 +52,8 @@ func (s *screen) all() string {
 	return s.text.String()
 }
 
-// TestLogLevel_IsThatOfTheTerminalAndTheFiles changes the level of a running stack. An event that is applied has lines of level
-// INFO, and one that fails for now and for good has one of WARN and one of ERROR.
+// TestLogLevel_IsThatOfTheTerminalAndTheFiles changes the level of a running stack. An event has a line of level
+// DEBUG when it is published; one that is applied has lines of INFO, and one that fails for now and for good has one of WARN and one of ERROR.
 func TestLogLevel_IsThatOfTheTerminalAndTheFiles(t *testing.T) {
 	var shown screen
 	shown.clear()
@@ -66,7 +66,7 @@ func TestLogLevel_IsThatOfTheTerminalAndTheFiles(t *testing.T) {
 		applied bool // is shown, as is that it was accepted
 		retried bool
 	}{
-		{"debug", []string{"ERROR", "INFO", "WARN"}, true, true},
+		{"debug", []string{"DEBUG", "ERROR", "INFO", "WARN"}, true, true},
 		{"info", []string{"ERROR", "INFO", "WARN"}, true, true},
 		{"warn", []string{"ERROR", "WARN"}, false, true},
 		{"error", []string{"ERROR"}, false, false},

@@ -79,11 +79,14 @@ func (c *cell) awaitCounters(t *testing.T, tenant string, want map[string]int) {
 // item is an item of a tenant that a cell has.
 type item struct{ Table, Key, Status string }
 
-// isOfAMove reports whether an item is one that a move leaves in a cell: the fence, or the note that a late delivery of a
-// message got.
+// isOfAMove reports whether an item is one that a move leaves in a cell: the fence, the note that a late delivery of a
+// message got, or what failed attempts said.
 func (i item) isOfAMove() bool {
-	return strings.HasPrefix(i.Key, ledger.FenceKey("")) || i.Status == string(ledger.Diverted)
+	return strings.HasPrefix(i.Key, ledger.FenceKey("")) || strings.HasPrefix(i.Key, attempts) || i.Status == string(ledger.Diverted)
 }
+
+// attempts begins the keys of failed attempts at events.
+var attempts, _, _ = strings.Cut(ledger.AttemptsKey("TENANT", ""), "TENANT")
 
 // kept are the items of the cell with the tenant's name in their key, without those that a move leaves.
 func (c *cell) kept(ctx context.Context, tenant string) ([]item, error) {

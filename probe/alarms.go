@@ -11,14 +11,13 @@ import (
 const runbook = "17-the-probe"
 
 // newAlarms registers the probe's alarms, once its schedule is there: an alarm of no rounds fires until there is one. The composite
-// alarm tells nobody while the router's fires, without which no event gets to a cell. It waits three periods for that: the
-// router's alarm takes one more period than the probe's to see that the router is down, and a new probe takes that long to its
-// first round.
+// alarm tells nobody while the router's fires, without which no event gets to a cell. It waits for that: the router's alarm takes one more
+// of its periods than the probe's to see that the router is down. A new probe has ended its first round by then, too.
 func (b *builder) newAlarms(schedule pulumi.Resource) error {
 	period := b.args.config().ProbePeriod()
 	_, err := alarm.Register(b.ctx, alarm.Group{
 		About: "The probe", Alarms: b.alarms(), Name: b.args.Stack.ProbeAlarm, Health: b.args.Stack.ProbeHealth(),
-		Period: period, Wait: 3 * period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.RouterHealth,
+		Period: period, Wait: period + 2*b.args.Alarms.Period, Topic: b.args.AlarmTopicARN, Suppressor: b.args.RouterHealth,
 		Child: b.child,
 		Options: func(extra ...pulumi.ResourceOption) []pulumi.ResourceOption {
 			return b.childOpts(append(extra, pulumi.DependsOn([]pulumi.Resource{schedule}))...)

@@ -193,6 +193,8 @@ func TestCompositeAlarm_IsTheProbesHealthAndIsSuppressedByTheRouters(t *testing.
 		require.Equal(t, []any{topic}, health.Value(t, key), key)
 	}
 	require.Equal(t, map[string]any{"alarm": "prod-health-router", "waitPeriod": 360.0, "extensionPeriod": 240.0}, health.Value(t, "actionsSuppressor"))
+	rarely := run(t, func(a *probe.Args) { a.Settings.Interval = 15 * time.Minute }).Only(t, compositeType)
+	require.EqualValues(t, (15+2)*60, rarely.Value(t, "actionsSuppressor.waitPeriod"), "the router's alarm has periods of a minute, and the first round comes in 15")
 	terms := strings.Split(health.Str(t, "alarmRule"), " OR ")
 	require.Len(t, terms, len(naming.ProbeAlarms()))
 	for _, a := range r.OfType(alarmType) {

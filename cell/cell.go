@@ -59,6 +59,7 @@ type builder struct {
 	args  *Args
 	names naming.Cell
 	tags  pulumi.StringMap
+	last  []pulumi.Resource // what has to be there, besides what it depends on, before an event passes through the cell
 }
 
 // build registers the resources, in the order of an event's way through them as far as their references allow.

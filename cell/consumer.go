@@ -38,7 +38,7 @@ func (b *builder) newConsumer(t tables, q queues, r roles) (deploy.Function, err
 // concurrency. Bounding the mapping, and not the function, leaves what is too much in the queue, unreceived.
 func (b *builder) mapQueue(q queues, f deploy.Function) error {
 	l := b.args.Pipeline.Queue
-	_, err := lambda.NewEventSourceMapping(b.ctx, b.child("consumer-mapping"), &lambda.EventSourceMappingArgs{
+	mapping, err := lambda.NewEventSourceMapping(b.ctx, b.child("consumer-mapping"), &lambda.EventSourceMappingArgs{
 		EventSourceArn:                 q.queue.Arn,
 		FunctionName:                   f.Function.Name,
 		BatchSize:                      pulumi.Int(l.BatchSize),
@@ -51,5 +51,6 @@ func (b *builder) mapQueue(q queues, f deploy.Function) error {
 	if err != nil {
 		return fmt.Errorf("map the queue to the consumer: %w", err)
 	}
+	b.last = append(b.last, mapping)
 	return nil
 }

@@ -242,6 +242,11 @@ func TestNothingRunsBeforeItMay(t *testing.T) {
 		{mappingType, "consumer-mapping", rolePolicyType, "consumer-role-policy"},
 		{subscriptionType, "subscription", queuePolicyType, "queue-policy"}, // SNS does not retry what the queue refuses
 		{subscriptionType, "subscription", queuePolicyType, "subscription-dlq-policy"},
+		{parameterType, "facts", mappingType, "producer-mapping"}, // from the manifest on the cell is probed, and at fault
+		{parameterType, "facts", mappingType, "consumer-mapping"},
+		{parameterType, "facts", tablePolicyType, "data-policy"},
+		{parameterType, "facts", tablePolicyType, "results-policy"},
+		{parameterType, "facts", tablePolicyType, "counters-policy"},
 	} {
 		later, first := part(t, r, order.typ, order.name), part(t, r, order.firstType, order.first)
 		require.True(t, later.DependsOn(first), "%s does not wait for %s", later, first)

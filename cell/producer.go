@@ -68,6 +68,7 @@ func (b *builder) mapStream(t tables, top topic, q queues, f deploy.Function, dl
 	if err != nil {
 		return nil, fmt.Errorf("map the stream to the producer: %w", err)
 	}
+	b.last = append(b.last, mapping)
 	return mapping, nil
 }
 

@@ -13,6 +13,8 @@ import (
 )
 
 // publishManifest writes the cell's manifest to SSM, where the operator's CLI finds each cell, and to the component's output.
+// The standing probe finds the cell there, and judges it from then on: the manifest comes after all that an event needs, and is deleted
+// before it.
 func (b *builder) publishManifest(t tables, top topic, q queues, producer, consumer deploy.Function) error {
 	document := pulumi.All(
 		t.data.Name, t.results.Name, top.topic.Arn, q.queue.Url, q.queue.Arn,
@@ -35,7 +37,7 @@ func (b *builder) publishManifest(t tables, top topic, q queues, producer, consu
 		Type:        pulumi.String("String"),
 		Value:       document,
 		Tags:        b.tags,
-	}, b.childOpts()...); err != nil {
+	}, b.childOpts(pulumi.DependsOn(b.last))...); err != nil {
 		return fmt.Errorf("publish the cell's manifest: %w", err)
 	}
 	b.comp.Manifest = document.ApplyT(func(text string) (map[string]any, error) {

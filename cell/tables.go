@@ -74,7 +74,7 @@ func (b *builder) newTable(part string, args *dynamodb.TableArgs, routerActions 
 
 // letRouterInto grants the router's role actions on a table.
 func (b *builder) letRouterInto(part string, table *dynamodb.Table, actions ...string) error {
-	_, err := dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
+	policy, err := dynamodb.NewResourcePolicy(b.ctx, b.child(part+"-policy"), &dynamodb.ResourcePolicyArgs{
 		ResourceArn: table.Arn,
 		Policy: deploy.Document(func(arn []string) []iam.Statement {
 			return admitRouter(arn[0], arn[1], actions...)
@@ -83,6 +83,7 @@ func (b *builder) letRouterInto(part string, table *dynamodb.Table, actions ...s
 	if err != nil {
 		return fmt.Errorf("let the router into the %s table: %w", part, err)
 	}
+	b.last = append(b.last, policy)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/mapping"
+	"cellular/internal/testkit/sqstest"
 )
 
 // Its cell would refuse or drop what the standing probe goes on to send, as if the cell were sick.
@@ -47,5 +48,26 @@ func TestTenantsResume_TakesATenantThatCellsAreProbedWith(t *testing.T) {
 		resumed, err := mapping.FromItem(w.mapping(tenant))
 		require.NoError(t, err)
 		require.Equal(t, mapping.Active, resumed.State)
+	})
+}
+
+// Nobody misses a probe, and the next one is on its way.
+func TestReplay_LeavesOutTheTenantThatTheCellIsProbedWith(t *testing.T) {
+	lost(t, func(t *testing.T, w *world, q *sqstest.SQS) {
+		tenant := mapping.ProbeTenant("c01")
+		m := mapping.Mapping{TenantID: tenant, CellID: "c01", Epoch: 1, State: mapping.Active, Tier: "standard", UpdatedAt: time.Now()}
+		w.db.Put(stack.MappingTable(), m.Item())
+		w.event("c01", tenant, "probe", "")
+		time.Sleep(10 * time.Minute)
+		_, stderr, code := w.run("replay", "--cell", "c01")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stderr, "lost events: 1\n")
+		sent := q.Messages(c01.QueueURL)
+		require.Len(t, sent, 1)
+		require.Contains(t, *sent[0].Body, `"lost"`)
+
+		stdout, stderr, code := w.run("replay", "--cell", "c01", "--tenant", tenant, "--dry-run")
+		require.Zero(t, code, stderr)
+		require.Contains(t, stdout, tenant+"#probe", "it is found where it is asked for")
 	})
 }

@@ -250,7 +250,12 @@ func (r *redrive) sendAsIs(ctx context.Context, letters []Letter) (finished []Le
 		if err != nil {
 			return nil, err
 		}
-		if verdict != resend.Due {
+		switch verdict {
+		case resend.Due:
+		case resend.Lapsed:
+			r.summary.AlreadyApplied++
+			return letters, nil
+		default:
 			r.summary.keep(l, l.Events[0], verdict.Explain(), verdict.NeedsOperator())
 			return nil, nil
 		}

@@ -83,7 +83,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 // Hold keeps the data of an event, in its tenant's cell, for as long as a message about it can be on its way that is sent as it
-// is, because nobody can read it. Its verdict is Expired or Superseded if that is too late, Moving if it is not possible at the
+// is, because nobody can read it. Its verdict is Expired, Lapsed or Superseded if that is too late, Moving if it is not possible at the
 // moment, and Due if the message may be sent, which it may be too where nothing is known of its event.
 func (h *Home) Hold(ctx context.Context, from manifest.Cell, tenantID, key string) (Verdict, error) {
 	assessed, to, err := h.assess(ctx, from, tenantID, []Wanted{{Key: key}})
@@ -91,7 +91,7 @@ func (h *Home) Hold(ctx context.Context, from manifest.Cell, tenantID, key strin
 		return "", err
 	}
 	switch a := assessed[key]; {
-	case a.Verdict == Expired, a.Verdict == Superseded:
+	case a.Verdict == Expired, a.Verdict == Lapsed, a.Verdict == Superseded:
 		return a.Verdict, nil
 	case a.Verdict == Due && a.clone == nil:
 		verdict, err := h.extend(ctx, to, a.stored)

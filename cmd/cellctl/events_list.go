@@ -106,14 +106,14 @@ func (a *app) listEvents(cmd *cobra.Command, tenant string, f follow.Filter) err
 		v.Events = append(v.Events, viewOfListed(one))
 	}
 	if list.More {
-		v.Next = jsonTime(list.Oldest)
+		v.Next = jsonTime(list.Next)
 	}
 	if err := a.print(v); err != nil {
 		return err
 	}
 	switch {
 	case list.More && f.Status != follow.None:
-		a.note("Looked at the latest %d events, back to %s. To look further back: --until %[2]s.", list.Looked, orDash(v.Next))
+		a.note("Looked at the latest %d events, back to %s. To look further back: --until %s.", list.Looked, orDash(jsonTime(list.Oldest)), orDash(v.Next))
 	case list.More:
 		a.note("There are more: raise --limit, or add --until %s.", orDash(v.Next))
 	case len(v.Events) == 0 && f.Status != follow.None && list.Looked > 0:

@@ -356,7 +356,12 @@ func TestEventsList_PrintsTheLatest(t *testing.T) {
 		w.tells(printed(
 			"ACCEPTED                  EVENT  TYPE          STATUS    REASON  CELL",
 			"2000-01-01T00:00:02.000Z  new    order.placed  accepted  -       c01",
-		), "There are more: raise --limit, or add --until 2000-01-01T00:00:02.000Z.\n", "events", "list", "--tenant", "acme", "--limit", "1")
+		), "There are more: raise --limit, or add --until 2000-01-01T00:00:01.000Z.\n", "events", "list", "--tenant", "acme", "--limit", "1")
+		w.tells(printed(
+			"ACCEPTED                  EVENT  TYPE          STATUS  REASON    CELL",
+			"2000-01-01T00:00:01.000Z  bad    order.placed  failed  rejected  c01",
+			"  "+long[:97]+"…",
+		), "There are more: raise --limit, or add --until 2000-01-01T00:00:00.000Z.\n", "events", "list", "--tenant", "acme", "--limit", "1", "--until", "2000-01-01T00:00:01.000Z")
 		w.tells(printed("ACCEPTED  EVENT  TYPE  STATUS  REASON  CELL"), "Tenant acme has 3 events there, and none is expired.\n",
 			"events", "list", "--tenant", "acme", "--status", "expired")
 		w.prints(`{

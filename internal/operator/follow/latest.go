@@ -35,6 +35,7 @@ type List struct {
 	Looked int       // how many events were looked at
 	More   bool      // there are, or may be, older ones within the filter that were not looked at
 	Oldest time.Time // when the oldest that was looked at was accepted; zero where none was
+	Next   time.Time // when the first that was not looked at was accepted, where there are more: Until of who goes on
 }
 
 // Latest lists the latest of a tenant's events that match, in its cell and, while it is moved, in the other one. What it costs depends on
@@ -73,7 +74,7 @@ func (f Finder) Latest(ctx context.Context, tenantID string, want Filter) (List,
 			s, ok := standings[one.Key]
 			switch {
 			case len(l.Events) == want.Limit || l.Looked == most:
-				l.More = true
+				l.More, l.Next = true, one.AcceptedAt
 				return errEnough
 			case !ok: // deleted, and the index is behind
 				continue

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"cellular/cmd/internal/cli"
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/wait"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/placement"
 )
@@ -21,7 +23,8 @@ func newCellsRetire(a *app) *cobra.Command {
 		Long: `retire marks CELL, which must be draining, as one that holds nothing any more, and says how to remove it from the stack.
 
 It refuses while the cell has tenants, messages in its queue, messages in a DLQ, or diverted events that wait to follow
-their tenant. It deletes nothing: the removal from the stack does. Until then 'cellctl cells activate' undoes it.`,
+their tenant. Where its queue is all that is not empty, it looks again for half a minute: the message may be the standing
+probe's, which goes on until the cell is removed. It deletes nothing: the removal from the stack does. Until then 'cellctl cells activate' undoes it.`,
 		Example: `  cellctl cells drain c01
   cellctl cells retire c01`,
 		Args:              cli.Named("CELL"),
@@ -36,7 +39,7 @@ func (a *app) retireCell(cmd *cobra.Command, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkEmpty(ctx, cell); err != nil {
+	if err := a.checkEmpty(ctx, s, cell); err != nil {
 		return err
 	}
 	if err := a.confirm(cmd, fmt.Sprintf("Retire cell %s of stack %s?", id, s.Stack)); err != nil {
@@ -52,18 +55,43 @@ func (a *app) retireCell(cmd *cobra.Command, id string) error {
 	return nil
 }
 
+// A queue that has a probe's message is empty a moment later, unless the cell is sick. Its counts follow within seconds as a rule.
+const (
+	queuePatience = 30 * time.Second
+	queueEvery    = 2 * time.Second
+)
+
+// mayRetire is cellstatus.MayRetire of a cell as it is now. Where it is only the queue of a draining cell that is not empty, it looks
+// again and again while the queue may be emptied yet.
+func (a *app) mayRetire(ctx context.Context, s *session, cell manifest.Cell) error {
+	for began, told := time.Now(), false; ; told = true {
+		states, err := s.placement.States(ctx, []string{cell.ID})
+		if err != nil {
+			return err
+		}
+		read, err := s.status.Read(ctx, cell)
+		if err != nil {
+			return err
+		}
+		err = cellstatus.MayRetire(states[cell.ID], read)
+		notEmpty, ok := errors.AsType[*cellstatus.NotEmptyError](err)
+		if !ok || states[cell.ID].Status == placement.Active || !notEmpty.OnlyQueue() || time.Since(began) >= queuePatience {
+			return err
+		}
+		if !told {
+			a.note("Cell %s has %s in its queue, which may be the standing probe's: waiting up to %s until they are processed.",
+				cell.ID, counted(read.Queue.Total(), "message"), short(queuePatience))
+		}
+		if err := wait.For(ctx, queueEvery); err != nil {
+			return err
+		}
+	}
+}
+
 // checkEmpty says what keeps a cell from being retired, and what to do about each part of it. The number of tenants is checked
 // once more, in the write that retires the cell.
-func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
-	states, err := s.placement.States(ctx, []string{cell.ID})
-	if err != nil {
-		return err
-	}
-	read, err := s.status.Read(ctx, cell)
-	if err != nil {
-		return err
-	}
-	err = cellstatus.MayRetire(states[cell.ID], read)
+func (a *app) checkEmpty(ctx context.Context, s *session, cell manifest.Cell) error {
+	err := a.mayRetire(ctx, s, cell)
 	if errors.Is(err, cellstatus.ErrActive) {
 		return refused("cell %s is active and may be given tenants at any time; 'cellctl cells drain %[1]s' first", cell.ID)
 	}
@@ -71,6 +99,7 @@ func (s *session) checkEmpty(ctx context.Context, cell manifest.Cell) error {
 	if !ok {
 		return err
 	}
+	read := notEmpty.Status
 	var left []string
 	add := func(n int, format string, args ...any) {
 		if n > 0 {

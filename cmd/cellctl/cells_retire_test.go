@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/stretchr/testify/require"
 
 	"cellular/cmd/internal/cli"
@@ -35,6 +40,79 @@ func TestOneMessageInFlightKeepsACell(t *testing.T) {
 		require.Equal(t, exitRefused, code)
 		require.Contains(t, stderr, "1 message in its queue")
 	})
+}
+
+func TestCellsRetire_LeavesARetiredCellRetiredThatIsProbedStill(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		tenant := mapping.ProbeTenant("c01")
+		w.does("cells", "drain", "c01")
+		w.does("cells", "retire", "c01", "--yes")
+		w.db.Put(stack.MappingTable(), mapping.Mapping{TenantID: tenant, CellID: "c01", Epoch: 1, State: mapping.Active, Tier: "standard"}.Item())
+		stdout, stderr, code := w.run("tenants", "list", "--cell", "c01")
+		require.Zero(t, code, stderr)
+		require.NotContains(t, stdout, tenant)
+		w.does("cells", "retire", "c01", "--yes")
+		require.Nil(t, w.mapping(tenant))
+	})
+}
+
+// settling has one message in the queue of c01 until a time, and is asked so often.
+type settling struct {
+	sqsClient
+	until time.Time
+	asked *atomic.Int32
+}
+
+func (s settling) GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	depths := queues{}
+	if *in.QueueUrl == c01.QueueURL {
+		s.asked.Add(1)
+		if time.Now().Before(s.until) {
+			depths["dev-processing-queue-cell-c01"] = [2]int{0, 1}
+		}
+	}
+	return depths.GetQueueAttributes(ctx, in)
+}
+
+// The standing probe has a message in each cell's queue once a minute, for a moment.
+func TestCellsRetire_WaitsForTheMessageOfAProbe(t *testing.T) {
+	const told = "Cell c01 has 1 message in its queue, which may be the standing probe's: waiting up to 30s until they are processed.\n"
+	for name, c := range map[string]struct {
+		lasts time.Duration
+		args  []string
+		check func(t *testing.T, code int, stderr string, asked int32)
+	}{
+		"that is processed": {25 * time.Second, []string{"cells", "drain", "c01"}, func(t *testing.T, code int, stderr string, asked int32) {
+			require.Zero(t, code, stderr)
+			require.True(t, strings.HasPrefix(stderr, told+"Nothing of cell c01 is needed any more."), stderr)
+		}},
+		"and not for ever": {time.Hour, []string{"cells", "drain", "c01"}, func(t *testing.T, code int, stderr string, asked int32) {
+			require.Equal(t, exitRefused, code)
+			require.Equal(t, told+"cellctl: cell c01 is not empty, it has 1 message in its queue (wait until they are processed); then retire it again\n", stderr)
+		}},
+		"and not where the cell has something else": {time.Hour, []string{"tenants", "assign", "acme", "--cell", "c01"}, func(t *testing.T, code int, stderr string, asked int32) {
+			require.Equal(t, exitRefused, code)
+			require.NotContains(t, stderr, told)
+			require.EqualValues(t, 1, asked)
+		}},
+		"and not where the cell is active": {time.Hour, nil, func(t *testing.T, code int, stderr string, asked int32) {
+			require.Equal(t, exitRefused, code)
+			require.NotContains(t, stderr, told)
+			require.EqualValues(t, 1, asked)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				if c.args != nil {
+					w.does(c.args...)
+				}
+				asked := new(atomic.Int32)
+				w.sqs = settling{w.sqs, time.Now().Add(c.lasts), asked}
+				_, stderr, code := w.run("cells", "retire", "c01", "--yes")
+				c.check(t, code, stderr, asked.Load())
+			})
+		})
+	}
 }
 
 func TestRetiringAsksAndSaysHowToRemoveTheCell(t *testing.T) {

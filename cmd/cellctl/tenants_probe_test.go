@@ -27,7 +27,7 @@ func TestTenants_ChangesNoneThatCellsAreProbedWith(t *testing.T) {
 		w.refuses(exitRefused, `cellctl: suspend tenant "cellctl-probe.c01": refused: a tenant that cells are probed with is not suspended`+"\n",
 			"tenants", "suspend", tenant, "--yes")
 		for _, flags := range [][]string{nil, {"--forget"}, {"--wait"}} {
-			w.refuses(exitRefused, `cellctl: cell c01 is probed with tenant "cellctl-probe.c01": the tenant is not removed, and goes with its cell`+"\n",
+			w.refuses(exitRefused, `cellctl: cell c01 is probed with tenant "cellctl-probe.c01": that one is not removed`+"\n",
 				append([]string{"tenants", "remove", tenant, "--yes"}, flags...)...)
 		}
 		require.Equal(t, before, w.mapping(tenant))

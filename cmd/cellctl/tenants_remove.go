@@ -248,7 +248,7 @@ func (a *app) confirmRest(cmd *cobra.Command, s *session, remover *removal.Remov
 func (s *session) explainNotBegun(ctx context.Context, err error, m mapping.Mapping) error {
 	switch {
 	case errors.Is(err, removal.ErrProbe):
-		return refused("cell %s is probed with tenant %q: the tenant is not removed, and goes with its cell", m.CellID, m.TenantID)
+		return refused("cell %s is probed with tenant %q: that one is not removed", m.CellID, m.TenantID)
 	case errors.Is(err, removal.ErrNotSuspended):
 		return refused("tenant %q is %s; 'cellctl tenants suspend %s' first", m.TenantID, m.State, m.TenantID)
 	case errors.Is(err, removal.ErrMoving):

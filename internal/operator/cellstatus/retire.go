@@ -20,6 +20,11 @@ func (e *NotEmptyError) Error() string {
 	return fmt.Sprintf("the cell is not empty: it has %d tenants, %d messages in its queues and %d diverted events", e.Tenants, e.messages(), e.Waiting.Total)
 }
 
+// OnlyQueue reports whether all that the cell has is messages in its queue, which its consumer takes out by itself.
+func (e *NotEmptyError) OnlyQueue() bool {
+	return e.Tenants == 0 && e.Waiting.Total == 0 && e.messages() == e.Queue.Total()
+}
+
 // messages is every message of the cell's queues, also one that is being processed.
 func (s Status) messages() int {
 	return s.Queue.Total() + s.StreamDLQ.Total() + s.SubscriptionDLQ.Total() + s.ConsumerDLQ.Total()

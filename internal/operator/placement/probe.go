@@ -30,7 +30,9 @@ func (s *Store) PutProbe(ctx context.Context, cell manifest.Cell) (mapping.Mappi
 	return m, nil
 }
 
-// RemoveProbe deletes the mapping of the tenant that a cell is probed with, if there is one.
+// RemoveProbe deletes the mapping of the tenant that a cell is probed with, if there is one. The standing probe puts it
+// again while the cell publishes its manifest. One that outlives its cell does no harm: it counts as no tenant, and a later cell of the
+// same id is probed with it.
 func (s *Store) RemoveProbe(ctx context.Context, cellID string) error {
 	err := s.transact(ctx, types.TransactWriteItem{Delete: &types.Delete{
 		TableName: &s.tables.MappingTable, Key: mappingKey(mapping.ProbeTenant(cellID)),

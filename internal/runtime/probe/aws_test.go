@@ -47,7 +47,7 @@ func TestMappingTable_PlacesAProbeTenantWhereThereIsNone(t *testing.T) {
 	require.Equal(t, elsewhere, read())
 }
 
-// An operator may remove a probe tenant as any other. Its cell drops whatever has an epoch below that of the removal, for good.
+// An operator whose cellctl knows no better may have removed a probe tenant. Its cell drops whatever has an epoch below that of the removal, for good.
 func TestMappingTable_PlacesAProbeTenantThatWasRemovedUnderAnEpochThatItsCellApplies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -113,13 +113,14 @@ func (g Group) describe(wrong, runbook string) pulumi.String {
 }
 
 // suppressor waits for the suppressor before it tells somebody, because two alarms that see one fault are not judged
-// at the same moment. It is silent for two periods after the suppressor's end, within which this part should recover, too.
+// at the same moment. It is silent for a period more than that after the suppressor's end, within which this part should recover, too.
 func (g Group) suppressor() cloudwatch.CompositeAlarmActionsSuppressorPtrInput {
 	if g.Suppressor == nil {
 		return nil
 	}
+	wait := cmp.Or(g.Wait, g.Period)
 	return cloudwatch.CompositeAlarmActionsSuppressorArgs{
-		Alarm: g.Suppressor, WaitPeriod: seconds(cmp.Or(g.Wait, g.Period)), ExtensionPeriod: seconds(2 * g.Period),
+		Alarm: g.Suppressor, WaitPeriod: seconds(wait), ExtensionPeriod: seconds(wait + g.Period),
 	}
 }
 

@@ -192,7 +192,7 @@ func TestCompositeAlarm_IsTheProbesHealthAndIsSuppressedByTheRouters(t *testing.
 	for _, key := range []string{"alarmActions", "okActions"} {
 		require.Equal(t, []any{topic}, health.Value(t, key), key)
 	}
-	require.Equal(t, map[string]any{"alarm": "prod-health-router", "waitPeriod": 360.0, "extensionPeriod": 240.0}, health.Value(t, "actionsSuppressor"))
+	require.Equal(t, map[string]any{"alarm": "prod-health-router", "waitPeriod": 360.0, "extensionPeriod": 480.0}, health.Value(t, "actionsSuppressor"))
 	rarely := run(t, func(a *probe.Args) { a.Settings.Interval = 15 * time.Minute }).Only(t, compositeType)
 	require.EqualValues(t, (15+2)*60, rarely.Value(t, "actionsSuppressor.waitPeriod"), "the router's alarm has periods of a minute, and the first round comes in 15")
 	terms := strings.Split(health.Str(t, "alarmRule"), " OR ")

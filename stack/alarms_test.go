@@ -115,7 +115,7 @@ func TestAlarms_AreSuppressedByWhatTheirPartDependsOn(t *testing.T) {
 				require.False(t, c.Has("actionsSuppressor"), c)
 				continue
 			}
-			require.Equal(t, map[string]any{"alarm": suppressor, "waitPeriod": wait, "extensionPeriod": 120.0}, c.Value(t, "actionsSuppressor"), c)
+			require.Equal(t, map[string]any{"alarm": suppressor, "waitPeriod": wait, "extensionPeriod": wait + 60}, c.Value(t, "actionsSuppressor"), c)
 		}
 	}
 	r := deploy(t, named("alpha"))

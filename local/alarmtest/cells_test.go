@@ -196,6 +196,7 @@ func TestI2AFaultInACellFiresTheAlarmsOfThatCellAlone(t *testing.T) {
 	w.awaitQuiet(t, all)
 	stop := w.visit(t, quiet)
 	t.Run("faults", func(t *testing.T) {
+		t.Run("of the probe", faultsOfTheProbe)
 		for _, f := range cellFaults {
 			t.Run(f.part, func(t *testing.T) {
 				t.Parallel()

@@ -2,7 +2,7 @@
 // fault in one cell makes the alarm of what broke fire, and the composite alarm of that cell, which pages, and no other one
 // anywhere; mended, they go back. Without a fault, none fires.
 //
-// One cloud serves the package. The tests that look at the whole deployment are not parallel; the faults of cells are, each in
+// One cloud serves the package, and another one the faults of the standing probe, which runs in that one alone. The tests that look at the whole deployment are not parallel; the faults of cells are, each in
 // a cell that no other test has.
 package alarmtest_test
 
@@ -97,10 +97,14 @@ type world struct {
 	free chan manifest.Cell // the cells that no test has
 }
 
-var theWorld = sync.OnceValues(func() (*world, error) {
+var theWorld = sync.OnceValues(func() (*world, error) { return deploy(local.Options{Config: config}) })
+
+// deploy deploys to a cloud with these options.
+func deploy(o local.Options) (*world, error) {
 	w := &world{trouble: &trouble{}}
+	o.Gate = w.trouble.gate
 	var err error
-	if w.cloud, err = cloudtest.Start(context.Background(), local.Options{Config: config, Gate: w.trouble.gate}); err != nil {
+	if w.cloud, err = cloudtest.Start(context.Background(), o); err != nil {
 		return nil, err
 	}
 	if w.outputs, _, err = w.cloud.Up(context.Background(), nil); err != nil {
@@ -118,14 +122,14 @@ var theWorld = sync.OnceValues(func() (*world, error) {
 	if w.pager, err = w.subscribe(context.Background()); err != nil {
 		return nil, err
 	}
-	w.free = make(chan manifest.Cell, len(ids))
+	w.free = make(chan manifest.Cell, len(w.outputs.Cells))
 	for id, c := range w.outputs.Cells {
 		if id != quiet {
 			w.free <- c
 		}
 	}
 	return w, nil
-})
+}
 
 // start returns the system, which the first test deploys.
 func start(t *testing.T) *world {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/naming"
 	"cellular/internal/operator/alarm"
 )
 
@@ -58,7 +59,25 @@ func (d Doctor) globalAlarms(ctx context.Context, p published, known knownAlarms
 	if p.router != nil {
 		found = append(found, d.alarms(known, alarm.Router)...)
 	}
+	found = append(found, d.probe(known)...)
 	return append(found, d.alarmTopics(ctx, p, known)...)
+}
+
+// probe examines the standing probe, where the deployment has one: its alarms are there. Whether it runs, and on schedule, is what one of
+// them watches.
+func (d Doctor) probe(known knownAlarms) []Finding {
+	if _, there := known.health[alarm.Probe]; !there {
+		return nil
+	}
+	found := d.alarms(known, alarm.Probe)
+	silent := d.Stack.ProbeAlarm(naming.AlarmSilent)
+	if known.fires(silent) {
+		l := d.look(functionCheck, d.Stack.Probe())
+		l.add(Fail, "see 'The probe' in docs/operations.md; 'pulumi up --refresh' makes its function and schedule what the program says",
+			"no round of the probe comes to its end (%s): nobody looks whether the cells process events", silent)
+		found = append(found, l.findings...)
+	}
+	return found
 }
 
 func (d Doctor) cellAlarms(known knownAlarms, c manifest.Cell) []Finding {

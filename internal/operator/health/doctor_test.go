@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"cellular/internal/model/manifest"
+	"cellular/internal/model/naming"
 	"cellular/internal/operator/cellstatus"
 	"cellular/internal/operator/health"
 	"cellular/internal/operator/placement"
@@ -213,6 +214,15 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 			"dev-health-router", "meanwhile nobody is paged for the router, nor for any cell"},
 		{"a trial of the control plane's alarm that was left", func(w *world) { w.alarms.Composite("dev-health-control-plane").StateValue = types.StateValueAlarm }, health.Warn,
 			"dev-health-control-plane", "meanwhile nobody is paged for the control plane, nor for the router"},
+		{"a probe whose actions are switched off", func(w *world) {
+			w.alarms.Add(stack, "probe", noon, naming.ProbeAlarms()...)
+			w.alarms.Composite("dev-health-probe").ActionsEnabled = aws.Bool(false)
+		}, health.Warn, "dev-health-probe", "its actions are switched off: nobody is paged for the probe"},
+		{"a probe that is silent", func(w *world) {
+			w.alarms.Add(stack, "probe", noon, naming.ProbeAlarms()...)
+			w.alarms.Set("dev-alarm-silent-probe", types.StateValueAlarm, noon, "none")
+			w.alarms.Composite("dev-health-probe").StateValue = types.StateValueAlarm
+		}, health.Fail, "dev-global-probe", "no round of the probe comes to its end (dev-alarm-silent-probe)"},
 		{"alarms denied", func(w *world) { w.alarms.Err = denied }, health.Skip, "dev", "the credentials do not allow this"},
 		{"alarms not read", func(w *world) { w.alarms.Err = errors.New("timeout") }, health.Fail, "dev", "read the alarms of stack dev: timeout"},
 		{"alarm topic gone", func(w *world) { delete(w.endpoints, alarmtest.Topic) }, health.Warn, alarmTopic, "it is not there, and alarms tell it"},

@@ -55,7 +55,7 @@ func TestTheRoutersVariablesAreThoseOfTheProgram(t *testing.T) {
 	zip := filepath.Join(t.TempDir(), "function.zip")
 	require.NoError(t, os.WriteFile(zip, nil, 0o644))
 	program := stack.Program(stack.Options{Package: func(context.Context, string) (functions.Artifacts, error) {
-		return functions.Artifacts{Router: zip, Producer: zip, Consumer: zip}, nil
+		return functions.Artifacts{Router: zip, Producer: zip, Consumer: zip, Probe: zip}, nil
 	}})
 	recorder := pulumitest.Run(t, program, pulumitest.WithStack(string(names)),
 		pulumitest.WithConfig(map[string]string{"aws:region": pulumitest.Region, "cellular:plane": "global"}))

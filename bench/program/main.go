@@ -96,10 +96,11 @@ func emptyArtifacts() (a functions.Artifacts, remove func() error, err error) {
 	}
 	a = functions.Artifacts{
 		Router: filepath.Join(dir, "router.zip"), Producer: filepath.Join(dir, "producer.zip"), Consumer: filepath.Join(dir, "consumer.zip"),
+		Probe: filepath.Join(dir, "probe.zip"),
 	}
 	// The record that ends a zip file, alone: an archive without entries.
 	empty := append([]byte("PK\x05\x06"), make([]byte, 18)...)
-	for _, path := range []string{a.Router, a.Producer, a.Consumer} {
+	for _, path := range []string{a.Router, a.Producer, a.Consumer, a.Probe} {
 		if err := os.WriteFile(path, empty, 0o644); err != nil {
 			return functions.Artifacts{}, nil, errors.Join(err, os.RemoveAll(dir))
 		}

@@ -96,7 +96,7 @@ func TestEvent_IsFollowedWhereverItIs(t *testing.T) {
 				w.data("alpha", e.Item())
 				w.results("alpha", failed(e, time.Second).Item())
 			},
-			status: follow.Failed, cell: "alpha", failedIn: "alpha", received: true,
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
 			steps: []step{{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"}},
 		},
 		"given up, with the attempt noted behind it": {
@@ -121,7 +121,7 @@ func TestEvent_IsFollowedWhereverItIs(t *testing.T) {
 				w.results("alpha", failed(e, time.Second).Item())
 				w.results("alpha", tried(e, 30*time.Second).Item())
 			},
-			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 2, received: true,
 			steps: []step{
 				{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"},
 				{follow.HasFailed, "alpha", 30 * time.Second, "connection refused"},
@@ -170,12 +170,12 @@ func TestEvent_IsFollowedWhereverItIs(t *testing.T) {
 				o.Reason, o.AcceptedAt = "panic", time.Time{}
 				w.results("alpha", o.Item())
 			},
-			status: follow.Failed, cell: "alpha", failedIn: "alpha", received: true,
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
 			steps: []step{{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, ""}},
 		},
 		"of which the data is deleted": {
 			world:  func(w *world) { w.results("alpha", failed(order("e", time.Minute), time.Second).Item()) },
-			status: follow.Failed, cell: "alpha", failedIn: "alpha", received: true,
+			status: follow.Failed, cell: "alpha", failedIn: "alpha", failures: 1, received: true,
 			steps: []step{{follow.WasAccepted, "", time.Minute, ""}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"}},
 		},
 		"of an id that was used again": {
@@ -221,7 +221,7 @@ func TestEvent_IsFollowedWhereverItIs(t *testing.T) {
 				w.results("beta", failed(e, time.Second).Item())
 				w.results("alpha", tried(e, 59*time.Second).Item())
 			},
-			status: follow.Failed, cell: "beta", failedIn: "alpha", failures: 1, received: true,
+			status: follow.Failed, cell: "beta", failedIn: "alpha", failures: 2, received: true,
 			steps: []step{{follow.WasAccepted, "alpha", time.Minute, ""}, {follow.HasFailed, "alpha", 59 * time.Second, "connection refused"}, {follow.WasGivenUp, "alpha", 59 * time.Second, "lines: want a list"}},
 		},
 		"in the cell that its tenant came from": {

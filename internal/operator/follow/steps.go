@@ -113,11 +113,23 @@ func acceptedIn(copies []Copy) string {
 	return from
 }
 
-// Failures returns how many attempts have failed, those included of which no more is kept.
+// Failures returns how many attempts have failed, those included of which no more is kept. The one for which the event was given up
+// may have an outcome alone.
 func (t Trail) Failures() int {
-	n := int64(0)
-	for _, c := range current(t.Copies, latest(t.Copies)) {
+	copies := current(t.Copies, latest(t.Copies))
+	n, givenUp := int64(0), ""
+	for _, c := range copies {
 		n += c.Attempts.Failures
+		if s, ok := c.settled(t.At); ok && s.What == WasGivenUp {
+			givenUp = s.Reason
+		}
+	}
+	noted := slices.ContainsFunc(copies, func(c Copy) bool {
+		latest := c.Attempts.Latest
+		return len(latest) > 0 && latest[len(latest)-1].Reason == givenUp
+	})
+	if givenUp != "" && !noted {
+		n++
 	}
 	return int(n)
 }

@@ -27,9 +27,10 @@ var errAttemptsFail = errors.New("note the attempt: not tried, since the batch's
 // so long. It returns why that could not be done, which changes nothing about the event. A table that does not take one
 // attempt in time is not asked to take another in the same batch, whose records share its time.
 //
-// A message that nobody can read is none: it fails once, with an outcome that says why. Nor is a record that was not started.
+// Nothing is noted of a failure that no retry mends: it is the event's last, and its outcome says the same. A flood of such events costs
+// no more calls than it did. Nor is a record one that was not started.
 func (i *invocation) noteAttempt(ctx context.Context, d delivery, out outcome) error {
-	if d.err != nil || errors.Is(out.err, errNotStarted) {
+	if out.reason.permanent() && out.result == ejected || d.err != nil || errors.Is(out.err, errNotStarted) {
 		return nil
 	}
 	if i.attemptFails.Load() || i.attemptsTook.Load() >= int64(attemptsTime) {

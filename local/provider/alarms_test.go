@@ -16,7 +16,7 @@ import (
 // An alarm that CloudWatch refuses, or reads back otherwise than it was written, would stop or trouble every update.
 func TestAlarms_OfTheProgramAreMadeAndReadBackTheSame(t *testing.T) {
 	r := pulumitest.Run(t, stack.Program(stack.Options{Package: func(context.Context, string) (functions.Artifacts, error) {
-		return functions.Artifacts{Router: "r.zip", Producer: "p.zip", Consumer: "c.zip"}, nil
+		return functions.Artifacts{Router: "r.zip", Producer: "p.zip", Consumer: "c.zip", Probe: "b.zip"}, nil
 	}}), pulumitest.WithConfig(configtest.Minimal("cellular:cells", `[{"id":"alpha"},{"id":"beta"}]`)))
 
 	rooms, _ := newRooms(t)
@@ -41,9 +41,9 @@ func TestAlarms_OfTheProgramAreMadeAndReadBackTheSame(t *testing.T) {
 	}
 	// A suppressor comes before what it suppresses.
 	s := naming.Stack(pulumitest.Stack)
-	for _, name := range []string{s.ControlPlaneHealth(), s.RouterHealth(), s.Cell("alpha").Health(), s.Cell("beta").Health()} {
+	for _, name := range []string{s.ControlPlaneHealth(), s.RouterHealth(), s.ProbeHealth(), s.Cell("alpha").Health(), s.Cell("beta").Health()} {
 		require.Contains(t, composites, name)
 		create(composites[name])
 	}
-	require.Equal(t, 2*14+10, made)
+	require.Equal(t, 2*15+14, made)
 }

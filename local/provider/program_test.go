@@ -21,7 +21,7 @@ func TestTakesWhatTheProgramRegisters(t *testing.T) {
 	code := resource.NewProperty(zipFile(t, "code"))
 	here := resource.NewProperty([]resource.PropertyValue{resource.NewProperty(functions.Architecture(runtime.GOARCH))}) // as Pulumi.local.yaml has it
 	program := stack.Program(stack.Options{Package: func(context.Context, string) (functions.Artifacts, error) {
-		return functions.Artifacts{Router: "/router.zip", Producer: "/producer.zip", Consumer: "/consumer.zip"}, nil
+		return functions.Artifacts{Router: "/router.zip", Producer: "/producer.zip", Consumer: "/consumer.zip", Probe: "/probe.zip"}, nil
 	}})
 	seen := map[string]bool{}
 	for _, config := range []map[string]string{

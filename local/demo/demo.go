@@ -277,30 +277,41 @@ func (d *demo) settle(ctx context.Context, t *tally) (map[string]*cellState, err
 }
 
 // await looks at cells until nothing is missing, and returns what it saw last.
-func (d *demo) await(ctx context.Context, what string, cells []string, missing func(map[string]*cellState) []string) (map[string]*cellState, error) {
+func (d *demo) await(ctx context.Context, what string, cells []string, missing func(map[string]*cellState) []string) (states map[string]*cellState, err error) {
+	err = until(ctx, what, func() (lacking []string, err error) {
+		states = map[string]*cellState{}
+		for _, id := range cells {
+			if states[id], err = d.cells.cell(ctx, id); err != nil {
+				return nil, err
+			}
+		}
+		if lacking = missing(states); len(lacking) > 0 {
+			d.out.transient("%d to go", len(lacking))
+		}
+		return lacking, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return states, nil
+}
+
+// until looks until nothing is lacking. Where that takes longer than settleTimeout, its error says what is.
+func until(ctx context.Context, what string, look func() (lacking []string, err error)) error {
 	late := time.After(settleTimeout)
 	tick := time.NewTicker(settleInterval)
 	defer tick.Stop()
 	for {
-		states := map[string]*cellState{}
-		for _, id := range cells {
-			s, err := d.cells.cell(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			states[id] = s
+		lacking, err := look()
+		if err != nil || len(lacking) == 0 {
+			return err
 		}
-		lacking := missing(states)
-		if len(lacking) == 0 {
-			return states, nil
-		}
-		d.out.transient("%d to go", len(lacking))
 		select {
 		case <-tick.C:
 		case <-late:
-			return nil, fmt.Errorf("not within %s: %s:\n%s", settleTimeout, what, strings.Join(lacking, "\n"))
+			return fmt.Errorf("not within %s: %s:\n%s", settleTimeout, what, strings.Join(lacking, "\n"))
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"cellular/internal/model/naming"
 	"cellular/internal/operator/alarm"
@@ -58,27 +57,18 @@ func (d *demo) calm(ctx context.Context, t *tally) error {
 
 // awaitAlarms looks at the alarms until the firing parts of each of the cells are as wanted. It notes alarms of others that fire.
 func (d *demo) awaitAlarms(ctx context.Context, what string, cells []string, wanted func(parts []string) bool) error {
-	late := time.After(settleTimeout)
-	tick := time.NewTicker(settleInterval)
-	defer tick.Stop()
-	for {
+	return until(ctx, what, func() ([]string, error) {
 		alarms, err := d.operator.alarms.Current(ctx, alarm.Firing)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d.noteStray(alarms, cells)
 		firing := alarm.FiringParts(alarms)
-		if !slices.ContainsFunc(cells, func(id string) bool { return !wanted(firing[alarm.Cell(id)]) }) {
-			return nil
+		if slices.ContainsFunc(cells, func(id string) bool { return !wanted(firing[alarm.Cell(id)]) }) {
+			return []string{fmt.Sprintf("firing are %v", firing)}, nil
 		}
-		select {
-		case <-tick.C:
-		case <-late:
-			return fmt.Errorf("not within %s: %s; firing are %v", settleTimeout, what, firing)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return nil, nil
+	})
 }
 
 // noteStray notes the alarms that fire for another reason than poison in the cells that have it.

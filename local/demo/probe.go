@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"cellular/internal/model/naming"
@@ -13,30 +12,20 @@ import (
 // probed waits until the standing probe has seen an event of its own come through each cell, poisoned or not.
 func (d *demo) probed(ctx context.Context, _ *tally) error {
 	d.out.begin("probe", "the cells")
-	late := time.After(settleTimeout)
-	tick := time.NewTicker(settleInterval)
-	defer tick.Stop()
-	for {
-		var lacking []string
-		slowest := 0.0
+	slowest := 0.0
+	if err := until(ctx, "an event of the standing probe came through each cell", func() (lacking []string, _ error) {
 		for _, id := range d.allCells() {
 			if d.highest("probe_ok", id) < 1 {
-				lacking = append(lacking, id)
+				lacking = append(lacking, "cell "+id+": none has")
 			}
 			slowest = max(slowest, d.highest("probe_ms", id))
 		}
-		if len(lacking) == 0 {
-			d.out.end("the standing probe's events come through all %d cells, in %.1f s at most", len(d.allCells()), slowest/1000)
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			return fmt.Errorf("not within %s: an event of the standing probe came through the cells %v", settleTimeout, lacking)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return lacking, nil
+	}); err != nil {
+		return err
 	}
+	d.out.end("the standing probe's events come through all %d cells, in %.1f s at most", len(d.allCells()), slowest/1000)
+	return nil
 }
 
 // highest is the highest value that a metric of a cell had in the last minutes; 0 if it has none.

@@ -77,8 +77,8 @@ func ShareOf(part Metric, whole []Metric, least int) Value {
 	return v
 }
 
-// ShareOfRest is the share of whole that part has without known, each of which is counted elsewhere and may have no data; 0 where
-// whole is less than least.
+// ShareOfRest is what is left of part when the known ones, which are counted elsewhere and may have no data, are taken off it, as a
+// share of whole; 0 where whole is less than least.
 func ShareOfRest(part Metric, known []Metric, whole Metric, least int) Value {
 	terms := []term{{"part", part}, {"whole", whole}}
 	var ids []string

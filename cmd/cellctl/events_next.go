@@ -72,7 +72,7 @@ func (of story) whereFailed() next {
 // permanent are the consumer's classes of failures that no retry mends.
 var permanent = map[string]bool{"rejected": true, "malformed": true}
 
-// triedSince reports whether a failed event was tried since it was given up, and a moment ago: whoever sent it again waits for what comes of it.
+// triedSince reports whether a failed event was sent again and tried a moment ago: the next try is yet to come.
 func (of story) triedSince() bool {
 	steps := of.Steps()
 	return len(steps) > 0 && steps[len(steps)-1].What == follow.HasFailed && of.At.Sub(of.lastSign()) < replay.DefaultGrace

@@ -28,7 +28,7 @@ var errAttemptsFail = errors.New("note the attempt: not tried, since the batch's
 // attempt in time is not asked to take another in the same batch, whose records share its time.
 //
 // Nothing is noted of a failure that no retry mends: it is the event's last, and its outcome says the same. A flood of such events costs
-// no more calls than it did. Nor is a record one that was not started.
+// no more calls than it did. Nothing is noted of a record that was not started, either.
 func (i *invocation) noteAttempt(ctx context.Context, d delivery, out outcome) error {
 	if out.reason.permanent() && out.result == ejected || d.err != nil || errors.Is(out.err, errNotStarted) {
 		return nil

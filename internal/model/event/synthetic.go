@@ -17,5 +17,13 @@ const SyntheticTTL = time.Hour
 // event, but no business logic sees it, and it is counted apart. Its tenant tells, and not its type, which is the sender's to choose.
 func (e Event) Synthetic() bool { return SyntheticTenant(e.TenantID) }
 
+// KeptFor returns how long what is about an event of a tenant is kept, which is ttl of tenants' events.
+func KeptFor(tenantID string, ttl time.Duration) time.Duration {
+	if SyntheticTenant(tenantID) {
+		return min(ttl, SyntheticTTL)
+	}
+	return ttl
+}
+
 // SyntheticTenant reports whether a tenant's events are synthetic.
 func SyntheticTenant(tenantID string) bool { return strings.HasPrefix(tenantID, SyntheticPrefix) }

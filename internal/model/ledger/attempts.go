@@ -57,23 +57,20 @@ type wireAttempt struct {
 	RequestID    string `json:"request_id,omitempty"`
 }
 
-// AttemptsOf returns the attempts at an event, of which there are none yet.
+// AttemptsOf returns what is known of the attempts at an event before the first has failed.
 func AttemptsOf(e event.Event) Attempts {
 	return Attempts{TenantID: e.TenantID, EventID: e.ID, AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt, CorrelationID: e.CorrelationID}
 }
 
-// With returns the attempts and one more, of which the latest most are kept, and for ttl from then on; at a synthetic event for
-// as long as its outcome at most.
+// With adds an attempt. The result has the latest attempts, at most the given number, and is kept for ttl from this one on; at a
+// synthetic event for as long as its outcome at most.
 func (a Attempts) With(attempt Attempt, most int, ttl time.Duration) Attempts {
 	a.Failures++
 	a.Latest = append(slices.Clone(a.Latest), attempt)
 	if surplus := len(a.Latest) - min(most, MaxAttempts); surplus > 0 {
 		a.Latest = a.Latest[surplus:]
 	}
-	if event.SyntheticTenant(a.TenantID) {
-		ttl = min(ttl, event.SyntheticTTL)
-	}
-	a.ExpiresAt = attempt.At.Add(ttl).Truncate(time.Second)
+	a.ExpiresAt = attempt.At.Add(event.KeptFor(a.TenantID, ttl)).Truncate(time.Second)
 	return a
 }
 

@@ -60,13 +60,10 @@ type Outcome struct {
 // event's item: else a reader would see the event as accepted once more. That of a synthetic event need not be kept until no message of
 // the event can come any more: those that come late are dropped.
 func Of(e event.Event, status Status, now time.Time, ttl time.Duration) Outcome {
-	if e.Synthetic() {
-		ttl = min(ttl, event.SyntheticTTL)
-	}
 	o := Outcome{
 		TenantID: e.TenantID, EventID: e.ID, Type: e.Type, Epoch: e.Epoch, Status: status,
 		AcceptedAt: e.AcceptedAt, EventExpiresAt: e.ExpiresAt,
-		AppliedAt: now, ExpiresAt: now.Add(ttl), Waiting: status == Diverted, CorrelationID: e.CorrelationID,
+		AppliedAt: now, ExpiresAt: now.Add(event.KeptFor(e.TenantID, ttl)), Waiting: status == Diverted, CorrelationID: e.CorrelationID,
 	}
 	if least := e.ExpiresAt.Add(event.ClockMargin); !e.ExpiresAt.IsZero() && o.ExpiresAt.Before(least) {
 		o.ExpiresAt = least

@@ -38,6 +38,9 @@ type Mapping struct {
 	Removing  int64 // the epoch of the removal that is under way, which nothing else may then change; 0 without one
 }
 
+// Leaving reports whether a move takes the tenant out of its cell, and not back to it.
+func (m Mapping) Leaving() bool { return m.MovingTo != "" && m.MovingTo != m.CellID }
+
 // The attributes of an item in the mapping table.
 const (
 	AttrTenantID  = "tenant_id"  // S, the hash key

@@ -43,6 +43,14 @@ var ErrUnprocessed = errors.New("not processed in time")
 // ErrElsewhere is the error for an event that another cell has taken.
 var ErrElsewhere = errors.New("the event went to another cell")
 
+// CheckPlace returns ErrElsewhere unless a mapping, that of the tenant that a cell is probed with, is to that cell.
+func CheckPlace(m mapping.Mapping, cellID string) error {
+	if m.CellID != cellID {
+		return fmt.Errorf("%w: tenant %s is mapped to cell %s", ErrElsewhere, m.TenantID, m.CellID)
+	}
+	return nil
+}
+
 // Doer sends a request. *http.Client is one.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)

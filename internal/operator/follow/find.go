@@ -48,8 +48,8 @@ func (f Finder) Event(ctx context.Context, tenantID, eventID string) (Trail, err
 
 // peer is the other cell that the tenant's events may be in: that which the move goes to, or which the tenant's cell names.
 func (t Trail) peer() string {
-	if to := t.Mapping.MovingTo; to != "" && to != t.Mapping.CellID {
-		return to
+	if t.Mapping.Leaving() {
+		return t.Mapping.MovingTo
 	}
 	if fence := t.Copies[0].Fence; fence != nil {
 		return fence.Peer
@@ -125,7 +125,7 @@ func (f Finder) cells(ctx context.Context, tenantID string) ([]manifest.Cell, er
 	}
 	cells := []manifest.Cell{cell}
 	peer := m.MovingTo
-	if peer == "" || peer == m.CellID {
+	if !m.Leaving() {
 		fence, there, err := ledger.ReadFence(ctx, f.Tables, cell.ResultsTable, tenantID)
 		if err != nil && !errors.Is(err, ledger.ErrMalformedFence) {
 			return nil, fmt.Errorf("read the fence in cell %s: %w", cell.ID, err)

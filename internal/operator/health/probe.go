@@ -44,8 +44,8 @@ func Probe(ctx context.Context, prober probe.Prober, placement Probers, cells []
 
 func place(ctx context.Context, placement Probers, cell manifest.Cell) error {
 	m, err := placement.PutProbe(ctx, cell)
-	if err == nil && m.CellID != cell.ID {
-		err = fmt.Errorf("%w: tenant %s is mapped to cell %s", probe.ErrElsewhere, m.TenantID, m.CellID)
+	if err != nil {
+		return err
 	}
-	return err
+	return probe.CheckPlace(m, cell.ID)
 }

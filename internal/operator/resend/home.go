@@ -152,7 +152,7 @@ func (h *Home) target(ctx context.Context, from manifest.Cell, tenantID string) 
 		return target{}, err
 	}
 	to := target{
-		from: from, owner: from, epoch: m.Epoch, removing: m.Removing != 0, leaving: m.MovingTo != "" && m.MovingTo != m.CellID,
+		from: from, owner: from, epoch: m.Epoch, removing: m.Removing != 0, leaving: m.Leaving(),
 	}
 	if m.CellID != from.ID {
 		if to.owner, err = h.Cells(ctx, m.CellID); err != nil {

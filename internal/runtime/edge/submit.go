@@ -36,7 +36,7 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 		Epoch: m.Epoch, AcceptedAt: x.start.UTC().Truncate(time.Millisecond),
 		CorrelationID: x.correlationID,
 	}
-	e.ExpiresAt = event.Expiry(e.AcceptedAt, h.keeps(e))
+	e.ExpiresAt = event.Expiry(e.AcceptedAt, event.KeptFor(e.TenantID, h.config.DataTTL))
 	var existing *event.Event
 	err = h.inCell(ctx, x, func(ctx context.Context) (err error) {
 		existing, err = h.cells.Write(ctx, m.CellID, e)
@@ -55,14 +55,6 @@ func (h *Handler) submit(ctx context.Context, x *exchange, req Request) (Respons
 		x.replayed = x.attempts == 1 || !existing.AcceptedAt.Equal(e.AcceptedAt)
 	}
 	return x.accepted()
-}
-
-// keeps returns how long an event is kept from when it was accepted.
-func (h *Handler) keeps(e event.Event) time.Duration {
-	if e.Synthetic() {
-		return min(event.SyntheticTTL, h.config.DataTTL)
-	}
-	return h.config.DataTTL
 }
 
 // readSubmission reads the event out of a request.

@@ -74,9 +74,8 @@ func (t MappingTable) Place(ctx context.Context, cell manifest.Cell) error {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if failure := transact.Classify(err); failure.Failed(0) {
-		m, err = mapping.FromItem(failure.Item(0))
-		if err == nil && m.CellID != cell.ID {
-			err = fmt.Errorf("%w: tenant %s is mapped to cell %s", probe.ErrElsewhere, m.TenantID, m.CellID)
+		if m, err = mapping.FromItem(failure.Item(0)); err == nil {
+			err = probe.CheckPlace(m, cell.ID)
 		}
 	}
 	if err != nil {
